@@ -1,0 +1,231 @@
+"""Markers, pairs and the watermark: what is proven to be in a log (rules B1-B4, B6, B10, B17, B20).
+
+A *stream marker* is put into every open shard of a region's stream. The bridge, having flushed everything
+it read before it in that shard, turns it into a *marker*: one Kafka record in every partition of every
+marked topic. Shard order, partition order and replication order are kept. So a log that holds a pair's
+marker in every partition it declares holds every event of that shard up to the marker's sequence.
+
+Invariant: `Watermark.entries()` never names a sequence beyond an event that the read log lacks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STREAM_MARKER_PREFIX = "m:"
+EVENT_PREFIX = "e:"
+MARKER_VERSION = 1
+MAX_MARKER_PAIRS_PER_SECOND = 500
+"""Source: rule B17. Marker load is shards x partitions; the interval grows with it."""
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """One shard of one incarnation of one region's stream: the unit whose order is kept."""
+
+    origin: str
+    incarnation: str
+    shard: str
+
+
+@dataclass(frozen=True)
+class StreamMarker:
+    """What the marker writer puts into one shard. Its position is the stream's sequence number (B4)."""
+
+    region: str
+    incarnation: str
+    shard: str
+    born_ms: int
+    shards: tuple[str, ...]
+    """The open shards of the stream when the marker was born (B10)."""
+
+    def to_bytes(self) -> bytes:
+        body = {
+            "lifelineMarker": MARKER_VERSION,
+            "region": self.region,
+            "incarnation": self.incarnation,
+            "shard": self.shard,
+            "born_ms": self.born_ms,
+            "shards": list(self.shards),
+        }
+        return json.dumps(body, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> StreamMarker:
+        """Raises ValueError when `raw` is not a marker of a version this code knows."""
+        body = _object(raw, "stream marker")
+        return cls(
+            region=_text(body, "region"),
+            incarnation=_text(body, "incarnation"),
+            shard=_text(body, "shard"),
+            born_ms=_whole(body, "born_ms"),
+            shards=_texts(body, "shards"),
+        )
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The barrier record in a Kafka partition: everything of `pair` up to `sequence` lies before it."""
+
+    pair: Pair
+    sequence: int
+    born_ms: int
+    shards: tuple[str, ...]
+    partitions: tuple[tuple[str, int], ...]
+    """(topic, partition) of every partition the bridge wrote this marker to (B10)."""
+
+    def to_bytes(self) -> bytes:
+        topics: dict[str, list[int]] = {}
+        for topic, partition in self.partitions:
+            topics.setdefault(topic, []).append(partition)
+        body = {
+            "lifelineMarker": MARKER_VERSION,
+            "origin": self.pair.origin,
+            "incarnation": self.pair.incarnation,
+            "shard": self.pair.shard,
+            "sequence": str(self.sequence),
+            "born_ms": self.born_ms,
+            "shards": list(self.shards),
+            "partitions": topics,
+        }
+        return json.dumps(body, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Marker:
+        """Raises ValueError when `raw` is not a marker of a version this code knows."""
+        body = _object(raw, "marker")
+        topics = body.get("partitions")
+        if not isinstance(topics, dict):
+            raise ValueError(f"marker: partitions must be an object, got {topics!r}")
+        return cls(
+            pair=Pair(_text(body, "origin"), _text(body, "incarnation"), _text(body, "shard")),
+            sequence=int(_text(body, "sequence")),
+            born_ms=_whole(body, "born_ms"),
+            shards=_texts(body, "shards"),
+            partitions=tuple(
+                (str(topic), int(partition))
+                for topic, numbers in topics.items()
+                for partition in numbers
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How far one pair is proven to be in a log: a sequence (inclusive) and that marker's birth."""
+
+    sequence: int
+    born_ms: int
+
+
+class Watermark:
+    """The vector of one log, built by reading every partition of it from its beginning in order.
+
+    Feed each marker record with the partition it was read from. Markers may arrive in any order over
+    partitions and more than once; within a partition they arrive in the log's order.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Pair, dict[tuple[str, int], Entry]] = {}
+        self._declared: dict[Pair, tuple[tuple[str, int], ...]] = {}
+        self._declared_at: dict[Pair, int] = {}
+
+    def observe(self, marker: Marker, topic: str, partition: int) -> None:
+        """Record that `marker` lies in (topic, partition) of the log that is read."""
+        place = (topic, partition)
+        seen = self._seen.setdefault(marker.pair, {})
+        before = seen.get(place)
+        if before is None or marker.sequence > before.sequence:
+            seen[place] = Entry(marker.sequence, marker.born_ms)
+        if marker.sequence >= self._declared_at.get(marker.pair, -1):
+            self._declared[marker.pair] = marker.partitions
+            self._declared_at[marker.pair] = marker.sequence
+
+    def entries(self) -> dict[Pair, Entry]:
+        """Per pair the least advanced of its declared partitions; a pair with one missing has none."""
+        found: dict[Pair, Entry] = {}
+        for pair, places in self._declared.items():
+            seen = self._seen[pair]
+            if not places or any(place not in seen for place in places):
+                continue
+            found[pair] = min((seen[place] for place in places), key=lambda entry: entry.sequence)
+        return found
+
+    def of(self, origin: str) -> dict[Pair, Entry]:
+        """The entries of one origin's pairs."""
+        return {pair: entry for pair, entry in self.entries().items() if pair.origin == origin}
+
+
+def is_safe(pair: Pair, sequence: int, vector: Mapping[Pair, Entry]) -> bool:
+    """Rule B1: an event is safe iff its sequence lies at or under its pair's entry; no entry, not safe."""
+    entry = vector.get(pair)
+    return entry is not None and sequence <= entry.sequence
+
+
+def oldest_born_ms(vector: Mapping[Pair, Entry]) -> int | None:
+    """The scalar time for people and for loss estimates: everything born before it is in the log.
+
+    None (unknown) for an empty vector: missing data is never zero lag.
+    """
+    return min((entry.born_ms for entry in vector.values()), default=None)
+
+
+def marker_interval_seconds(shards: int, partitions: int) -> float:
+    """How often to put a marker into each shard (B17): each second until the load forbids it."""
+    return max(1.0, shards * partitions / MAX_MARKER_PAIRS_PER_SECOND)
+
+
+def entries_to_json(region: str, vector: Mapping[Pair, Entry]) -> list[dict[str, Any]]:
+    """The `entries` of `/v1/watermark` as `region`'s reader found them in its own log."""
+    return [
+        {
+            "region": pair.origin,
+            "incarnation": pair.incarnation,
+            "shard": pair.shard,
+            "sequence": str(entry.sequence),
+            "born_ms": entry.born_ms,
+            "safe_in": region,
+        }
+        for pair, entry in sorted(vector.items())
+    ]
+
+
+def entries_from_json(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Entry]:
+    """The vector in a `/v1/watermark` answer. Raises KeyError or ValueError for a malformed row."""
+    return {
+        Pair(str(row["region"]), str(row["incarnation"]), str(row["shard"])): Entry(
+            int(row["sequence"]), int(row["born_ms"])
+        )
+        for row in rows
+    }
+
+
+def _object(raw: bytes, what: str) -> dict[str, Any]:
+    body = json.loads(raw)
+    if not isinstance(body, dict) or body.get("lifelineMarker") != MARKER_VERSION:
+        raise ValueError(f"not a {what} of version {MARKER_VERSION}: {raw[:80]!r}")
+    return body
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"marker: {key} must be a non-empty string, got {value!r}")
+    return value
+
+
+def _texts(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = body.get(key)
+    if not isinstance(value, list):
+        raise ValueError(f"marker: {key} must be a list, got {value!r}")
+    return tuple(str(one) for one in value)
+
+
+def _whole(body: Mapping[str, Any], key: str) -> int:
+    value = body.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"marker: {key} must be a whole number, got {value!r}")
+    return value
