@@ -173,6 +173,18 @@ def oldest_born_ms(vector: Mapping[Pair, Entry]) -> int | None:
     return min((entry.born_ms for entry in vector.values()), default=None)
 
 
+def newest_incarnations(vector: Mapping[Pair, Entry]) -> dict[Pair, Entry]:
+    """Only the pairs of each origin's newest stream: an old one's entries stand still for ever."""
+    newest: dict[str, int] = {}
+    for pair in vector:
+        newest[pair.origin] = max(newest.get(pair.origin, -1), int(pair.incarnation))
+    return {
+        pair: entry
+        for pair, entry in vector.items()
+        if int(pair.incarnation) == newest[pair.origin]
+    }
+
+
 def marker_interval_seconds(shards: int, partitions: int) -> float:
     """How often to put a marker into each shard (B17): each second until the load forbids it."""
     return max(1.0, shards * partitions / MAX_MARKER_PAIRS_PER_SECOND)

@@ -1,0 +1,1 @@
+"""The services, and the API that hospitals post events to."""

@@ -1,0 +1,1 @@
+"""Rule packs, and the reasons for what does not follow them."""

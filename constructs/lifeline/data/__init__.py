@@ -1,0 +1,1 @@
+"""The derived state: the Aurora PostgreSQL global database."""

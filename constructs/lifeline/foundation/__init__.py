@@ -1,0 +1,1 @@
+"""What every region stands on: keys, network, functions, the page topic."""

@@ -1,0 +1,195 @@
+"""A Lambda function with its own role, its own encrypted log group and a cap on its concurrency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.code import functions_code
+from lifeline.foundation.log_retention import retention_of
+from lifeline.site import Site
+
+RUNTIME = lambda_.Runtime("python3.14", lambda_.RuntimeFamily.PYTHON)
+NETWORK_INTERFACE_ACTIONS = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a function runs that must reach a store: private subnets, and the groups that let it in."""
+
+    vpc: ec2.IVpc
+    security_groups: Sequence[ec2.ISecurityGroup]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What one run may use, and how many runs there may be at once (reserved: nobody else's either)."""
+
+    memory_mib: int
+    timeout_seconds: int
+    concurrency: int
+
+
+class Function(Construct):
+    """One function of the shared asset; `{package}.handler.handler` is its entry.
+
+    Covers: a noisy neighbour in the account (its concurrency is reserved) and an unbounded wait (its
+    timeout). Does not cover: events lost before the function starts; callers own their retries.
+    `allow` writes into one customer-managed policy.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        package: str,
+        does: str,
+        environment: Mapping[str, str],
+        size: Size,
+        key: kms.IKey,
+        placement: Placement | None = None,
+        layers: Sequence[lambda_.ILayerVersion] = (),
+    ) -> None:
+        super().__init__(scope, construct_id)
+        name = site.names.here(package.replace("_", "-"), "function")
+        self.logs = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            encryption_key=key,
+            retention=retention_of(site.settings.profile.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=site.names.shared(package.replace("_", "-"), "role"),
+            description=f"{does} (runs as this role)",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        self.policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            roles=[self.role],
+            statements=[
+                iam.PolicyStatement(
+                    sid="WriteLogs",
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[site.arn("logs", f"log-group:/aws/lambda/{name}:log-stream:*")],
+                )
+            ],
+        )
+        acknowledge(
+            self.policy,
+            "AwsSolutions-IAM5[Resource::"
+            + _as_reported(site, f"log-group:/aws/lambda/{name}:log-stream:*")
+            + "]",
+            reason="Lambda names the log streams of the one log group itself.",
+        )
+        if placement is not None:
+            self._allow_network_interfaces()
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description=does,
+            code=lambda_.Code.from_asset(functions_code()),
+            handler=f"{package}.handler.handler",
+            runtime=RUNTIME,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=size.memory_mib,
+            timeout=Duration.seconds(size.timeout_seconds),
+            reserved_concurrent_executions=size.concurrency,
+            role=self.role.without_policy_updates(),
+            log_group=self.logs,
+            layers=list(layers) or None,
+            vpc=placement.vpc if placement else None,
+            vpc_subnets=(
+                ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
+                if placement
+                else None
+            ),
+            security_groups=list(placement.security_groups) if placement else None,
+            environment={
+                "SUFFIX": site.settings.environment_suffix,
+                "POWERTOOLS_SERVICE_NAME": package.replace("_", "-"),
+                **environment,
+            },
+            environment_encryption=key,
+        )
+        self.function.node.add_dependency(self.policy)
+        if placement is None:
+            acknowledge(
+                self.function,
+                "LambdaInsideVPC",
+                reason="Calls only public AWS endpoints or the public API; a network would add a way "
+                "to fail and hide what edges see.",
+            )
+
+    def allow(
+        self,
+        sid: str,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        conditions: Mapping[str, object] | None = None,
+    ) -> None:
+        """Let the function do `actions` on `resources`; wildcard actions are refused."""
+        allow(self.policy, sid, actions, resources, conditions)
+
+    def without_dead_letters(self, reason: str) -> None:
+        """Acknowledge that no dead-letter queue is attached, with the reason."""
+        acknowledge(self.function, "LambdaDLQ", reason=reason)
+
+    def _allow_network_interfaces(self) -> None:
+        self.policy.add_statements(
+            iam.PolicyStatement(
+                sid="JoinTheNetwork", actions=list(NETWORK_INTERFACE_ACTIONS), resources=["*"]
+            )
+        )
+        acknowledge(
+            self.policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="Lambda attaches its network interfaces before they have a name; EC2 has no "
+            "narrower resource for these calls.",
+        )
+
+
+def allow(
+    policy: iam.ManagedPolicy,
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: Mapping[str, object] | None = None,
+) -> None:
+    """Add one statement to a customer-managed policy. Raises ValueError for a wildcard action."""
+    for action in actions:
+        if "*" in action:
+            raise ValueError(f"Action {action!r} of {sid} has a wildcard; name each action.")
+    policy.add_statements(
+        iam.PolicyStatement(
+            sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
+        )
+    )
+
+
+def _as_reported(site: Site, resource: str) -> str:
+    account = site.settings.account or "<AWS::AccountId>"
+    return f"arn:aws:logs:{site.region.name}:{account}:{resource}"

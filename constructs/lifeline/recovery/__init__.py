@@ -1,0 +1,1 @@
+"""Who is active and how that changes: keeper, probe, plan, evidence."""

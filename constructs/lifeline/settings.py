@@ -1,0 +1,274 @@
+"""One frozen object that says everything an environment is told. Nothing else reads the context.
+
+Whatever cannot work together is refused when the object is made, one sentence a refusal: what was wrong,
+what was given, what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from lifeline.capacity import CapacityPlan
+from lifeline.profiles import PROFILES, Profile
+from lifeline.regions import (
+    PATIENT_DATA_SERVICES,
+    WITNESS_SERVICES,
+    Region,
+    region_named,
+    require_residency,
+    require_services,
+)
+from lifeline.tiers import RecoveryTier
+
+SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
+ACCOUNT = re.compile(r"[0-9]{12}")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+NO_WITNESS = "none"
+MAX_EVENT_BYTES = 1024 * 1024
+MAX_EVENTS_PER_MINUTE = 6_000_000
+TERABYTE = 1024**4
+
+
+class SettingsError(ValueError):
+    """Settings that cannot work; the message is one sentence for the person who gave them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepBudgets:
+    """Each phase's share of the RTO, in seconds (DESIGN.md, section 7)."""
+
+    detect_seconds: int = 35
+    decide_seconds: int = 5
+    fence_seconds: int = 15
+    promote_seconds: int = 120
+    resume_seconds: int = 25
+    verify_seconds: int = 15
+    traffic_seconds: int = 60
+
+    @property
+    def total_seconds(self) -> int:
+        """The whole recovery, phase after phase."""
+        return sum(getattr(self, one.name) for one in fields(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """An environment: profile, suffix and what overrides the profile's defaults.
+
+    Raises SettingsError at construction for anything that cannot work together.
+    """
+
+    environment_suffix: str
+    profile_name: str = "dev"
+    home_region: str = "ca-central-1"
+    recovery_region: str = "ca-west-1"
+    witness_region: str | None = "us-east-2"
+    """None: automatic failover is off."""
+    account: str | None = None
+    """None: templates work in any account and name it with a token."""
+    tier: RecoveryTier = RecoveryTier.CRITICAL
+    events_per_minute: int = 100_000
+    event_bytes: int = 1_024
+    data_bytes: int = 5 * TERABYTE
+    lag_alarm_seconds: int = 30
+    budgets: StepBudgets = field(default_factory=StepBudgets)
+    page_email: str | None = None
+    deletion_protection: bool = False
+    image_tag: str = "0.1.0"
+
+    def __post_init__(self) -> None:
+        try:
+            self._check_words()
+            self._check_regions()
+            self._check_numbers()
+        except SettingsError:
+            raise
+        except ValueError as refusal:
+            raise SettingsError(str(refusal)) from None
+
+    @property
+    def profile(self) -> Profile:
+        """The profile's defaults."""
+        return PROFILES[self.profile_name]
+
+    @property
+    def home(self) -> Region:
+        """Where the environment was created; not necessarily where it is active."""
+        return region_named(self.home_region, role="home")
+
+    @property
+    def recovery(self) -> Region:
+        """The other region that holds patient data."""
+        return region_named(self.recovery_region, role="recovery")
+
+    @property
+    def witness(self) -> Region | None:
+        """The third vantage point, without patient data."""
+        if self.witness_region is None:
+            return None
+        return region_named(self.witness_region, role="witness")
+
+    @property
+    def automatic_failover(self) -> bool:
+        """Two sites cannot vote: without a witness a person decides."""
+        return self.witness_region is not None
+
+    @property
+    def capacity(self) -> CapacityPlan:
+        """What the load needs in each region."""
+        return CapacityPlan(self.events_per_minute, self.event_bytes)
+
+    def peer_of(self, region: Region) -> Region:
+        """The other one of the two regions that hold patient data."""
+        return self.recovery if region == self.home else self.home
+
+    def _check_words(self) -> None:
+        if self.profile_name not in PROFILES:
+            raise SettingsError(
+                f"Unknown profile {self.profile_name!r}; allowed are {', '.join(PROFILES)}."
+            )
+        if not SUFFIX.fullmatch(self.environment_suffix):
+            raise SettingsError(
+                f"Bad environmentSuffix {self.environment_suffix!r}; allowed is a lower-case letter "
+                "followed by at most 11 lower-case letters or digits."
+            )
+        if self.account is not None and not ACCOUNT.fullmatch(self.account):
+            raise SettingsError(f"Bad account {self.account!r}; allowed are exactly 12 digits.")
+        if self.page_email is not None and not EMAIL.fullmatch(self.page_email):
+            raise SettingsError(
+                f"Bad pageEmail {self.page_email!r}; allowed is an address such as oncall@example.org."
+            )
+        if not IMAGE_TAG.fullmatch(self.image_tag):
+            raise SettingsError(
+                f"Bad imageTag {self.image_tag!r}; allowed are up to 128 letters, digits, '.', '_', '-'."
+            )
+
+    def _check_regions(self) -> None:
+        if self.home_region == self.recovery_region:
+            raise SettingsError(
+                f"Equal regions: home and recovery are both {self.home_region!r}; "
+                "losing it would lose everything, so they must differ."
+            )
+        if self.witness_region in (self.home_region, self.recovery_region):
+            raise SettingsError(
+                f"Equal regions: the witness {self.witness_region!r} is also a region it must judge; "
+                f"allowed is a third region, or {NO_WITNESS!r} to turn automatic failover off."
+            )
+        for role, region in (("home", self.home), ("recovery", self.recovery)):
+            require_residency(region, role=role)
+            require_services(region, PATIENT_DATA_SERVICES, role=role)
+        if self.witness is not None:
+            require_services(self.witness, WITNESS_SERVICES, role="witness")
+
+    def _check_numbers(self) -> None:
+        _within("eventsPerMinute", self.events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
+        _within("eventBytes", self.event_bytes, 64, MAX_EVENT_BYTES)
+        _within("dataBytes", self.data_bytes, 1, 128 * TERABYTE)
+        if self.lag_alarm_seconds < 1 or self.lag_alarm_seconds > self.tier.rpo_seconds:
+            raise SettingsError(
+                f"A lag alarm at {self.lag_alarm_seconds} s cannot guard an RPO of "
+                f"{self.tier.rpo_seconds} s (tier {self.tier.name}); allowed are 1 to "
+                f"{self.tier.rpo_seconds} s."
+            )
+        if self.budgets.total_seconds > self.tier.rto_seconds:
+            raise SettingsError(
+                f"The recovery budgets add up to {self.budgets.total_seconds} s, above the RTO of "
+                f"{self.tier.rto_seconds} s (tier {self.tier.name}); allowed is at most the RTO."
+            )
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise SettingsError(f"Bad {name} {value}; allowed are {least} to {most}.")
+
+
+def settings_from_context(context: Callable[[str], Any]) -> Settings:
+    """Read the settings from a lookup of CDK context keys (`-c key=value`, all of them strings).
+
+    `environmentSuffix` is required. `profile` defaults to the profile of the suffix's own name, so that
+    `environmentSuffix=prod` alone never makes a cheap production, and else to `dev`.
+    """
+    suffix = context("environmentSuffix")
+    if not suffix:
+        raise SettingsError(
+            "No environmentSuffix was given; say which environment with -c environmentSuffix=dev."
+        )
+    given: dict[str, Any] = {
+        "environment_suffix": str(suffix),
+        "profile_name": str(context("profile") or (suffix if suffix in PROFILES else "dev")),
+    }
+    for key, read in READERS.items():
+        raw = context(key)
+        if raw is not None:
+            given[_field_name(key)] = read(key, raw)
+    return Settings(**given)
+
+
+def _field_name(key: str) -> str:
+    return re.sub(r"(?=[A-Z])", "_", key).lower()
+
+
+def _text(_key: str, raw: Any) -> str | None:
+    return str(raw) or None
+
+
+def _required_text(_key: str, raw: Any) -> str:
+    return str(raw)
+
+
+def _region_or_none(_key: str, raw: Any) -> str | None:
+    return None if str(raw) in (NO_WITNESS, "") else str(raw)
+
+
+def _whole(key: str, raw: Any) -> int:
+    try:
+        return int(str(raw).replace("_", ""))
+    except ValueError:
+        raise SettingsError(f"Bad {key} {raw!r}; allowed is a whole number.") from None
+
+
+def _switch(key: str, raw: Any) -> bool:
+    words = {"true": True, "false": False}
+    if str(raw).lower() not in words:
+        raise SettingsError(f"Bad {key} {raw!r}; allowed are true and false.")
+    return words[str(raw).lower()]
+
+
+def _tier(key: str, raw: Any) -> RecoveryTier:
+    try:
+        return RecoveryTier[str(raw).upper()]
+    except KeyError:
+        names = ", ".join(tier.name for tier in RecoveryTier)
+        raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
+
+
+def _budgets(key: str, raw: Any) -> StepBudgets:
+    known = {one.name.removesuffix("_seconds") for one in fields(StepBudgets)}
+    if not isinstance(raw, dict) or not set(raw) <= known:
+        raise SettingsError(
+            f"Bad {key} {raw!r}; allowed is an object of whole seconds with the keys "
+            f"{', '.join(sorted(known))}."
+        )
+    return StepBudgets(**{f"{name}_seconds": _whole(key, one) for name, one in raw.items()})
+
+
+READERS: dict[str, Callable[[str, Any], Any]] = {
+    "account": _text,
+    "homeRegion": _required_text,
+    "recoveryRegion": _required_text,
+    "witnessRegion": _region_or_none,
+    "tier": _tier,
+    "eventsPerMinute": _whole,
+    "eventBytes": _whole,
+    "dataBytes": _whole,
+    "lagAlarmSeconds": _whole,
+    "budgets": _budgets,
+    "pageEmail": _text,
+    "deletionProtection": _switch,
+    "imageTag": _required_text,
+}
+"""Every context key that overrides a default, and how its text is read."""

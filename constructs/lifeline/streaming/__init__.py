@@ -1,0 +1,1 @@
+"""The edge buffer, the bridge and the replicated log."""

@@ -1,0 +1,132 @@
+"""The bridge from the edge buffer to the log, and the event source mapping that must never discard."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lifeline.foundation.code import native_layer_code
+from lifeline.foundation.function import RUNTIME, Function, Placement, Size
+from lifeline.foundation.network import Network
+from lifeline.site import Site
+from lifeline.streaming.edge_stream import RETENTION_HOURS, EdgeStream
+from lifeline.streaming.log_access import allow_writing
+from lifeline.streaming.replicated_log import ReplicatedLog
+
+BATCH_RECORDS = 1_000
+BATCHING_WINDOW_SECONDS = 0
+FOREVER = -1
+ITERATOR_AGE_PAGE_SHARE = 0.25
+"""Rule B5: a quarter of the retention is the last moment to find out."""
+
+
+class StreamBridge(Construct):
+    """Runs in both regions at every epoch (B12).
+
+    Covers: a poisoned record (the bridge rejects it itself), a log that is away (the batch is repeated
+    for as long as the stream keeps it). Does not cover: a bridge that stands still longer than the
+    stream's retention; a page at a quarter of it comes first.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        network: Network,
+        stream: EdgeStream,
+        log: ReplicatedLog,
+        key: kms.IKey,
+        page_topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        shards = site.settings.capacity.shards
+        self.layer = lambda_.LayerVersion(
+            self,
+            "NativePackages",
+            layer_version_name=site.names.here("native-packages"),
+            description="confluent-kafka, jsonschema-rs and orjson for arm64",
+            code=lambda_.Code.from_asset(native_layer_code()),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[lambda_.Architecture.ARM_64],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.bridge = Function(
+            self,
+            "Bridge",
+            site=site,
+            package="stream_bridge",
+            does="Validates events and writes them to the log, markers behind them",
+            environment={
+                "KAFKA_BOOTSTRAP": log.bootstrap,
+                "KAFKA_AUTH": "iam",
+                "KAFKA_PARTITIONS": json.dumps(log.partitions, sort_keys=True),
+                "STREAM_NAME": stream.stream_name,
+            },
+            size=Size(memory_mib=1_024, timeout_seconds=60, concurrency=max(4, 2 * shards)),
+            key=key,
+            placement=Placement(vpc=network.vpc, security_groups=[network.log_clients]),
+            layers=[self.layer],
+        )
+        self.bridge.without_dead_letters(
+            "Called by the event source mapping only, which repeats a failed batch and never drops it."
+        )
+        self.bridge.allow(
+            "ReadTheStream",
+            [
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            [stream.stream_arn],
+        )
+        self.bridge.allow("DecryptTheStream", ["kms:Decrypt"], [key.key_arn])
+        allow_writing(self.bridge.policy, log, log.partitions)
+        self._map(stream)
+        self._page_when_behind(page_topic)
+
+    def _map(self, stream: EdgeStream) -> None:
+        """Rule B5, each value written out: a default that changes must not change the mapping."""
+        mapping = lambda_.CfnEventSourceMapping(
+            self,
+            "Mapping",
+            function_name=self.bridge.function.function_name,
+            event_source_arn=stream.stream.stream_arn,
+            starting_position="TRIM_HORIZON",
+            parallelization_factor=1,
+            maximum_retry_attempts=FOREVER,
+            maximum_record_age_in_seconds=FOREVER,
+            bisect_batch_on_function_error=False,
+            batch_size=BATCH_RECORDS,
+            maximum_batching_window_in_seconds=BATCHING_WINDOW_SECONDS,
+        )
+        mapping.node.add_dependency(self.bridge.policy)
+
+    def _page_when_behind(self, page_topic: sns.ITopic) -> None:
+        threshold = RETENTION_HOURS * 3_600_000 * ITERATOR_AGE_PAGE_SHARE
+        alarm = cloudwatch.Alarm(
+            self,
+            "BridgeBehind",
+            alarm_description=(
+                "CRITICAL: the bridge has stood still for a quarter of the stream's retention. "
+                "Runbook: docs/runbooks/bridge-behind.md"
+            ),
+            metric=self.bridge.function.metric(
+                "IteratorAge", statistic="Maximum", period=Duration.minutes(1)
+            ),
+            threshold=threshold,
+            evaluation_periods=3,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(page_topic))

@@ -1,0 +1,46 @@
+"""What the checker read from the survivor, kept beside the evidence so that it can be checked again."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
+from pathlib import Path
+
+import orjson
+
+from drill.dead_letters import DeadLetter
+from drill.stored import Stored
+
+STORED = "stored.jsonl.gz"
+LETTERS = "dead_letters.json"
+JOURNALS = "journals"
+
+
+def save_stored(folder: Path, stored: Iterable[Stored]) -> None:
+    """Write rows as they stream in."""
+    with gzip.open(folder / STORED, "wb", compresslevel=1) as file:
+        for one in stored:
+            file.write(orjson.dumps(astuple(one), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def load_stored(folder: Path) -> Iterator[Stored]:
+    """Read them back, one at a time."""
+    with gzip.open(folder / STORED, "rb") as file:
+        for line in file:
+            yield Stored(*orjson.loads(line))
+
+
+def save_letters(folder: Path, letters: Iterable[DeadLetter]) -> None:
+    """Write the rejects."""
+    (folder / LETTERS).write_bytes(orjson.dumps([astuple(one) for one in letters]))
+
+
+def load_letters(folder: Path) -> list[DeadLetter]:
+    """Read them back."""
+    return [DeadLetter(*row) for row in orjson.loads((folder / LETTERS).read_bytes())]
+
+
+def journal_folders(folder: Path) -> list[Path]:
+    """The edges' journals of a run."""
+    return sorted(path for path in (folder / JOURNALS).iterdir() if path.is_dir())

@@ -1,0 +1,241 @@
+"""The independent checker: edge journals against the survivor's rows and dead letters. Five sets (D6).
+
+ok: stored, with the time and content that was sent. lost: accepted, but neither stored nor rejected.
+unexpected: stored or rejected, but never sent; or stored with another time, content or twice.
+recovered: stored from another region than the one that accepted it first: a resend saved it.
+rejected: in `error.dlq` with a reason. Works on disk (SQLite), in memory that does not grow with the
+number of events, and gives the same answer for the same input.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from drill import ledger
+from drill.dead_letters import DeadLetter
+from drill.order import Applied, OrderViolation, order_violations
+from drill.stored import Stored
+
+EXAMPLES = 20
+"""Of a bad set this many are listed; the count is of all."""
+PLATFORM_PROBE_PREFIX = "synthetic-recovery-"
+"""Patients of the recovery plan's own verification step: nobody's edge sent these."""
+
+_SCHEMA = """
+    CREATE TABLE sent (
+        publisher TEXT, number INT, event_id TEXT, occurred_us INT, aggregate_id TEXT, sequence INT,
+        digest TEXT, label TEXT, first_region TEXT, acceptances INT DEFAULT 0, resent INT DEFAULT 0,
+        refused INT DEFAULT 0, rejected TEXT, PRIMARY KEY (publisher, number)) WITHOUT ROWID;
+    CREATE TABLE stored (
+        event_id TEXT, occurred_us INT, aggregate_id TEXT, sequence INT, digest TEXT, origin TEXT,
+        apply_no INT);
+"""
+_INDEXES = """
+    CREATE INDEX sent_id ON sent (event_id);
+    CREATE INDEX stored_id ON stored (event_id);
+    CREATE VIEW match AS
+        SELECT stored.rowid AS place, stored.*, sent.publisher, sent.first_region, sent.resent
+        FROM stored JOIN sent ON sent.event_id = stored.event_id
+            AND sent.occurred_us = stored.occurred_us AND sent.digest = stored.digest
+            AND sent.aggregate_id = stored.aggregate_id AND sent.sequence = stored.sequence;
+"""
+_LOST = """
+    FROM sent WHERE acceptances > 0 AND rejected IS NULL
+        AND NOT EXISTS (SELECT 1 FROM match WHERE match.event_id = sent.event_id)
+"""
+_UNEXPECTED = """
+    FROM stored WHERE aggregate_id NOT LIKE :probe AND (
+        rowid NOT IN (SELECT place FROM match)
+        OR rowid NOT IN (SELECT min(place) FROM match GROUP BY event_id))
+"""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the checker found. The lists hold the first few ids of each set that must be empty."""
+
+    sent: int
+    accepted: int
+    stored: int
+    ok: int
+    lost: int
+    unexpected: int
+    recovered: int
+    rejected: int
+    refused: int
+    unaccepted: int
+    duplicate_deliveries: int
+    order_violations: int
+    platform_probes: int
+    lost_ids: list[str] = field(default_factory=list)
+    unexpected_ids: list[str] = field(default_factory=list)
+    violations: list[OrderViolation] = field(default_factory=list)
+    rejects: list[tuple[str, str, str]] = field(default_factory=list)
+    """(label, reason, event id) of rejected and refused events, the hand-picked bad ones."""
+
+    @property
+    def clean(self) -> bool:
+        """The three that must be empty are."""
+        return self.lost == self.unexpected == self.order_violations == 0
+
+
+def check(
+    journals: Sequence[Path],
+    stored: Iterable[Stored],
+    letters: Sequence[DeadLetter],
+    scratch: Path,
+) -> Findings:
+    """Compare. `journals`: one folder for each publisher; `scratch`: a file that is made anew."""
+    scratch.unlink(missing_ok=True)
+    database = sqlite3.connect(scratch)
+    try:
+        database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _SCHEMA)
+        strangers = _load(database, journals, letters)
+        for rows in _chunks(stored):
+            database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        database.executescript(_INDEXES)
+        return _findings(database, strangers)
+    finally:
+        database.close()
+        scratch.unlink(missing_ok=True)
+
+
+def _load(
+    database: sqlite3.Connection, journals: Sequence[Path], letters: Sequence[DeadLetter]
+) -> list[str]:
+    """Fill `sent` from the ledgers; returns the dead letters that no journal explains."""
+    by_receipt = {(x.origin, x.incarnation, x.shard, x.sequence): x for x in letters}
+    explained: set[tuple[str, str, str, int]] = set()
+    for folder in sorted(journals):
+        publisher = folder.name
+        for entry in ledger.read(folder):
+            kind = entry[0]
+            if kind == "s":
+                database.executemany(
+                    "INSERT INTO sent (publisher, number, event_id, occurred_us, aggregate_id,"
+                    " sequence, digest, label) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    ((publisher, *row) for row in entry[2]),
+                )
+            elif kind == "a":
+                _, _, region, incarnation, receipts = entry
+                database.executemany(
+                    "UPDATE sent SET acceptances = acceptances + 1,"
+                    " first_region = coalesce(first_region, ?) WHERE publisher = ? AND number = ?",
+                    ((region, publisher, number) for number, _, _ in receipts),
+                )
+                for number, shard, sequence in receipts:
+                    place = (region, incarnation, shard, int(sequence))
+                    if place in by_receipt:
+                        explained.add(place)
+                        _mark_rejected(
+                            database, publisher, number, by_receipt[place].reason or "no reason"
+                        )
+            elif kind == "r":
+                database.executemany(
+                    "UPDATE sent SET resent = resent + 1 WHERE publisher = ? AND number = ?",
+                    ((publisher, number) for number in entry[3]),
+                )
+            elif kind == "x":
+                database.execute(
+                    "UPDATE sent SET refused = ? WHERE publisher = ? AND number = ?",
+                    (entry[4], publisher, entry[3]),
+                )
+    return _explain_by_id(database, by_receipt, explained)
+
+
+def _explain_by_id(
+    database: sqlite3.Connection,
+    by_receipt: dict[tuple[str, str, str, int], DeadLetter],
+    explained: set[tuple[str, str, str, int]],
+) -> list[str]:
+    """A record whose answer got lost has no receipt in the journal: then its id explains it."""
+    database.execute("CREATE INDEX sent_by_id ON sent (event_id)")
+    strangers = []
+    for place in sorted(set(by_receipt) - explained):
+        letter = by_receipt[place]
+        row = database.execute(
+            "SELECT publisher, number FROM sent WHERE event_id = ? AND event_id <> ''",
+            (letter.event_id,),
+        ).fetchone()
+        if row is None:
+            strangers.append(letter.event_id or "/".join(map(str, place)))
+        else:
+            _mark_rejected(database, row[0], row[1], letter.reason or "no reason")
+    return strangers
+
+
+def _mark_rejected(database: sqlite3.Connection, publisher: str, number: int, reason: str) -> None:
+    database.execute(
+        "UPDATE sent SET rejected = ? WHERE publisher = ? AND number = ?",
+        (reason, publisher, number),
+    )
+
+
+def _findings(database: sqlite3.Connection, strangers: list[str]) -> Findings:
+    probe = {"probe": PLATFORM_PROBE_PREFIX + "%"}
+
+    def number(query: str) -> int:
+        return int(database.execute(f"SELECT count(*) {query}", probe).fetchone()[0])
+
+    def ids(query: str) -> list[str]:
+        found = database.execute(f"SELECT event_id {query} ORDER BY 1 LIMIT {EXAMPLES}", probe)
+        return [row[0] for row in found]
+
+    violations = list(order_violations(_applied(database)))
+    saved = "FROM (SELECT 1 FROM match WHERE first_region <> origin GROUP BY event_id)"
+    matched = number("FROM (SELECT 1 FROM match GROUP BY event_id)")
+    recovered = number(saved)
+    return Findings(
+        sent=number("FROM sent"),
+        accepted=number("FROM sent WHERE acceptances > 0"),
+        stored=matched,
+        ok=matched - recovered,
+        lost=number(_LOST),
+        unexpected=number(_UNEXPECTED) + len(strangers),
+        recovered=recovered,
+        rejected=number("FROM sent WHERE rejected IS NOT NULL"),
+        refused=number("FROM sent WHERE refused > 0"),
+        unaccepted=number(
+            "FROM sent WHERE acceptances = 0 AND refused = 0 AND rejected IS NULL"
+            " AND NOT EXISTS (SELECT 1 FROM match WHERE match.event_id = sent.event_id)"
+        ),
+        duplicate_deliveries=int(
+            database.execute(
+                "SELECT coalesce(sum(acceptances - 1), 0) FROM sent WHERE acceptances > 1"
+            ).fetchone()[0]
+        ),
+        order_violations=len(violations),
+        platform_probes=number("FROM stored WHERE aggregate_id LIKE :probe"),
+        lost_ids=ids(_LOST),
+        unexpected_ids=(ids(_UNEXPECTED) + strangers)[:EXAMPLES],
+        violations=violations[:EXAMPLES],
+        rejects=[
+            tuple(row)
+            for row in database.execute(
+                "SELECT label, coalesce(rejected, 'refused ' || refused), event_id FROM sent"
+                f" WHERE rejected IS NOT NULL OR refused > 0 ORDER BY 1, 2, 3 LIMIT {EXAMPLES}"
+            )
+        ],
+    )
+
+
+def _applied(database: sqlite3.Connection) -> Iterator[Applied]:
+    """Order is asked only of what was sent: the unexpected are reported as such."""
+    rows = database.execute(
+        "SELECT aggregate_id, sequence, event_id, resent FROM match ORDER BY aggregate_id, apply_no"
+    )
+    for aggregate_id, sequence, event_id, resent in rows:
+        yield Applied(aggregate_id, sequence, event_id, resent > 0)
+
+
+def _chunks(stored: Iterable[Stored], size: int = 5_000) -> Iterator[Sequence[tuple[object, ...]]]:
+    rows = iter(stored)
+    while chunk := [
+        (r.event_id, r.occurred_us, r.aggregate_id, r.sequence, r.digest, r.origin, r.apply_no)
+        for r in islice(rows, size)
+    ]:
+        yield chunk

@@ -1,0 +1,415 @@
+"""One drill from deployment to sealed evidence: stream, break, watch, drain, check."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from drill import archive, beats, evidence, report, scenarios, stored, witnessed
+from drill.bad_events import bad_events
+from drill.checker import Findings, check
+from drill.dead_letters import read_dead_letters
+from drill.edge import Edge
+from drill.journal import Journal
+from drill.publisher import EdgePublisher
+from drill.sampling import LagSample, RateSample, Sampler, rpo_seconds
+from drill.scenarios import AFTER_RECOVERY_SECONDS, Scenario
+from drill.stored import AppliedSecond
+from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, rto_seconds
+from drill.targets import BrokenThing, Deployed, Target
+from drill.verdict import Seen, objectives, verdict
+from drill.witnessed import instant_text
+
+EDGES = 2
+SYNTHETIC = "edge-synthetic"
+PROGRESS_SECONDS = 5.0
+DRAIN_SECONDS = 60.0
+SETTLE_SECONDS = 60.0
+STABLE_SECONDS = 5.0
+EVENT_COUNTS = (
+    "sent",
+    "accepted",
+    "stored",
+    "ok",
+    "lost",
+    "unexpected",
+    "recovered",
+    "rejected",
+    "refused",
+    "unaccepted",
+    "duplicate_deliveries",
+    "platform_probes",
+)
+STRUCK = ("killed", "frozen")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    events_per_second: float = 1667.0
+    before_seconds: float = 60.0
+    seed: int = 1
+    kill_apply: int = 0
+    bad_events: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves behind."""
+
+    folder: Path
+    evidence: dict[str, Any]
+
+
+class Run:
+    """One run against one entered target."""
+
+    def __init__(
+        self, scenario: Scenario, options: Options, target: Target, say: Callable[[str], None]
+    ) -> None:
+        self._scenario = scenario
+        self._options = options
+        self._target = target
+        self._say = say
+        self._random = random.Random(options.seed)
+        self._failures: list[str] = []
+        self._faults: list[BrokenThing] = []
+        self._kills: list[float] = []
+        self._lost_at: float | None = None
+
+    def go(self) -> Outcome:
+        """Do all of it. Raises what the target raises; then there is no evidence."""
+        deployed = self._target.deploy()
+        started = time.time()
+        stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%SZ")
+        run_id = f"{stamp}-{self._scenario.name}"
+        folder = evidence.ROOT / run_id
+        self._build_edges(folder / archive.JOURNALS)
+        try:
+            self._stream()
+        finally:
+            self._stop()
+        survivor = str(self._final_lease().get("holder") or self._target.home)
+        findings, applied = self._check(folder, survivor)
+        body = self._body(run_id, started, survivor, findings, applied, deployed)
+        sealed = evidence.seal(body, evidence.previous_sha256(evidence.ROOT))
+        evidence.write(sealed, folder)
+        report.write(sealed, folder)
+        evidence.publish(folder, evidence.ROOT)
+        return Outcome(folder, sealed)
+
+    # -- streaming ---------------------------------------------------------------------------------
+
+    def _build_edges(self, journals: Path) -> None:
+        urls = {region: one.api_url for region, one in self._target.endpoints().items()}
+        # The home region is where edges start; the traffic switch decides from the first second.
+        urls = {self._target.home: urls[self._target.home], **urls}
+        recordings = beats.load()
+        self._edges = [
+            Edge(
+                f"edge-{index + 1}",
+                journals,
+                urls,
+                recordings=recordings,
+                events_per_second=self._options.events_per_second / EDGES,
+                seed=self._options.seed * 1_000 + index,
+            )
+            for index in range(EDGES)
+        ]
+        self._synthetic_sender = EdgePublisher(
+            SYNTHETIC, Journal(journals / SYNTHETIC), urls, workers=3, linger_seconds=0.0
+        )
+        self._synthetic = SyntheticTransactions(
+            self._synthetic_sender, urls, seed=self._options.seed * 1_000 + 999
+        )
+        self._senders = [*(edge.sender for edge in self._edges), self._synthetic_sender]
+        self._sampler = Sampler(
+            read_lease=lambda: witnessed.lease(self._target),
+            standby_url=urls[self._target.standby],
+            origin=self._target.home,
+            edges=self._senders,
+        )
+
+    def _stream(self) -> None:
+        options = self._options
+        self._say(
+            f"drill: streaming {options.events_per_second:.0f} events/s from "
+            f"{EDGES} edges for {options.before_seconds:.0f} s before the fault"
+        )
+        self._streaming_since = time.monotonic()
+        for edge in self._edges:
+            edge.start()
+        self._synthetic_sender.start()
+        self._synthetic.start()
+        self._sampler.start()
+        self._plan_kills()
+        if options.bad_events:
+            self._wait(min(5.0, options.before_seconds / 2))
+            self._edges[0].slip_in(
+                lambda number, at_us: bad_events("edge-1", number, at_us, options.seed)
+            )
+            self._say("drill: bad events slipped in")
+        self._wait(options.before_seconds - (time.monotonic() - self._streaming_since))
+        self._break()
+        self._watch()
+        self._settle()
+
+    def _break(self) -> None:
+        self._say(f"drill: fault: {self._scenario.about}")
+        self._faults += self._target.bring_about(self._scenario.breaks)
+        struck = [one.at for one in self._faults if one.kind in STRUCK]
+        everything = [one.at for one in self._faults]
+        if everything:
+            self._lost_at = max(struck) if struck else min(everything)
+
+    def _watch(self) -> None:
+        """Until recovery is seen (and a few seconds more), or for the whole watch where none may be."""
+        deadline = time.monotonic() + self._scenario.watch_seconds
+        while time.monotonic() < deadline:
+            self._wait(min(1.0, max(0.0, deadline - time.monotonic())))
+            if self._scenario.fails_over and self._recovered():
+                self._say(f"drill: recovered, RTO {self._rto()} s; streaming on a little")
+                self._wait(AFTER_RECOVERY_SECONDS)
+                return
+
+    def _recovered(self) -> bool:
+        rto = self._rto()
+        return rto is not None and rto > 0 and len(self._sampler.epochs) > 1
+
+    def _rto(self) -> float | None:
+        # A try that began just before the loss fails because of it.
+        since = (self._lost_at - DEADLINE_SECONDS) if self._lost_at else 0.0
+        return rto_seconds(self._synthetic.tries, since)
+
+    def _wait(self, seconds: float) -> None:
+        """Let time pass, saying now and then how it goes, and killing processors when it is time."""
+        until = time.monotonic() + seconds
+        next_word = getattr(self, "_next_word", 0.0)
+        while (now := time.monotonic()) < until:
+            while self._kills and now - self._streaming_since >= self._kills[0]:
+                self._kills.pop(0)
+                self._kill_processor()
+            if now >= next_word:
+                self._progress()
+                next_word = now + PROGRESS_SECONDS
+            time.sleep(min(0.25, max(0.0, until - now)))
+        self._next_word = next_word
+
+    def _progress(self) -> None:
+        rate = self._sampler.rates[-1] if self._sampler.rates else RateSample(0, 0, 0, 0, 0)
+        lag = self._sampler.lag[-1].lag_seconds if self._sampler.lag else None
+        tries = self._synthetic.tries
+        colours = "".join("+" if one.green else "x" for one in tries[-10:])
+        self._say(
+            f"drill: {time.monotonic() - self._streaming_since:5.0f} s  sent {rate.sent}, accepted "
+            f"{rate.accepted}, waiting {rate.unsent}; to {self._edges[0].sender.preferred}; standby "
+            f"lag {'unknown' if lag is None else f'{lag:.1f} s'}; epoch "
+            f"{self._sampler.epochs[-1] if self._sampler.epochs else '?'}; tries {colours}"
+        )
+
+    def _plan_kills(self) -> None:
+        span = self._options.before_seconds
+        if not self._scenario.fails_over:
+            span += self._scenario.watch_seconds
+        self._kills = sorted(
+            self._random.uniform(2.0, max(3.0, span - 2.0)) for _ in range(self._options.kill_apply)
+        )
+
+    def _kill_processor(self) -> None:
+        region = self._sampler.holder or self._target.home
+        try:
+            pid = self._target.kill_processor(region)
+        except Exception as error:  # none runs this moment: it is being restarted; say so
+            self._say(f"drill: no processor to kill in {region}: {error}")
+            return
+        self._say(f"drill: kill -9 of the processor {pid} in {region}")
+        self._faults.append(BrokenThing(time.time(), "kill-9", region, f"processor {pid}"))
+
+    def _settle(self) -> None:
+        """No new events; drain the edges, then wait until what they got accepted is applied."""
+        self._synthetic.stop()
+        for edge in self._edges:
+            edge.stop_feeding()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for sender in self._senders:
+            if not sender.drain(max(1.0, deadline - time.monotonic())):
+                self._failures.append(f"{sender.publisher}: {sender.unsent} events still wait")
+        self._say("drill: edges drained; waiting for the last events to be applied")
+        region = str(self._final_lease().get("holder") or self._target.home)
+        accepted = sum(sender.counts.accepted for sender in self._senders)
+        self._await_applied(region, accepted)
+
+    def _await_applied(self, region: str, wanted: int) -> None:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        newest, since = -1, time.monotonic()
+        with stored.connect(self._target.endpoints()[region].database_dsn) as connection:
+            connection.autocommit = True
+            while time.monotonic() < deadline:
+                count = stored.count(connection)
+                if count != newest:
+                    newest, since = count, time.monotonic()
+                enough = count >= wanted
+                if time.monotonic() - since >= (1.0 if enough else STABLE_SECONDS):
+                    return
+                time.sleep(0.5)
+
+    def _stop(self) -> None:
+        self._synthetic.stop()
+        for edge in self._edges:
+            edge.stop_feeding()
+            if edge.failure:
+                self._failures.append(f"{edge.sender.publisher}: {edge.failure}")
+        self._sampler.stop()
+        for sender in self._senders:
+            sender.stop()
+            if sender.failure:
+                self._failures.append(f"{sender.publisher}: {sender.failure}")
+
+    # -- what came of it ---------------------------------------------------------------------------
+
+    def _final_lease(self) -> dict[str, Any]:
+        return witnessed.lease(self._target)
+
+    def _check(self, folder: Path, survivor: str) -> tuple[Findings, list[AppliedSecond]]:
+        self._say(f"drill: checking the journals against {survivor}")
+        where = self._target.endpoints()[survivor]
+        letters = read_dead_letters(where.kafka_bootstrap)
+        archive.save_letters(folder, letters)
+        with stored.connect(where.database_dsn) as connection:
+            archive.save_stored(folder, stored.rows(connection))
+            connection.rollback()
+            applied = stored.applied_seconds(connection)
+        return check_again(folder), applied
+
+    def _body(
+        self,
+        run_id: str,
+        started: float,
+        survivor: str,
+        findings: Findings,
+        applied: Sequence[AppliedSecond],
+        deployed: Deployed,
+    ) -> dict[str, Any]:
+        scenario, options = self._scenario, self._options
+        decided = self._decisions()
+        epochs = self._sampler.epochs
+        rto = self._rto()
+        rpo = None
+        if scenario.fails_over and self._lost_at is not None:
+            rpo = rpo_seconds(self._sampler.lag, self._lost_at)
+        seen = Seen(findings, epochs, decided, rto, rpo, options.bad_events, self._failures)
+        met = objectives(scenario, seen)
+        return {
+            "id": run_id,
+            "scenario": scenario.name,
+            "target": self._target.name,
+            "verdict": verdict(met),
+            "started_at": instant_text(started),
+            "ended_at": instant_text(time.time()),
+            "fault_at": None if self._lost_at is None else instant_text(self._lost_at),
+            "survivor": survivor,
+            "load": {
+                "events_per_second": options.events_per_second,
+                "before_seconds": options.before_seconds,
+                "seed": options.seed,
+                "edges": EDGES,
+                "monitors": sum(edge.monitors for edge in self._edges),
+                "killed_processors": sum(1 for one in self._faults if one.kind == "kill-9"),
+                "bad_events": options.bad_events,
+            },
+            "timeline": witnessed.timeline(self._target, survivor, epochs[-1])
+            if len(epochs) > 1
+            else [],
+            "rto_seconds": rto,
+            "rpo_seconds": rpo,
+            "rto_target_seconds": scenarios.RTO_TARGET_SECONDS,
+            "rpo_target_seconds": scenarios.RPO_TARGET_SECONDS,
+            "rto_limit_seconds": scenario.rto_limit_seconds,
+            "targets": {
+                "rto_seconds": scenarios.RTO_TARGET_SECONDS,
+                "rpo_seconds": scenarios.RPO_TARGET_SECONDS,
+            },
+            "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
+            "order_violations": findings.order_violations,
+            "findings": {
+                "lost": findings.lost_ids,
+                "unexpected": findings.unexpected_ids,
+                "order_violations": [asdict(one) for one in findings.violations],
+                "rejects": [
+                    {"label": label, "reason": reason, "event_id": event_id}
+                    for label, reason, event_id in findings.rejects
+                ],
+            },
+            "epochs": epochs,
+            "epoch_times": [
+                {"epoch": epoch, "at": instant_text(at)} for epoch, at in self._sampler.epoch_times
+            ],
+            "decisions": decided,
+            "lag_samples": _lag(self._sampler.lag),
+            "throughput_samples": throughput(self._sampler.rates, applied),
+            "synthetic_tries": [asdict(one) for one in self._synthetic.tries],
+            "faults": [{**asdict(one), "at": instant_text(one.at)} for one in self._faults],
+            "objectives_met": met,
+            "controls": evidence.controls(),
+            "versions": evidence.versions(deployed.templates),
+            "resources": {kind: dict(counts) for kind, counts in deployed.resources.items()},
+            "failures": self._failures,
+        }
+
+    def _decisions(self) -> list[dict[str, Any]]:
+        try:
+            return witnessed.decisions(self._target, [self._target.home, self._target.standby])
+        except Exception as error:
+            self._failures.append(f"decisions cannot be read: {type(error).__name__}: {error}")
+            return []
+
+
+def check_again(folder: Path) -> Findings:
+    """Run the checker over what a run left in its folder."""
+    return check(
+        archive.journal_folders(folder),
+        archive.load_stored(folder),
+        archive.load_letters(folder),
+        folder / "checker.sqlite",
+    )
+
+
+def throughput(
+    rates: Sequence[RateSample], applied: Sequence[AppliedSecond]
+) -> list[dict[str, Any]]:
+    """Per second: accepted (from the edges' counters), stored and latency (from the database)."""
+    seconds: dict[int, dict[str, Any]] = {}
+
+    def row(at: int) -> dict[str, Any]:
+        empty = {
+            "at": at,
+            "accepted_per_second": None,
+            "stored_per_second": None,
+            "latency_p50_seconds": None,
+            "latency_p95_seconds": None,
+            "unsent": None,
+        }
+        return seconds.setdefault(at, empty)
+
+    for before, after in pairwise(rates):
+        span = max(0.001, after.at - before.at)
+        one = row(int(after.at))
+        one["accepted_per_second"] = round((after.accepted - before.accepted) / span, 1)
+        one["unsent"] = after.unsent
+    for second in applied:
+        one = row(second.at)
+        one["stored_per_second"] = second.stored
+        one["latency_p50_seconds"] = second.p50_seconds
+        one["latency_p95_seconds"] = second.p95_seconds
+    return [seconds[at] for at in sorted(seconds)]
+
+
+def _lag(samples: Sequence[LagSample]) -> list[dict[str, Any]]:
+    return [{"at": round(one.at, 3), "lag_seconds": one.lag_seconds} for one in samples]

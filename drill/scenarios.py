@@ -1,0 +1,92 @@
+"""The scenarios as one table: what is broken, what must come of it, how long to watch.
+
+No row says how a region is recovered: the drill breaks things, and the keepers decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Break(StrEnum):
+    """What a target can do to the home region or to the link between the two."""
+
+    NOTHING = "nothing"
+    LOSE_HOME = "lose-home"
+    HANG_HOME = "hang-home"
+    HANG_HOME_CONTROL_PLANE = "hang-home-control-plane"
+    CUT_LINK = "cut-link"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`watch_seconds`: at most this long after the fault; a failover that is seen ends it sooner."""
+
+    name: str
+    about: str
+    breaks: Break
+    epochs: tuple[int, ...]
+    watch_seconds: float
+    rto_limit_seconds: float | None
+
+    @property
+    def fails_over(self) -> bool:
+        """Whether the standby must become active."""
+        return len(self.epochs) > 1
+
+
+RECOVERY_DEADLINE_SECONDS = 180.0
+NO_FAILOVER_WATCH_SECONDS = 75.0
+"""More than twice the earliest decision (about 35 s after the last renewal), so that a wrong one shows."""
+AFTER_RECOVERY_SECONDS = 5.0
+RTO_LIMIT_SECONDS = 120.0
+RTO_TARGET_SECONDS = 300.0
+RPO_TARGET_SECONDS = 60.0
+"""The targets of the CRITICAL tier; the limit is what a local drill must keep."""
+
+SCENARIOS = {
+    one.name: one
+    for one in (
+        Scenario(
+            "region-loss",
+            "The home region is gone: API calls cut, data plane killed.",
+            Break.LOSE_HOME,
+            (1, 2),
+            RECOVERY_DEADLINE_SECONDS,
+            RTO_LIMIT_SECONDS,
+        ),
+        Scenario(
+            "hang",
+            "The home region answers nothing: API calls hang, data plane frozen.",
+            Break.HANG_HOME,
+            (1, 2),
+            RECOVERY_DEADLINE_SECONDS,
+            RTO_LIMIT_SECONDS,
+        ),
+        Scenario(
+            "noop",
+            "Nothing is broken; nothing may fail over.",
+            Break.NOTHING,
+            (1,),
+            NO_FAILOVER_WATCH_SECONDS,
+            None,
+        ),
+        Scenario(
+            "link-cut",
+            "The regions cannot see each other; both are healthy: no failover.",
+            Break.CUT_LINK,
+            (1,),
+            NO_FAILOVER_WATCH_SECONDS,
+            None,
+        ),
+        Scenario(
+            "control-plane-hang",
+            "The home region's API calls hang, its data plane lives: no failover.",
+            Break.HANG_HOME_CONTROL_PLANE,
+            (1,),
+            NO_FAILOVER_WATCH_SECONDS,
+            None,
+        ),
+    )
+}

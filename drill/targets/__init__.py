@@ -1,0 +1,71 @@
+"""Where a drill runs. A target deploys, breaks, and hands out read-only views; it never promotes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+from drill.scenarios import Break
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """A region as the drill sees it from outside."""
+
+    api_url: str
+    database_dsn: str
+    kafka_bootstrap: str
+
+
+@dataclass(frozen=True)
+class BrokenThing:
+    """One fault in force. `at` is epoch seconds."""
+
+    at: float
+    kind: str
+    target: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What is deployed: counts of resource types by how they are there, and versions of the parts."""
+
+    resources: Mapping[str, Mapping[str, int]]
+    templates: str
+
+
+class Target(Protocol):
+    """A place with two data regions and a witness. As a context manager it cleans up in any case."""
+
+    name: str
+    home: str
+    standby: str
+    witness: str
+    suffix: str
+
+    def __enter__(self) -> Target: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def deploy(self) -> Deployed:
+        """Bring the app up in both regions; returns when both answer."""
+
+    def endpoints(self) -> Mapping[str, Endpoints]:
+        """By region."""
+
+    def observer(self, service: str, region: str) -> Any:
+        """A boto3 client for reading evidence, which the faults do not reach."""
+
+    def bring_about(self, what: Break) -> Sequence[BrokenThing]:
+        """Do the breaking."""
+
+    def kill_processor(self, region: str) -> int:
+        """Kill -9 one processor of a region; returns its process id."""

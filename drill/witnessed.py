@@ -1,0 +1,101 @@
+"""What the platform wrote about itself, read for the evidence: lease, decisions, timeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from drill.targets import Target
+
+CODES = {"ca-central-1": "cac1", "ca-west-1": "caw1"}
+
+
+def lease(target: Target) -> dict[str, Any]:
+    """The lease item; empty when there is none. Raises botocore's errors when it cannot be read."""
+    answer = target.observer("dynamodb", target.witness).get_item(
+        TableName=f"lease-{target.suffix}", Key={"id": {"S": "lease"}}, ConsistentRead=True
+    )
+    return {key: plain(value) for key, value in answer.get("Item", {}).items()}
+
+
+def decisions(target: Target, regions: Sequence[str]) -> list[dict[str, Any]]:
+    """Every decision of the keepers of these regions, oldest first."""
+    found = []
+    for region in regions:
+        pages = target.observer("dynamodb", region).get_paginator("scan")
+        for page in pages.paginate(TableName=f"authority-{target.suffix}", ConsistentRead=True):
+            for item in page.get("Items", []):
+                if item["id"]["S"].startswith("decision#"):
+                    found.append(_decision(region, {k: plain(v) for k, v in item.items()}))
+    return sorted(found, key=lambda one: (one["at"], one["region"]))
+
+
+def timeline(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
+    """The recovery plan's steps as the surviving region recorded them; empty when it did not."""
+    storage = target.observer("s3", region)
+    prefix, suffix = f"evidence-{CODES.get(region, region)}-", f"-{target.suffix}"
+    for bucket in storage.list_buckets().get("Buckets", []):
+        name = bucket["Name"]
+        if name.startswith(prefix) and name.endswith(suffix):
+            try:
+                answer = storage.get_object(Bucket=name, Key=f"recover-e{epoch}.json")
+            except storage.exceptions.ClientError:
+                continue
+            recorded = json.loads(answer["Body"].read())
+            steps = recorded.get("timeline", recorded.get("steps", []))
+            return [
+                {
+                    "step": str(one.get("step", "")),
+                    "started_at": instant_text(one.get("started_at")),
+                    "ended_at": instant_text(one.get("ended_at")),
+                    "outcome": str(one.get("outcome", "")),
+                    "detail": str(one.get("detail", "")),
+                }
+                for one in steps
+            ]
+    return []
+
+
+def plain(value: dict[str, Any]) -> Any:
+    """One DynamoDB attribute value as a Python value."""
+    kind, inner = next(iter(value.items()))
+    if kind == "N":
+        return float(inner) if "." in inner or "e" in inner.lower() else int(inner)
+    if kind == "M":
+        return {key: plain(one) for key, one in inner.items()}
+    if kind == "L":
+        return [plain(one) for one in inner]
+    if kind == "NULL":
+        return None
+    return inner
+
+
+def instant_text(value: object) -> str:
+    """Seconds, milliseconds or ISO text as one form: ISO in UTC with milliseconds and `Z`."""
+    if value is None or value == "":
+        return ""
+    try:
+        number = float(str(value))
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        except ValueError:
+            return str(value)
+    else:
+        moment = datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _decision(region: str, item: dict[str, Any]) -> dict[str, Any]:
+    at = item.get("at") or str(item["id"]).removeprefix("decision#")
+    return {
+        "at": instant_text(at),
+        "region": str(item.get("region") or region),
+        "action": str(item.get("action", "")),
+        "reason": str(item.get("reason", "")),
+        "epoch": item.get("epoch"),
+    }

@@ -1,0 +1,75 @@
+"""What is broken at the moment, and the fault proxies' rules that follow from it.
+
+Conditions add up; rules are always computed from all of them, never patched, so that healing one leaves
+the others. A region's API is broken on both sides: for those who call it, and for what it calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab.places import CODES, DATA_REGIONS, HOME, RECOVERY
+
+HANG_MS = 600_000.0
+Rule = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Regions by what ails them."""
+
+    lost: frozenset[str] = frozenset()
+    hung: frozenset[str] = frozenset()
+    control_plane_hung: frozenset[str] = frozenset()
+    link_cut: bool = False
+
+    def with_lost(self, region: str) -> Conditions:
+        return replace(self, lost=self.lost | {region})
+
+    def with_hung(self, region: str) -> Conditions:
+        return replace(self, hung=self.hung | {region})
+
+    def with_control_plane_hung(self, region: str) -> Conditions:
+        return replace(self, control_plane_hung=self.control_plane_hung | {region})
+
+    def with_link_cut(self) -> Conditions:
+        return replace(self, link_cut=True)
+
+
+def rules_for(source: str, conditions: Conditions) -> list[Rule]:
+    """The rules of one source's proxy. The first that matches a call counts."""
+    rules: list[Rule] = []
+    region = next((name for name, code in CODES.items() if code == source), "")
+    # What the broken region itself calls, whoever answers; unsigned calls too (control probes).
+    if region in conditions.lost:
+        rules.append({"service": "*", "reset": True})
+    if region in conditions.hung:
+        rules.append({"service": "*", "timeout_ms": HANG_MS})
+    for broken in sorted(conditions.lost):
+        rules.append({"service": "*", "region": broken, "reset": True})
+    for broken in sorted(conditions.hung):
+        rules.append({"service": "*", "region": broken, "timeout_ms": HANG_MS})
+    for broken in sorted(conditions.control_plane_hung):
+        # The stream is a data plane: its calls match first, and nothing happens to them.
+        rules.append({"service": "kinesis", "region": broken, "latency": 0})
+        rules.append({"service": "*", "region": broken, "timeout_ms": HANG_MS})
+    if conditions.link_cut and region in DATA_REGIONS:
+        other = RECOVERY if region == HOME else HOME
+        rules.append({"service": "*", "region": other, "reset": True})
+    return rules
+
+
+def link_states(links: tuple[Any, ...], conditions: Conditions) -> dict[str, str]:
+    """The state of every link between regions."""
+    lost = {CODES[region] for region in conditions.lost}
+    hung = {CODES[region] for region in conditions.hung}
+    data = {CODES[region] for region in DATA_REGIONS}
+
+    def state(link: Any) -> str:
+        ends = {link.source, link.target}
+        if ends & lost or (conditions.link_cut and ends == data):
+            return "cut"
+        return "hang" if ends & hung else "open"
+
+    return {link.name: state(link) for link in links}

@@ -1,0 +1,171 @@
+"""Makes the data plane follow the control plane, as the real services do by themselves.
+
+- ECS: as many processes as a service's desiredCount says; a dead one is started again.
+- RDS: when the global cluster's writer has moved to a region, that region's replica is promoted.
+
+It follows and never decides: no call here changes anything in the emulator. A region that the drill
+killed or froze is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.overrides import endpoints, overridden
+from lab.places import ACCOUNT, CODES, DATA_REGIONS, Places
+from lab.postgres import Postgres
+from lab.processes import Processes
+from lab.waiting import LabError
+
+CYCLE_SECONDS = 0.5
+RESTART_PAUSE_SECONDS = 1.0
+ROLES = {"processor": "apply", "serve": "serve"}
+ROOT = Path(__file__).resolve().parent.parent
+
+Observer = Callable[[str, str], Any]
+
+
+class Controller:
+    """A thread; `unreachable` holds the regions it must not touch."""
+
+    def __init__(
+        self, *, places: Places, processes: Processes, observer: Observer,
+        databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.places = places
+        self.processes = processes
+        self.observer = observer
+        self.databases = databases
+        self.suffix = suffix
+        self.say = say
+        self.unreachable: set[str] = set()
+        self._writer_region: str | None = None
+        self._environments: dict[str, dict[str, str]] = {}
+        self._not_before: dict[str, float] = {}
+        self._stop = threading.Event()
+        self._lock = threading.RLock()
+        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def leave_alone(self, region: str) -> None:
+        """From now on nothing in the region is started. Waits for a cycle under way."""
+        with self._lock:
+            self.unreachable.add(region)
+
+    def look_after(self, region: str) -> None:
+        with self._lock:
+            self.unreachable.discard(region)
+
+    def _run(self) -> None:
+        while not self._stop.wait(CYCLE_SECONDS):
+            for act in (self._follow_writer, self._follow_services):
+                try:
+                    with self._lock:
+                        act()
+                except (BotoCoreError, ClientError, LabError, OSError, KeyError) as error:
+                    self.say(f"controller: {type(error).__name__}: {error}")
+
+    def _follow_writer(self) -> None:
+        region = self.writer_region()
+        if region is None or region == self._writer_region or region in self.unreachable:
+            return
+        database = self.databases[region]
+        if database.is_replica():
+            started = time.monotonic()
+            database.promote()
+            self.say(f"controller: database in {region} promoted, as the global cluster's writer "
+                     f"is there now ({time.monotonic() - started:.1f} s)")  # fmt: skip
+        self._writer_region = region
+
+    def writer_region(self) -> str | None:
+        """Where the global cluster's writer is by the control plane; None while there is none."""
+        for region in DATA_REGIONS:
+            clusters = self.observer("rds", region).describe_global_clusters()["GlobalClusters"]
+            for cluster in clusters:
+                for member in cluster["GlobalClusterMembers"]:
+                    if member["IsWriter"]:
+                        return str(member["DBClusterArn"].split(":")[3])
+        return None
+
+    def _follow_services(self) -> None:
+        for region in DATA_REGIONS:
+            if region in self.unreachable:
+                continue
+            ecs = self.observer("ecs", region)
+            answer = ecs.describe_services(
+                cluster=f"services-{self.suffix}",
+                services=[f"{name}-{self.suffix}" for name in ROLES],
+            )
+            for service in answer["services"]:
+                role = ROLES[service["serviceName"].removesuffix(f"-{self.suffix}")]
+                count = int(service["desiredCount"]) if service["status"] == "ACTIVE" else 0
+                # One port for serve: a second copy would have nothing to listen on.
+                self._scale(region, role, min(count, 1) if role == "serve" else count,
+                            service["taskDefinition"])  # fmt: skip
+
+    def _scale(self, region: str, role: str, count: int, task_definition: str) -> None:
+        prefix = f"{role}-{CODES[region]}-"
+        wanted = {f"{prefix}{number}" for number in range(count)}
+        for running in self.processes.named(prefix):
+            if running.name not in wanted:
+                self.processes.stop(running.name)
+        for name in sorted(wanted):
+            there = self.processes.get(name)
+            if there is not None and there.alive:
+                continue
+            if there is not None and self._pause_restart(name):
+                continue
+            self.processes.start(
+                name, [sys.executable, "-m", "processor", role], region=region, cwd=ROOT,
+                env=self._environment(region, task_definition),
+            )  # fmt: skip
+            self._not_before.pop(name, None)
+
+    def _pause_restart(self, name: str) -> bool:
+        """A task that died is placed again after a moment, as ECS does it."""
+        now = time.monotonic()
+        return now < self._not_before.setdefault(name, now + RESTART_PAUSE_SECONDS)
+
+    def _environment(self, region: str, task_definition: str) -> dict[str, str]:
+        if task_definition not in self._environments:
+            ecs = self.observer("ecs", region)
+            answer = ecs.describe_task_definition(taskDefinition=task_definition)
+            container = answer["taskDefinition"]["containerDefinitions"][0]
+            given = {pair["name"]: pair["value"] for pair in container.get("environment", [])}
+            self._environments[task_definition] = service_environment(self.places, region, given)
+        return self._environments[task_definition]
+
+
+def service_environment(
+    places: Places, region: str, given: Mapping[str, str]
+) -> dict[str, str]:  # fmt: skip
+    """A service's environment: what its task definition says, with the lab's endpoints."""
+    seen = endpoints(places, region)
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    paths = [str(ROOT / "services"), str(ROOT / "lambdas")]
+    return {
+        **inherited,
+        **{name: str(value) for name, value in overridden(given, seen).items()},
+        "SERVE_PORT": seen["SERVE_PORT"],
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "lab",
+    }

@@ -1,0 +1,136 @@
+"""From synthesized stacks to regions that run: what comes before and after `cdk deploy`."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recovery_io.lease_table import LeaseTable
+
+from lab.assembly import PROVIDER_NAME, Substitution
+from lab.calls import Clients
+from lab.controller import service_environment
+from lab.gateway import ApiDefinition
+from lab.places import ACCOUNT, ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS, Places
+from lab.substitutions import Kind
+from lab.waiting import LabError
+from recovery.authority import Lease
+
+ROOT = Path(__file__).resolve().parent.parent
+MIGRATION_SECONDS = 60
+EVENTS_PATH = "/v1/events"
+
+
+@dataclass
+class DeployReport:
+    """What was deployed and how long each part took."""
+
+    native: dict[str, int] = field(default_factory=dict)
+    provided: dict[str, int] = field(default_factory=dict)
+    inert: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, done: Substitution) -> DeployReport:
+        counted = {kind: dict(sorted(done.counts[kind].items())) for kind in Kind}
+        return cls(counted[Kind.NATIVE], counted[Kind.PROVIDED], counted[Kind.INERT])
+
+    def lines(self) -> list[str]:
+        """For the person who watches."""
+        made = []
+        for word, counts in (("native", self.native), ("provided", self.provided),
+                             ("inert", self.inert)):  # fmt: skip
+            types = ", ".join(
+                f"{name.removeprefix('AWS::')} {count}" for name, count in counts.items()
+            )
+            made.append(f"  {word:<9}{sum(counts.values()):>4}  {types}")
+        return made
+
+
+def install_provider(clients: Clients, places: Places) -> None:
+    """The function behind the provided types, in every region, beside the stacks."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(ROOT / "lab" / "provider" / "index.py", "index.py")
+    for region in ALL_REGIONS:
+        clients.observer("lambda", region).create_function(
+            FunctionName=PROVIDER_NAME, Runtime="python3.14", Handler="index.handler",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/{PROVIDER_NAME}", Timeout=60,
+            Code={"ZipFile": packed.getvalue()},
+            Environment={"Variables": {"AWS_ENDPOINT_URL": places.emulator_url()}},
+        )  # fmt: skip
+
+
+def topic_partitions(clients: Clients, suffix: str) -> dict[str, int]:
+    """The marked topics, as the deployed bridge knows them."""
+    function = clients.observer("lambda", HOME).get_function_configuration(
+        FunctionName=f"stream-bridge-{suffix}"
+    )
+    text = function["Environment"]["Variables"]["KAFKA_PARTITIONS"]
+    return {name: int(count) for name, count in json.loads(text).items()}
+
+
+def migrate(places: Places, region: str) -> None:
+    """Apply the migrations to the region's database (the replica gets them by replication)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "processor", "migrate"], cwd=ROOT, capture_output=True, text=True,
+        timeout=MIGRATION_SECONDS, check=False,
+        env=service_environment(places, region, dict.fromkeys(
+            ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH"),
+            "")),
+    )  # fmt: skip
+    if done.returncode:
+        raise LabError(f"The migrations failed: {(done.stderr or done.stdout).strip()[-800:]}")
+
+
+def initialize_authority(clients: Clients, suffix: str) -> None:
+    """Create the lease: home holds epoch 1. Keepers never do that themselves (A10)."""
+    table = LeaseTable(clients.through("operator", "dynamodb", WITNESS), f"lease-{suffix}")
+    if not table.create(Lease(holder=HOME, epoch=1, renewals=0, writer=HOME)):
+        raise LabError(f"The lease in lease-{suffix} was there already: start the lab afresh.")
+
+
+def api_definition(clients: Clients, places: Places, region: str, suffix: str) -> ApiDefinition:
+    """The deployed API's own mapping of `POST /v1/events`, for the gateway that stands for it."""
+    api = clients.observer("apigateway", region)
+    name = f"events-api-{suffix}"
+    found = [each["id"] for each in api.get_rest_apis(limit=500)["items"] if each["name"] == name]
+    if not found:
+        raise LabError(f"The API {name} is not deployed in {region}.")
+    resources = api.get_resources(restApiId=found[0], limit=500)["items"]
+    paths = {each["path"]: each["id"] for each in resources}
+    if EVENTS_PATH not in paths:
+        raise LabError(f"The API {name} has no {EVENTS_PATH}: it has {', '.join(sorted(paths))}.")
+    integration: dict[str, Any] = api.get_integration(
+        restApiId=found[0], resourceId=paths[EVENTS_PATH], httpMethod="POST"
+    )
+    responses = tuple(
+        (str(row.get("selectionPattern") or ""), int(status), _json_template(row))
+        for status, row in sorted(integration["integrationResponses"].items())
+    )
+    return ApiDefinition(
+        region=region, account=ACCOUNT, port=places.gateway(region),
+        stream_url_port=places.proxy(CODES[region]), serve_port=places.serve(region),
+        request_template=integration["requestTemplates"]["application/json"], responses=responses,
+        stage_variables=dict(api.get_stages(restApiId=found[0])["item"][0].get("variables") or {}),
+    )  # fmt: skip
+
+
+def _json_template(row: dict[str, Any]) -> str:
+    template: str = (row.get("responseTemplates") or {}).get("application/json") or "{}"
+    return template
+
+
+def kick(clients: Clients, suffix: str) -> None:
+    """Start keepers and probes now: the emulator's first scheduled start comes a minute late."""
+    for region in (HOME, RECOVERY, WITNESS):
+        functions = clients.observer("lambda", region)
+        names = [f"probe-{suffix}"] + ([f"keeper-{suffix}"] if region in DATA_REGIONS else [])
+        for name in names:
+            functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")

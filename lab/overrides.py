@@ -1,0 +1,69 @@
+"""What the lab tells functions and services of a region: endpoints, and nothing but endpoints.
+
+A variable is overridden only where the stacks set it; the few that AWS does not need (the way to the
+peer's database and gateways goes through links here) are added to the functions that read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from lab.places import CODES, DATA_REGIONS, LOOPBACK, WITNESS, Places, peer_of
+from lab.postgres import DATABASE, USER
+
+# Variables added beside a variable that shows which function it is.
+ADDED_BESIDE: dict[str, tuple[str, ...]] = {
+    "RESULTS_TABLE": ("PROBE_TARGETS", "PROBE_CONTROL_URL"),
+    "OWN_CLUSTER_ARN": ("PEER_DATABASE_HOST", "PEER_DATABASE_PORT"),
+}
+ALWAYS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")
+
+
+def endpoints(places: Places, region: str) -> dict[str, str]:
+    """Every endpoint as seen from `region`."""
+    code = CODES[region]
+    seen = {
+        "AWS_ENDPOINT_URL": places.proxy_url(code),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Unsigned, so only a rule against everything from this source stops it: exactly what "my
+        # own way out is broken" means.
+        "PROBE_CONTROL_URL": f"{places.proxy_url(code)}/_ministack/health",
+        "PROBE_TARGETS": json.dumps(
+            {target: _gateway_seen_from(places, region, target) for target in DATA_REGIONS}
+        ),
+    }
+    if region == WITNESS:
+        return seen
+    peer = peer_of(region)
+    return seen | {
+        "KAFKA_BOOTSTRAP": f"{LOOPBACK}:{places.broker(region)}",
+        "KAFKA_AUTH": "none",
+        "DATABASE_HOST": LOOPBACK,
+        "DATABASE_PORT": str(places.database(region)),
+        "DATABASE_NAME": DATABASE,
+        "DATABASE_USER": USER,
+        "DATABASE_AUTH": "none",
+        "SERVE_URL": f"http://{LOOPBACK}:{places.serve(region)}",
+        "SERVE_PORT": str(places.serve(region)),
+        "OWN_API_URL": f"http://{LOOPBACK}:{places.gateway(region)}",
+        "PEER_DATABASE_HOST": LOOPBACK,
+        "PEER_DATABASE_PORT": str(places.link("fence", region, peer).listen_port),
+    }
+
+
+def _gateway_seen_from(places: Places, source: str, target: str) -> str:
+    if source == target:
+        return f"http://{LOOPBACK}:{places.gateway(target)}"
+    return f"http://{LOOPBACK}:{places.link('probe', source, target).listen_port}"
+
+
+def overridden(
+    variables: Mapping[str, object], seen: Mapping[str, str]
+) -> dict[str, object]:  # fmt: skip
+    """The variables with the endpoints of the lab. Values may be template expressions."""
+    wanted = {name for name in variables if name in seen} | set(ALWAYS)
+    for shown_by, added in ADDED_BESIDE.items():
+        if shown_by in variables:
+            wanted |= {name for name in added if name in seen}
+    return {**variables, **{name: seen[name] for name in sorted(wanted)}}

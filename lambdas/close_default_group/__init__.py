@@ -1,0 +1,1 @@
+"""Custom resource: the default security group of a VPC, emptied."""

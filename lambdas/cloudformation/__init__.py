@@ -1,0 +1,1 @@
+"""Answers to CloudFormation: what every custom resource of ours shares."""

@@ -1,0 +1,1 @@
+"""Custom resource: a bucket that is emptied before it is deleted."""

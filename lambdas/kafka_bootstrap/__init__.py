@@ -1,0 +1,1 @@
+"""Custom resource: the addresses of the log's brokers."""

@@ -1,0 +1,87 @@
+"""A keeper's ports on AWS: tables, database, services, plan and pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from recovery_io.aws import CALL_TIMEOUT_SECONDS, client
+from recovery_io.http_json import call
+from recovery_io.lease_table import LeaseTable
+from recovery_io.local_table import LocalTable, ProbeResults
+from recovery_io.paging import Pager
+from recovery_io.region_database import RegionDatabase
+
+from keeper.cycle import Ports
+from keeper.settings import KeeperSettings
+from recovery.markers import entries_from_json, newest_incarnations, oldest_born_ms
+
+
+class ServeWatermark:
+    """The own region's watermark, as its services publish it."""
+
+    def __init__(self, serve_url: str, region: str) -> None:
+        self._url = f"{serve_url}/v1/watermark"
+        self._region = region
+
+    def oldest_born_seconds(self, origin: str) -> float | None:
+        """How far `origin`'s events lie in the own log; raises OSError when nobody answers."""
+        answer = call("GET", self._url, timeout_seconds=CALL_TIMEOUT_SECONDS)
+        if answer.status != 200:
+            raise OSError(f"{self._url} answered {answer.status}")
+        rows = [
+            row
+            for row in answer.body["entries"]
+            if row["safe_in"] == self._region and row["region"] == origin
+        ]
+        born_ms = oldest_born_ms(newest_incarnations(entries_from_json(rows)))
+        return None if born_ms is None else born_ms / 1000
+
+
+class Plan:
+    """The own region's state machine; the execution's name is the idempotency key (A4)."""
+
+    def __init__(self, states: Any, arn: str, region: str) -> None:
+        self._states = states
+        self._arn = arn
+        self._region = region
+
+    def start(self, *, epoch: int, from_epoch: int) -> None:
+        """Start `recover-e{epoch}`; one that exists already is the one we wanted."""
+        body = {"epoch": epoch, "from_epoch": from_epoch, "region": self._region}
+        try:
+            self._states.start_execution(
+                stateMachineArn=self._arn, name=f"recover-e{epoch}", input=json.dumps(body)
+            )
+        except self._states.exceptions.ExecutionAlreadyExists:
+            return
+
+
+def ports(settings: KeeperSettings) -> Ports:
+    """The real ports. Clients are cached, so building them anew in each run costs nothing."""
+    own = client("dynamodb", settings.region)
+    witness = client("dynamodb", settings.witness_region)
+    return Ports(
+        lease=LeaseTable(witness, settings.lease_table),
+        local=LocalTable(own, settings.authority_table),
+        peer=LocalTable(client("dynamodb", settings.peer_region), settings.authority_table),
+        witness_probe=ProbeResults(witness, settings.lease_table),
+        database=RegionDatabase(settings.database),
+        watermark=ServeWatermark(settings.serve_url, settings.region),
+        plan=Plan(
+            client("stepfunctions", settings.region), settings.state_machine_arn, settings.region
+        ),
+        pager=Pager(client("sns", settings.region), settings.page_topic_arn),
+    )
+
+
+def publish_directory(settings: KeeperSettings) -> None:
+    """Tell the other observers how to reach this region (its line in the witness's directory)."""
+    LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table).publish_region(
+        settings.region,
+        {
+            "api_url": settings.own_api_url,
+            "database_host": settings.database.host,
+            "database_port": str(settings.database.port),
+        },
+    )

@@ -1,0 +1,304 @@
+"""One cycle of a keeper: look, decide, act. What runs twice, late or never is harmless here.
+
+Order matters in three places. The own database's clock is read *before* the renewal is sent and
+written after it succeeded (A1). The promises are read before they are made a condition (A2). The time
+is read after the lease (A7).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from keeper.memory import Memory
+from keeper.ports import (
+    DatabasePort,
+    LeasePort,
+    PagePort,
+    PeerPort,
+    PlanPort,
+    PromisePort,
+    WatermarkPort,
+    WitnessProbePort,
+)
+from recovery.authority import Lease, Promise
+from recovery.decision import Action, Decision, Observation, decide
+from recovery.health import Health, verdict
+from recovery.lag import estimated_loss_seconds, vetoes
+from recovery.policy import Policy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything outside this process that a cycle touches."""
+
+    lease: LeasePort
+    local: PromisePort
+    peer: PeerPort
+    witness_probe: WitnessProbePort
+    database: DatabasePort
+    watermark: WatermarkPort
+    plan: PlanPort
+    pager: PagePort
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one cycle saw; `stamp` is the own database's clock before anything was sent."""
+
+    observation: Observation
+    stamp: str | None
+    promise: Promise | None = None
+    memory: Memory | None = None
+
+
+class Cycle:
+    """A region's keeper. `clock` answers epoch seconds of the own machine; one object per run."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        peer_region: str,
+        policy: Policy,
+        ports: Ports,
+        clock: Callable[[], float],
+        log: Callable[..., None],
+    ) -> None:
+        self._region = region
+        self._peer_region = peer_region
+        self._policy = policy
+        self._ports = ports
+        self._clock = clock
+        self._log = log
+        self._pause_read_at: float | None = None
+        self._pause_until = 0.0
+
+    def run(self) -> Decision:
+        """Look, decide, act. Unreachable parts are unknown; nothing but a broken program raises.
+
+        A holder touches nothing but its database and the witness before it has renewed and bumped:
+        what hangs elsewhere (its own control plane, say) must not cost it the lease.
+        """
+        look = self._look()
+        now = self._clock()
+        decision = decide(look.observation, self._policy, now)
+        self._act(look, decision, now)
+        memory = look.memory
+        if memory is not None:
+            self._attempt("remember", lambda: self._ports.local.remember(memory.to_json()))
+        self._note(look.observation, decision, now)
+        return decision
+
+    def _look(self) -> Look:
+        ports = self._ports
+        stamp = self._attempt("database clock", ports.database.clock)
+        view = None if stamp is None else self._attempt("database view", ports.database.view)
+        lease, missing = self._read_lease()
+        now = self._clock()
+        if lease is not None and lease.is_paused(now):
+            self._pause_read_at, self._pause_until = now, lease.paused_until
+        observation = Observation(
+            region=self._region,
+            lease=lease,
+            lease_missing=missing,
+            database=view,
+            pause_read_seconds_ago=self._pause_read_seconds_ago(now),
+        )
+        if lease is None or lease.holder == self._region:
+            return Look(observation, stamp)
+        promise = self._attempt("own promise", ports.local.promise)
+        remembered = self._attempt("memory", ports.local.memory)
+        if promise is None or remembered is None:
+            # Without its own table it can neither promise nor remember, so it takes nothing.
+            return Look(observation, stamp)
+        return self._look_as_candidate(
+            Look(observation, stamp, promise, Memory.from_json(remembered)), lease, now
+        )
+
+    def _look_as_candidate(self, look: Look, lease: Lease, now: float) -> Look:
+        ports, policy, peer = self._ports, self._policy, self._peer_region
+        promise, memory = look.promise, look.memory
+        if promise is None or memory is None:
+            return look
+        own_samples = self._attempt("own probe", lambda: ports.local.samples(peer)) or []
+        seen_by_witness = self._attempt("witness probe", lambda: ports.witness_probe.samples(peer))
+        own = verdict(own_samples, policy, now)
+        witness = verdict(seen_by_witness or [], policy, now)
+        born = None
+        if look.observation.database is not None:
+            born = self._attempt(
+                "applied markers", lambda: ports.database.newest_applied_born(peer)
+            )
+        watermark = self._attempt("watermark", lambda: ports.watermark.oldest_born_seconds(peer))
+        memory = (
+            memory.saw_lease(lease, promise, now)
+            .saw_health(own, witness, now)
+            .saw_applied(born, policy, now)
+        )
+        fresh = bool(own_samples) and now - own_samples[-1].at <= 2 * policy.probe_cycle_seconds
+        observation = replace(
+            look.observation,
+            unmoved_seconds=memory.unmoved_seconds(now),
+            own_probe=own,
+            witness_probe=witness,
+            # A probe whose control did not answer in its cycle says UNKNOWN (A12, A13).
+            control_answered=fresh and own_samples[-1].health is not Health.UNKNOWN,
+            agreed_unhealthy_seconds=memory.agreed_unhealthy_seconds(now),
+            serve_answered=watermark is not None,
+            markers_advance=vetoes(
+                memory.applied,
+                rate=policy.veto_rate,
+                window_seconds=policy.veto_window_seconds,
+                moved_at=lease.moved_at,
+                now=now,
+            ),
+            estimated_loss_seconds=estimated_loss_seconds(memory.last_healthy_at, watermark),
+        )
+        return replace(look, observation=observation, memory=memory)
+
+    def _act(self, look: Look, decision: Decision, now: float) -> None:
+        lease, view = look.observation.lease, look.observation.database
+        match decision.action:
+            case Action.RENEW | Action.RECOVER if lease is not None:
+                self._renew(lease, look)
+                if decision.action is Action.RECOVER:
+                    self._start_plan(lease)
+            case Action.ASK_FAILSAFE:
+                self._ask_failsafe(look)
+            case Action.SERVE_PAUSED:
+                self._bump(look, renewals=0)
+            case Action.TAKE if lease is not None and look.promise is not None:
+                self._take(lease, look.promise, now)
+            case Action.HOLD if lease is not None and look.promise is not None:
+                if look.promise.promoting > lease.epoch and view is not None:
+                    self._abandon(lease, look.promise)
+            case _:
+                pass
+
+    def _renew(self, lease: Lease, look: Look) -> None:
+        view = look.observation.database
+        health = "serving" if view is not None and view.epoch == lease.epoch else "recovering"
+        renewed = self._attempt(
+            "renew",
+            lambda: self._ports.lease.renew(region=self._region, epoch=lease.epoch, health=health),
+        )
+        if renewed is None:
+            # Refused, or unknown: either way no proof, so only a promise may keep us serving.
+            self._ask_failsafe(look)
+            return
+        self._bump(look, renewals=renewed.renewals)
+
+    def _ask_failsafe(self, look: Look) -> None:
+        view = look.observation.database
+        if view is None or view.holder != self._region:
+            return
+        promised = self._attempt(
+            "ask failsafe", lambda: self._ports.peer.ask_failsafe(epoch=view.epoch)
+        )
+        if promised:
+            self._bump(look, renewals=0)
+
+    def _bump(self, look: Look, renewals: int) -> None:
+        """Tell what reads this database that the region may serve for ttl from the stamp (A1, A3)."""
+        view, stamp = look.observation.database, look.stamp
+        if view is None or stamp is None or view.in_recovery or view.holder != self._region:
+            return
+        self._attempt(
+            "bump",
+            lambda: self._ports.database.bump(
+                region=self._region, epoch=view.epoch, renewals=renewals, renewed_from=stamp
+            ),
+        )
+
+    def _take(self, seen: Lease, promise: Promise, now: float) -> None:
+        """Bind oneself first, then take; a failed take is given up before the promise is cleared (A2)."""
+        tries = self._attempt(
+            "set out",
+            lambda: self._ports.local.set_out(epoch=seen.epoch + 1, failsafe=promise.failsafe),
+        )
+        if tries is None:
+            return
+        taken = self._attempt(
+            "take", lambda: self._ports.lease.take(region=self._region, seen=seen, now=now)
+        )
+        # After a lost reply the lease itself says whose it is (A4).
+        current = taken or self._read_lease()[0]
+        if current is not None and current.holder == self._region:
+            self._start_plan(current)
+        elif current is not None:
+            self._give_up(current, tries)
+
+    def _abandon(self, lease: Lease, promise: Promise) -> None:
+        """A promise left by a keeper that died between its two writes."""
+        tries = self._attempt(
+            "set out",
+            lambda: self._ports.local.set_out(epoch=promise.promoting, failsafe=promise.failsafe),
+        )
+        if tries is not None:
+            self._give_up(lease, tries)
+
+    def _give_up(self, current: Lease, tries: int) -> None:
+        given_up = self._attempt("give up", lambda: self._ports.lease.give_up_attempt(seen=current))
+        if given_up is not None:
+            self._attempt(
+                "clear promise",
+                lambda: self._ports.local.clear_promise(tries=tries, lease_epoch=given_up.epoch),
+            )
+
+    def _start_plan(self, lease: Lease) -> None:
+        self._attempt(
+            "start plan",
+            lambda: self._ports.plan.start(epoch=lease.epoch, from_epoch=lease.epoch - 1),
+        )
+
+    def _pause_read_seconds_ago(self, now: float) -> float | None:
+        if self._pause_read_at is None or now >= self._pause_until:
+            return None
+        return max(0.0, now - self._pause_read_at)
+
+    def _read_lease(self) -> tuple[Lease | None, bool]:
+        """(lease, missing): a table that answers without an item is not a table out of reach (A10)."""
+        try:
+            lease = self._ports.lease.read()
+        except Exception as error:
+            self._log("unreachable", part="lease", error=repr(error))
+            return None, False
+        return lease, lease is None
+
+    def _note(self, observation: Observation, decision: Decision, now: float) -> None:
+        self._log("decision", action=str(decision.action), reason=decision.reason)
+        epoch = "" if observation.lease is None else str(observation.lease.epoch)
+        noted = self._attempt(
+            "note decision",
+            lambda: self._ports.local.note_decision(
+                f"{decision.action}:{decision.reason}:{epoch}",
+                {
+                    "at": f"{now:.3f}",
+                    "region": self._region,
+                    "action": str(decision.action),
+                    "reason": decision.reason,
+                    "epoch": epoch,
+                    "evidence": json.dumps(decision.evidence, default=str),
+                },
+                now,
+            ),
+        )
+        if decision.page and noted is not False:
+            self._ports.pager.page(
+                f"Lifeline {self._region}: {decision.reason}",
+                f"The keeper of {self._region} decided {decision.action} because of "
+                f"{decision.reason}: {json.dumps(decision.evidence, default=str)}",
+            )
+
+    def _attempt(self, part: str, call: Callable[[], T]) -> T | None:
+        """The call's answer, or None when it could not be had: out of reach is unknown, never a no."""
+        try:
+            return call()
+        except Exception as error:
+            self._log("unreachable", part=part, error=repr(error))
+            return None

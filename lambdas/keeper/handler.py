@@ -1,0 +1,39 @@
+"""Entry point: runs cycles for nearly three minutes; a new run starts every minute (A7)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from recovery_io.pace import run_until_deadline
+
+from keeper.adapters import ports, publish_directory
+from keeper.cycle import Cycle
+from keeper.settings import KeeperSettings
+from recovery.policy import Policy
+
+logger = Logger(service="keeper")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Run cycles until shortly before the function's time is up. Answers the number of cycles."""
+    settings = KeeperSettings.from_environment()
+    if not settings.witness_region:
+        logger.warning("automatic failover is off: no witness region is set")
+        return {"cycles": 0, "reason": "no-witness-region"}
+    policy = Policy(ttl_seconds=settings.ttl_seconds, max_loss_seconds=settings.tier_rpo_seconds)
+    try:
+        publish_directory(settings)
+    except Exception as error:  # the directory is for others; this keeper works without it
+        logger.warning("directory not published", extra={"error": repr(error)})
+    cycle = Cycle(
+        region=settings.region,
+        peer_region=settings.peer_region,
+        policy=policy,
+        ports=ports(settings),
+        clock=time.time,
+        log=lambda message, **extra: logger.info(message, extra=extra),
+    )
+    cycles = run_until_deadline(cycle.run, policy.loop_seconds, context, event)
+    return {"cycles": cycles}

@@ -1,0 +1,86 @@
+"""What a region's keepers remember between runs (A7), as a pure value with its updates.
+
+All times are epoch seconds of this region's own clock. The item is written by overlapping keepers,
+last writer wins; every field is safe then: a stale write can only make `unmoved_since` later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recovery.authority import Lease, Promise
+from recovery.health import Health
+from recovery.lag import Applied
+from recovery.policy import Policy
+
+
+@dataclass(frozen=True)
+class Memory:
+    """`seen` is (epoch, renewals, attempt, failsafe) as last read; `unmoved_since` when first read so."""
+
+    seen: tuple[int, int, int, int] | None = None
+    unmoved_since: float | None = None
+    last_healthy_at: float | None = None
+    agreed_unhealthy_since: float | None = None
+    applied: tuple[Applied, ...] = ()
+
+    def saw_lease(self, lease: Lease, promise: Promise, now: float) -> Memory:
+        """First sight starts the clock; anything that moved, and a pause, start it again.
+
+        `now` is taken after the lease was read. A pause restarts it because an active that cannot
+        reach the witness goes on serving for ttl after it last read the pause (A14).
+        """
+        seen = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
+        if seen != self.seen or lease.is_paused(now) or self.unmoved_since is None:
+            return replace(self, seen=seen, unmoved_since=now)
+        return self
+
+    def saw_health(self, own: Health, witness: Health, now: float) -> Memory:
+        """Keep the last moment either observer saw the active HEALTHY, and since when both do not."""
+        found = self
+        if Health.HEALTHY in (own, witness):
+            found = replace(found, last_healthy_at=now)
+        if own is Health.UNHEALTHY and witness is Health.UNHEALTHY:
+            since = self.agreed_unhealthy_since
+            return replace(found, agreed_unhealthy_since=now if since is None else since)
+        return replace(found, agreed_unhealthy_since=None)
+
+    def saw_applied(self, born: float | None, policy: Policy, now: float) -> Memory:
+        """Keep the last window of the newest applied marker (A6)."""
+        if born is None:
+            return self
+        kept = tuple(one for one in self.applied if now - one.at <= 2 * policy.veto_window_seconds)
+        return replace(self, applied=(*kept, Applied(now, born)))
+
+    def unmoved_seconds(self, now: float) -> float | None:
+        """How long lease and promises stood still; None before the first sight."""
+        return None if self.unmoved_since is None else max(0.0, now - self.unmoved_since)
+
+    def agreed_unhealthy_seconds(self, now: float) -> float:
+        """How long both observers agree that the active is UNHEALTHY; 0 when they do not."""
+        since = self.agreed_unhealthy_since
+        return 0.0 if since is None else max(0.0, now - since)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the local table."""
+        return {
+            "seen": self.seen,
+            "unmoved_since": self.unmoved_since,
+            "last_healthy_at": self.last_healthy_at,
+            "agreed_unhealthy_since": self.agreed_unhealthy_since,
+            "applied": [(one.at, one.born) for one in self.applied],
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Memory:
+        """The inverse of `to_json`; an empty mapping is a keeper's first run."""
+        seen = body.get("seen")
+        return cls(
+            seen=None if seen is None else (int(seen[0]), int(seen[1]), int(seen[2]), int(seen[3])),
+            unmoved_since=body.get("unmoved_since"),
+            last_healthy_at=body.get("last_healthy_at"),
+            agreed_unhealthy_since=body.get("agreed_unhealthy_since"),
+            applied=tuple(Applied(float(at), float(born)) for at, born in body.get("applied", [])),
+        )

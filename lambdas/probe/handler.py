@@ -1,0 +1,53 @@
+"""Entry point: runs probe cycles for nearly three minutes; a new run starts every minute."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from recovery_io.aws import client
+from recovery_io.lease_table import LeaseTable
+from recovery_io.local_table import ProbeResults
+from recovery_io.pace import run_until_deadline
+
+from probe.cycle import probe_once
+from probe.settings import ProbeSettings
+from recovery.policy import Policy
+
+logger = Logger(service="probe")
+_directory: dict[str, str] = {}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Probe until shortly before the function's time is up. Answers the number of cycles."""
+    settings = ProbeSettings.from_environment()
+    policy = Policy()
+    results = ProbeResults(client("dynamodb", settings.region), settings.results_table)
+
+    def cycle() -> None:
+        try:
+            probe_once(
+                targets={region: _base_url(settings, region) for region in settings.probe_regions},
+                control_url=settings.control_url,
+                results=results,
+                policy=policy,
+                now=time.time(),
+                log=lambda message, **extra: logger.info(message, extra=extra),
+            )
+        except Exception as error:  # an observer that cannot write is silent: its samples grow old
+            logger.warning("cycle failed", extra={"error": repr(error)})
+
+    return {"cycles": run_until_deadline(cycle, policy.probe_cycle_seconds / 2, context, event)}
+
+
+def _base_url(settings: ProbeSettings, region: str) -> str:
+    """Where `region` is: the override, else the directory, else what the directory said last."""
+    if region in settings.targets:
+        return settings.targets[region].rstrip("/")
+    if region not in _directory and settings.witness_region:
+        lease_table = LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
+        url = lease_table.region_facts(region).get("api_url", "")
+        if url:
+            _directory[region] = url.rstrip("/")
+    return _directory.get(region, "")

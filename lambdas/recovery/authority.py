@@ -1,0 +1,150 @@
+"""The lease, the promise and who may change them: pure compare-and-set transitions (rules A1-A4, A13).
+
+Each transition takes the stored value and answers the next one, or None when its condition fails. The
+DynamoDB adapters spell the same conditions as condition expressions; a property test holds the two
+against each other, and the exhaustive model runs on these functions.
+
+Invariant: epochs only grow, and by one with each change of the holder. Once a region has promised to
+promote to epoch e, no holder of a lower epoch gets a failsafe promise from it (A2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+NO_HOLDER = ""
+"""The holder of a released lease: nobody serves until a region takes it."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The item in the witness region. `writer` is the region whose database is the global writer."""
+
+    holder: str
+    epoch: int
+    renewals: int
+    writer: str
+    ttl_seconds: float = 20.0
+    attempt: int = 0
+    """Grows when a taker gives an attempt up: a take still under way for it can no longer land."""
+    paused_until: float = 0.0
+    """Epoch seconds; automatic failover is off before it (A14: a pause has an end time)."""
+    moved_at: float = 0.0
+    """Epoch seconds of the last change of the holder (0: never), by the taker's clock."""
+    unfit: frozenset[str] = frozenset()
+    """Regions that may not take: the loser of a take until it is reprotected (A13)."""
+    approved_epoch: int = 0
+    approved_loss_seconds: float = 0.0
+    approval_until: float = 0.0
+    health: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+
+    def is_paused(self, now: float) -> bool:
+        """Whether automatic failover is off at `now` (epoch seconds)."""
+        return now < self.paused_until
+
+    def approves(self, epoch: int, loss_seconds: float, now: float) -> bool:
+        """Whether a person approved taking `epoch` with this loss; approvals expire (D9)."""
+        return (
+            self.approved_epoch == epoch
+            and now < self.approval_until
+            and loss_seconds <= self.approved_loss_seconds
+        )
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A region's local table: what it has promised as the standby (A2).
+
+    `failsafe` counts the promises not to promote; `promoting` is the highest epoch it set out to take;
+    `tries` numbers the times it set out, so that one keeper never clears what another relies on.
+    """
+
+    failsafe: int = 0
+    promoting: int = 0
+    tries: int = 0
+
+
+def renew(lease: Lease, *, region: str, epoch: int) -> Lease | None:
+    """The holder is alive. Conditional on holder and epoch only (A4), so a renewal heals itself."""
+    if lease.holder != region or lease.epoch != epoch:
+        return None
+    return replace(lease, renewals=lease.renewals + 1)
+
+
+def ask_failsafe(promise: Promise, *, epoch: int) -> Promise | None:
+    """A holder without the witness asks the standby not to promote for ttl + margin (A2).
+
+    Refused once the standby set out for a newer epoch: a zombie of an old epoch gets no promise, ever.
+    """
+    if promise.promoting > epoch:
+        return None
+    return replace(promise, failsafe=promise.failsafe + 1)
+
+
+def set_out(promise: Promise, *, epoch: int, failsafe: int) -> Promise | None:
+    """The standby binds itself before it takes: from here on it promises nothing below `epoch` (A2)."""
+    if promise.failsafe != failsafe or promise.promoting > epoch:
+        return None
+    return replace(promise, promoting=epoch, tries=promise.tries + 1)
+
+
+def take(lease: Lease, *, region: str, seen: Lease, now: float) -> Lease | None:
+    """Become the holder at `seen.epoch + 1`, if nothing moved since `seen` was judged.
+
+    fit and pause stand in the condition, not only in the judgement (A13); the loser becomes unfit.
+    """
+    unmoved = (lease.holder, lease.epoch, lease.renewals, lease.attempt) == (
+        seen.holder,
+        seen.epoch,
+        seen.renewals,
+        seen.attempt,
+    )
+    if not unmoved or lease.is_paused(now) or region in lease.unfit:
+        return None
+    loser = frozenset({lease.holder}) - {NO_HOLDER, region}
+    return replace(
+        lease,
+        holder=region,
+        epoch=lease.epoch + 1,
+        renewals=lease.renewals + 1,
+        moved_at=now,
+        unfit=lease.unfit | loser,
+    )
+
+
+def give_up_attempt(lease: Lease, *, seen: Lease) -> Lease | None:
+    """Make a take judged on `seen` impossible, so that the promise may be cleared behind it."""
+    if lease.epoch != seen.epoch or lease.attempt != seen.attempt:
+        return None
+    return replace(lease, attempt=lease.attempt + 1)
+
+
+def clear_promise(promise: Promise, *, tries: int, lease_epoch: int) -> Promise | None:
+    """After the attempt was given up in the lease: promise again from the lease's epoch upwards.
+
+    Refused when somebody set out after `tries`: that attempt may still land.
+    """
+    if promise.tries != tries:
+        return None
+    return replace(promise, promoting=lease_epoch)
+
+
+def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:
+    """A holder that will not resume lets go (A3); both regions are fit again (A13).
+
+    Only before the point of no return: afterwards `writer` is the holder, and nothing flips back.
+    """
+    if lease.holder != region or lease.epoch != epoch or lease.writer == region:
+        return None
+    return replace(
+        lease, holder=NO_HOLDER, renewals=lease.renewals + 1, unfit=frozenset(), moved_at=0.0
+    )
+
+
+def record_writer(lease: Lease, *, region: str, epoch: int) -> Lease | None:
+    """The point of no return was passed: the database's writer follows the holder (D1)."""
+    if lease.holder != region or lease.epoch != epoch:
+        return None
+    return replace(lease, writer=region)

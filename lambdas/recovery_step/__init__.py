@@ -1,0 +1,1 @@
+"""The steps of the recovery plan. Each looks before it acts, and may be run any number of times."""

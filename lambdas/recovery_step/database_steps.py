@@ -1,0 +1,119 @@
+"""Steps about the database: assess, start_promotion, await_database, open_database."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from recovery_step.context import NotMine, NotReady, StepContext
+
+POLL_SECONDS = 0.5
+POLL_BUDGET_SECONDS = 12.0
+
+
+def assess(context: StepContext) -> str:
+    """Read the replica before anything changes: what the evidence says of its state."""
+    view = context.database.view()
+    born = context.database.newest_applied_born(context.settings.peer_region)
+    age = "unknown" if born is None else f"{time.time() - born:.1f} s old"
+    return f"epoch {view.epoch}, replica {view.in_recovery}, newest applied marker {age}"
+
+
+def report(context: StepContext) -> str:
+    """The authority row of this region's database, for `lifeline authority init` (A10). Read only."""
+    view = context.database.view()
+    return json.dumps({"epoch": view.epoch, "holder": view.holder, "in_recovery": view.in_recovery})
+
+
+def writer_arn(cluster: dict[str, Any]) -> str:
+    """The ARN of the global cluster's writer; empty when it names none."""
+    for member in cluster.get("GlobalClusterMembers", []):
+        if member.get("IsWriter"):
+            return str(member.get("DBClusterArn", ""))
+    return ""
+
+
+def promotion_accepted(context: StepContext) -> bool:
+    """Whether the database service has made, or is making, this region's cluster the writer.
+
+    Raises what the service raises: not knowing is not a no.
+    """
+    cluster = _global_cluster(context)
+    failover = cluster.get("FailoverState") or {}
+    moving = failover.get("Status") in {"pending", "failing-over", "switching-over"}
+    target = failover.get("ToDbClusterArn") == context.settings.own_cluster_arn
+    return writer_arn(cluster) == context.settings.own_cluster_arn or (moving and target)
+
+
+def start_promotion(context: StepContext) -> str:
+    """Ask for the promotion, once: accepted is the point of no return (D1).
+
+    The lease is read again right before: a run that was overtaken promotes nothing.
+    """
+    lease = context.lease.read()
+    if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
+        raise NotMine("the lease moved before the promotion was asked for")
+    if promotion_accepted(context):
+        said = "the writer is here, or on its way, already"
+    else:
+        context.rds.failover_global_cluster(
+            GlobalClusterIdentifier=context.settings.global_cluster,
+            TargetDbClusterIdentifier=context.settings.own_cluster_arn,
+            AllowDataLoss=True,
+        )
+        said = "the database service accepted the failover"
+    if context.lease.record_writer(region=context.region, epoch=context.epoch) is None:
+        raise NotMine("the lease moved while the promotion was asked for")
+    return said
+
+
+def await_database(context: StepContext) -> str:
+    """Wait until this region's cluster is the writer and its server takes writes."""
+    deadline = time.monotonic() + POLL_BUDGET_SECONDS
+    while True:
+        said = _not_writable_because(context)
+        if not said:
+            return "this region's cluster is the writer and takes writes"
+        if time.monotonic() >= deadline:
+            raise NotReady(said)
+        time.sleep(POLL_SECONDS)
+
+
+def open_database(context: StepContext) -> str:
+    """Write epoch and holder under the exclusive lock; appliers of this epoch start by themselves.
+
+    The stamp is read before the lease is renewed (A1), so the region serves no longer than its lease.
+    """
+    stamp = context.database.clock()
+    renewed = context.lease.renew(region=context.region, epoch=context.epoch, health="recovering")
+    if renewed is None:
+        raise NotMine("the lease moved before the database was opened")
+    epoch = context.database.open_epoch(
+        region=context.region, epoch=context.epoch, renewed_from=stamp
+    )
+    if epoch != context.epoch:
+        raise NotMine(f"the database is at epoch {epoch}, newer than {context.epoch}")
+    return f"the database is open at epoch {epoch}"
+
+
+def _global_cluster(context: StepContext) -> dict[str, Any]:
+    answer = context.rds.describe_global_clusters(
+        GlobalClusterIdentifier=context.settings.global_cluster
+    )
+    clusters: list[dict[str, Any]] = answer["GlobalClusters"]
+    if not clusters:
+        raise NotReady(f"there is no global cluster {context.settings.global_cluster}")
+    return clusters[0]
+
+
+def _not_writable_because(context: StepContext) -> str:
+    try:
+        writer = writer_arn(_global_cluster(context))
+        if writer != context.settings.own_cluster_arn:
+            return f"the writer is {writer or 'nobody'}"
+        if context.database.view().in_recovery:
+            return "this region's server is still a replica"
+    except Exception as error:
+        return f"cannot tell yet: {error!r}"
+    return ""

@@ -1,0 +1,139 @@
+"""A batch of one shard as the log's records: pure.
+
+Invariant (B6): what `marker` claims lies in `records`, which are written and acknowledged before it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from recovery.markers import EVENT_PREFIX, STREAM_MARKER_PREFIX, Marker, Pair, StreamMarker
+from stream_bridge.event_schemas import EventSchemas
+from stream_bridge.validation import Rejected, judge
+
+DEAD_LETTERS = "error.dlq"
+Headers = list[tuple[str, str | bytes | None]]
+
+
+@dataclass(frozen=True)
+class StreamRecord:
+    """One record of the stream as its event source mapping delivers it."""
+
+    shard: str
+    sequence: int
+    partition_key: str
+    data: bytes
+    arrived_at: datetime
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """One record for the log; the partition follows from the key."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True)
+class BridgedBatch:
+    """Everything to write first, then the one marker (only the last of the batch, B17)."""
+
+    records: list[LogRecord]
+    marker: Marker | None
+    rejected: dict[str, int]
+
+
+def stream_records(event: Mapping[str, Any], now: datetime) -> list[StreamRecord]:
+    """The batch in its order. `now` stands in for an arrival time that is missing."""
+    return [_stream_record(raw, now) for raw in event["Records"]]
+
+
+def incarnations_named(records: Iterable[StreamRecord]) -> set[str]:
+    """The incarnations that the batch's readable markers name: a hint that a cached one is stale (B2)."""
+    named = set()
+    for record in records:
+        if record.partition_key.startswith(STREAM_MARKER_PREFIX):
+            try:
+                named.add(StreamMarker.from_bytes(record.data).incarnation)
+            except ValueError:
+                continue
+    return named
+
+
+def bridged(
+    records: Iterable[StreamRecord],
+    *,
+    region: str,
+    incarnation: str,
+    partitions: Iterable[tuple[str, int]],
+    schemas: EventSchemas,
+) -> BridgedBatch:
+    """Judge every record. A marker is known by its partition key alone: clients cannot choose that."""
+    written: list[LogRecord] = []
+    marker: Marker | None = None
+    rejected: dict[str, int] = {}
+    places = tuple((topic, number) for topic, count in partitions for number in range(count))
+    for record in records:
+        origin = Pair(region, incarnation, record.shard)
+        if record.partition_key.startswith(STREAM_MARKER_PREFIX):
+            found = _marker(record, origin, places)
+            if isinstance(found, Marker):
+                marker = found
+                continue
+            verdict: Any = found
+        else:
+            verdict = judge(record.data, record.arrived_at, schemas)
+        headers = origin_headers(origin, record.sequence)
+        if isinstance(verdict, Rejected):
+            rejected[verdict.reason] = rejected.get(verdict.reason, 0) + 1
+            written.append(_dead_letter(record, verdict, headers))
+        else:
+            written.append(LogRecord(verdict.topic, verdict.key.encode(), record.data, headers))
+    return BridgedBatch(written, marker, rejected)
+
+
+def origin_headers(pair: Pair, sequence: int) -> Headers:
+    """Where a record was accepted: its receipt's four parts (B1)."""
+    return [
+        ("origin", pair.origin.encode()),
+        ("incarnation", pair.incarnation.encode()),
+        ("shard", pair.shard.encode()),
+        ("sequence", str(sequence).encode()),
+    ]
+
+
+def _marker(
+    record: StreamRecord, origin: Pair, places: tuple[tuple[str, int], ...]
+) -> Marker | Rejected:
+    """A marker of another stream, shard or incarnation proves nothing here: it is refused, not used."""
+    try:
+        found = StreamMarker.from_bytes(record.data)
+    except ValueError:
+        return Rejected("malformed", "The stream marker cannot be read.")
+    if Pair(found.region, found.incarnation, found.shard) != origin:
+        return Rejected("malformed", "The stream marker names another stream than it lies in.")
+    return Marker(origin, record.sequence, found.born_ms, found.shards, places)
+
+
+def _dead_letter(record: StreamRecord, verdict: Rejected, headers: Headers) -> LogRecord:
+    reasons: Headers = [("reason", verdict.reason.encode()), ("detail", verdict.detail.encode())]
+    key = record.partition_key.removeprefix(EVENT_PREFIX).encode()
+    return LogRecord(DEAD_LETTERS, key, record.data, [*headers, *reasons])
+
+
+def _stream_record(raw: Mapping[str, Any], now: datetime) -> StreamRecord:
+    kinesis = raw["kinesis"]
+    arrived = kinesis.get("approximateArrivalTimestamp")
+    return StreamRecord(
+        shard=str(raw["eventID"]).partition(":")[0],
+        sequence=int(kinesis["sequenceNumber"]),
+        partition_key=str(kinesis["partitionKey"]),
+        data=base64.b64decode(kinesis["data"]),
+        arrived_at=now if arrived is None else datetime.fromtimestamp(float(arrived), UTC),
+    )

@@ -1,0 +1,49 @@
+"""The released schemas, compiled once: the envelope's and one per (event type, version)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+SUFFIX = ".schema.json"
+
+
+@dataclass(frozen=True)
+class EventSchemas:
+    """`payloads` by event type and version; `versions` for telling an unknown type from a wrong version."""
+
+    envelope: Any
+    payloads: dict[tuple[str, int], Any]
+    versions: dict[str, frozenset[int]]
+
+
+def schemas_folder() -> Path:
+    """`schemas/` beside this package in the function's asset, at the top of the repository in a checkout."""
+    here = Path(__file__).resolve()
+    for root in here.parents[1:3]:
+        if (root / "schemas" / f"envelope{SUFFIX}").is_file():
+            return root / "schemas"
+    raise FileNotFoundError(f"no schemas/envelope{SUFFIX} beside {here.parent} or its parent")
+
+
+def load_schemas(folder: Path) -> EventSchemas:
+    """Compile every schema. A file is named `{eventType}.v{version}.schema.json`."""
+    payloads: dict[tuple[str, int], Any] = {}
+    versions: dict[str, set[int]] = {}
+    for path in sorted((folder / "events").glob(f"*{SUFFIX}")):
+        event_type, _, version = path.name.removesuffix(SUFFIX).rpartition(".v")
+        payloads[event_type, int(version)] = _compiled(path)
+        versions.setdefault(event_type, set()).add(int(version))
+    return EventSchemas(
+        envelope=_compiled(folder / f"envelope{SUFFIX}"),
+        payloads=payloads,
+        versions={name: frozenset(found) for name, found in versions.items()},
+    )
+
+
+def _compiled(path: Path) -> Any:
+    return jsonschema_rs.validator_for(orjson.loads(path.read_bytes()))

@@ -1,0 +1,53 @@
+"""Entry point of the event source mapping. It raises to retry: a batch is bridged whole or again (B5, B6)."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from stream_bridge.batch import bridged, incarnations_named, stream_records
+from stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
+from stream_bridge.log_writer import LogWriter, producer_settings
+from stream_bridge.settings import BridgeSettings
+from stream_bridge.stream_identity import StreamIdentity
+
+logger = Logger(service="stream-bridge")
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Bridge one batch of one shard. Raises when anything was not acknowledged."""
+    settings, schemas, writer, identity = _parts()
+    records = stream_records(event, datetime.now(UTC))
+    batch = bridged(
+        records,
+        region=settings.region,
+        incarnation=identity.incarnation(incarnations_named(records)),
+        partitions=settings.partitions,
+        schemas=schemas,
+    )
+    writer.write(batch.records, _now_ms())
+    if batch.marker is not None:
+        writer.write_marker(batch.marker, _now_ms())
+    if batch.rejected:
+        logger.warning("rejected", extra={"rejected": batch.rejected})
+    return {"written": len(batch.records), "marker": batch.marker is not None}
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@cache
+def _parts() -> tuple[BridgeSettings, EventSchemas, LogWriter, StreamIdentity]:
+    settings = BridgeSettings.from_environment()
+    writer = LogWriter(
+        producer_settings(
+            bootstrap=settings.kafka_bootstrap, auth=settings.kafka_auth, region=settings.region
+        )
+    )
+    identity = StreamIdentity(settings.stream_name, settings.region)
+    return settings, load_schemas(schemas_folder()), writer, identity

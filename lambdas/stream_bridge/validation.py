@@ -1,0 +1,157 @@
+"""What the bridge accepts and why it refuses: pure, time passed in (C2, C3).
+
+The verdict on a record follows from the record alone: age is counted from its arrival in the stream, so
+that a redelivered batch, or a tail drained days later, is judged as it was the first time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from stream_bridge.event_schemas import EventSchemas
+
+HOT_RETENTION = timedelta(days=35)
+MAX_FUTURE = timedelta(minutes=5)
+MAX_OFFSET = timedelta(hours=15, minutes=59)  # the database refuses wider zone offsets
+_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-]\d{2}:\d{2})",
+    re.ASCII,
+)
+_TYPE = re.compile(r"[A-Z][a-zA-Z]*Event", re.ASCII)
+_TOPICS = (
+    (re.compile(r"ObservationRecordedEvent"), "clinical.observation.recorded"),
+    (re.compile(r"Patient[a-zA-Z]*Event"), "clinical.patient.events"),
+    (re.compile(r"Appointment[a-zA-Z]*Event"), "administrative.appointment.events"),
+)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Goes to `topic` under `key`."""
+
+    topic: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Goes raw to `error.dlq`. `detail` is a sentence without any value out of the event."""
+
+    reason: str
+    detail: str
+
+
+Verdict = Accepted | Rejected
+
+
+def judge(raw: bytes, arrived_at: datetime, schemas: EventSchemas) -> Verdict:
+    """The verdict on one event. Never raises for anything that `raw` may hold."""
+    try:
+        event = orjson.loads(raw)
+    except (orjson.JSONDecodeError, RecursionError):
+        return Rejected("malformed", "The record is not JSON that can be read.")
+    if not isinstance(event, dict):
+        return Rejected("malformed", "The record is not a JSON object.")
+    if b"\\u0000" in raw and _holds_nul(event):
+        return Rejected("malformed", "The event holds a NUL character, which cannot be stored.")
+    return (
+        _refused_kind(event, schemas)
+        or _refused_time(event.get("occurredOn"))
+        or _refused_shape(event, schemas)
+        or _refused_age(_instant(event["occurredOn"]), arrived_at)
+        or _routed(event)
+    )
+
+
+def topic_of(event_type: str) -> str | None:
+    """The topic that an event type is written to; None for a type without one."""
+    for pattern, topic in _TOPICS:
+        if pattern.fullmatch(event_type):
+            return topic
+    return None
+
+
+def _refused_kind(event: dict[str, Any], schemas: EventSchemas) -> Rejected | None:
+    event_type, version = event.get("eventType"), event.get("version")
+    if not isinstance(event_type, str) or not _TYPE.fullmatch(event_type):
+        return None  # the envelope's schema says it better
+    known = schemas.versions.get(event_type)
+    if known is None or topic_of(event_type) is None:
+        return Rejected("unknown-type", "No schema is released for the event's type.")
+    if isinstance(version, int) and not isinstance(version, bool) and version not in known:
+        released = ", ".join(str(one) for one in sorted(known))
+        return Rejected("wrong-version", f"Released versions of {event_type}: {released}.")
+    return None
+
+
+def _refused_time(occurred_on: object) -> Rejected | None:
+    if not isinstance(occurred_on, str):
+        return None  # the envelope's schema says it better
+    if not _TIME.fullmatch(occurred_on):
+        return Rejected(
+            "bad-time",
+            "occurredOn is not RFC 3339 with seconds 00-59 and at most 6 fractional digits.",
+        )
+    try:
+        offset = _instant(occurred_on).utcoffset()
+    except (ValueError, OverflowError):
+        return Rejected("bad-time", "occurredOn names a day or a zone offset that does not exist.")
+    if offset is None or abs(offset) > MAX_OFFSET:
+        return Rejected("bad-time", "occurredOn names a zone offset that does not exist.")
+    return None
+
+
+def _refused_shape(event: dict[str, Any], schemas: EventSchemas) -> Rejected | None:
+    if not schemas.envelope.is_valid(event):
+        return Rejected("schema", _why(schemas.envelope, event, "envelope"))
+    payload_schema = schemas.payloads[event["eventType"], int(event["version"])]
+    if not payload_schema.is_valid(event["payload"]):
+        return Rejected("schema", _why(payload_schema, event["payload"], "payload"))
+    return None
+
+
+def _refused_age(occurred_on: datetime, arrived_at: datetime) -> Rejected | None:
+    # Subtraction, never addition: the year 0001 and 9999 must not overflow.
+    age = arrived_at - occurred_on
+    if age > HOT_RETENTION:
+        return Rejected(
+            "too-old", f"The event is older than {HOT_RETENTION.days} days at its arrival."
+        )
+    if -age > MAX_FUTURE:
+        return Rejected(
+            "from-future", "The event lies more than 5 minutes in the future at its arrival."
+        )
+    return None
+
+
+def _routed(event: dict[str, Any]) -> Accepted:
+    topic = topic_of(event["eventType"])
+    if topic is None:
+        raise AssertionError("judged before: a type without topic is an unknown type")
+    return Accepted(topic=topic, key=event["aggregateId"])
+
+
+def _why(validator: Any, value: object, what: str) -> str:
+    """The first broken keyword and where; never the value, which may be a patient's."""
+    error = next(iter(validator.iter_errors(value)))
+    place = "/".join([what, *(str(part) for part in error.instance_path)])
+    return f"{place} breaks `{error.schema_path[-1]}` of its schema."
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    moment.astimezone(UTC)  # raises OverflowError at the edges of the calendar
+    return moment
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any("\x00" in key or _holds_nul(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(_holds_nul(inner) for inner in value)

@@ -1,0 +1,1 @@
+"""Custom resource: the incarnation of a stream (rule B2)."""

@@ -1,0 +1,65 @@
+"""May this process serve? (A1, C1): pure; clocks and rows are passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APPLY_LOCK = 7310001
+READ_AUTHORITY = """
+SELECT epoch, holder, renewals,
+       extract(epoch FROM clock_timestamp() - renewed_from)::float8
+FROM authority
+"""
+
+
+@dataclass(frozen=True)
+class AuthorityRow:
+    """The database's authority row; `age_seconds` by that server's clock since the renewal was sent."""
+
+    epoch: int
+    holder: str
+    renewals: int
+    age_seconds: float
+
+
+@dataclass(frozen=True)
+class Permission:
+    """`may_serve` with the reason in words; `new_epoch`: the row is newer than what was served before."""
+
+    may_serve: bool
+    reason: str
+    new_epoch: bool = False
+
+
+class ServingGuard:
+    """Judges each row read, with two clocks: the server's age, and the own monotonic one.
+
+    Invariant: never serves when `renewals` has not moved for ttl on the own clock, nor at an epoch
+    below the highest one seen.
+    """
+
+    def __init__(self, region: str, ttl_seconds: float) -> None:
+        self._region = region
+        self._ttl_seconds = ttl_seconds
+        self._seen: tuple[int, int] | None = None
+        self._moved_at = 0.0
+        self.epoch = -1
+        """The highest epoch seen."""
+
+    def judge(self, row: AuthorityRow | None, asked_at: float) -> Permission:
+        """`asked_at` is the own monotonic clock *before* the row was read."""
+        if row is None:
+            return Permission(False, "no authority row")
+        if row.epoch < self.epoch:
+            return Permission(False, f"row is of epoch {row.epoch}, served at {self.epoch}")
+        new_epoch = row.epoch > self.epoch
+        self.epoch = row.epoch
+        if self._seen != (row.epoch, row.renewals):
+            self._seen, self._moved_at = (row.epoch, row.renewals), asked_at
+        if row.holder != self._region:
+            return Permission(False, f"holder is {row.holder or 'nobody'}", new_epoch)
+        if row.age_seconds >= self._ttl_seconds:
+            return Permission(False, "the renewal is older than the ttl", new_epoch)
+        if asked_at - self._moved_at >= self._ttl_seconds:
+            return Permission(False, "renewals stand still", new_epoch)
+        return Permission(True, "serving", new_epoch)

@@ -1,0 +1,2 @@
+DROP FUNCTION extend_event_partitions(integer, integer);
+DROP TABLE event;

@@ -1,0 +1,2 @@
+DROP TABLE applied_marker;
+DROP TABLE aggregate;

@@ -1,0 +1,1 @@
+"""Thin wiring: one stack a file. What is reusable lives in `lifeline`."""

@@ -1,0 +1,177 @@
+"""Recovery: the region's keeper, probe, plan and evidence. The grants are written here, both ends seen."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from lifeline.application.services import LEASE_TTL_SECONDS
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.data.global_database import DATABASE_NAME, WORKLOAD_USER
+from lifeline.foundation.function import Function, Placement, Size
+from lifeline.recovery.evidence_bucket import EvidenceBucket
+from lifeline.recovery.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
+from lifeline.recovery.probe import Probe
+from lifeline.recovery.recovery_plan import RecoveryPlan
+from lifeline.recovery.tables import AuthorityTable
+from lifeline.site import Site
+from stacks.application import Application
+from stacks.data import Data
+from stacks.foundation import Foundation
+from stacks.site_stack import SiteStack
+
+ITEM_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+STEP_CONCURRENCY = 10
+
+
+class Recovery(SiteStack):
+    """Everything a failover into this region needs; it calls this region, the witness and data planes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        site: Site,
+        foundation: Foundation,
+        data: Data,
+        application: Application,
+    ) -> None:
+        super().__init__(scope, site, "recovery", description="Keeper, probe, plan, evidence")
+        self._foundation, self._data, self._application = foundation, data, application
+        self._key = kms.Key.from_key_arn(self, "Key", foundation.key.key_arn)
+        self._table = AuthorityTable(
+            self, "Authority", site=site, resource_type="authority", expires=True
+        )
+        self._evidence = EvidenceBucket(self, "Evidence", site=site, key=self._key)
+        Probe(
+            self,
+            "Probe",
+            site=site,
+            regions=[site.peer.region],
+            results=self._table,
+            key=self._key,
+        )
+        step = self._step()
+        plan = RecoveryPlan(self, "Plan", site=site, step=step, key=self._key)
+        self._keeper(plan)
+
+    def _keeper(self, plan: RecoveryPlan) -> None:
+        keeper = self._function(
+            "Keeper",
+            package="keeper",
+            does="Renews the lease, judges the peer, decides",
+            environment={
+                "STATE_MACHINE_ARN": plan.state_machine_arn,
+                "TIER_RPO_SECONDS": str(self.site.settings.tier.rpo_seconds),
+            },
+            size=Size(
+                memory_mib=512, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
+            ),
+        )
+        keeper.allow("StartThePlan", ["states:StartExecution"], [plan.state_machine_arn])
+        keeper.allow(
+            "PromiseToThePeer",
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            [self.site.peer.table_arn(self._table.table_name)],
+        )
+        MinuteLoop(self, "KeeperLoop", site=self.site, function=keeper, rule_name="keeper")
+
+    def _step(self) -> Function:
+        site = self.site
+        database, services = self._data.database, self._application.services
+        cluster_arn = site.arn("rds", f"cluster:{database.identifier}")
+        step = self._function(
+            "Step",
+            package="recovery_step",
+            does="Runs one step of the recovery plan",
+            environment={
+                "GLOBAL_CLUSTER": database.global_identifier,
+                "OWN_CLUSTER_ARN": cluster_arn,
+                "OWN_CLUSTER_ID": database.identifier,
+                "PEER_DATABASE_HOST": "",
+                "PEER_DATABASE_PORT": "",
+                "ECS_CLUSTER": services.cluster_name,
+                "PROCESSOR_SERVICE": services.processor_name,
+                "PROCESSOR_TASKS": str(site.settings.capacity.processor_tasks),
+                "EVIDENCE_BUCKET": self._evidence.bucket_name,
+            },
+            size=Size(memory_mib=512, timeout_seconds=120, concurrency=STEP_CONCURRENCY),
+        )
+        step.without_dead_letters("Called by the state machine only, which waits for the answer.")
+        world = f"arn:aws:rds::{site.account}:global-cluster:{database.global_identifier}"
+        peer = site.peer
+        peer_cluster = peer.arn("rds", f"cluster:{peer.names.shared('database', 'database')}")
+        step.allow(
+            "PromoteTheDatabase",
+            [
+                "rds:DescribeDBClusters",
+                "rds:DescribeGlobalClusters",
+                "rds:FailoverGlobalCluster",
+                "rds:RemoveFromGlobalCluster",
+                "rds:SwitchoverGlobalCluster",
+            ],
+            [world, cluster_arn, peer_cluster],
+        )
+        step.allow(
+            "RaiseCapacity",
+            ["ecs:DescribeServices", "ecs:UpdateService"],
+            [site.arn("ecs", f"service/{services.cluster_name}/{services.processor_name}")],
+        )
+        evidence = f"arn:aws:s3:::{self._evidence.bucket_name}/recover-e*.json"
+        step.allow("RecordEvidence", ["s3:PutObject", "s3:GetObject"], [evidence])
+        reported = evidence.replace(site.account, site.settings.account or "<AWS::AccountId>")
+        acknowledge(
+            step.policy,
+            f"AwsSolutions-IAM5[Resource::{reported}]",
+            reason="One object for each epoch: the number is not known beforehand.",
+        )
+        return step
+
+    def _function(
+        self,
+        construct_id: str,
+        *,
+        package: str,
+        does: str,
+        environment: dict[str, str],
+        size: Size,
+    ) -> Function:
+        """A function of the authority: sees the lease, the region's memory, the database, the pager."""
+        site, database = self.site, self._data.database
+        network = self._foundation.network
+        witness = site.witness
+        made = Function(
+            self,
+            construct_id,
+            site=site,
+            package=package,
+            does=does,
+            environment={
+                "PEER_REGION": site.peer.region.name,
+                "WITNESS_REGION": "" if witness is None else witness.region.name,
+                "LEASE_TABLE": site.lease_table,
+                "AUTHORITY_TABLE": self._table.table_name,
+                "DATABASE_HOST": database.host,
+                "DATABASE_PORT": str(database.port),
+                "DATABASE_NAME": DATABASE_NAME,
+                "DATABASE_USER": WORKLOAD_USER,
+                "DATABASE_AUTH": "iam",
+                "SERVE_URL": self._application.api.serve_url,
+                "OWN_API_URL": self._application.api.url,
+                "PAGE_TOPIC_ARN": site.arn("sns", site.names.here("page")),
+                "TTL_SECONDS": str(LEASE_TTL_SECONDS),
+                **environment,
+            },
+            size=size,
+            key=self._key,
+            placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
+        )
+        made.allow("RememberHere", [*ITEM_ACTIONS, "dynamodb:DeleteItem"], [self._table.table_arn])
+        if witness is not None:
+            made.allow("HoldTheLease", ITEM_ACTIONS, [witness.table_arn(site.lease_table)])
+        made.allow("SignInToTheDatabase", ["rds-db:connect"], [database.sign_in_arn])
+        made.allow("Page", ["sns:Publish"], [site.arn("sns", site.names.here("page"))])
+        made.allow(
+            "EncryptPagesAndEvidence", ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn]
+        )
+        return made

@@ -1,0 +1,28 @@
+"""Witness: the lease and a third pair of eyes. No patient data."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from lifeline.foundation.region_key import RegionKey
+from lifeline.recovery.probe import Probe
+from lifeline.recovery.tables import AuthorityTable
+from lifeline.site import Site
+from stacks.site_stack import SiteStack
+
+
+class Witness(SiteStack):
+    """Without it automatic failover is off."""
+
+    def __init__(self, scope: Construct, *, site: Site) -> None:
+        super().__init__(scope, site, "witness", description="The lease and a third vantage point")
+        key = RegionKey(self, "RegionKey", site=site).key
+        lease = AuthorityTable(self, "Lease", site=site, resource_type="lease", expires=False)
+        Probe(
+            self,
+            "Probe",
+            site=site,
+            regions=[site.settings.home, site.settings.recovery],
+            results=lease,
+            key=key,
+        )

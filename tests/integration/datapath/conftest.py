@@ -1,0 +1,101 @@
+"""One PostgreSQL and one log a session; each test starts with an empty, migrated database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from processor.database import connect
+from processor.settings import DatabaseSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+HOME, RECOVERY = "ca-central-1", "ca-west-1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this folder needs the server."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseSettings]:
+    """A migrated server."""
+    from tests.integration.datapath.engines import LOOPBACK, postgres
+
+    with postgres(tmp_path_factory.mktemp("postgres") / "data") as port:
+        settings = DatabaseSettings(LOOPBACK, port, "lifeline", "lifeline", "none", HOME)
+        both = [_command("migrate", settings) for _ in range(2)]  # twice at once
+        assert [one.wait(60) for one in both] == [0, 0]
+        yield settings
+
+
+@pytest.fixture
+def sql(database: DatabaseSettings) -> Iterator[Callable[..., list[Any]]]:
+    """Run a statement; the rows. The tables are emptied before each test."""
+    with psycopg.connect(
+        host=database.host, port=database.port, dbname="lifeline", user="lifeline", autocommit=True
+    ) as connection:
+
+        def run(statement: str, *values: object) -> list[Any]:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+        run("TRUNCATE event, aggregate, applied_marker, heartbeat RESTART IDENTITY")
+        run("UPDATE authority SET epoch = 0, holder = '', renewals = 0, renewed_from = 'epoch'")
+        yield run
+
+
+@pytest.fixture
+def serve_here(sql: Callable[..., list[Any]]) -> Callable[..., None]:
+    """Write the authority row as the keeper would after a renewal."""
+
+    def renewed(epoch: int = 1, holder: str = HOME) -> None:
+        sql(
+            "UPDATE authority SET epoch = %s, holder = %s, renewals = renewals + 1, "
+            "renewed_from = clock_timestamp()",
+            epoch,
+            holder,
+        )
+
+    return renewed
+
+
+@pytest.fixture
+def connection(database: DatabaseSettings) -> Iterator[psycopg.Connection[Any]]:
+    """The applier's own kind of connection."""
+    with connect(database, purpose="test") as one:
+        yield one
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.Popen[bytes]]:
+    """Start `python -m processor …`."""
+    return _command
+
+
+def _command(name: str, database: DatabaseSettings, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "processor", name],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'lambdas'}",
+            "AWS_REGION": HOME,
+            "PEER_REGION": RECOVERY,
+            "SUFFIX": "test",
+            "DATABASE_HOST": database.host,
+            "DATABASE_PORT": str(database.port),
+            "DATABASE_NAME": database.name,
+            "DATABASE_USER": database.user,
+            "DATABASE_AUTH": "none",
+            **environment,
+        },
+    )

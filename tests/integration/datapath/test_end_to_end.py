@@ -1,0 +1,211 @@
+"""Bridge to log to database with a real broker, the processor killed between (B6, B14)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from stream_bridge.batch import bridged, stream_records
+from stream_bridge.event_schemas import load_schemas, schemas_folder
+from stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
+
+from processor.settings import DatabaseSettings, LogSettings, RegionSettings
+from processor.watermark_reader import LogMadeAnew, PublishedVectors, WatermarkReader
+from recovery.markers import Marker, StreamMarker
+from tests.integration.datapath.engines import broker, until
+from tests.integration.datapath.log_records import event_body
+
+PARTITIONS = {"clinical.observation.recorded": 3, "clinical.patient.events": 1, "error.dlq": 1}
+ORIGINS = ("ca-central-1", "ca-west-1")
+SCHEMAS = load_schemas(schemas_folder())
+SHARD = "shardId-000000000000"
+Sql = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def bootstrap() -> Iterator[str]:
+    with broker() as address:
+        admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
+        topics = {**PARTITIONS, "system.watermark": 1}
+        new = [NewTopic(name, num_partitions=n, replication_factor=1) for name, n in topics.items()]
+        for made in admin.create_topics(new).values():
+            made.result(10)
+        yield address
+
+
+class Edge:
+    """Both regions' bridges onto one log, each with a stream of one shard."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.writers = {
+            region: LogWriter(producer_settings(bootstrap=bootstrap, auth="none", region=region))
+            for region in ORIGINS
+        }
+        self.sequence = 0
+        self.sent: list[str] = []
+
+    def bridge(self, region: str, events: int, *, marker: bool = True, bad: int = 0) -> Any:
+        records = [("e:p", self._event()) for _ in range(events)]
+        records += [("e:p", b"{poison")] * bad
+        if marker:
+            now_ms = int(time.time() * 1000)
+            records.append(("m:x", StreamMarker(region, "100", SHARD, now_ms, (SHARD,)).to_bytes()))
+        batch = bridged(
+            stream_records({"Records": [self._raw(*one) for one in records]}, datetime.now(UTC)),
+            region=region,
+            incarnation="100",
+            partitions=tuple(sorted(PARTITIONS.items())),
+            schemas=SCHEMAS,
+        )
+        self.writers[region].write(batch.records, time.time_ns() // 1_000_000)
+        if batch.marker is not None:
+            self.writers[region].write_marker(batch.marker, time.time_ns() // 1_000_000)
+        return batch
+
+    def _event(self) -> bytes:
+        self.sequence += 1
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        payload = {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+            "subject": {"reference": "Patient/p"},
+            "effectiveDateTime": now,
+            "valueQuantity": {"value": 60, "system": "http://unitsofmeasure.org", "code": "/min"},
+        }
+        body = event_body(self.sequence, f"p-{self.sequence % 20}", occurredOn=now, payload=payload)
+        body["eventId"] = str(uuid.uuid4())
+        self.sent.append(body["eventId"])
+        return json.dumps(body).encode()
+
+    def _raw(self, key: str, data: bytes) -> dict[str, Any]:
+        self.sequence += 1
+        return {
+            "eventID": f"{SHARD}:{self.sequence}",
+            "kinesis": {
+                "sequenceNumber": str(10**50 + self.sequence),
+                "partitionKey": key,
+                "data": base64.b64encode(data).decode(),
+                "approximateArrivalTimestamp": time.time(),
+            },
+        }
+
+
+def test_rebalance_before_commit(
+    database: DatabaseSettings,
+    bootstrap: str,
+    sql: Sql,
+    serve_here: Callable[..., None],
+    command: Callable[..., Any],
+) -> None:
+    """Killed with -9 three times while events flow: nothing lost, nothing twice, order kept."""
+    environment = {
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "KAFKA_AUTH": "none",
+        "KAFKA_PARTITIONS": json.dumps(PARTITIONS),
+        "GROUP_SESSION_MS": "1500",
+    }
+    edge = Edge(bootstrap)
+    processor = command("apply", database, **environment)
+    try:
+        for round_number in range(3):
+            for region in ORIGINS:
+                edge.bridge(region, 300, bad=1)
+            serve_here()
+            if round_number:
+                until("something applied", lambda: sql("SELECT 1 FROM event LIMIT 1"))
+            processor.kill()
+            processor.wait()
+            edge.bridge(ORIGINS[0], 200, marker=False)
+            processor = command("apply", database, **environment)
+        serve_here()
+        until(
+            "everything stored",
+            lambda: sql("SELECT count(*) FROM event") == [(len(edge.sent),)],
+            30,
+        )
+    finally:
+        processor.kill()
+        processor.wait()
+    assert {row[0] for row in sql("SELECT event_id::text FROM event")} == set(edge.sent)
+    assert sql(
+        "SELECT count(*) FROM (SELECT sequence, lag(sequence) OVER (PARTITION BY aggregate_id "
+        "ORDER BY apply_no) AS before FROM event) AS pairs WHERE before > sequence"
+    ) == [(0,)]
+    marked = sum(n for name, n in PARTITIONS.items() if name != "error.dlq")
+    until(
+        "markers of both origins applied in every partition",
+        lambda: (
+            sql("SELECT count(*) FROM applied_marker WHERE sequence IS NOT NULL") == [(2 * marked,)]
+        ),
+        1,
+    )
+
+
+def test_the_watermark_is_never_ahead_of_the_log(bootstrap: str) -> None:
+    """At every record read: what the vector calls safe has been read before."""
+    edge = Edge(bootstrap)
+    for _ in range(5):
+        for region in ORIGINS:
+            edge.bridge(region, 40)
+    edge.bridge(ORIGINS[1], 10, marker=False)
+    log = LogSettings(bootstrap, "none", ORIGINS[0], PARTITIONS)
+    here = RegionSettings(ORIGINS[0], ORIGINS[1], "test", 20.0)
+    records = read_all(bootstrap)
+    position = {
+        dict(m.headers())["sequence"]: number
+        for number, m in enumerate(records)
+        if ("kind", b"marker") not in m.headers()
+        and dict(m.headers())["origin"] == ORIGINS[1].encode()
+    }
+    reader = WatermarkReader(log, here, PublishedVectors())
+    furthest = 0
+    for number, m in enumerate(records):
+        reader.observe(m.topic(), m.partition(), m.offset(), m.headers(), m.value() or b"")
+        for row in reader.rows():
+            assert row["region"] == ORIGINS[1]
+            furthest = int(row["sequence"])
+            ahead = [s for s, at in position.items() if int(s) <= furthest and at > number]
+            assert not ahead
+    newest = max(
+        Marker.from_bytes(m.value()).sequence
+        for m in records
+        if ("kind", b"marker") in m.headers() and dict(m.headers())["origin"] == ORIGINS[1].encode()
+    )
+    assert furthest == newest, "all that is marked is found safe in the end"
+    with pytest.raises(LogMadeAnew):
+        reader.observe(records[0].topic(), records[0].partition(), 0, [], b"")
+
+
+def read_all(bootstrap: str) -> list[Any]:
+    """The log's records as they come, partitions mixed."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "check", "log_level": 2})
+    places = [(topic, p) for topic, count in PARTITIONS.items() for p in range(count)]
+    consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t, p in places])
+    found: list[Any] = []
+    quiet = 0
+    while quiet < 5:
+        got = consumer.consume(50, 0.3)
+        quiet = 0 if got else quiet + 1
+        found += [m for m in got if m.error() is None]
+    consumer.close()
+    return found
+
+
+def test_a_log_out_of_reach_fails_the_batch() -> None:
+    """Never a marker, never a success, when an acknowledgement is missing (B6)."""
+    settings = producer_settings(bootstrap="127.0.0.1:1", auth="none", region=ORIGINS[0])
+    writer = LogWriter(settings | {"delivery.timeout.ms": 1_000, "log_level": 0})
+    batch = Edge.__new__(Edge)
+    batch.sequence, batch.sent, batch.writers = 0, [], {ORIGINS[0]: writer}
+    with pytest.raises(DeliveryFailed):
+        batch.bridge(ORIGINS[0], 3)

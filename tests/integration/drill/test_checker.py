@@ -1,0 +1,244 @@
+"""The checker on a real database: what is right passes, each kind of damage gives the right set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from drill import stored
+from drill.beats import Beat, Recording
+from drill.checker import Findings, check
+from drill.dead_letters import DeadLetter
+from drill.envelope import Event, instant
+from drill.feed import Feed
+from drill.journal import Journal
+from drill.receipt import Receipt
+from drill.scenarios import SCENARIOS
+from drill.verdict import FAIL, PASS, Seen, objectives, verdict
+
+pytestmark = pytest.mark.postgres
+
+HOME, AWAY = "ca-central-1", "ca-west-1"
+RECORDING = Recording("test", 10.0, 10, tuple(Beat(float(n), 1000.0 + n) for n in range(10)))
+INSERT = """
+    INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version,
+        payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch)
+    VALUES (%(occurredOn)s, %(eventId)s, %(eventType)s, %(aggregateType)s, %(aggregateId)s, %(sequence)s,
+        %(version)s, %(payload)s, %(metadata)s, %(origin)s, '1', 's-0', 0, 't', 1)
+"""
+
+
+class World:
+    """One edge's journal and a database that holds what it sent."""
+
+    def __init__(self, folder: Path, database: psycopg.Connection[Any]) -> None:
+        self.folder = folder
+        self.database = database
+        self.journal = Journal(folder / "edge-1", fsync=False)
+        feed = Feed(
+            publisher="edge-1",
+            recordings=[RECORDING],
+            events_per_second=20.0,
+            start_us=int(time.time() * 1e6) - 10_000_000,
+            seed=7,
+        )
+        self.events = feed.due(int(time.time() * 1e6))
+        self.letters: list[DeadLetter] = []
+
+    def send(self) -> None:
+        self.journal.append(self.events)
+        self.accept(self.events, HOME)
+
+    def accept(self, events: list[Event], region: str) -> None:
+        self.journal.accepted([(e.number, Receipt(region, "1", "s-0", e.number)) for e in events])
+
+    def store(self, events: list[Event], origin: str = HOME) -> None:
+        with self.database.cursor() as cursor:
+            for event in events:
+                body = orjson.loads(event.raw)
+                body["payload"] = orjson.dumps(body["payload"]).decode()
+                body["metadata"] = orjson.dumps(body["metadata"]).decode()
+                cursor.execute(INSERT, {**body, "origin": origin})
+
+    def found(self) -> Findings:
+        self.journal.sync()
+        with stored.connect(self.database.info.dsn) as reader:
+            rows = list(stored.rows(reader))
+        return check([self.folder / "edge-1"], rows, self.letters, self.folder / "scratch.sqlite")
+
+    def verdict(self) -> str:
+        seen = Seen(self.found(), [1], [], 0.0, None, False, [])
+        return verdict(objectives(SCENARIOS["noop"], seen))
+
+
+@pytest.fixture
+def world(tmp_path: Path, database: psycopg.Connection[Any]) -> Iterator[World]:
+    made = World(tmp_path, database)
+    yield made
+    made.journal.close()
+
+
+def test_everything_in_its_place_passes(world: World) -> None:
+    world.send()
+    world.store(world.events)
+    found = world.found()
+    assert found.clean
+    assert found.sent == found.accepted == found.stored == found.ok == len(world.events) > 100
+    assert world.verdict() == PASS
+
+
+def test_a_deleted_row_is_lost(world: World) -> None:
+    world.send()
+    world.store(world.events)
+    victim = world.events[17]
+    world.database.execute("DELETE FROM event WHERE event_id = %s", (victim.event_id,))
+    found = world.found()
+    assert (found.lost, found.lost_ids) == (1, [victim.event_id])
+    assert (found.unexpected, found.order_violations) == (0, 0)
+    assert world.verdict() == FAIL
+
+
+def test_a_row_nobody_sent_is_unexpected(world: World) -> None:
+    world.send()
+    world.store(world.events)
+    stranger = "11111111-1111-4111-8111-111111111111"
+    world.database.execute(
+        "INSERT INTO event SELECT occurred_on, %s, event_type, aggregate_type, aggregate_id, sequence + 500,"
+        " version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch"
+        " FROM event LIMIT 1",
+        (stranger,),
+    )
+    found = world.found()
+    assert (found.unexpected, found.unexpected_ids) == (1, [stranger])
+    assert (found.lost, found.order_violations) == (0, 0)
+    assert world.verdict() == FAIL
+
+
+def test_two_of_a_patient_swapped_violate_the_order(world: World) -> None:
+    world.send()
+    patient = world.events[0].aggregate_id
+    mine = [e for e in world.events if e.aggregate_id == patient]
+    world.store(world.events)
+    one, two = (e.event_id for e in mine[2:4])
+    world.database.execute(
+        "UPDATE event SET apply_no = CASE event_id WHEN %(one)s THEN"
+        " (SELECT apply_no FROM event WHERE event_id = %(two)s) ELSE"
+        " (SELECT apply_no FROM event WHERE event_id = %(one)s) END"
+        " WHERE event_id IN (%(one)s, %(two)s)",
+        {"one": one, "two": two},
+    )
+    found = world.found()
+    assert found.order_violations == 1
+    assert found.violations[0].event_id == one
+    assert (found.lost, found.unexpected) == (0, 0)
+    assert world.verdict() == FAIL
+
+
+def test_the_same_swap_is_explained_when_the_late_one_was_sent_again(world: World) -> None:
+    world.send()
+    patient = world.events[0].aggregate_id
+    early, late = [e for e in world.events if e.aggregate_id == patient][2:4]
+    world.journal.resending(AWAY, [early.number])
+    rest = [e for e in world.events if e is not early]
+    world.store([e for e in rest if e.number <= late.number])
+    world.store([early])
+    world.store([e for e in rest if e.number > late.number])
+    assert world.found().order_violations == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "payload = jsonb_set(payload, '{valueQuantity,value}', '1')",
+        "occurred_on = occurred_on + interval '1 microsecond'",
+        "sequence = sequence + 1000",
+        "aggregate_id = 'somebody-else'",
+    ],
+)
+def test_another_content_or_time_is_unexpected_and_the_sent_one_lost(
+    world: World, change: str
+) -> None:
+    world.send()
+    world.store(world.events)
+    victim = world.events[5].event_id
+    world.database.execute(f"UPDATE event SET {change} WHERE event_id = %s", (victim,))
+    found = world.found()
+    assert (found.unexpected_ids, found.lost_ids) == ([victim], [victim])
+
+
+def test_the_same_id_stored_a_second_time_is_unexpected(world: World) -> None:
+    world.send()
+    world.store(world.events)
+    world.database.execute(
+        "INSERT INTO event SELECT occurred_on + interval '1 s', event_id, event_type, aggregate_type,"
+        " aggregate_id, sequence, version, payload, metadata, origin, incarnation, shard, shard_sequence,"
+        " topic, applied_epoch FROM event LIMIT 1"
+    )
+    found = world.found()
+    assert (found.unexpected, found.lost) == (1, 0)
+
+
+def test_what_a_resend_saved_is_recovered(world: World) -> None:
+    world.send()
+    saved = world.events[-10:]
+    world.journal.resending(AWAY, [e.number for e in saved])
+    world.accept(saved, AWAY)
+    world.store(world.events[:-10])
+    world.store(saved, origin=AWAY)
+    found = world.found()
+    assert (found.recovered, found.ok) == (10, len(world.events) - 10)
+    assert found.duplicate_deliveries == 10
+    assert found.clean
+
+
+def test_a_reject_is_not_lost_and_a_strangers_reject_is_unexpected(world: World) -> None:
+    world.send()
+    bad = world.events[3]
+    world.store([e for e in world.events if e is not bad])
+    world.letters = [DeadLetter(HOME, "1", "s-0", bad.number, "", "malformed", "")]
+    found = world.found()
+    assert (found.rejected, found.lost, found.unexpected) == (1, 0, 0)
+    world.letters.append(DeadLetter(HOME, "1", "s-0", 999_999, "who-am-i", "schema", ""))
+    assert world.found().unexpected_ids == ["who-am-i"]
+
+
+def test_one_never_accepted_and_not_stored_is_neither_lost_nor_forgotten(world: World) -> None:
+    world.journal.append(world.events)
+    world.accept(world.events[:-1], HOME)
+    world.store(world.events[:-1])
+    found = world.found()
+    assert (found.lost, found.unaccepted) == (0, 1)
+    assert world.verdict() == FAIL
+
+
+def test_the_plans_own_verification_event_is_told_apart(world: World) -> None:
+    world.send()
+    world.store(world.events)
+    world.database.execute(
+        INSERT,
+        {
+            **orjson.loads(world.events[0].raw),
+            "eventId": "22222222-2222-4222-8222-222222222222",
+            "occurredOn": instant(1),
+            "aggregateId": "synthetic-recovery-ca-west-1",
+            "payload": "{}",
+            "metadata": "{}",
+            "origin": AWAY,
+        },
+    )
+    found = world.found()
+    assert (found.unexpected, found.platform_probes) == (0, 1)
+
+
+def test_seconds_of_application_are_counted(world: World) -> None:
+    world.store(world.events)
+    with stored.connect(world.database.info.dsn) as reader:
+        seconds = stored.applied_seconds(reader)
+        assert sum(one.stored for one in seconds) == stored.count(reader) == len(world.events)
+    assert all(0 <= one.p50_seconds <= one.p95_seconds < 60 for one in seconds)

@@ -1,0 +1,148 @@
+"""The lab's engines by themselves, nothing deployed: replication, links, faults, stopping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from lab import Lab, LabError
+from lab.engines import start_replicator
+from lab.link import set_links
+from lab.places import CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS
+from lab.waiting import until
+
+pytestmark = pytest.mark.lab
+
+TOPIC = "clinical.observation.recorded"
+PORT_BASE = 16300
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(workdir=tmp_path_factory.mktemp("lab"), port_base=PORT_BASE, say=_quiet) as started:
+        for region in DATA_REGIONS:
+            started.brokers[region].create_topics({TOPIC: 2})
+        for region in DATA_REGIONS:
+            start_replicator(started.processes, started.places, region)
+        yield started
+    assert not [run for run in started.processes.named("") if run.alive]
+
+
+def _quiet(_line: str) -> None:
+    return
+
+
+def produce(lab: Lab, region: str, values: list[str]) -> None:
+    producer = Producer({"bootstrap.servers": lab.regions[region].kafka_bootstrap})
+    for number, value in enumerate(values):
+        producer.produce(
+            TOPIC, value, key="k", partition=0, timestamp=1_700_000_000_000 + number,
+            headers=[("origin", region.encode())],
+        )  # fmt: skip
+    assert producer.flush(10) == 0
+
+
+def read(lab: Lab, region: str, count: int) -> list[Any]:
+    consumer = Consumer(
+        {"bootstrap.servers": lab.regions[region].kafka_bootstrap, "group.id": "test"}
+    )
+    consumer.assign([TopicPartition(TOPIC, 0, 0)])
+    found: list[Any] = []
+    deadline = time.monotonic() + 15
+    while len(found) < count and time.monotonic() < deadline:
+        found += [m for m in consumer.consume(100, 0.2) if m.error() is None]
+    consumer.close()
+    return found
+
+
+def test_records_are_replicated_both_ways_once_with_their_provenance(lab: Lab) -> None:
+    produce(lab, HOME, ["a1", "a2", "a3"])
+    there = read(lab, RECOVERY, 3)
+    assert [m.value() for m in there] == [b"a1", b"a2", b"a3"]
+    assert there[1].timestamp()[1] == 1_700_000_000_001
+    assert there[1].key() == b"k"
+    assert dict(there[1].headers()) == {"origin": HOME.encode(), "replicated-from": HOME.encode()}
+    produce(lab, RECOVERY, ["b1"])
+    time.sleep(1.5)  # long enough for a loop to show
+    assert [m.value() for m in read(lab, HOME, 5)[:5]] == [b"a1", b"a2", b"a3", b"b1"]
+
+
+def test_a_cut_link_delays_and_loses_nothing(lab: Lab) -> None:
+    link = lab.places.link("log", RECOVERY, HOME)
+    set_links(lab.places, {link.name: "cut"})
+    produce(lab, HOME, ["c1", "c2"])
+    time.sleep(1)
+    before = replicated(lab, RECOVERY)
+    set_links(lab.places, {link.name: "open"})
+    until(
+        "the tail arriving", lambda: replicated(lab, RECOVERY)["copied"] >= before["copied"] + 2,
+        seconds=15,
+    )  # fmt: skip
+    assert before["copied"] == 3
+
+
+def replicated(lab: Lab, region: str) -> dict[str, Any]:
+    status = lab.replication(region)
+    assert status is not None
+    return status
+
+
+def test_the_replica_follows_through_its_link(lab: Lab) -> None:
+    home, replica = lab.databases[HOME], lab.databases[RECOVERY]
+    home.sql("CREATE TABLE seen (n int)")
+    home.sql("INSERT INTO seen VALUES (1)")
+    until("the row in the replica", lambda: _rows(replica) == "1", seconds=10)
+    link = lab.places.link("database", RECOVERY, HOME)
+    set_links(lab.places, {link.name: "hang"})
+    home.sql("INSERT INTO seen VALUES (2)")
+    time.sleep(0.5)
+    assert _rows(replica) == "1"
+    set_links(lab.places, {link.name: "open"})
+    until("the second row in the replica", lambda: _rows(replica) == "2", seconds=15)
+
+
+def _rows(database: Any) -> str:
+    try:
+        return str(database.sql("SELECT count(*) FROM seen"))
+    except LabError:
+        return ""
+
+
+def test_a_hung_region_answers_nothing_and_comes_back_when_healed(lab: Lab) -> None:
+    faults = lab.hang(RECOVERY)
+    assert {"frozen", "api-rules", "links", "asleep"} <= {fault.kind for fault in faults}
+    assert not lab.databases[RECOVERY].ready()
+    with pytest.raises((BotoCoreError, ClientError)):
+        lab.client("dynamodb", RECOVERY, CODES[HOME]).list_tables()
+    lab.client("dynamodb", WITNESS, CODES[HOME]).list_tables()
+    assert all(run.alive for run in lab.processes.of_region(RECOVERY))
+    lab.heal()
+    until("the database answering again", lab.databases[RECOVERY].ready, seconds=10)
+    lab.client("dynamodb", RECOVERY, CODES[HOME]).list_tables()
+
+
+def test_a_lost_region_is_dead_and_cut_off_and_the_others_work(lab: Lab) -> None:
+    faults = lab.lose(HOME)
+    assert {"killed", "api-rules", "links", "asleep"} <= {fault.kind for fault in faults}
+    assert not [run for run in lab.processes.of_region(HOME) if run.alive]
+    assert [run for run in lab.processes.of_region(RECOVERY) if run.alive]
+    with pytest.raises((BotoCoreError, ClientError)):
+        lab.client("dynamodb", HOME, CODES[RECOVERY]).list_tables()
+    with pytest.raises((BotoCoreError, ClientError)):
+        lab.client("dynamodb", WITNESS, CODES[HOME]).list_tables()
+    lab.client("dynamodb", WITNESS, CODES[RECOVERY]).list_tables()
+    # Losing a region promotes nothing: that is for the keepers to decide.
+    assert lab.databases[RECOVERY].is_replica()
+
+
+def test_a_taken_port_is_refused_before_anything_starts(lab: Lab, tmp_path: Path) -> None:
+    second = Lab(workdir=tmp_path, port_base=PORT_BASE, say=_quiet)
+    with pytest.raises(LabError, match=r"Port \d+ is taken and .* needs it"):
+        second.__enter__()
+    assert not second.processes.named("")

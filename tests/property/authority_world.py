@@ -1,0 +1,440 @@
+"""A small world in which two regions and a witness run the authority protocol (PROTOCOL A).
+
+The state is a value; `successors` gives every next state over all interleavings of the keepers' single
+calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
+lost, a write delayed. Conditions and decisions are the real ones (`recovery.authority`, `recovery.decision`);
+only the sequence of calls of a keeper's cycle is written again here, call by call.
+
+Both observers always say UNHEALTHY: the worst an observer can do. What is left to keep two regions from
+serving at once is the protocol itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from recovery import authority
+from recovery.authority import Lease, Promise
+from recovery.decision import Action, DatabaseView, Observation, decide
+from recovery.health import Health
+from recovery.policy import Policy
+
+A, B = "a", "b"
+REGIONS = (A, B)
+TTL, MARGIN, TRANSACTION = 2, 1, 1
+POLICY = Policy(
+    ttl_seconds=TTL,
+    margin_seconds=MARGIN,
+    loop_seconds=1,
+    cool_down_seconds=0,
+    max_loss_seconds=1,
+)
+OLD = TTL + TRANSACTION + 1
+"""Ages are capped here: anything older behaves the same."""
+EXPIRY = TTL + MARGIN
+
+
+@dataclass(frozen=True)
+class Database:
+    """One region's copy: its authority row, how long ago `renewed_from` was, and its role."""
+
+    epoch: int
+    holder: str
+    age: int
+    replica: bool
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """One keeper between two of its calls. `at` names the next call."""
+
+    at: str = "start"
+    stamp_age: int = 0
+    view: DatabaseView | None = None
+    lease: Lease | None = None
+    promise: Promise | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A region's memory of the lease as standby."""
+
+    seen: tuple[int, int, int, int] | None = None
+    age: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run of the recovery plan: its epoch and next step."""
+
+    epoch: int
+    at: str = "promote"
+    stamp_age: int = 0
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything. Tuples are indexed as REGIONS; links are (witness-a, witness-b, a-b)."""
+
+    lease: Lease
+    promises: tuple[Promise, Promise]
+    databases: tuple[Database, Database]
+    memories: tuple[Memory, Memory]
+    keepers: tuple[tuple[Keeper, ...], tuple[Keeper, ...]]
+    plans: tuple[Plan | None, Plan | None]
+    started: tuple[int, int]
+    delayed_take: tuple[str, Lease] | None
+    links: tuple[bool, bool, bool]
+    faults: int
+
+
+def first(keepers_b: int = 1) -> World:
+    """Region a is active at epoch 1; all links are up."""
+    return World(
+        lease=Lease(holder=A, epoch=1, renewals=0, writer=A),
+        promises=(Promise(), Promise()),
+        databases=(Database(1, A, 0, False), Database(1, A, 0, True)),
+        memories=(Memory(), Memory()),
+        keepers=((Keeper(),), (Keeper(),) * keepers_b),
+        plans=(None, None),
+        started=(1, 1),
+        delayed_take=None,
+        links=(True, True, True),
+        faults=0,
+    )
+
+
+def serving(world: World, region: int) -> bool:
+    """Whether something in this region may still commit or answer a read (A1, transaction time-out)."""
+    row = world.databases[region]
+    return row.holder == REGIONS[region] and not row.replica and row.age < TTL + TRANSACTION
+
+
+def successors(
+    world: World, max_faults: int, max_epoch: int, features: frozenset[str]
+) -> Iterator[World]:
+    """Every state one step away. `features` names rules to leave out: the model must then fail."""
+    yield _tick(world)
+    for region in (0, 1):
+        for number in range(len(world.keepers[region])):
+            yield from _keeper(world, region, number, max_faults, max_epoch, features)
+        yield from _plan(world, region)
+    if world.delayed_take is not None:
+        who, seen = world.delayed_take
+        taken = authority.take(world.lease, region=who, seen=seen, now=0)
+        yield replace(world, lease=taken or world.lease, delayed_take=None)
+    for link in range(3):
+        if not world.links[link]:
+            yield replace(world, links=_put(world.links, link, True))
+        elif world.faults < max_faults:
+            yield replace(world, links=_put(world.links, link, False), faults=world.faults + 1)
+
+
+def healed(world: World) -> World:
+    """The same world with every link up; a write still under way stays so."""
+    return replace(world, links=(True, True, True))
+
+
+def _tick(world: World) -> World:
+    return replace(
+        world,
+        databases=tuple(replace(d, age=min(OLD, d.age + 1)) for d in world.databases),
+        memories=tuple(replace(m, age=min(EXPIRY, m.age + 1)) for m in world.memories),
+        keepers=tuple(
+            tuple(replace(k, stamp_age=min(OLD, k.stamp_age + 1)) if k.view else k for k in group)
+            for group in world.keepers
+        ),
+        plans=tuple(
+            replace(p, stamp_age=min(OLD, p.stamp_age + 1))
+            if p and p.at in ("renew", "open")
+            else p
+            for p in world.plans
+        ),
+    )
+
+
+def _keeper(
+    world: World, r: int, n: int, max_faults: int, max_epoch: int, without: frozenset[str]
+) -> Iterator[World]:
+    keeper, region, link = world.keepers[r][n], REGIONS[r], world.links[r]
+    own = world.databases[r]
+
+    def become(other: World, **changes: object) -> World:
+        group = _put(other.keepers[r], n, replace(keeper, **changes))  # type: ignore[arg-type]
+        return replace(other, keepers=_put(other.keepers, r, group))
+
+    def done(other: World) -> World:
+        group = _put(other.keepers[r], n, Keeper())
+        return replace(other, keepers=_put(other.keepers, r, group))
+
+    match keeper.at:
+        case "start":
+            view = DatabaseView(own.epoch, own.holder, own.replica)
+            yield become(world, at="read", stamp_age=0, view=view)
+        case "read":
+            lease = world.lease if link else None
+            promise = world.promises[r]
+            memory = world.memories[r]
+            if lease is not None and lease.holder != region:
+                seen = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
+                if seen != memory.seen:
+                    memory = Memory(seen, 0)
+            observation = Observation(
+                region=region,
+                lease=lease,
+                unmoved_seconds=memory.age,
+                own_probe=Health.UNHEALTHY,
+                witness_probe=Health.UNHEALTHY,
+                control_answered=True,
+                database=keeper.view,
+                serve_answered=True,
+                markers_advance=False,
+                estimated_loss_seconds=0,
+            )
+            decision = decide(observation, POLICY, 0)
+            after = replace(world, memories=_put(world.memories, r, memory))
+            match decision.action:
+                case Action.RENEW:
+                    yield become(after, at="renew", lease=lease)
+                case Action.RECOVER if lease is not None:
+                    yield become(_start_plan(after, r, lease.epoch), at="renew", lease=lease)
+                case Action.ASK_FAILSAFE:
+                    yield become(after, at="ask")
+                case Action.TAKE if lease is not None and lease.epoch < max_epoch:
+                    yield become(after, at="set-out", lease=lease, promise=promise)
+                case Action.HOLD if lease is not None and promise.promoting > lease.epoch:
+                    if lease.holder != region:
+                        yield become(after, at="abandon", lease=lease, promise=promise)
+                case _:
+                    yield done(after)
+        case "renew":
+            assert keeper.lease is not None
+            renewed = authority.renew(world.lease, region=region, epoch=keeper.lease.epoch)
+            if link and renewed is not None:
+                yield become(replace(world, lease=renewed), at="bump")
+                if world.faults < max_faults:  # the reply is lost
+                    yield become(replace(world, lease=renewed, faults=world.faults + 1), at="ask")
+            else:
+                yield become(world, at="ask")
+        case "ask":
+            assert keeper.view is not None
+            other = 1 - r
+            if keeper.view.holder != region or not world.links[2]:
+                yield done(world)
+            elif "A2" in without:  # no promise: a holder without the witness just goes on
+                yield become(world, at="bump")
+            else:
+                asked = authority.ask_failsafe(world.promises[other], epoch=keeper.view.epoch)
+                if asked is None:
+                    yield done(world)
+                else:
+                    yield become(
+                        replace(world, promises=_put(world.promises, other, asked)), at="bump"
+                    )
+        case "bump":
+            view = keeper.view
+            assert view is not None
+            row = own
+            if row.epoch == view.epoch and row.holder == region and not row.replica:
+                age = 0 if "A1" in without else min(row.age, keeper.stamp_age)
+                row = replace(row, age=age)
+            yield done(_with_row(world, r, row))
+        case "set-out":
+            assert keeper.lease is not None and keeper.promise is not None
+            failsafe = world.promises[r].failsafe if "A2" in without else keeper.promise.failsafe
+            out = authority.set_out(
+                world.promises[r], epoch=keeper.lease.epoch + 1, failsafe=failsafe
+            )
+            if out is None:
+                yield done(world)
+            else:
+                yield become(
+                    replace(world, promises=_put(world.promises, r, out)),
+                    at="take",
+                    tries=out.tries,
+                )
+        case "take":
+            assert keeper.lease is not None
+            taken = authority.take(world.lease, region=region, seen=keeper.lease, now=0)
+            if link:
+                yield become(replace(world, lease=taken or world.lease), at="reread")
+            else:
+                yield become(world, at="reread")
+            if world.faults < max_faults and world.delayed_take is None:
+                yield become(
+                    replace(world, delayed_take=(region, keeper.lease), faults=world.faults + 1),
+                    at="reread",
+                )
+        case "reread":
+            if not link:
+                yield done(world)
+            elif world.lease.holder == region:
+                yield done(_start_plan(world, r, world.lease.epoch))
+            else:
+                yield become(world, at="give-up", lease=world.lease)
+        case "abandon":
+            assert keeper.promise is not None
+            out = authority.set_out(
+                world.promises[r],
+                epoch=keeper.promise.promoting,
+                failsafe=keeper.promise.failsafe,
+            )
+            if out is None:
+                yield done(world)
+            else:
+                yield become(
+                    replace(world, promises=_put(world.promises, r, out)),
+                    at="give-up",
+                    tries=out.tries,
+                )
+        case "give-up":
+            assert keeper.lease is not None
+            given = (
+                world.lease
+                if "attempt" in without
+                else authority.give_up_attempt(world.lease, seen=keeper.lease)
+            )
+            if not link or given is None:
+                yield done(world)
+            else:
+                yield become(replace(world, lease=given), at="clear", lease=given)
+        case "clear":
+            assert keeper.lease is not None
+            tries = world.promises[r].tries if "tries" in without else keeper.tries
+            cleared = authority.clear_promise(
+                world.promises[r], tries=tries, lease_epoch=keeper.lease.epoch
+            )
+            yield done(
+                world
+                if cleared is None
+                else replace(world, promises=_put(world.promises, r, cleared))
+            )
+        case _:
+            raise AssertionError(keeper.at)
+
+
+def _start_plan(world: World, r: int, epoch: int) -> World:
+    """The execution's name is the idempotency key: each epoch's plan starts once (A4)."""
+    if world.started[r] >= epoch:
+        return world
+    return replace(
+        world, plans=_put(world.plans, r, Plan(epoch)), started=_put(world.started, r, epoch)
+    )
+
+
+def _plan(world: World, r: int) -> Iterator[World]:
+    plan, region = world.plans[r], REGIONS[r]
+    if plan is None:
+        return
+
+    def become(other: World, step: str | None) -> World:
+        following = None if step is None else replace(plan, at=step, stamp_age=0)
+        return replace(other, plans=_put(other.plans, r, following))
+
+    mine = (world.lease.holder, world.lease.epoch) == (region, plan.epoch)
+    if plan.at != "open" and not world.links[r]:
+        return  # the witness is out of reach: the step is tried again later
+    match plan.at:
+        case "promote":
+            if not mine:
+                yield become(world, None)
+                return
+            written = authority.record_writer(world.lease, region=region, epoch=plan.epoch)
+            assert written is not None
+            databases = _put(world.databases, r, replace(world.databases[r], replica=False))
+            yield become(replace(world, lease=written, databases=databases), "stamp")
+            yield become(world, "release")  # refused: nothing is cut
+        case "release":
+            released = authority.release(world.lease, region=region, epoch=plan.epoch)
+            if released is not None:
+                yield become(replace(world, lease=released), None)
+            else:
+                yield become(world, "promote" if mine else None)
+        case "stamp":
+            yield become(world, "renew")
+        case "renew":
+            renewed = authority.renew(world.lease, region=region, epoch=plan.epoch)
+            if renewed is None:
+                yield become(world, None)
+            else:
+                following = replace(plan, at="open")
+                yield replace(world, lease=renewed, plans=_put(world.plans, r, following))
+        case "open":
+            row = world.databases[r]
+            if row.epoch < plan.epoch:
+                row = replace(row, epoch=plan.epoch, holder=region, age=plan.stamp_age)
+            yield become(_with_row(world, r, row), None)
+        case _:
+            raise AssertionError(plan.at)
+
+
+def _with_row(world: World, r: int, row: Database) -> World:
+    """Write one region's row; a replica on the other side follows it."""
+    databases = _put(world.databases, r, row)
+    other = databases[1 - r]
+    if other.replica:
+        follower = replace(other, epoch=row.epoch, holder=row.holder, age=row.age)
+        databases = _put(databases, 1 - r, follower)
+    return replace(world, databases=databases)
+
+
+def canonical(world: World) -> World:
+    """Counters only matter by being equal or not: 1 for the current value, 0 for an older one."""
+    lease = world.lease
+
+    def lease_of(seen: Lease | None) -> Lease | None:
+        if seen is None:
+            return None
+        same_epoch = seen.epoch == lease.epoch
+        return replace(
+            seen,
+            renewals=int(same_epoch and seen.renewals == lease.renewals),
+            attempt=int(same_epoch and seen.attempt == lease.attempt),
+        )
+
+    def keeper_of(keeper: Keeper, promise: Promise) -> Keeper:
+        seen = keeper.promise
+        if seen is not None:
+            seen = replace(seen, failsafe=int(seen.failsafe == promise.failsafe), tries=0)
+        return replace(
+            keeper,
+            lease=lease_of(keeper.lease),
+            promise=seen,
+            tries=int(keeper.tries == promise.tries) if keeper.tries else 0,
+        )
+
+    def memory_of(memory: Memory, promise: Promise) -> Memory:
+        if memory.seen is None:
+            return Memory(None, 0)
+        current = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
+        if memory.seen != current:
+            return Memory((0, 0, 0, 0), 0)
+        return Memory((lease.epoch, 1, 1, 1), memory.age)
+
+    delayed = world.delayed_take
+    if delayed is not None:
+        seen = lease_of(delayed[1])
+        assert seen is not None
+        hopeless = seen.epoch != lease.epoch or not (seen.renewals and seen.attempt)
+        delayed = None if hopeless else (delayed[0], seen)
+    return replace(
+        world,
+        lease=replace(lease, renewals=1, attempt=1),
+        promises=tuple(
+            replace(p, failsafe=1, tries=1, promoting=max(p.promoting, 1)) for p in world.promises
+        ),
+        memories=tuple(
+            memory_of(m, p) for m, p in zip(world.memories, world.promises, strict=True)
+        ),
+        keepers=tuple(
+            tuple(sorted((keeper_of(k, p) for k in group), key=repr))
+            for group, p in zip(world.keepers, world.promises, strict=True)
+        ),
+        delayed_take=delayed,
+    )
+
+
+def _put(values: tuple, index: int, value: object) -> tuple:  # type: ignore[type-arg]
+    return (*values[:index], value, *values[index + 1 :])

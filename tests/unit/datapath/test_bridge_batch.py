@@ -1,0 +1,95 @@
+"""A shard's batch as the log's records: poison-never-discarded, one marker, none forged (B6, B7, B17)."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+from stream_bridge.batch import bridged, incarnations_named, stream_records
+from stream_bridge.event_schemas import load_schemas, schemas_folder
+
+from recovery.markers import StreamMarker
+
+SCHEMAS = load_schemas(schemas_folder())
+SHARD = "shardId-000000000000"
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+PARTITIONS = (("clinical.observation.recorded", 2), ("error.dlq", 1))
+
+
+def marker(shard: str = SHARD, incarnation: str = "100", region: str = "ca-central-1") -> bytes:
+    return StreamMarker(region, incarnation, shard, 5, (SHARD,)).to_bytes()
+
+
+def batch(*records: tuple[str, bytes]) -> Any:
+    raw = {
+        "Records": [
+            {
+                "eventID": f"{SHARD}:{number}",
+                "kinesis": {
+                    "sequenceNumber": str(number),
+                    "partitionKey": key,
+                    "data": base64.b64encode(data).decode(),
+                    "approximateArrivalTimestamp": NOW.timestamp(),
+                },
+            }
+            for number, (key, data) in enumerate(records, start=1)
+        ]
+    }
+    return bridged(
+        stream_records(raw, NOW),
+        region="ca-central-1",
+        incarnation="100",
+        partitions=PARTITIONS,
+        schemas=SCHEMAS,
+    )
+
+
+def test_poison_never_discarded() -> None:
+    poison = [b"", b"\x00\xff", b"null", b"{}", b'{"eventType": []}', b'{"a": NaN}', b"{" * 9_999]
+    made = batch(*(("e:p", one) for one in poison))
+    assert [one.value for one in made.records] == poison
+    assert {one.topic for one in made.records} == {"error.dlq"}
+    assert all(dict(one.headers)["reason"] and dict(one.headers)["detail"] for one in made.records)
+    assert dict(made.records[2].headers)["sequence"] == b"3"
+
+
+def test_only_the_last_marker_is_written_with_its_own_sequence() -> None:
+    made = batch(("m:x", marker()), ("e:p", b"{}"), ("m:x", marker()), ("e:p", b"{}"))
+    assert made.marker is not None
+    assert made.marker.sequence == 3
+    assert len(made.records) == 2
+    assert made.marker.partitions == (
+        ("clinical.observation.recorded", 0),
+        ("clinical.observation.recorded", 1),
+        ("error.dlq", 0),
+    )
+
+
+def test_a_client_cannot_forge_a_marker() -> None:
+    made = batch(("e:m:x", marker()))
+    assert made.marker is None
+    assert made.records[0].topic == "error.dlq"
+
+
+def test_a_marker_that_lies_elsewhere_proves_nothing() -> None:
+    wrong = [marker(shard="shardId-9"), marker(incarnation="99"), marker(region="ca-west-1")]
+    made = batch(*(("m:x", one) for one in [*wrong, b"{}", b"["]))
+    assert made.marker is None
+    assert made.rejected == {"malformed": 5}
+
+
+def test_a_marker_of_another_incarnation_is_noticed() -> None:
+    raw = {
+        "Records": [
+            {
+                "eventID": f"{SHARD}:1",
+                "kinesis": {
+                    "sequenceNumber": "1",
+                    "partitionKey": "m:x",
+                    "data": base64.b64encode(marker(incarnation="99")).decode(),
+                },
+            }
+        ]
+    }
+    assert incarnations_named(stream_records(raw, NOW)) == {"99"}

@@ -1,0 +1,161 @@
+"""Evidence and its page: sealed, chained, self-contained; and the verdict's objectives."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drill import __main__ as command
+from drill import evidence, report
+from drill.checker import Findings
+from drill.scenarios import SCENARIOS
+from drill.verdict import Seen, objectives, verdict
+from drill.witnessed import instant_text, plain
+from tests.unit.drill.sample_evidence import body
+
+CLEAN = Findings(
+    sent=10, accepted=10, stored=10, ok=10, lost=0, unexpected=0, recovered=0, rejected=0, refused=0,
+    unaccepted=0, duplicate_deliveries=0, order_violations=0, platform_probes=1,
+)  # fmt: skip
+DECISIONS = [
+    {"at": "2026-01-01T00:00:00.000Z", "action": "hold", "reason": ""},
+    {"at": "2026-01-01T00:00:05.000Z", "action": "take", "reason": ""},
+]
+LOSS = Seen(CLEAN, [1, 2], DECISIONS, 50.0, 1.0, False, [])
+
+
+def test_sealed_evidence_is_valid_and_any_change_shows() -> None:
+    sealed = evidence.seal(body(), None)
+    evidence.validate(sealed)
+    for change in ({"verdict": "FAIL"}, {"rto_seconds": 1.0}, {"previous_sha256": "0" * 64}):
+        with pytest.raises(evidence.EvidenceError, match="not the hash"):
+            evidence.validate(sealed | change)
+
+
+def test_a_missing_or_unknown_field_is_refused() -> None:
+    incomplete = body()
+    del incomplete["epochs"]
+    with pytest.raises(evidence.EvidenceError, match="epochs"):
+        evidence.seal(incomplete, None)
+    with pytest.raises(evidence.EvidenceError):
+        evidence.seal(body(scenario="tuesday"), None)
+
+
+def test_runs_are_chained(tmp_path: Path) -> None:
+    assert evidence.previous_sha256(tmp_path) is None
+    hashes: list[str | None] = [None]
+    for number in range(3):
+        sealed = evidence.seal(body(id=f"run-{number}"), evidence.previous_sha256(tmp_path))
+        assert sealed["previous_sha256"] == hashes[-1]
+        folder = tmp_path / f"run-{number}"
+        evidence.write(sealed, folder)
+        evidence.publish(folder, tmp_path)
+        hashes.append(sealed["sha256"])
+        evidence.validate(json.loads((folder / evidence.FILE).read_text()))
+
+
+def test_the_page_is_self_contained_and_says_the_numbers() -> None:
+    page = report.render(evidence.seal(body(), None))
+    assert not re.search(r"(src|href)=|@import|url\(|<script", page)
+    for word in ("191,210", "51.2 s", "start_promotion", "164.308(a)(7)(ii)(D)", "epoch 2"):
+        assert word in page
+    assert page.count("the lease is renewed") == 1
+
+
+def test_the_page_escapes_what_it_is_given() -> None:
+    hostile = [{"at": instant_text(1.0), "action": "hold", "reason": "<script>alert(1)</script>"}]
+    page = report.render(evidence.seal(body(decisions=hostile), None))
+    assert "<script>" not in page
+
+
+def test_a_clean_loss_passes_and_each_fault_fails_it() -> None:
+    scenario = SCENARIOS["region-loss"]
+    assert verdict(objectives(scenario, LOSS)) == "PASS"
+    wrong = {
+        "no_accepted_event_lost": replace(LOSS, findings=replace(CLEAN, lost=1)),
+        "nothing_unexpected": replace(LOSS, findings=replace(CLEAN, unexpected=1)),
+        "order_kept": replace(LOSS, findings=replace(CLEAN, order_violations=1)),
+        "every_event_answered": replace(LOSS, findings=replace(CLEAN, unaccepted=1)),
+        "events_flowed": replace(LOSS, findings=replace(CLEAN, stored=0)),
+        "probes_explained": replace(LOSS, findings=replace(CLEAN, platform_probes=3)),
+        "nothing_rejected": replace(LOSS, findings=replace(CLEAN, rejected=1)),
+        "epochs_as_expected": replace(LOSS, epochs=[1, 2, 3]),
+        "recovered_in_time": replace(LOSS, rto_seconds=120.0),
+        "rpo_within_target": replace(LOSS, rpo_seconds=None),
+        "held_before_promotion": replace(LOSS, decisions=DECISIONS[1:]),
+        "edges_healthy": replace(LOSS, failures=["edge-1: JournalFull"]),
+    }
+    for name, seen in wrong.items():
+        met = objectives(scenario, seen)
+        assert [key for key, good in met.items() if not good] == [name]
+    assert objectives(scenario, replace(LOSS, rto_seconds=None))["recovered_in_time"] is False
+
+
+def test_where_nothing_may_fail_over_a_take_fails() -> None:
+    quiet = replace(
+        LOSS, epochs=[1], decisions=DECISIONS[:1], findings=replace(CLEAN, platform_probes=0)
+    )
+    assert verdict(objectives(SCENARIOS["link-cut"], quiet)) == "PASS"
+    met = objectives(SCENARIOS["link-cut"], replace(quiet, decisions=DECISIONS))
+    assert met["nobody_took_the_lease"] is False
+
+
+def test_bad_events_must_each_have_their_reason() -> None:
+    rejects = [
+        ("malformed", "malformed", ""),
+        ("unknown-type", "unknown-type", "a"),
+        ("wrong-version", "wrong-version", "b"),
+        ("bad-time", "bad-time", "c"),
+        ("oversize", "refused 413", "d"),
+    ]
+    found = replace(CLEAN, rejected=4, refused=1, rejects=rejects)
+    seen = replace(LOSS, findings=found, bad_events=True)
+    assert objectives(SCENARIOS["region-loss"], seen)["bad_events_refused_with_reason"]
+    for missing in range(5):
+        kept = rejects[:missing] + rejects[missing + 1 :]
+        one = replace(seen, findings=replace(found, rejects=kept))
+        assert not objectives(SCENARIOS["region-loss"], one)["bad_events_refused_with_reason"]
+
+
+@pytest.mark.parametrize(
+    "value", [1763700000, 1763700000000, "2025-11-21T04:40:00Z", "1763700000.0"]
+)
+def test_instants_come_in_many_forms_and_leave_in_one(value: object) -> None:
+    assert instant_text(value) == "2025-11-21T04:40:00.000Z"
+
+
+def test_dynamodb_values_become_plain() -> None:
+    value = {
+        "M": {"a": {"N": "1"}, "b": {"N": "1.5"}, "c": {"L": [{"BOOL": True}, {"NULL": True}]}}
+    }
+    assert plain(value) == {"a": 1, "b": 1.5, "c": [True, None]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["run", "noop", "--rate", "0"], "rate must be from 1 to"),
+        (["run", "noop", "--rate", "fast"], "must be a number"),
+        (["run", "noop", "--kill-apply", "-1"], "whole number"),
+        (["run", "earthquake"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_bad_input_is_told_in_words(
+    arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(arguments)
+    assert left.value.code == 2
+    assert word in capsys.readouterr().err
+
+
+def test_check_of_a_folder_without_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["check", str(tmp_path)]) == 2
+    assert "not the folder of a finished run" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""Settings: what works, and one sentence for what does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lifeline.settings import Settings, SettingsError, StepBudgets, settings_from_context
+from lifeline.tiers import RecoveryTier
+
+
+def test_defaults_are_two_canadian_regions_and_a_witness() -> None:
+    settings = Settings(environment_suffix="dev")
+    assert (settings.home.code, settings.recovery.code) == ("cac1", "caw1")
+    assert settings.witness is not None
+    assert settings.automatic_failover
+
+
+def test_no_witness_turns_automatic_failover_off() -> None:
+    settings = settings_from_context({"environmentSuffix": "a", "witnessRegion": "none"}.get)
+    assert settings.witness is None
+    assert not settings.automatic_failover
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"profile_name": "huge"}, "Unknown profile 'huge'; allowed are dev, staging, prod"),
+        ({"environment_suffix": "Dev"}, "Bad environmentSuffix 'Dev'"),
+        ({"environment_suffix": "a234567890123"}, "Bad environmentSuffix"),
+        ({"recovery_region": "ca-central-1"}, "Equal regions: home and recovery"),
+        ({"witness_region": "ca-west-1"}, "Equal regions: the witness"),
+        ({"recovery_region": "us-east-1"}, "would hold patient data"),
+        ({"home_region": "mars-1"}, "not in the region catalog"),
+        ({"lag_alarm_seconds": 61}, "cannot guard an RPO of 60 s"),
+        ({"lag_alarm_seconds": 0}, "cannot guard"),
+        ({"budgets": StepBudgets(promote_seconds=400)}, "above the RTO of 300 s"),
+        ({"account": "123"}, "exactly 12 digits"),
+        ({"events_per_minute": 0}, "Bad eventsPerMinute 0"),
+        ({"page_email": "nobody"}, "Bad pageEmail"),
+    ],
+)
+def test_refusals_say_what_given_and_allowed(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings(**{"environment_suffix": "dev", **given})
+    sentence = str(refused.value)
+    assert words in sentence
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+
+
+def test_a_wider_tier_allows_what_critical_refuses() -> None:
+    settings = Settings(
+        environment_suffix="dev", lag_alarm_seconds=300, tier=RecoveryTier.IMPORTANT
+    )
+    assert settings.lag_alarm_seconds == 300
+
+
+def test_the_suffix_prod_alone_never_makes_a_cheap_production() -> None:
+    assert settings_from_context({"environmentSuffix": "prod"}.get).profile_name == "prod"
+    assert settings_from_context({"environmentSuffix": "pr12"}.get).profile_name == "dev"
+
+
+def test_no_suffix_is_refused() -> None:
+    with pytest.raises(SettingsError, match="No environmentSuffix"):
+        settings_from_context(lambda _key: None)
+
+
+@pytest.mark.parametrize(
+    ("key", "raw"),
+    [("eventsPerMinute", "many"), ("deletionProtection", "maybe"), ("tier", "x"), ("budgets", 3)],
+)
+def test_context_words_that_cannot_be_read_are_refused(key: str, raw: Any) -> None:
+    with pytest.raises(SettingsError, match=key):
+        settings_from_context({"environmentSuffix": "a", key: raw}.get)

@@ -1,0 +1,192 @@
+"""What the templates must say, whatever else they say."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import Assembly
+
+pytestmark = pytest.mark.synth
+REGIONS = ("cac1", "caw1")
+STATEFUL = {
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::RDS::GlobalCluster",
+    "AWS::MSK::Cluster",
+    "AWS::MSK::Topic",
+    "AWS::Kinesis::Stream",
+    "AWS::DynamoDB::Table",
+    "AWS::S3::Bucket",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::ECR::Repository",
+    "AWS::SecretsManager::Secret",
+}
+
+
+def test_eleven_thin_stacks(dev: Assembly) -> None:
+    assert len(dev.stacks()) == 11
+    for stack in dev.stacks():
+        assert len(dev.template(stack)["Resources"]) < 60, stack
+
+
+@pytest.mark.parametrize("code", REGIONS)
+def test_rule_b5_the_mapping_never_discards(dev: Assembly, code: str) -> None:
+    (mapping,) = dev.resources(f"Streaming-{code}", "AWS::Lambda::EventSourceMapping")
+    said = mapping["Properties"]
+    assert said["ParallelizationFactor"] == 1
+    assert said["MaximumRetryAttempts"] == -1
+    assert said["MaximumRecordAgeInSeconds"] == -1
+    assert said["StartingPosition"] == "TRIM_HORIZON"
+    assert said["BisectBatchOnFunctionError"] is False
+    assert said["BatchSize"] >= 500
+    assert said["MaximumBatchingWindowInSeconds"] in (0, 1)
+    for absent in ("FilterCriteria", "TumblingWindowInSeconds", "DestinationConfig"):
+        assert absent not in said
+
+
+@pytest.mark.parametrize("code", REGIONS)
+def test_the_log_acknowledges_late_and_limits_alike(dev: Assembly, code: str) -> None:
+    (configuration,) = dev.resources(f"Streaming-{code}", "AWS::MSK::Configuration")
+    lines = configuration["Properties"]["ServerProperties"].splitlines()
+    for line in (
+        "min.insync.replicas=2",
+        "auto.create.topics.enable=false",
+        "message.max.bytes=2097152",
+        "log.message.timestamp.type=CreateTime",
+    ):
+        assert line in lines
+    topics = dev.resources(f"Streaming-{code}", "AWS::MSK::Topic")
+    counts = {one["Properties"]["TopicName"]: one["Properties"]["PartitionCount"] for one in topics}
+    assert counts == {
+        "clinical.observation.recorded": 4,
+        "clinical.patient.events": 1,
+        "administrative.appointment.events": 1,
+        "error.dlq": 1,
+        "system.watermark": 1,
+    }
+
+
+def test_only_home_makes_the_global_cluster_and_its_admin(dev: Assembly) -> None:
+    assert len(dev.resources("Data-cac1", "AWS::RDS::GlobalCluster")) == 1
+    assert dev.resources("Data-caw1", "AWS::RDS::GlobalCluster") == []
+    (member,) = dev.resources("Data-caw1", "AWS::RDS::DBCluster")
+    for absent in ("MasterUsername", "MasterUserPassword", "DatabaseName"):
+        assert absent not in member["Properties"]
+    assert member["Properties"]["GlobalClusterIdentifier"] == "global-test"
+
+
+def test_the_recovery_member_deploys_after_the_home_member(dev: Assembly) -> None:
+    artifacts = json.loads((dev.folder / "manifest.json").read_text())["artifacts"]
+    assert "Data-cac1" in artifacts["Data-caw1"]["dependencies"]
+    across = [
+        (name, other)
+        for name, one in artifacts.items()
+        for other in one.get("dependencies", [])
+        if name.endswith(REGIONS) and other.endswith(REGIONS) and name[-4:] != other[-4:]
+    ]
+    assert across == [("Data-caw1", "Data-cac1")]
+
+
+def test_everything_is_destroyable(dev: Assembly) -> None:
+    for stack in dev.stacks():
+        for name, one in dev.template(stack)["Resources"].items():
+            assert one.get("DeletionPolicy") in (None, "Delete"), (stack, name)
+            if one["Type"] in STATEFUL:
+                assert one.get("DeletionPolicy") == "Delete", (stack, name)
+                assert one.get("UpdateReplacePolicy") == "Delete", (stack, name)
+
+
+def test_every_custom_resource_has_a_deadline(dev: Assembly) -> None:
+    for stack in dev.stacks():
+        for name, one in dev.template(stack)["Resources"].items():
+            if one["Type"].startswith("Custom::"):
+                assert int(one["Properties"]["ServiceTimeout"]) <= 600, (stack, name)
+
+
+def test_the_processors_count_is_not_in_the_template(dev: Assembly) -> None:
+    services = dev.resources("Application-cac1", "AWS::ECS::Service")
+    (processor,) = [s for s in services if s["Properties"]["ServiceName"] == "processor-test"]
+    assert "DesiredCount" not in processor["Properties"]
+
+
+@pytest.mark.parametrize("stack", ["Recovery-cac1", "Recovery-caw1", "Witness-use2"])
+def test_rule_a7_the_loops_overlap_and_are_not_repeated(dev: Assembly, stack: str) -> None:
+    rules = dev.resources(stack, "AWS::Events::Rule")
+    assert rules
+    for rule in rules:
+        assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+        (target,) = rule["Properties"]["Targets"]
+        assert target["RetryPolicy"] == {
+            "MaximumEventAgeInSeconds": 60,
+            "MaximumRetryAttempts": 0,
+        }
+    for config in dev.resources(stack, "AWS::Lambda::EventInvokeConfig"):
+        assert config["Properties"]["MaximumRetryAttempts"] == 0
+        assert config["Properties"]["MaximumEventAgeInSeconds"] == 60
+
+
+def test_no_action_has_a_wildcard(dev: Assembly) -> None:
+    """Key policies excepted: their `kms:*` gives the account, not a workload, the key."""
+    for stack in dev.stacks():
+        for name, one in dev.template(stack)["Resources"].items():
+            if not one["Type"].startswith("AWS::IAM::"):
+                continue
+            for action in _actions(one["Properties"]):
+                assert "*" not in action, (stack, name, action)
+
+
+def test_both_regions_are_alike_but_for_home_facts(dev: Assembly) -> None:
+    for kind in ("Foundation", "Streaming", "Recovery"):
+        here, there = (_types(dev, f"{kind}-{code}") for code in REGIONS)
+        assert here == there
+
+
+def test_every_function_has_the_newest_runtime_on_arm(dev: Assembly) -> None:
+    for stack in dev.stacks():
+        for one in dev.resources(stack, "AWS::Lambda::Function"):
+            assert one["Properties"]["Runtime"] == "python3.14"
+            assert one["Properties"]["Architectures"] == ["arm64"]
+            layers = one["Properties"].get("Layers")
+            bridge = one["Properties"]["FunctionName"] == "stream-bridge-test"
+            assert bool(layers) == bridge
+
+
+def test_everything_that_takes_tags_is_tagged(dev: Assembly) -> None:
+    for stack in dev.stacks():
+        for name, one in dev.template(stack)["Resources"].items():
+            tags = one["Properties"].get("Tags") if "Properties" in one else None
+            if isinstance(tags, list):
+                keys = {tag["Key"] for tag in tags}
+                assert {"Environment", "Project", "Compliance"} <= keys, (stack, name)
+
+
+def test_health_is_open_and_everything_else_is_signed(dev: Assembly) -> None:
+    methods = dev.resources("Application-cac1", "AWS::ApiGateway::Method")
+    kinds = sorted(one["Properties"]["AuthorizationType"] for one in methods)
+    assert kinds == ["AWS_IAM", "AWS_IAM", "AWS_IAM", "NONE"]
+
+
+def _actions(statements: Any) -> list[str]:
+    if isinstance(statements, dict):
+        found = statements.get("Action", [])
+        own = [found] if isinstance(found, str) else [str(one) for one in found]
+        return own + [a for value in statements.values() for a in _actions(value)]
+    if isinstance(statements, list):
+        return [action for one in statements for action in _actions(one)]
+    return []
+
+
+def _types(assembly: Assembly, stack: str) -> list[tuple[str, str]]:
+    resources = assembly.template(stack)["Resources"].items()
+    return sorted((_without_region(name), one["Type"]) for name, one in resources)
+
+
+def _without_region(logical_id: str) -> str:
+    """A logical id without the hashes and codes that differ between regions."""
+    head = re.sub(r"[0-9A-F]{8}$", "", logical_id)
+    return re.sub(r"[0-9A-F]{8}(?=9098|5432|8080|$)|cac1|caw1", "", head)
