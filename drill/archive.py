@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -32,13 +33,13 @@ def load_stored(folder: Path) -> Iterator[Stored]:
 
 
 def save_letters(folder: Path, letters: Iterable[DeadLetter]) -> None:
-    """Write the rejects."""
-    (folder / LETTERS).write_bytes(orjson.dumps([astuple(one) for one in letters]))
+    """Write the rejects. Stream sequences have more than 64 bits, which orjson refuses."""
+    (folder / LETTERS).write_text(json.dumps([astuple(one) for one in letters]))
 
 
 def load_letters(folder: Path) -> list[DeadLetter]:
     """Read them back."""
-    return [DeadLetter(*row) for row in orjson.loads((folder / LETTERS).read_bytes())]
+    return [DeadLetter(*row) for row in json.loads((folder / LETTERS).read_text())]
 
 
 def journal_folders(folder: Path) -> list[Path]:

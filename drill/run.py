@@ -16,6 +16,7 @@ from drill.bad_events import bad_events
 from drill.checker import Findings, check
 from drill.dead_letters import read_dead_letters
 from drill.edge import Edge
+from drill.edge_api import EdgeApi
 from drill.journal import Journal
 from drill.publisher import EdgePublisher
 from drill.sampling import LagSample, RateSample, Sampler, rpo_seconds
@@ -29,6 +30,7 @@ from drill.witnessed import instant_text
 EDGES = 2
 SYNTHETIC = "edge-synthetic"
 PROGRESS_SECONDS = 5.0
+SERVING_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
 STABLE_SECONDS = 5.0
@@ -87,6 +89,7 @@ class Run:
     def go(self) -> Outcome:
         """Do all of it. Raises what the target raises; then there is no evidence."""
         deployed = self._target.deploy()
+        self._await_serving()
         started = time.time()
         stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%SZ")
         run_id = f"{stamp}-{self._scenario.name}"
@@ -104,6 +107,17 @@ class Run:
         report.write(sealed, folder)
         evidence.publish(folder, evidence.ROOT)
         return Outcome(folder, sealed)
+
+    def _await_serving(self) -> None:
+        """Let the first epoch open: its wait is a matter of deployment, not of the drill."""
+        api = EdgeApi(self._target.endpoints()[self._target.home].api_url)
+        deadline = time.monotonic() + SERVING_SECONDS
+        while not api.health().body.get("serving"):
+            if time.monotonic() > deadline:
+                self._failures.append(f"{self._target.home} did not serve before the drill began")
+                break
+            time.sleep(0.5)
+        api.close()
 
     # -- streaming ---------------------------------------------------------------------------------
 

@@ -79,11 +79,11 @@ class World:
     """Everything. Tuples are indexed as REGIONS; links are (witness-a, witness-b, a-b)."""
 
     lease: Lease
-    promises: tuple[Promise, Promise]
-    databases: tuple[Database, Database]
-    memories: tuple[Memory, Memory]
-    keepers: tuple[tuple[Keeper, ...], tuple[Keeper, ...]]
-    plans: tuple[Plan | None, Plan | None]
+    promises: tuple[Promise, ...]
+    databases: tuple[Database, ...]
+    memories: tuple[Memory, ...]
+    keepers: tuple[tuple[Keeper, ...], ...]
+    plans: tuple[Plan | None, ...]
     started: tuple[int, int]
     delayed_take: tuple[str, Lease] | None
     links: tuple[bool, bool, bool]
@@ -132,11 +132,6 @@ def successors(
             yield replace(world, links=_put(world.links, link, False), faults=world.faults + 1)
 
 
-def healed(world: World) -> World:
-    """The same world with every link up; a write still under way stays so."""
-    return replace(world, links=(True, True, True))
-
-
 def _tick(world: World) -> World:
     return replace(
         world,
@@ -171,8 +166,8 @@ def _keeper(
 
     match keeper.at:
         case "start":
-            view = DatabaseView(own.epoch, own.holder, own.replica)
-            yield become(world, at="read", stamp_age=0, view=view)
+            seen_row = DatabaseView(own.epoch, own.holder, own.replica)
+            yield become(world, at="read", stamp_age=0, view=seen_row)
         case "read":
             lease = world.lease if link else None
             promise = world.promises[r]
@@ -242,7 +237,8 @@ def _keeper(
                 row = replace(row, age=age)
             yield done(_with_row(world, r, row))
         case "set-out":
-            assert keeper.lease is not None and keeper.promise is not None
+            assert keeper.lease is not None
+            assert keeper.promise is not None
             failsafe = world.promises[r].failsafe if "A2" in without else keeper.promise.failsafe
             out = authority.set_out(
                 world.promises[r], epoch=keeper.lease.epoch + 1, failsafe=failsafe

@@ -45,7 +45,12 @@ class EdgeServer:
                     self.close_connection = True
                     return
                 if self.path == "/health":
-                    body = {"region": region, "ingest": True, "traffic_epoch": server.traffic_epoch}
+                    body = {
+                        "region": region,
+                        "ingest": True,
+                        "serving": server.serves_reads,
+                        "traffic_epoch": server.traffic_epoch,
+                    }
                     self._answer(200, body)
                 elif self.path == "/v1/watermark":
                     self._answer(200, {"region": region, "entries": server.vector})

@@ -1,0 +1,91 @@
+# Lifeline. `make drill` is the main job, `make test` guards it; both set up what they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PROFILE ?= dev
+SUFFIX ?= dev
+SCENARIO ?= region-loss
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+EMULATOR := .venv-emulator
+UV_VERSION := $(shell sed -n 's/^uv==//p' requirements.txt)
+SOURCES := app.py cli constructs stacks lambdas services lab drill bench scripts tests
+
+.PHONY: help setup drill test check soak synth deploy destroy nag bench lock snapshots clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/lambda/.done build/drill/beats.json ## Make everything the other targets need
+
+$(VENV)/.done: requirements.txt scripts/setup_python.sh
+	@bash scripts/setup_python.sh $(PYTHON) $(VENV) requirements.txt "$(UV_VERSION)"
+	@touch $@
+
+$(EMULATOR)/.done: lab/requirements-emulator.txt scripts/setup_python.sh
+	@bash scripts/setup_python.sh $(PYTHON) $(EMULATOR) lab/requirements-emulator.txt "$(UV_VERSION)"
+	@touch $@
+
+node_modules/.done: package.json package-lock.json $(VENV)/.done
+	@echo "setup: the CDK command line (Node comes from a Python package)"
+	@$(PY) scripts/npm_ci.py
+	@touch $@
+
+build/lambda/.done: lambdas/requirements.txt lambdas/requirements-native.txt scripts/build_lambda_packages.py $(VENV)/.done
+	@echo "setup: packages of the Lambdas"
+	@$(PY) scripts/build_lambda_packages.py
+	@mkdir -p $(@D) && touch $@
+
+build/drill/beats.json: drill/beats.py drill/feed.py $(VENV)/.done
+	@echo "setup: heart beats of the recordings"
+	@$(PY) -m drill.feed >/dev/null
+	@touch $@
+
+drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=)
+	@$(PY) -m drill run $(SCENARIO) $(ARGS)
+
+test: setup check ## Everything that guards the drill: checks, then all tests but the soak
+	@$(PY) -m pytest -m "not soak" $(ARGS)
+
+quick: setup ## The tests without the lab
+	@$(PY) -m pytest -m "not lab and not soak" $(ARGS)
+
+check: setup ## Format, lint and types
+	@$(VENV)/bin/ruff format --check -q $(SOURCES) && $(VENV)/bin/ruff check -q $(SOURCES)
+	@$(VENV)/bin/mypy $(SOURCES)
+
+soak: setup ## Long runs: every scenario, ten kills, the two-fault model (about an hour)
+	@$(PY) -m pytest -m soak -o timeout=5400 $(ARGS)
+
+synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
+	@rm -rf build/cdk.out/$(SUFFIX)
+	@$(PY) app.py --profile $(PROFILE) --suffix $(SUFFIX) --out build/cdk.out/$(SUFFIX)
+	@echo "synth: build/cdk.out/$(SUFFIX)"
+
+deploy: setup ## cdk deploy --all to AWS, with the credentials of the environment
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
+
+destroy: setup ## cdk destroy --all; asks before it destroys
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
+
+nag: setup ## Synthesize with the compliance packs attached; fails on a finding
+	@$(PY) app.py --profile $(PROFILE) --suffix $(SUFFIX) --out build/cdk.out/nag -c nag=true
+
+bench: setup ## Ratios measured in one run
+	@$(PY) bench/store_path.py $(ARGS)
+
+lock: $(VENV)/.done ## Write the locked requirements again
+	@$(UV) pip compile -q --python-version 3.11 requirements.in -o requirements.txt
+	@$(UV) pip compile -q --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
+
+snapshots: setup ## Rewrite the snapshots of the templates
+	@UPDATE_SNAPSHOTS=1 $(PY) -m pytest tests/snapshot
+
+clean: ## Remove everything that was made, environments included
+	@rm -rf build $(VENV) $(EMULATOR) node_modules .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,106 @@
+"""Exhaustive: in every reachable state of a small world one region serves at most, and a way back exists.
+
+The world is `authority_world`; leaving a rule out must make the same search find its hazard, which is how
+we know that the search can fail.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+from authority_world import World, canonical, first, serving, successors
+
+NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass
+class Explored:
+    """Reached states in the order they were found, and who leads to whom."""
+
+    states: list[World]
+    numbers: dict[World, int]
+    before: list[list[int]]
+    both_serve: World | None = None
+    epochs_fell: World | None = None
+    bad_at: int = field(default=0)
+
+
+def explore(
+    *,
+    max_faults: int,
+    max_epoch: int,
+    without: frozenset[str] = NOTHING,
+    keepers_b: int = 1,
+    stop_after: int = 2_000_000,
+) -> Explored:
+    """Breadth first from the healthy start; ends at the first state in which both regions serve."""
+    start = canonical(first(keepers_b))
+    found = Explored([start], {start: 0}, [[]])
+    todo = deque([0])
+    while todo and len(found.states) < stop_after:
+        number = todo.popleft()
+        world = found.states[number]
+        for following in successors(world, max_faults, max_epoch, without):
+            following = canonical(following)
+            if following.lease.epoch < world.lease.epoch:
+                found.epochs_fell = following
+            known = found.numbers.get(following)
+            if known is None:
+                known = len(found.states)
+                found.numbers[following] = known
+                found.states.append(following)
+                found.before.append([])
+                if serving(following, 0) and serving(following, 1):
+                    found.both_serve = following
+                    return found
+                todo.append(known)
+            found.before[known].append(number)
+    assert len(found.states) < stop_after, "the world is larger than this search"
+    return found
+
+
+def dead_ends(found: Explored) -> list[World]:
+    """States from which no path at all, healing included, leads to a region that serves."""
+    alive = {n for n, world in enumerate(found.states) if serving(world, 0) or serving(world, 1)}
+    todo = list(alive)
+    while todo:
+        for number in found.before[todo.pop()]:
+            if number not in alive:
+                alive.add(number)
+                todo.append(number)
+    return [world for number, world in enumerate(found.states) if number not in alive]
+
+
+@pytest.mark.timeout(900)
+def test_no_two_regions_serve_and_a_way_back_exists() -> None:
+    """One fault of any kind, at any moment, over all interleavings; two faults in the soak."""
+    found = explore(max_faults=1, max_epoch=2)
+    assert found.both_serve is None
+    assert found.epochs_fell is None
+    assert len(found.states) > 50_000
+    assert dead_ends(found) == []
+
+
+@pytest.mark.parametrize("rule", ["A1", "A2", "tries", "attempt"])
+def test_the_search_finds_the_hazard_that_each_rule_prevents(rule: str) -> None:
+    """paused-keeper-zombie (A1), failsafe-then-take (A2), and the two halves of giving up an attempt."""
+    keepers = 2 if rule == "tries" else 1
+    found = explore(
+        max_faults=2, max_epoch=2, without=frozenset({rule}), keepers_b=keepers, stop_after=900_000
+    )
+    assert found.both_serve is not None
+
+
+@pytest.mark.soak
+def test_two_faults() -> None:
+    found = explore(max_faults=2, max_epoch=2)
+    assert found.both_serve is None
+    assert dead_ends(found) == []
+
+
+@pytest.mark.soak
+def test_overlapping_keepers() -> None:
+    found = explore(max_faults=1, max_epoch=2, keepers_b=2, stop_after=4_000_000)
+    assert found.both_serve is None
