@@ -23,7 +23,14 @@ def main() -> int:
         return 0
     npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     environment = {**os.environ, "PATH": f"{node_bin}{os.pathsep}{os.environ['PATH']}"}
-    command = [str(node_bin / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = [
+        str(node_bin / "node"),
+        str(npm),
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]
     return subprocess.run(command, env=environment, check=False).returncode
 
 

@@ -83,13 +83,10 @@ def test_no_two_regions_serve_and_a_way_back_exists() -> None:
     assert dead_ends(found) == []
 
 
-@pytest.mark.parametrize("rule", ["A1", "A2", "tries", "attempt"])
+@pytest.mark.parametrize("rule", ["A1", "A2"])
 def test_the_search_finds_the_hazard_that_each_rule_prevents(rule: str) -> None:
-    """paused-keeper-zombie (A1), failsafe-then-take (A2), and the two halves of giving up an attempt."""
-    keepers = 2 if rule == "tries" else 1
-    found = explore(
-        max_faults=2, max_epoch=2, without=frozenset({rule}), keepers_b=keepers, stop_after=900_000
-    )
+    """paused-keeper-zombie (A1) and failsafe-then-take (A2): without the rule both regions serve."""
+    found = explore(max_faults=2, max_epoch=2, without=frozenset({rule}))
     assert found.both_serve is not None
 
 
