@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recovery_io.authority_init import (
+    InitRefused,
+    ask_epochs,
+    create_lease,
+    first_lease,
+    refuse_if_initialized,
+)
 from recovery_io.lease_table import LeaseTable
 
 from lab.assembly import PROVIDER_NAME, Substitution
@@ -20,10 +27,10 @@ from lab.gateway import ApiDefinition
 from lab.places import ACCOUNT, ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS, Places
 from lab.substitutions import Kind
 from lab.waiting import LabError
-from recovery.authority import Lease
 
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATION_SECONDS = 60
+REPORT_SECONDS = 20.0
 EVENTS_PATH = "/v1/events"
 
 
@@ -90,10 +97,16 @@ def migrate(places: Places, region: str) -> None:
 
 
 def initialize_authority(clients: Clients, suffix: str) -> None:
-    """Create the lease: home holds epoch 1. Keepers never do that themselves (A10)."""
+    """Create the lease as `authority init` does. Keepers never do that themselves (A10)."""
     table = LeaseTable(clients.through("operator", "dynamodb", WITNESS), f"lease-{suffix}")
-    if not table.create(Lease(holder=HOME, epoch=1, renewals=0, writer=HOME)):
-        raise LabError(f"The lease in lease-{suffix} was there already: start the lab afresh.")
+    functions = {region: clients.through("operator", "lambda", region) for region in DATA_REGIONS}
+    try:
+        refuse_if_initialized(table)
+        # The migrations reach the replica a moment after they were applied.
+        reports = ask_epochs(functions, suffix, patience_seconds=REPORT_SECONDS)
+        create_lease(table, first_lease(reports, home=HOME))
+    except InitRefused as refusal:
+        raise LabError(f"The lease in lease-{suffix} was not created: {refusal}") from refusal
 
 
 def api_definition(clients: Clients, places: Places, region: str, suffix: str) -> ApiDefinition:

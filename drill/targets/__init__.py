@@ -67,5 +67,8 @@ class Target(Protocol):
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         """Do the breaking."""
 
+    def heal(self) -> None:
+        """Take every fault back; what was killed stays dead."""
+
     def kill_processor(self, region: str) -> int:
         """Kill -9 one processor of a region; returns its process id."""

@@ -92,6 +92,10 @@ class LocalTarget:
                 faults = self._lab.cut_link()
         return [BrokenThing(one.at, one.kind, one.target, one.detail) for one in faults]
 
+    def heal(self) -> None:
+        """Take every fault back; what was killed stays dead."""
+        self._lab.heal()
+
     def kill_processor(self, region: str) -> int:
         return self._lab.kill_service(region, role="apply")
 

@@ -145,6 +145,8 @@ def _paused(o: Observation, lease: Lease, policy: Policy, now: float) -> Decisio
 def _lease_moves(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     if o.unmoved_seconds is not None and o.unmoved_seconds >= policy.expiry_seconds:
         return None
+    if o.unmoved_seconds is not None and o.unmoved_seconds >= 2 * policy.loop_seconds:
+        return _hold("lease-not-expired", unmoved_seconds=o.unmoved_seconds)
     return _hold("lease-moves", unmoved_seconds=o.unmoved_seconds)
 
 

@@ -105,6 +105,34 @@ class LeaseTable:
             {":region": _s(region), ":epoch": _n(epoch)},
         )
 
+    def pause(self, *, until: float) -> Lease | None:
+        """No automatic take before `until` (epoch seconds; A14). None: there is no lease to pause."""
+        return self._update(
+            "SET paused_until = :until", "attribute_exists(holder)", {":until": _n(until)}
+        )
+
+    def end_pause(self, *, seen: float, until: float) -> Lease | None:
+        """Let the pause read as `seen` end at `until` instead; None: the pause changed meanwhile."""
+        return self._update(
+            "SET paused_until = :until",
+            "paused_until = :seen",
+            {":until": _n(until), ":seen": _n(seen)},
+        )
+
+    def approve(self, *, epoch: int, loss_seconds: float, until: float) -> Lease | None:
+        """A person accepts this loss for the take of `epoch`, which must be the next one (D9)."""
+        return self._update(
+            "SET approved_epoch = :approved, approved_loss_seconds = :loss, "
+            "approval_until = :until",
+            "epoch = :current",
+            {
+                ":approved": _n(epoch),
+                ":loss": _n(loss_seconds),
+                ":until": _n(until),
+                ":current": _n(epoch - 1),
+            },
+        )
+
     def publish_region(self, region: str, facts: Mapping[str, str]) -> None:
         """This region's line in the directory: how the others reach it."""
         item = {

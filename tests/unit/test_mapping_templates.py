@@ -100,12 +100,13 @@ def test_rule_b3_one_failed_record_is_207() -> None:
     [
         ({"__type": "ValidationException", "message": "length must be at most 1048576"}, 413),
         ({"__type": "InvalidArgumentException", "message": "Records size exceeds 5 MB limit"}, 413),
-        ({"__type": "ValidationException", "message": "records may not be empty"}, 400),
-        ({"__type": "ResourceNotFoundException", "message": "no stream"}, None),
-        ({"__type": "KMSDisabledException", "Message": "no key"}, None),
+        ({"__type": "ValidationException", "message": "records may not be empty"}, None),
+        ({"__type": "ResourceNotFoundException", "message": "no stream"}, 503),
+        ({"__type": "KMSDisabledException", "Message": "no key"}, 503),
     ],
 )
 def test_refusals(body: dict[str, str], status: int | None) -> None:
+    """None: the response's own status, 400."""
     answer, found = render("put_records.refused", body)
     assert found == status
     assert answer["error"]

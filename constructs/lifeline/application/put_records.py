@@ -56,7 +56,8 @@ def put_records_integration(role: iam.IRole) -> apigateway.Integration:
             request_templates={"application/json": template("put_records.request")},
             integration_responses=[
                 _answer("202", "200", "put_records.response"),
-                _answer("503", "4\\d{2}", "put_records.refused"),
+                # One response a status code, or the later replaces the earlier; the template sets others.
+                _answer("400", "4\\d{2}", "put_records.refused"),
                 apigateway.IntegrationResponse(
                     status_code="503",
                     response_templates={"application/json": template("put_records.unreachable")},

@@ -94,6 +94,9 @@ class StandIn:
         self.servers[AWAY].traffic_epoch = 2
         self.servers[AWAY].serves_reads = True
 
+    def heal(self) -> None:
+        self.servers[HOME].broken = False
+
     def kill_processor(self, region: str) -> int:
         return 4711
 

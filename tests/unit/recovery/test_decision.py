@@ -40,7 +40,8 @@ def test_everything_known_and_lost_takes() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"unmoved_seconds": POLICY.expiry_seconds - 0.001}, "lease-moves"),
+        ({"unmoved_seconds": POLICY.expiry_seconds - 0.001}, "lease-not-expired"),
+        ({"unmoved_seconds": 9.9}, "lease-moves"),
         ({"unmoved_seconds": None}, "lease-moves"),
         ({"control_answered": False}, "own-control-probe-failed"),
         ({"database": None}, "own-database-unreachable"),

@@ -1,0 +1,283 @@
+"""The tables against the pure transitions: on the same stored value both give the same answer.
+
+The exhaustive model runs on `recovery.authority`; this is what makes it speak for the deployed keepers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+from recovery_io.lease_table import LeaseTable, item_from_lease, lease_from_item
+from recovery_io.local_table import PROMISE_ID, LocalTable
+
+from recovery import authority
+from recovery.authority import NO_HOLDER, Lease, Promise
+
+HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
+TABLE = "table"
+EXAMPLES = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+regions = st.sampled_from([HOME, RECOVERY])
+small = st.integers(min_value=1, max_value=3)
+times = st.sampled_from([0.0, 99.9, 100.0, 100.1, 1_790_000_000.123])
+leases = st.builds(
+    Lease,
+    holder=st.sampled_from([HOME, RECOVERY, NO_HOLDER]),
+    epoch=small,
+    renewals=small,
+    writer=regions,
+    ttl_seconds=st.sampled_from([20.0, 2.5]),
+    attempt=small,
+    paused_until=times,
+    moved_at=times,
+    unfit=st.frozensets(regions),
+    approved_epoch=small,
+    approved_loss_seconds=times,
+    approval_until=times,
+    health=st.dictionaries(regions, st.sampled_from(["serving", "recovering"])),
+)
+promises = st.builds(
+    Promise, failsafe=st.integers(0, 2), promoting=st.integers(0, 3), tries=st.integers(0, 2)
+)
+
+
+def made_table() -> Any:
+    """A DynamoDB client of the mocked region, with one table in it."""
+    make: Any = boto3.client
+    client = make("dynamodb", region_name=WITNESS)
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return client
+
+
+@pytest.fixture(name="client")
+def _client() -> Iterator[Any]:
+    with mock_aws():
+        yield made_table()
+
+
+def same(found: Lease | None, expected: Lease | None) -> None:
+    """Equal in every field; `health` is left out of a lease's own comparison."""
+    assert found == expected
+    if found is not None and expected is not None:
+        assert dict(found.health) == dict(expected.health)
+
+
+def holds_lease(
+    client: Any,
+    stored: Lease,
+    written: Callable[[LeaseTable], Lease | None],
+    expected: Lease | None,
+) -> None:
+    """Store, write, and find both the answer and the stored item as the pure function has them."""
+    client.put_item(TableName=TABLE, Item=item_from_lease(stored))
+    table = LeaseTable(client, TABLE)
+    same(written(table), expected)
+    same(table.read(), stored if expected is None else expected)
+
+
+@given(leases)
+def test_lease_survives_its_item(lease: Lease) -> None:
+    same(lease_from_item(item_from_lease(lease)), lease)
+
+
+@pytest.mark.parametrize("missing", sorted(set(item_from_lease(Lease("a", 1, 0, "a"))) - {"id"}))
+def test_a_damaged_lease_is_not_a_default(missing: str) -> None:
+    item = item_from_lease(Lease("a", 1, 0, "a"))
+    del item[missing]
+    with pytest.raises(KeyError):
+        lease_from_item(item)
+
+
+@EXAMPLES
+@given(stored=leases, region=regions, epoch=small, health=st.sampled_from(["serving", "sick"]))
+def test_renew(client: Any, stored: Lease, region: str, epoch: int, health: str) -> None:
+    expected = authority.renew(stored, region=region, epoch=epoch)
+    if expected is not None:
+        expected = replace(expected, health={**stored.health, region: health})
+    holds_lease(
+        client, stored, lambda t: t.renew(region=region, epoch=epoch, health=health), expected
+    )
+
+
+@st.composite
+def stored_and_seen(draw: st.DrawFn) -> tuple[Lease, Lease]:
+    """Half of the time nothing moved since the lease was judged, else one thing at least may have."""
+    seen = draw(leases)
+    if draw(st.booleans()):
+        return seen, seen
+    other = draw(leases)
+    moved = draw(st.sets(st.sampled_from(["holder", "epoch", "renewals", "attempt"]), max_size=2))
+    return replace(seen, **{name: getattr(other, name) for name in moved}), seen
+
+
+@EXAMPLES
+@given(pair=stored_and_seen(), region=regions, now=times)
+def test_take_with_fit_and_pause_in_the_condition(
+    client: Any, pair: tuple[Lease, Lease], region: str, now: float
+) -> None:
+    stored, seen = pair
+    holds_lease(
+        client,
+        stored,
+        lambda t: t.take(region=region, seen=seen, now=now),
+        authority.take(stored, region=region, seen=seen, now=now),
+    )
+
+
+@EXAMPLES
+@given(stored=leases, seen=st.frozensets(regions), paused=times, region=regions, now=times)
+def test_a_take_sees_a_pause_and_an_unfitness_that_came_after_it_looked(
+    client: Any, stored: Lease, seen: frozenset[str], paused: float, region: str, now: float
+) -> None:
+    looked = replace(stored, unfit=seen, paused_until=paused)
+    expected = authority.take(stored, region=region, seen=looked, now=now)
+    if seen != stored.unfit:
+        expected = None  # the table writes the whole set, so it refuses more than the model does
+    holds_lease(client, stored, lambda t: t.take(region=region, seen=looked, now=now), expected)
+
+
+@EXAMPLES
+@given(pair=stored_and_seen())
+def test_give_up_attempt(client: Any, pair: tuple[Lease, Lease]) -> None:
+    stored, seen = pair
+    expected = authority.give_up_attempt(stored, seen=seen)
+    holds_lease(client, stored, lambda t: t.give_up_attempt(seen=seen), expected)
+
+
+@EXAMPLES
+@given(stored=leases, region=regions, epoch=small)
+def test_release(client: Any, stored: Lease, region: str, epoch: int) -> None:
+    expected = authority.release(stored, region=region, epoch=epoch)
+    holds_lease(client, stored, lambda t: t.release(region=region, epoch=epoch), expected)
+
+
+@EXAMPLES
+@given(stored=leases, region=regions, epoch=small)
+def test_record_writer(client: Any, stored: Lease, region: str, epoch: int) -> None:
+    expected = authority.record_writer(stored, region=region, epoch=epoch)
+    holds_lease(client, stored, lambda t: t.record_writer(region=region, epoch=epoch), expected)
+
+
+@EXAMPLES
+@given(stored=leases, until=times, seen=times)
+def test_pause_and_its_end_change_the_pause_only(
+    client: Any, stored: Lease, until: float, seen: float
+) -> None:
+    paused = replace(stored, paused_until=until)
+    holds_lease(client, stored, lambda t: t.pause(until=until), paused)
+    expected = paused if seen == stored.paused_until else None
+    holds_lease(client, stored, lambda t: t.end_pause(seen=seen, until=until), expected)
+
+
+@EXAMPLES
+@given(stored=leases, epoch=st.integers(2, 4), loss=times, until=times)
+def test_approve_names_the_next_epoch(
+    client: Any, stored: Lease, epoch: int, loss: float, until: float
+) -> None:
+    expected = None
+    if epoch == stored.epoch + 1:
+        expected = replace(
+            stored, approved_epoch=epoch, approved_loss_seconds=loss, approval_until=until
+        )
+    holds_lease(
+        client, stored, lambda t: t.approve(epoch=epoch, loss_seconds=loss, until=until), expected
+    )
+
+
+def stored_promise(client: Any, promise: Promise) -> LocalTable:
+    """Nobody ever writes a zero: what is zero is not in the item, and no item means three zeros."""
+    client.delete_item(TableName=TABLE, Key={"id": {"S": PROMISE_ID}})
+    values = {name: {"N": str(value)} for name, value in vars(promise).items() if value}
+    if values:
+        client.put_item(TableName=TABLE, Item={"id": {"S": PROMISE_ID}, **values})
+    return LocalTable(client, TABLE)
+
+
+@EXAMPLES
+@given(stored=promises, epoch=small)
+def test_ask_failsafe(client: Any, stored: Promise, epoch: int) -> None:
+    expected = authority.ask_failsafe(stored, epoch=epoch)
+    table = stored_promise(client, stored)
+    assert table.promise() == stored
+    assert table.ask_failsafe(epoch=epoch) is (expected is not None)
+    assert table.promise() == (expected or stored)
+
+
+@EXAMPLES
+@given(stored=promises, epoch=small, failsafe=st.integers(0, 2))
+def test_set_out(client: Any, stored: Promise, epoch: int, failsafe: int) -> None:
+    expected = authority.set_out(stored, epoch=epoch, failsafe=failsafe)
+    table = stored_promise(client, stored)
+    tries = table.set_out(epoch=epoch, failsafe=failsafe)
+    assert tries == (None if expected is None else expected.tries)
+    assert table.promise() == (expected or stored)
+
+
+@EXAMPLES
+@given(stored=promises, tries=small, lease_epoch=small)
+def test_clear_promise(client: Any, stored: Promise, tries: int, lease_epoch: int) -> None:
+    """Tries count from 1: `set_out` numbers the first."""
+    expected = authority.clear_promise(stored, tries=tries, lease_epoch=lease_epoch)
+    table = stored_promise(client, stored)
+    assert table.clear_promise(tries=tries, lease_epoch=lease_epoch) is (expected is not None)
+    assert table.promise() == (expected or stored)
+
+
+class ReplyLost:
+    """A client whose writes land and whose answers never come."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def update_item(self, **arguments: Any) -> Any:
+        self._client.update_item(**arguments)
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+def test_take_reply_lost(client: Any) -> None:
+    """Named scenario: the write landed, the answer did not; the lease itself says whose it is (A4)."""
+    table = LeaseTable(client, TABLE)
+    seen = Lease(holder=HOME, epoch=1, renewals=5, writer=HOME)
+    assert table.create(seen)
+    with pytest.raises(ReadTimeoutError):
+        LeaseTable(ReplyLost(client), TABLE).take(region=RECOVERY, seen=seen, now=1.0)
+    found = table.read()
+    assert found is not None
+    assert (found.holder, found.epoch, found.unfit) == (RECOVERY, 2, frozenset({HOME}))
+    assert table.take(region=RECOVERY, seen=seen, now=2.0) is None, "a second take of it is refused"
+
+
+def test_deleted_lease_item(client: Any) -> None:
+    """Named scenario: no write of a keeper, a plan or an operator brings a deleted lease back (A10)."""
+    table = LeaseTable(client, TABLE)
+    seen = Lease(holder=HOME, epoch=1, renewals=5, writer=HOME)
+    assert table.create(seen)
+    assert not table.create(seen)
+    client.delete_item(TableName=TABLE, Key={"id": {"S": "lease"}})
+    answers = [
+        table.renew(region=HOME, epoch=1, health="serving"),
+        table.take(region=RECOVERY, seen=seen, now=1.0),
+        table.give_up_attempt(seen=seen),
+        table.release(region=HOME, epoch=1),
+        table.record_writer(region=HOME, epoch=1),
+        table.pause(until=9.0),
+        table.end_pause(seen=0.0, until=9.0),
+        table.approve(epoch=2, loss_seconds=1.0, until=9.0),
+    ]
+    assert answers == [None] * len(answers)
+    assert table.read() is None
