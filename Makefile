@@ -15,7 +15,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
 UV_VERSION := $(shell sed -n 's/^uv==//p' requirements.txt)
-SOURCES := app.py constructs stacks lambdas services lab drill bench scripts tests
+SOURCES := app.py cli constructs stacks lambdas services lab drill bench scripts tests
 
 .PHONY: help setup drill test check soak synth deploy destroy nag bench lock snapshots clean
 

@@ -17,7 +17,7 @@ from cli.places import Places
 from cli.show import show
 
 MAX_PAUSE_MINUTES = 24 * 60
-SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
@@ -25,7 +25,7 @@ def suffix(text: str) -> str:
     """An environment suffix as it stands in every name."""
     if not SUFFIX.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no suffix: lower-case letters, digits and inner hyphens, such as dev"
+            f"{text!r} is no suffix: a lower-case letter, then up to 11 of a-z and 0-9, such as dev"
         )
     return text
 

@@ -151,7 +151,7 @@ class Recovery(SiteStack):
                 "WITNESS_REGION": "" if witness is None else witness.region.name,
                 "LEASE_TABLE": site.lease_table,
                 "AUTHORITY_TABLE": self._table.table_name,
-                "DATABASE_HOST": database.host,
+                "DATABASE_HOST": database.hosts,
                 "DATABASE_PORT": str(database.port),
                 "DATABASE_NAME": DATABASE_NAME,
                 "DATABASE_USER": WORKLOAD_USER,

@@ -223,10 +223,17 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
             states[stage[0].stage] = _parallel(stage, step_function_arn, following)
         else:
             states.update(_sequential(stage[0], step_function_arn, following))
+    # A release that cannot be written yet is paged and repeated: its execution's name is used up, so
+    # nobody else would.
+    states.update(_page_and_repeat("release", step_function_arn))
     states["release"] = {
         **_task("release", 15, step_function_arn),
         "ResultPath": "$.results.release",
         "Retry": _retry(attempts=20, pause_seconds=3),
+        "Catch": [
+            {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "release_page"},
+        ],
         "Next": "was_released",
     }
     # The reply to the promotion may be what was lost: then the point of no return was passed.
@@ -318,7 +325,7 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
         more = {catch: {**_degraded(step), "ResultPath": result_path, "Next": following}}
     else:
         catch = f"{step.name}_page"
-        more = _page_and_repeat(step, step_function_arn)
+        more = _page_and_repeat(step.name, step_function_arn)
     state["Catch"] = [
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
@@ -326,10 +333,10 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
     return {step.name: state, **more}
 
 
-def _page_and_repeat(step: Step, step_function_arn: str) -> dict[str, Any]:
-    page, pause = f"{step.name}_page", f"{step.name}_pause"
+def _page_and_repeat(name: str, step_function_arn: str) -> dict[str, Any]:
+    page, pause = f"{name}_page", f"{name}_pause"
     task = _task("page", 10, step_function_arn)
-    task["Parameters"]["Payload"]["failed_step"] = step.name
+    task["Parameters"]["Payload"]["failed_step"] = name
     return {
         page: {
             **task,
@@ -338,7 +345,7 @@ def _page_and_repeat(step: Step, step_function_arn: str) -> dict[str, Any]:
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": pause}],
             "Next": pause,
         },
-        pause: {"Type": "Wait", "Seconds": REPEAT_PAUSE_SECONDS, "Next": step.name},
+        pause: {"Type": "Wait", "Seconds": REPEAT_PAUSE_SECONDS, "Next": name},
     }
 
 

@@ -8,7 +8,7 @@ Every call is bounded by the connection's socket time-out.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pg8000.native
@@ -21,7 +21,11 @@ APPLY_LOCK = 7310001
 
 @dataclass(frozen=True)
 class DatabaseAddress:
-    """Where a region's database is and how to sign in. `auth` is `iam` or `none` (the lab)."""
+    """Where a region's database is and how to sign in. `auth` is `iam` or `none` (the lab).
+
+    `host` may name several, separated by commas, tried in order: the writer endpoint of a member that
+    was never promoted does not resolve, its reader endpoint does.
+    """
 
     host: str
     port: int
@@ -118,7 +122,16 @@ class RegionDatabase:
             raise
 
     def _connect(self) -> pg8000.native.Connection:
-        address = self._address
+        """To the first of the address's hosts that answers; raises what the last one raised."""
+        *others, last = self._address.host.split(",")
+        for host in others:
+            try:
+                return self._connect_to(replace(self._address, host=host))
+            except Exception:  # not there (yet): the next one says whether anything is
+                continue
+        return self._connect_to(replace(self._address, host=last))
+
+    def _connect_to(self, address: DatabaseAddress) -> pg8000.native.Connection:
         signed = address.auth == "iam"
         return pg8000.native.Connection(
             address.user,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -10,6 +11,8 @@ from processor.settings import DatabaseSettings
 
 TRANSACTION_TIMEOUT_MS = 5_000
 """Source: rule A1, the server's own limit; below the lease's margin of 10 s."""
+SSL_MODES = {"iam": "verify-full", "password": "require", "none": "disable"}
+"""By `DATABASE_AUTH`. `password` is the migrations' admin, whose password libpq reads from PGPASSWORD."""
 Connection = psycopg.Connection[Any]
 
 _LIMITS = """
@@ -19,14 +22,27 @@ WHERE name IN ('transaction_timeout', 'statement_timeout', 'idle_in_transaction_
 
 
 def connect(settings: DatabaseSettings, *, purpose: str, limited: bool = True) -> Connection:
-    """An autocommit connection. Raises psycopg.Error. `limited` sets the server-side timeouts."""
+    """An autocommit connection to the first host that answers. Raises psycopg.Error.
+
+    `limited` sets the server-side timeouts.
+    """
+    *others, last = settings.host.split(",")
+    for host in others:
+        try:
+            return _connect_to(replace(settings, host=host), purpose, limited)
+        except psycopg.OperationalError:  # not there (yet): the next one says whether anything is
+            continue
+    return _connect_to(replace(settings, host=last), purpose, limited)
+
+
+def _connect_to(settings: DatabaseSettings, purpose: str, limited: bool) -> Connection:
     connection = psycopg.connect(
         host=settings.host,
         port=settings.port,
         dbname=settings.name,
         user=settings.user,
         password=_iam_token(settings) if settings.auth == "iam" else None,
-        sslmode="verify-full" if settings.auth == "iam" else "disable",
+        sslmode=SSL_MODES[settings.auth],
         sslrootcert="system" if settings.auth == "iam" else None,
         application_name=f"lifeline-{purpose}",
         connect_timeout=3,
@@ -47,7 +63,7 @@ def connection_url(settings: DatabaseSettings) -> str:
     from urllib.parse import quote
 
     password = f":{quote(_iam_token(settings), safe='')}" if settings.auth == "iam" else ""
-    ssl = "verify-full&sslrootcert=system" if settings.auth == "iam" else "disable"
+    ssl = SSL_MODES[settings.auth] + ("&sslrootcert=system" if settings.auth == "iam" else "")
     user, name = quote(settings.user, safe=""), quote(settings.name, safe="")
     return f"postgresql+psycopg://{user}{password}@{settings.host}:{settings.port}/{name}?sslmode={ssl}"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from psycopg import sql
 
 from processor.database import Connection, connect, connection_url
 from processor.log_lines import say
@@ -28,7 +31,28 @@ def migrate(settings: DatabaseSettings) -> None:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
         applied = _apply_new(settings)
         row = connection.execute("SELECT extend_event_partitions()").fetchone()
+        if settings.auth == "password":
+            _let_workloads_in(connection, settings, os.environ["WORKLOAD_USER"])
         say("migrated", migrations=applied, partitions=row[0] if row else 0)
+
+
+def _let_workloads_in(connection: Connection, settings: DatabaseSettings, user: str) -> None:
+    """The workloads' user: signs in by IAM, reads and writes rows, changes no schema. Idempotent."""
+    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone()
+    name = sql.Identifier(user)
+    statements = [] if exists else [sql.SQL("CREATE ROLE {} LOGIN").format(name)]
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'").fetchone():
+        statements.append(sql.SQL("GRANT rds_iam TO {}").format(name))
+    statements += [
+        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
+            sql.Identifier(settings.name), name
+        ),
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name),
+        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {}").format(name),
+        sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(name),
+    ]
+    for statement in statements:
+        connection.execute(statement)
 
 
 def _is_replica(connection: Connection) -> bool:

@@ -13,7 +13,11 @@ WATERMARK_TOPIC = "system.watermark"
 
 @dataclass(frozen=True)
 class DatabaseSettings:
-    """The region's own database endpoint. `auth`: `iam` (signed token, TLS verify-full) or `none`."""
+    """The region's own database. `auth`: `iam` (signed token), `password` (migrations) or `none`.
+
+    `host` may name several, separated by commas, tried in order: the writer endpoint of a member that
+    was never promoted does not resolve, its reader endpoint does.
+    """
 
     host: str
     port: int

@@ -107,8 +107,13 @@ class GlobalDatabase(Construct):
 
     @property
     def host(self) -> str:
-        """The cluster's endpoint in this region."""
+        """The cluster's writer endpoint in this region; on the recovery side only once promoted."""
         return self.cluster.attr_endpoint_address
+
+    @property
+    def hosts(self) -> str:
+        """Writer and reader endpoint, in the order to try: an unpromoted member answers at the latter."""
+        return f"{self.cluster.attr_endpoint_address},{self.cluster.attr_read_endpoint_address}"
 
     @property
     def sign_in_arn(self) -> str:

@@ -1,0 +1,341 @@
+"""The deployed cycle in a small world: never do both regions serve, never does an epoch fall.
+
+The exhaustive model writes the order of a keeper's calls again; here that order is the deployed one. Each
+named scenario, and the random schedules, fail when a rule is taken out (see `keeper_world`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recovery.authority import NO_HOLDER, Lease
+from recovery.decision import Action
+from tests.unit.recovery.keeper_world import (
+    HOME,
+    LINKS,
+    POLICY,
+    RECOVERY,
+    REGIONS,
+    TRANSACTION_SECONDS,
+    WITNESS,
+    Between,
+    Event,
+    World,
+)
+
+LOOP, TTL, EXPIRY = POLICY.loop_seconds, POLICY.ttl_seconds, POLICY.expiry_seconds
+TOO_LATE = EXPIRY + 1
+
+
+def lease_of(world: World) -> Lease:
+    assert world.lease is not None
+    return world.lease
+
+
+def judged(world: World) -> World:
+    assert not world.both_served
+    assert not world.epoch_fell
+    return world
+
+
+def both_cycle(world: World, times: int = 1) -> None:
+    """Both keepers at their pace."""
+    for _ in range(times):
+        world.cycle(HOME)
+        world.cycle(RECOVERY)
+        world.wait(LOOP)
+
+
+def lose_home(world: World) -> None:
+    """The home region is gone for everybody."""
+    world.cut(HOME, WITNESS)
+    world.cut(HOME, RECOVERY)
+
+
+def take_over(world: World) -> None:
+    """The standby alone cycles until it has taken."""
+    for _ in range(int(EXPIRY / LOOP) + 2):
+        world.cycle(RECOVERY)
+        if lease_of(world).holder == RECOVERY:
+            return
+        world.wait(LOOP)
+    raise AssertionError(world.last(RECOVERY))
+
+
+def test_a_healthy_holder_renews_and_the_standby_holds() -> None:
+    world = World()
+    both_cycle(world, 10)
+    assert world.last(HOME) == (Action.RENEW, "holder")
+    assert world.last(RECOVERY)[0] is Action.HOLD
+    assert lease_of(world).renewals == 10
+    assert judged(world).serving(HOME)
+
+
+def test_a_lost_region_is_replaced_once_its_lease_has_expired() -> None:
+    world = World()
+    both_cycle(world, 3)
+    lose_home(world)
+    begun = world.now
+    take_over(world)
+    assert EXPIRY - LOOP <= world.now - begun <= EXPIRY + LOOP
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+    assert lease_of(world).unfit == {HOME}
+    for _ in range(4):
+        world.cycle(RECOVERY)
+        world.wait(LOOP)
+    assert judged(world).last(RECOVERY) == (Action.RENEW, "holder")
+
+
+def test_fence_heal_resume() -> None:
+    """Named scenario: a holder that could reach nobody stopped; it renews at its epoch and serves (A3)."""
+    world = World()
+    both_cycle(world)
+    lose_home(world)
+    for _ in range(6):
+        world.cycle(HOME)
+        world.wait(LOOP)
+    assert not world.serving(HOME), "alone for a ttl: fenced (A14)"
+    world.heal(HOME, WITNESS)
+    world.cycle(HOME)
+    assert judged(world).serving(HOME)
+    assert lease_of(world).epoch == 1
+
+
+def test_failsafe_then_take() -> None:
+    """Named scenario: while it is asked, the standby does not take; ttl + margin later it may (A2)."""
+    world = World()
+    both_cycle(world, 2)
+    world.cut(HOME, WITNESS)
+    for _ in range(3 * int(EXPIRY / LOOP)):
+        both_cycle(world)
+        assert world.last(HOME) == (Action.ASK_FAILSAFE, "witness-unreachable")
+        assert world.last(RECOVERY)[0] is Action.HOLD
+        assert world.serving(HOME)
+    world.cut(HOME, RECOVERY)
+    begun = world.now
+    take_over(world)
+    assert world.now - begun >= EXPIRY - LOOP
+    world.plan(RECOVERY)
+    world.heal(HOME, RECOVERY)
+    world.cycle(HOME)
+    assert world.last(HOME) == (Action.ASK_FAILSAFE, "witness-unreachable")
+    assert judged(world).promises[RECOVERY].promoting == 2, (
+        "and got no promise: the old epoch's is over"
+    )
+    assert not world.serving(HOME)
+
+
+def test_failsafe_asked_between_look_and_set_out_stops_the_take() -> None:
+    """The promise the standby read is the condition it sets out under (A2)."""
+    world = World()
+    both_cycle(world, 2)
+    world.cut(HOME, WITNESS)
+    for _ in range(int(EXPIRY / LOOP) - 1):
+        world.cycle(RECOVERY)
+        world.wait(LOOP)
+    world.wait(TOO_LATE)
+    set_out = 9  # clock, view, lease, promise, memory, samples, witness, markers, watermark
+    asked = Event("cycle", (HOME, 0))
+    world.cycle(RECOVERY, between={set_out: Between((asked,))})
+    assert world.last(RECOVERY)[0] is Action.TAKE
+    assert lease_of(judged(world)).holder == HOME
+    assert world.promises[RECOVERY].promoting == 0
+    assert world.serving(HOME)
+
+
+@pytest.mark.parametrize("call", range(6))
+def test_paused_keeper_zombie(call: int) -> None:
+    """Named scenario: the holder's keeper stops before any of its calls, wakes after the failover (A1)."""
+    world = World()
+    both_cycle(world, 2)
+    meanwhile: list[Event] = []
+    for _ in range(int(EXPIRY / LOOP) + 3):
+        meanwhile += [Event("cycle", (RECOVERY, 0)), Event("tick", LOOP)]
+    fenced = [Event("plan", (RECOVERY, True))] * 2  # acquire; the fence does not reach home
+    plan = [*fenced, *[Event("plan", (RECOVERY, False))] * 6]
+    world.cycle(HOME, between={call: Between((*meanwhile, *plan))})
+    assert lease_of(judged(world)).holder == RECOVERY
+    assert world.serving(RECOVERY)
+    assert world.rows[HOME].holder == HOME, "nobody told the old copy"
+    assert not world.serving(HOME)
+    both_cycle(world, 3)
+    assert judged(world).serving(RECOVERY)
+
+
+def test_a_take_whose_reply_is_lost_starts_the_plan() -> None:
+    """Named scenario take-reply-lost: the re-read says mine (A4)."""
+    world = World()
+    both_cycle(world, 2)
+    lose_home(world)
+    for _ in range(int(EXPIRY / LOOP) - 1):
+        world.cycle(RECOVERY)
+        world.wait(LOOP)
+    world.wait(TOO_LATE)
+    take = 10
+    world.cycle(RECOVERY, between={take: Between(outcome="lost")})
+    assert lease_of(judged(world)).holder == RECOVERY
+    assert (RECOVERY, 2) in world.executions
+
+
+def test_a_take_whose_reply_and_re_read_are_lost_starts_the_plan_in_the_next_cycle() -> None:
+    world = World()
+    both_cycle(world, 2)
+    lose_home(world)
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    lost = Between(outcome="lost")
+    world.cycle(RECOVERY, between={10: lost, 11: lost})
+    assert lease_of(world).holder == RECOVERY
+    assert not world.executions
+    world.cycle(RECOVERY, 1)
+    assert judged(world).last(RECOVERY) == (Action.RECOVER, "database-behind-lease")
+    assert (RECOVERY, 2) in world.executions
+
+
+def test_a_keeper_that_dies_between_set_out_and_take_is_abandoned_by_the_next() -> None:
+    """Named: the promise it left behind would refuse the live holder's failsafe for ever (A2)."""
+    world = World()
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY, between={10: Between(outcome="dies")})
+    assert world.promises[RECOVERY].promoting == 2
+    world.cycle(HOME)
+    world.cycle(RECOVERY, 1)
+    assert world.last(RECOVERY)[0] is Action.HOLD
+    assert world.promises[RECOVERY].promoting == 1
+    assert lease_of(world).attempt == 1, "and its take, should it still be under way, cannot land"
+    world.cut(HOME, WITNESS)
+    world.cycle(HOME)
+    assert judged(world).serving(HOME)
+
+
+def test_a_refused_promotion_gives_the_lease_back() -> None:
+    """Before the point of no return nothing was cut: the writer takes again, at a newer epoch (A3)."""
+    world = World()
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY)
+    for refused in (True, True, True, False):  # acquire, no fence, promotion refused, release
+        world.happen(Event("plan", (RECOVERY, refused)))
+    assert lease_of(world).holder == NO_HOLDER
+    world.cycle(HOME)
+    assert world.last(HOME) == (Action.TAKE, "released-to-writer")
+    world.plan(HOME)
+    world.cycle(HOME)
+    assert judged(world).serving(HOME)
+    assert (lease_of(world).epoch, world.rows[HOME].epoch) == (3, 3)
+
+
+def test_a_deleted_lease_is_paged_and_never_created() -> None:
+    """Named scenario deleted-lease-item (A10)."""
+    world = World()
+    both_cycle(world, 2)
+    world.happen(Event("delete_lease"))
+    both_cycle(world, 12)
+    assert world.lease is None
+    for region in REGIONS:
+        assert world.last(region) == (Action.HOLD, "lease-item-missing")
+        assert f"Lifeline {region}: lease-item-missing" in world.pages
+    assert not judged(world).serving(HOME)
+
+
+def test_a_paused_lease_is_not_taken_and_its_holder_serves_without_the_witness() -> None:
+    """A pause read within ttl keeps the holder serving; afterwards it asks, and is refused nothing (A14)."""
+    world = World()
+    world.happen(Event("pause", 40.0))
+    both_cycle(world)
+    lose_home(world)
+    both_cycle(world, 3)
+    assert world.last(HOME) == (Action.SERVE_PAUSED, "witness-unreachable-while-paused")
+    assert world.last(RECOVERY) == (Action.HOLD, "paused")
+    assert world.serving(HOME)
+    both_cycle(world, 20)
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+
+
+# Random schedules
+
+seconds = st.sampled_from([0.5, 2.0, LOOP, LOOP, 11.0, TTL, TTL + TRANSACTION_SECONDS, EXPIRY + 1])
+keepers = st.tuples(st.sampled_from(REGIONS), st.integers(0, 1))
+links = st.sampled_from(LINKS)
+
+
+def simple(kinds: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Event]:
+    return st.one_of(*(st.builds(Event, st.just(kind), what) for kind, what in kinds.items()))
+
+
+plain = simple(
+    {
+        "tick": seconds,
+        "plan": st.tuples(st.sampled_from(REGIONS), st.booleans()),
+        "cut": links,
+        "heal": links,
+    }
+)
+
+
+def cycles(inside: st.SearchStrategy[Event]) -> st.SearchStrategy[Event]:
+    between = st.builds(
+        Between,
+        st.lists(inside, max_size=6).map(tuple),
+        st.sampled_from(["answered", "answered", "cut", "lost", "dies"]),
+    )
+    return st.builds(
+        Event, st.just("cycle"), keepers, st.dictionaries(st.integers(0, 13), between, max_size=2)
+    )
+
+
+quiet = st.builds(Event, st.just("cycle"), keepers)
+nested = cycles(plain | quiet)
+
+
+def outage(region: str) -> list[Event]:
+    """What a random schedule seldom finds by itself: the standby looks, waits, takes, and its plan runs."""
+    look = Event("cycle", (region, 0))
+    return [look, Event("tick", TOO_LATE), look, *[Event("plan", (region, False))] * 8]
+
+
+schedules = st.lists(
+    st.one_of(
+        st.lists(plain | quiet | nested | simple({"reprotect": st.none()}), max_size=6),
+        st.lists(cycles(nested | plain | quiet), min_size=1, max_size=2),
+        st.sampled_from(REGIONS).map(outage),
+        st.builds(
+            lambda keeper, call, region: [
+                Event("cycle", keeper, {call: Between(tuple(outage(region)))})
+            ],
+            keepers,
+            st.integers(0, 13),
+            st.sampled_from(REGIONS),
+        ),
+    ),
+    max_size=8,
+).map(lambda parts: [event for part in parts for event in part])
+
+
+@settings(max_examples=400, deadline=None)
+@given(schedules)
+def test_no_schedule_makes_both_serve_or_an_epoch_fall(schedule: list[Event]) -> None:
+    world = World()
+    world.happen(*schedule)
+    judged(world)
+
+
+@settings(max_examples=100, deadline=None)
+@given(schedules)
+def test_after_any_schedule_healing_brings_one_region_back(schedule: list[Event]) -> None:
+    world = World()
+    world.happen(*schedule)
+    for link in LINKS:
+        world.happen(Event("heal", link))
+    for _ in range(4 * int(EXPIRY / LOOP)):
+        both_cycle(world)
+        for region in REGIONS:
+            world.plan(region, 1)
+    assert [judged(world).serving(region) for region in REGIONS].count(True) == 1
