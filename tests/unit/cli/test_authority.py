@@ -1,0 +1,274 @@
+"""`python -m cli authority …` against mocked tables and functions that only answer `report`."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+from moto import mock_aws
+from recovery_io import aws
+from recovery_io.lease_table import LeaseTable
+from recovery_io.local_table import LocalTable
+
+from cli import places as cli_places
+from cli import words
+from cli.__main__ import main
+from recovery.authority import Lease
+
+HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
+START = Lease(holder=HOME, epoch=3, renewals=7, writer=HOME)
+
+
+class Functions:
+    """A region's Lambda: answers `report`, or is out of reach, or fails."""
+
+    def __init__(self, region: str, answer: dict[str, Any] | str | None) -> None:
+        self._region = region
+        self._answer = answer
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "recovery-step-t"
+        assert json.loads(Payload) == {"step": "report", "region": self._region}
+        if self._answer is None:
+            raise ConnectTimeoutError(endpoint_url="https://lambda")
+        if isinstance(self._answer, str):
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(self._answer.encode())}
+        body = {"step": "report", "outcome": "done", "detail": json.dumps(self._answer)}
+        return {"Payload": io.BytesIO(json.dumps(body).encode())}
+
+
+class Deployed:
+    """Three regions' tables, and what each data region's database would say."""
+
+    def __init__(self) -> None:
+        make: Any = boto3.client
+        self.dynamodb = {
+            region: make("dynamodb", region_name=region) for region in (HOME, RECOVERY, WITNESS)
+        }
+        for region, name in (
+            (HOME, "authority-t"),
+            (RECOVERY, "authority-t"),
+            (WITNESS, "lease-t"),
+        ):
+            self.dynamodb[region].create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        self.lease = LeaseTable(self.dynamodb[WITNESS], "lease-t")
+        self.local = {
+            region: LocalTable(self.dynamodb[region], "authority-t") for region in (HOME, RECOVERY)
+        }
+        self.answers: dict[str, dict[str, Any] | str | None] = {
+            HOME: {"epoch": 4, "holder": HOME, "in_recovery": False},
+            RECOVERY: {"epoch": 6, "holder": RECOVERY, "in_recovery": True},
+        }
+
+    def stored(self) -> Lease:
+        lease = self.lease.read()
+        assert lease is not None
+        return lease
+
+
+@pytest.fixture(name="deployed")
+def _deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    aws.client.cache_clear()
+    with mock_aws():
+        made = Deployed()
+
+        def client(service: str, region: str, timeout_seconds: float = 2.0) -> Any:
+            if service == "lambda":
+                return Functions(region, made.answers[region])
+            return made.dynamodb[region]
+
+        monkeypatch.setattr(cli_places, "client", client)
+        yield made
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(name="run")
+def _run(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main(["authority", *words, "--suffix", "t"])
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_init_is_one_above_the_highest_epoch(deployed: Deployed, run: Run) -> None:
+    code, said, _ = run("init", "--dry-run")
+    assert code == 0
+    assert "Would create" in said
+    assert deployed.lease.read() is None
+    code, said, _ = run("init")
+    assert code == 0
+    assert f"{HOME}: its database (writer) is at epoch 4." in said
+    assert f"Created the lease in lease-t ({WITNESS}): {HOME} at epoch 7." in said
+    assert deployed.stored() == Lease(holder=HOME, epoch=7, renewals=0, writer=HOME)
+    code, _, failed = run("init")
+    assert code == 1
+    assert failed == f"No lease was created: there is a lease already: {HOME} at epoch 7.\n"
+
+
+@pytest.mark.parametrize("answer", [None, '{"errorMessage": "no table"}', {"epoch": "x"}])
+def test_init_needs_every_region_unless_told(deployed: Deployed, run: Run, answer: Any) -> None:
+    deployed.answers[RECOVERY] = answer
+    code, _, failed = run("init")
+    assert code == 1
+    assert f"{RECOVERY} does not say its epoch" in failed
+    assert deployed.lease.read() is None
+    code, said, _ = run("init", "--without", RECOVERY)
+    assert code == 0
+    assert f"{RECOVERY}: not asked" in said
+    assert deployed.stored().epoch == 5
+
+
+def test_init_refuses_a_holder_that_is_not_the_writer(deployed: Deployed, run: Run) -> None:
+    code, _, failed = run("init", "--home", RECOVERY, "--recovery", HOME)
+    assert code == 1
+    assert "is a replica" in failed
+    code, _, failed = run("init", "--without", HOME)
+    assert code == 1
+    assert f"{HOME} shall hold the lease" in failed
+    code, _, failed = run("init", "--without", WITNESS)
+    assert (code, "the data regions are" in failed) == (1, True)
+    assert deployed.lease.read() is None
+
+
+def test_pause_and_resume(deployed: Deployed, run: Run) -> None:
+    assert run("pause", "--minutes", "5")[0] == 1, "there is no lease yet"
+    deployed.lease.create(START)
+    assert "Would pause" in run("pause", "--minutes", "5", "--dry-run")[1]
+    assert "not paused" in run("resume")[1]
+    assert run("pause", "--minutes", "5")[0] == 0
+    paused = deployed.stored().paused_until
+    assert "Would end" in run("resume", "--dry-run")[1]
+    code, said, _ = run("resume")
+    assert code == 0
+    assert "in 20 s" in said
+    left = paused - deployed.stored().paused_until
+    assert 279 < left < 281, "a holder that read the pause may rely on it for one ttl more"
+
+
+def test_approve_names_the_next_epoch_and_the_loss(deployed: Deployed, run: Run) -> None:
+    deployed.lease.create(START)
+    code, _, failed = run("approve", "--epoch", "5", "--loss", "90")
+    assert code == 1
+    assert "the next take is epoch 4" in failed
+    assert "Would approve" in run("approve", "--epoch", "4", "--loss", "90", "--dry-run")[1]
+    assert deployed.stored() == START
+    code, said, _ = run("approve", "--epoch", "4", "--loss", "90")
+    assert code == 0
+    assert "up to 90 s of loss" in said
+    lease = deployed.stored()
+    until = lease.approval_until
+    assert lease.approves(4, 90.0, until - 1)
+    assert not lease.approves(4, 90.1, until - 1)
+    assert not lease.approves(4, 90.0, until)
+
+
+def test_show_is_one_screen(deployed: Deployed, run: Run) -> None:
+    assert run("show", "--watch", "0")[0] == 1
+    deployed.lease.create(START)
+    deployed.local[HOME].shift_traffic(3)
+    for number in range(7):
+        row = {"at": f"{1.7e9 + number}", "action": "hold", "reason": f"r{number}", "epoch": "3"}
+        deployed.local[RECOVERY].note_decision(f"w{number}", row, 1.7e9 + number)
+    code, said, _ = run("show", "--watch", "0")
+    assert code == 0
+    lines = said.splitlines()
+    assert len(lines) <= 24
+    assert f"holder     {HOME}" in lines
+    assert f"traffic    {HOME} 3, {RECOVERY} never: edges send to {HOME}" in lines
+    shown = [line.split("hold: ")[1] for line in lines if "hold: " in line]
+    assert shown == [f"r{number}, epoch 3" for number in (6, 5, 4, 3, 2)]
+
+
+def test_show_works_when_a_region_is_lost(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.lease.create(START)
+
+    def lost(**_arguments: Any) -> Any:
+        raise ConnectTimeoutError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(deployed.dynamodb[HOME], "get_item", lost)
+    code, said, _ = run("show", "--watch", "0")
+    assert code == 0
+    assert "its table does not answer: Connect timeout" in said
+    assert f"last decisions of {RECOVERY}:\n  none" in said
+
+
+def test_an_unreachable_witness_is_a_sentence(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(**_arguments: Any) -> Any:
+        raise ConnectTimeoutError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(deployed.dynamodb[WITNESS], "get_item", lost)
+    code, _, failed = run("pause", "--minutes", "1")
+    assert code == 1
+    assert failed.count("\n") == 1
+    assert "Connect timeout" in failed
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["pause"],
+        ["pause", "--minutes", "0"],
+        ["pause", "--minutes", "nan"],
+        ["pause", "--minutes", "1441"],
+        ["approve", "--epoch", "1", "--loss", "3"],
+        ["approve", "--epoch", "2", "--loss", "-1"],
+        ["approve", "--epoch", "2", "--loss", "inf"],
+        ["show", "--home", "home"],
+        ["show", "--home", RECOVERY],
+        ["show", "--suffix", "Not One"],
+        ["nothing"],
+    ],
+)
+def test_bad_input_ends_with_two(run: Run, given: list[str]) -> None:
+    code, said, failed = run(*given)
+    assert (code, said) == (2, "")
+    assert "error: " in failed
+
+
+def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "Exit codes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("lease", "phase"),
+    [
+        (START, "its keeper has not renewed yet"),
+        (Lease("", 3, 0, HOME), f"released; only {HOME}"),
+        (Lease(RECOVERY, 4, 0, HOME), "before the point of no return"),
+        (Lease(RECOVERY, 4, 0, RECOVERY, health={RECOVERY: "recovering"}), "past the point"),
+        (Lease(RECOVERY, 4, 0, RECOVERY, health={RECOVERY: "serving"}), "serving"),
+    ],
+)
+def test_phases_in_words(lease: Lease, phase: str) -> None:
+    assert phase in words.phase_words(lease)
+
+
+def test_renewals_in_words() -> None:
+    later = Lease(HOME, 3, 9, HOME)
+    assert words.renewals_words(START, later, 6) == "9, moving: 2 in 6 s"
+    assert "NOT MOVING" in words.renewals_words(START, START, 6)
+    assert "not known" in words.renewals_words(START, START, 0)
+    assert "the epoch moved" in words.renewals_words(START, Lease(RECOVERY, 4, 9, HOME), 6)
