@@ -35,7 +35,9 @@ class Memory:
         seen = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
         if seen != self.seen or lease.is_paused(now) or self.unmoved_since is None:
             return replace(self, seen=seen, unmoved_since=now)
-        return self
+        # From the pause's end, not from the last look at it: this keeper may have slept in between.
+        paused_until = min(now, lease.paused_until)
+        return replace(self, unmoved_since=max(self.unmoved_since, paused_until))
 
     def saw_health(self, own: Health, witness: Health, now: float) -> Memory:
         """Keep the last moment either observer saw the active HEALTHY, and since when both do not."""

@@ -8,6 +8,7 @@ Every call is bounded by the connection's socket time-out.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,18 @@ class DatabaseAddress:
     user: str
     auth: str
     region: str
+
+    @classmethod
+    def from_values(cls, value: Mapping[str, str]) -> DatabaseAddress:
+        """From a function's environment. Raises ValueError for a port that is no number."""
+        return cls(
+            host=value["DATABASE_HOST"],
+            port=int(value["DATABASE_PORT"]),
+            name=value["DATABASE_NAME"],
+            user=value["DATABASE_USER"],
+            auth=value["DATABASE_AUTH"],
+            region=value["AWS_REGION"],
+        )
 
 
 class RegionDatabase:

@@ -104,15 +104,29 @@ def test_the_witness_probe_gets_what_it_reads(dev: Assembly) -> None:
     assert given["PROBE_REGIONS"] == '["ca-central-1", "ca-west-1"]'
 
 
-@pytest.mark.parametrize("service", ["processor", "serve"])
-def test_a_service_gets_what_it_reads(dev: Assembly, service: str) -> None:
-    needed = required_names(ROOT / "services" / "processor")
-    tasks = dev.resources("Application-cac1", "AWS::ECS::TaskDefinition")
-    (task,) = [one for one in tasks if one["Properties"]["Family"] == f"{service}-test"]
+ONLY_SERVE = {"STREAM_NAME", "AUTHORITY_TABLE", "SERVE_PORT"}
+ONLY_MIGRATE = {"WORKLOAD_USER"}
+
+
+def given_to_task(assembly: Assembly, family: str) -> set[str]:
+    """The environment of the one container of a task family of the home region."""
+    tasks = assembly.resources("Application-cac1", "AWS::ECS::TaskDefinition")
+    (task,) = [one for one in tasks if one["Properties"]["Family"] == f"{family}-test"]
     (container,) = task["Properties"]["ContainerDefinitions"]
-    given = {one["Name"] for one in container["Environment"]}
-    only_serve = {"STREAM_NAME", "AUTHORITY_TABLE", "SERVE_PORT"}
-    assert needed - given - (only_serve if service == "processor" else set()) == set()
+    return {one["Name"] for one in container["Environment"]}
+
+
+@pytest.mark.parametrize(
+    ("service", "not_its_own"), [("processor", ONLY_SERVE | ONLY_MIGRATE), ("serve", ONLY_MIGRATE)]
+)
+def test_a_service_gets_what_it_reads(dev: Assembly, service: str, not_its_own: set[str]) -> None:
+    needed = required_names(ROOT / "services" / "processor")
+    assert needed - given_to_task(dev, service) - not_its_own == set()
+
+
+def test_the_migrations_get_what_they_read(dev: Assembly) -> None:
+    database = {f"DATABASE_{part}" for part in ("HOST", "PORT", "NAME", "USER", "AUTH")}
+    assert given_to_task(dev, "migrate") >= database | ONLY_MIGRATE
 
 
 def test_the_scan_finds_names(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Functions:
         self._region = region
         self._answer = answer
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         assert FunctionName == "recovery-step-t"
         assert json.loads(Payload) == {"step": "report", "region": self._region}
         if self._answer is None:

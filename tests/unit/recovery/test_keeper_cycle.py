@@ -259,6 +259,51 @@ def test_a_paused_lease_is_not_taken_and_its_holder_serves_without_the_witness()
     assert judged(world).serving(RECOVERY)
 
 
+def test_a_take_that_is_overtaken_by_a_renewal_is_given_up() -> None:
+    """The lease moved between look and take: refused, and the promise is clear again (A2)."""
+    world = World()
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    renewed = Between((Event("cycle", (HOME, 0)),))
+    world.cycle(RECOVERY, between={10: renewed})
+    assert world.last(RECOVERY)[0] is Action.TAKE
+    assert (lease_of(world).holder, lease_of(world).attempt) == (HOME, 1)
+    assert world.promises[RECOVERY].promoting == 1
+    assert judged(world).serving(HOME)
+
+
+def test_a_holder_that_reads_but_cannot_renew_stops() -> None:
+    """No renewal and no promise: nothing is bumped, so the standby may take (A1, A2)."""
+    world = World()
+    both_cycle(world, 2)
+    world.cut(HOME, RECOVERY)
+    for _ in range(int(EXPIRY / LOOP) + 2):
+        world.cycle(HOME, between={3: Between(outcome="cut")})
+        world.cycle(RECOVERY)
+        world.wait(LOOP)
+    assert lease_of(world).holder == RECOVERY
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+
+
+def test_a_pause_that_ends_while_the_standby_slept_does_not_let_both_serve() -> None:
+    """A holder that read the pause serves for ttl after it; so the lease stood still from its end (A14)."""
+    world = World()
+    world.happen(Event("pause", 100.0))
+    world.cycle(RECOVERY)
+    world.wait(99.0)
+    world.cut(HOME, RECOVERY)
+    world.cycle(HOME, between={3: Between(outcome="cut")})
+    world.cut(HOME, WITNESS)
+    world.wait(0.5)
+    world.cycle(HOME)
+    assert world.last(HOME)[0] is Action.SERVE_PAUSED
+    world.wait(1.0)
+    world.cycle(RECOVERY)
+    world.plan(RECOVERY)
+    judged(world)
+
+
 # Random schedules
 
 seconds = st.sampled_from([0.5, 2.0, LOOP, LOOP, 11.0, TTL, TTL + TRANSACTION_SECONDS, EXPIRY + 1])
@@ -298,7 +343,9 @@ nested = cycles(plain | quiet)
 def outage(region: str) -> list[Event]:
     """What a random schedule seldom finds by itself: the standby looks, waits, takes, and its plan runs."""
     look = Event("cycle", (region, 0))
-    return [look, Event("tick", TOO_LATE), look, *[Event("plan", (region, False))] * 8]
+    unfenced = [Event("plan", (region, True))] * 2
+    plan = [*unfenced, *[Event("plan", (region, False))] * 6]
+    return [look, Event("tick", TOO_LATE), look, *plan]
 
 
 schedules = st.lists(
@@ -311,7 +358,7 @@ schedules = st.lists(
                 Event("cycle", keeper, {call: Between(tuple(outage(region)))})
             ],
             keepers,
-            st.integers(0, 13),
+            st.integers(0, 10),
             st.sampled_from(REGIONS),
         ),
     ),
