@@ -197,11 +197,7 @@ def _keeper(
                     yield become(_start_plan(after, r, lease.epoch), at="renew", lease=lease)
                 case Action.ASK_FAILSAFE:
                     yield become(after, at="ask")
-                # Beyond the last epoch only the way back from a release is followed.
-                case Action.TAKE if lease is not None and (
-                    lease.epoch < max_epoch
-                    or (lease.holder == authority.NO_HOLDER and "release" not in without)
-                ):
+                case Action.TAKE if lease is not None and lease.epoch < max_epoch:
                     yield become(after, at="set-out", lease=lease, promise=promise)
                 case Action.HOLD if lease is not None and promise.promoting > lease.epoch:
                     if lease.holder != region:
