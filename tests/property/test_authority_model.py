@@ -121,9 +121,3 @@ def test_two_faults() -> None:
     found = explore(max_faults=2, max_epoch=2)
     assert found.both_serve is None
     assert dead_ends(found) == []
-
-
-@pytest.mark.soak
-def test_overlapping_keepers() -> None:
-    found = explore(max_faults=0, max_epoch=2, keepers_b=2, stop_after=4_000_000)
-    assert found.both_serve is None
