@@ -35,13 +35,17 @@ class LeaseTable:
 
     def create(self, lease: Lease) -> bool:
         """For `authority init` only. False when there is a lease already."""
-        return self._written(
-            lambda: self._client.put_item(
+        try:
+            self._client.put_item(
                 TableName=self._table,
                 Item=item_from_lease(lease),
                 ConditionExpression="attribute_not_exists(id)",
             )
-        )
+        except ClientError as error:
+            if is_refusal(error):
+                return False
+            raise
+        return True
 
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
         """`authority.renew`, and the holder's own health beside it (A11)."""
@@ -172,16 +176,6 @@ class LeaseTable:
                 return None
             raise
         return lease_from_item(answer["Attributes"])
-
-    @staticmethod
-    def _written(write: Any) -> bool:
-        try:
-            write()
-        except ClientError as error:
-            if is_refusal(error):
-                return False
-            raise
-        return True
 
 
 def is_refusal(error: ClientError) -> bool:

@@ -25,12 +25,53 @@ DECISION_DAYS = 35
 _DAY_SECONDS = 86_400
 
 
-class LocalTable:
-    """`client` is a DynamoDB client in the table's region."""
+class _Items:
+    """Reads and conditional writes of a table keyed by `id`; `client` is in the table's region."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
+
+    def _get(self, name: str) -> dict[str, Any]:
+        answer = self._client.get_item(
+            TableName=self._table, Key={"id": {"S": name}}, ConsistentRead=True
+        )
+        item: dict[str, Any] = answer.get("Item", {})
+        return item
+
+    def _put(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self._client.put_item(TableName=self._table, Item={"id": {"S": name}, **attributes})
+
+    def _update(
+        self,
+        name: str,
+        expression: str,
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        """The item after the write, or None when the condition refused it."""
+        aliases: dict[str, Any] = {} if names is None else {"ExpressionAttributeNames": dict(names)}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"id": {"S": name}},
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=dict(values),
+                ReturnValues="ALL_NEW",
+                **aliases,
+            )
+        except ClientError as error:
+            if is_refusal(error):
+                return None
+            raise
+        item: dict[str, Any] = answer["Attributes"]
+        return item
+
+
+class LocalTable(_Items):
+    """One region's local table."""
 
     def promise(self) -> Promise:
         """What this region has promised; a missing item is the first promise's start."""
@@ -125,67 +166,24 @@ class LocalTable:
         self._put(f"{DECISION_PREFIX}{int(at * 1000):013d}", {**body, **expires})
         return True
 
-    def _get(self, name: str) -> dict[str, Any]:
-        answer = self._client.get_item(
-            TableName=self._table, Key={"id": {"S": name}}, ConsistentRead=True
-        )
-        item: dict[str, Any] = answer.get("Item", {})
-        return item
 
-    def _put(self, name: str, attributes: Mapping[str, Any]) -> None:
-        self._client.put_item(TableName=self._table, Item={"id": {"S": name}, **attributes})
-
-    def _update(
-        self, name: str, expression: str, condition: str, values: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """The item after the write, or None when the condition refused it."""
-        try:
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key={"id": {"S": name}},
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=dict(values),
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if is_refusal(error):
-                return None
-            raise
-        item: dict[str, Any] = answer["Attributes"]
-        return item
-
-
-class ProbeResults:
+class ProbeResults(_Items):
     """Where an observer keeps its samples of one region: one cycle, one sample, whoever runs (A7)."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def samples(self, region: str) -> list[Sample]:
         """The last samples of `region`, oldest first."""
-        answer = self._client.get_item(
-            TableName=self._table, Key={"id": {"S": PROBE_PREFIX + region}}, ConsistentRead=True
-        )
-        return samples_from_item(answer.get("Item", {}))
+        return samples_from_item(self._get(PROBE_PREFIX + region))
 
     def claim_cycle(self, region: str, cycle: int) -> bool:
         """Overlapping runs share a cycle: the first to claim it probes."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"id": {"S": PROBE_PREFIX + region}},
-                UpdateExpression="SET #cycle = :cycle",
-                ConditionExpression="attribute_not_exists(#cycle) OR #cycle < :cycle",
-                ExpressionAttributeNames={"#cycle": "cycle"},
-                ExpressionAttributeValues={":cycle": _n(cycle)},
-            )
-        except ClientError as error:
-            if is_refusal(error):
-                return False
-            raise
-        return True
+        claimed = self._update(
+            PROBE_PREFIX + region,
+            "SET #cycle = :cycle",
+            "attribute_not_exists(#cycle) OR #cycle < :cycle",
+            {":cycle": _n(cycle)},
+            names={"#cycle": "cycle"},
+        )
+        return claimed is not None
 
     def keep(self, region: str, sample: Sample, window: int) -> None:
         """Append one sample and keep the last `window`; samples of one region have one writer a cycle."""

@@ -7,7 +7,7 @@ we know that the search can fail.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from authority_world import POLICY, REGIONS, World, canonical, first, serving, successors
@@ -27,7 +27,6 @@ class Explored:
     before: list[list[int]]
     both_serve: World | None = None
     epochs_fell: World | None = None
-    bad_at: int = field(default=0)
 
 
 def explore(
