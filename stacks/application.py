@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.application.events_api import EventsApi
@@ -27,7 +26,7 @@ class Application(SiteStack):
         streaming: Streaming,
     ) -> None:
         super().__init__(scope, site, "application", description="Services and API")
-        key = kms.Key.from_key_arn(self, "Key", foundation.key.key_arn)
+        keys = foundation.keys.seen_from(self)
         self.services = Services(
             self,
             "Services",
@@ -36,7 +35,7 @@ class Application(SiteStack):
             database=data.database,
             stream=streaming.stream,
             log=streaming.log,
-            key=key,
+            keys=keys,
         )
         self.api = EventsApi(
             self,
@@ -45,5 +44,5 @@ class Application(SiteStack):
             vpc=foundation.network.vpc,
             stream=streaming.stream,
             serve=self.services.serve,
-            key=key,
+            keys=keys,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.data.global_database import GlobalDatabase
@@ -16,7 +15,7 @@ class Data(SiteStack):
 
     def __init__(self, scope: Construct, *, site: Site, foundation: Foundation) -> None:
         super().__init__(scope, site, "data", description="The global database's member")
-        key = kms.Key.from_key_arn(self, "Key", foundation.key.key_arn)
+        keys = foundation.keys.seen_from(self)
         self.database = GlobalDatabase(
-            self, "Database", site=site, network=foundation.network, key=key
+            self, "Database", site=site, network=foundation.network, keys=keys
         )

@@ -6,9 +6,9 @@ from constructs import Construct
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.image_repository import ImageRepository
+from lifeline.foundation.keys import RegionKeys
 from lifeline.foundation.network import Network
 from lifeline.foundation.page_topic import PageTopic
-from lifeline.foundation.region_key import RegionKey
 from lifeline.site import Site
 from stacks.site_stack import SiteStack
 
@@ -18,10 +18,10 @@ class Foundation(SiteStack):
 
     def __init__(self, scope: Construct, *, site: Site) -> None:
         super().__init__(scope, site, "foundation", description="Keys, network, pages")
-        self.key = RegionKey(self, "RegionKey", site=site).key
-        self.network = Network(self, "Network", site=site, key=self.key)
+        self.keys = RegionKeys(self, "Keys", site=site).keys
+        self.network = Network(self, "Network", site=site, keys=self.keys)
         ClosedDefaultGroup(
-            self, "ClosedDefaultGroup", site=site, vpc=self.network.vpc, key=self.key
+            self, "ClosedDefaultGroup", site=site, vpc=self.network.vpc, keys=self.keys
         )
-        ImageRepository(self, "Images", site=site, key=self.key)
-        self.page_topic = PageTopic(self, "Pages", site=site, key=self.key).topic
+        ImageRepository(self, "Images", site=site, keys=self.keys)
+        self.page_topic = PageTopic(self, "Pages", site=site, keys=self.keys).topic

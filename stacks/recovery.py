@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.application.services import LEASE_TTL_SECONDS
@@ -38,21 +37,21 @@ class Recovery(SiteStack):
     ) -> None:
         super().__init__(scope, site, "recovery", description="Keeper, probe, plan, evidence")
         self._foundation, self._data, self._application = foundation, data, application
-        self._key = kms.Key.from_key_arn(self, "Key", foundation.key.key_arn)
+        self._keys = foundation.keys.seen_from(self)
         self._table = AuthorityTable(
             self, "Authority", site=site, resource_type="authority", expires=True
         )
-        self._evidence = EvidenceBucket(self, "Evidence", site=site, key=self._key)
+        self._evidence = EvidenceBucket(self, "Evidence", site=site, keys=self._keys)
         Probe(
             self,
             "Probe",
             site=site,
             regions=[site.peer.region],
             results=self._table,
-            key=self._key,
+            keys=self._keys,
         )
         step = self._step()
-        plan = RecoveryPlan(self, "Plan", site=site, step=step, key=self._key)
+        plan = RecoveryPlan(self, "Plan", site=site, step=step, keys=self._keys)
         self._keeper(plan)
 
     def _keeper(self, plan: RecoveryPlan) -> None:
@@ -163,7 +162,7 @@ class Recovery(SiteStack):
                 **environment,
             },
             size=size,
-            key=self._key,
+            keys=self._keys,
             placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
         )
         made.allow("RememberHere", [*ITEM_ACTIONS, "dynamodb:DeleteItem"], [self._table.table_arn])
@@ -172,6 +171,8 @@ class Recovery(SiteStack):
         made.allow("SignInToTheDatabase", ["rds-db:connect"], [database.sign_in_arn])
         made.allow("Page", ["sns:Publish"], [site.arn("sns", site.names.here("page"))])
         made.allow(
-            "EncryptPagesAndEvidence", ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn]
+            "EncryptPagesAndEvidence",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            [self._keys.logs.key_arn, self._keys.data.key_arn],
         )
         return made

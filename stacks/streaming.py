@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.site import Site
@@ -18,9 +17,9 @@ class Streaming(SiteStack):
 
     def __init__(self, scope: Construct, *, site: Site, foundation: Foundation) -> None:
         super().__init__(scope, site, "streaming", description="Edge buffer, bridge, log")
-        key = kms.Key.from_key_arn(self, "Key", foundation.key.key_arn)
-        self.stream = EdgeStream(self, "Edge", site=site, key=key)
-        self.log = ReplicatedLog(self, "Log", site=site, network=foundation.network, key=key)
+        keys = foundation.keys.seen_from(self)
+        self.stream = EdgeStream(self, "Edge", site=site, keys=keys)
+        self.log = ReplicatedLog(self, "Log", site=site, network=foundation.network, keys=keys)
         StreamBridge(
             self,
             "Bridge",
@@ -28,6 +27,6 @@ class Streaming(SiteStack):
             network=foundation.network,
             stream=self.stream,
             log=self.log,
-            key=key,
+            keys=keys,
             page_topic=foundation.page_topic,
         )

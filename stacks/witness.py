@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.foundation.region_key import RegionKey
+from lifeline.foundation.keys import Purpose, RegionKeys
 from lifeline.recovery.probe import Probe
 from lifeline.recovery.tables import AuthorityTable
 from lifeline.site import Site
@@ -16,7 +16,8 @@ class Witness(SiteStack):
 
     def __init__(self, scope: Construct, *, site: Site) -> None:
         super().__init__(scope, site, "witness", description="The lease and a third vantage point")
-        key = RegionKey(self, "RegionKey", site=site).key
+        purposes = (Purpose.LOGS, Purpose.SECRETS)
+        keys = RegionKeys(self, "Keys", site=site, purposes=purposes).keys
         lease = AuthorityTable(self, "Lease", site=site, resource_type="lease", expires=False)
         Probe(
             self,
@@ -24,5 +25,5 @@ class Witness(SiteStack):
             site=site,
             regions=[site.settings.home, site.settings.recovery],
             results=lease,
-            key=key,
+            keys=keys,
         )

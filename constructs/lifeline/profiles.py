@@ -14,6 +14,12 @@ class Profile:
     """In both Canadian regions: the kafka.m5 family and t3.small; m7g and Express are not certain."""
     database_instances: int
     """In each region; two lose an instance without a failover."""
+    io_optimized: bool
+    """Aurora I/O-Optimized: pays from about a quarter of the database's bill in I/O upwards."""
+    cache_class: str
+    """A global datastore takes node types of size large and bigger."""
+    cache_replicas: int
+    """In each region; Multi-AZ with automatic failover needs at least one."""
     nat_gateways: int
     """At least one: keepers reach the witness and the peer over the internet side of AWS's network."""
     interface_endpoints: bool
@@ -21,6 +27,15 @@ class Profile:
     serve_tasks: int
     log_retention_days: int
     broker_storage_gib: int
+    trail: bool
+    """A trail of this environment's own: an account has five a region, hard."""
+    owns_account: bool
+    """Whether the environment makes what an account has once a region: API Gateway's log role, the
+    registry's replication. Two environments of one account that both did would undo each other."""
+    archive: bool
+    """Topics to S3; the delivery service reaches only brokers bigger than t3.small."""
+    dr_pipeline: bool
+    """The pipeline that drills a throw-away environment; one an account is enough."""
 
 
 PROFILES: dict[str, Profile] = {
@@ -30,31 +45,52 @@ PROFILES: dict[str, Profile] = {
             name="dev",
             broker_class="kafka.t3.small",
             database_instances=1,
+            io_optimized=False,
+            cache_class="cache.m6g.large",
+            cache_replicas=1,
             nat_gateways=1,
             interface_endpoints=False,
             serve_tasks=1,
             log_retention_days=7,
             broker_storage_gib=20,
+            trail=False,
+            owns_account=False,
+            archive=False,
+            dr_pipeline=False,
         ),
         Profile(
             name="staging",
             broker_class="kafka.m5.large",
             database_instances=2,
+            io_optimized=False,
+            cache_class="cache.m6g.large",
+            cache_replicas=1,
             nat_gateways=1,
             interface_endpoints=True,
             serve_tasks=2,
             log_retention_days=30,
             broker_storage_gib=200,
+            trail=False,
+            owns_account=False,
+            archive=True,
+            dr_pipeline=False,
         ),
         Profile(
             name="prod",
             broker_class="kafka.m5.large",
             database_instances=2,
+            io_optimized=True,
+            cache_class="cache.r7g.large",
+            cache_replicas=2,
             nat_gateways=3,
             interface_endpoints=True,
             serve_tasks=2,
             log_retention_days=400,
             broker_storage_gib=1_000,
+            trail=True,
+            owns_account=True,
+            archive=True,
+            dr_pipeline=True,
         ),
     )
 }

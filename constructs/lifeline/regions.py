@@ -73,6 +73,9 @@ PATIENT_DATA_SERVICES = (
 )
 """What a home or recovery region runs."""
 
+PIPELINE_SERVICES = (Service.CODEPIPELINE, Service.CODEBUILD)
+"""What the home region needs to drill by itself."""
+
 WITNESS_SERVICES = (Service.DYNAMODB, Service.LAMBDA_ARM64)
 
 

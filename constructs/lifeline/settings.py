@@ -6,17 +6,21 @@ what was given, what is allowed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from lifeline.capacity import CapacityPlan
 from lifeline.profiles import PROFILES, Profile
 from lifeline.regions import (
     PATIENT_DATA_SERVICES,
+    PIPELINE_SERVICES,
     WITNESS_SERVICES,
     Region,
+    Service,
     region_named,
     require_residency,
     require_services,
@@ -27,14 +31,45 @@ SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 ACCOUNT = re.compile(r"[0-9]{12}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,8}")
 NO_WITNESS = "none"
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_EVENTS_PER_MINUTE = 6_000_000
 TERABYTE = 1024**4
+BROKERS_WITHOUT_PRIVATE_LINKS = ("kafka.t3.small",)
+"""Multi-VPC connectivity, which MSK Replicator and Firehose need, is not offered for this class."""
 
 
 class SettingsError(ValueError):
     """Settings that cannot work; the message is one sentence for the person who gave them."""
+
+
+class LogReplication(StrEnum):
+    """What copies the log between the regions; always the same in both directions."""
+
+    REPLICATOR = "replicator"
+    """MSK Replicator, where both regions offer it."""
+    MIRRORMAKER = "mirrormaker"
+    """MirrorMaker 2 on Fargate, over a peering of the two networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """A name of the customer's own for both regions' API, in a hosted zone of the same account."""
+
+    name: str
+    hosted_zone_id: str
+    hosted_zone_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """Where the drill pipeline gets the source from. Without one: from a versioned bucket."""
+
+    connection_arn: str
+    name: str
+    """`owner/name`."""
+    branch: str = "main"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +114,17 @@ class Settings:
     page_email: str | None = None
     deletion_protection: bool = False
     image_tag: str = "0.1.0"
+    log_replication: LogReplication | None = None
+    """None: MSK Replicator where both regions have it, else MirrorMaker 2."""
+    domain: Domain | None = None
+    repository: Repository | None = None
 
     def __post_init__(self) -> None:
         try:
             self._check_words()
             self._check_regions()
             self._check_numbers()
+            self._check_replication()
         except SettingsError:
             raise
         except ValueError as refusal:
@@ -121,6 +161,23 @@ class Settings:
     def capacity(self) -> CapacityPlan:
         """What the load needs in each region."""
         return CapacityPlan(self.events_per_minute, self.event_bytes)
+
+    @property
+    def log_replicated_by(self) -> LogReplication:
+        """What copies the log, the default resolved."""
+        if self.log_replication is not None:
+            return self.log_replication
+        regions = (self.home, self.recovery)
+        if any(Service.MSK_REPLICATOR in one.lacks for one in regions):
+            return LogReplication.MIRRORMAKER
+        if self.profile.broker_class in BROKERS_WITHOUT_PRIVATE_LINKS:
+            return LogReplication.MIRRORMAKER
+        return LogReplication.REPLICATOR
+
+    @property
+    def brokers_take_private_links(self) -> bool:
+        """Whether MSK Replicator and Firehose can reach the brokers (multi-VPC connectivity)."""
+        return self.profile.broker_class not in BROKERS_WITHOUT_PRIVATE_LINKS
 
     def peer_of(self, region: Region) -> Region:
         """The other one of the two regions that hold patient data."""
@@ -163,6 +220,30 @@ class Settings:
             require_services(region, PATIENT_DATA_SERVICES, role=role)
         if self.witness is not None:
             require_services(self.witness, WITNESS_SERVICES, role="witness")
+
+    def _check_replication(self) -> None:
+        if self.log_replication is LogReplication.REPLICATOR:
+            for role, region in (("home", self.home), ("recovery", self.recovery)):
+                require_services(region, (Service.MSK_REPLICATOR,), role=role)
+            if not self.brokers_take_private_links:
+                raise SettingsError(
+                    f"MSK Replicator cannot reach brokers of class {self.profile.broker_class} "
+                    f"(profile {self.profile_name}); choose logReplication=mirrormaker or a profile "
+                    "with bigger brokers."
+                )
+        if self.profile.dr_pipeline:
+            require_services(self.home, PIPELINE_SERVICES, role="home")
+        if self.domain is not None and not DOMAIN.fullmatch(self.domain.name):
+            raise SettingsError(
+                f"Bad domain {self.domain.name!r}; allowed is a host name such as events.example.org."
+            )
+        if self.domain is not None and not (
+            self.domain.name.endswith(f".{self.domain.hosted_zone_name}")
+        ):
+            raise SettingsError(
+                f"The domain {self.domain.name!r} does not lie in the hosted zone "
+                f"{self.domain.hosted_zone_name!r}; allowed is a name that ends in it."
+            )
 
     def _check_numbers(self) -> None:
         _within("eventsPerMinute", self.events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
@@ -246,6 +327,48 @@ def _tier(key: str, raw: Any) -> RecoveryTier:
         raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
 
 
+def _log_replication(key: str, raw: Any) -> LogReplication:
+    try:
+        return LogReplication(str(raw))
+    except ValueError:
+        names = ", ".join(LogReplication)
+        raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
+
+
+def _object(key: str, raw: Any, required: set[str], optional: set[str]) -> dict[str, str]:
+    """An object of texts with exactly these keys, as cdk.json or `-c key='{...}'` gives it."""
+    given = raw
+    if isinstance(raw, str):
+        try:
+            given = json.loads(raw)
+        except ValueError:
+            given = None
+    if not isinstance(given, dict) or not required <= set(given) <= required | optional:
+        also = f", and may have {', '.join(sorted(optional))}" if optional else ""
+        raise SettingsError(
+            f"Bad {key} {raw!r}; allowed is an object with {', '.join(sorted(required))}{also}."
+        )
+    return {name: str(value) for name, value in given.items()}
+
+
+def _domain(key: str, raw: Any) -> Domain:
+    given = _object(key, raw, {"name", "hostedZoneId", "hostedZoneName"}, set())
+    return Domain(
+        name=given["name"],
+        hosted_zone_id=given["hostedZoneId"],
+        hosted_zone_name=given["hostedZoneName"],
+    )
+
+
+def _repository(key: str, raw: Any) -> Repository:
+    given = _object(key, raw, {"connectionArn", "name"}, {"branch"})
+    return Repository(
+        connection_arn=given["connectionArn"],
+        name=given["name"],
+        branch=given.get("branch", "main"),
+    )
+
+
 def _budgets(key: str, raw: Any) -> StepBudgets:
     known = {one.name.removesuffix("_seconds") for one in fields(StepBudgets)}
     if not isinstance(raw, dict) or not set(raw) <= known:
@@ -270,5 +393,8 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "pageEmail": _text,
     "deletionProtection": _switch,
     "imageTag": _required_text,
+    "logReplication": _log_replication,
+    "domain": _domain,
+    "repository": _repository,
 }
 """Every context key that overrides a default, and how its text is read."""

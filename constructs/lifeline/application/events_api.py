@@ -8,7 +8,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -16,6 +15,7 @@ from lifeline.application.put_records import ANSWERS, REQUEST_SCHEMA, put_record
 from lifeline.application.services import SERVE_PORT
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
@@ -45,7 +45,7 @@ class EventsApi(Construct):
         vpc: ec2.IVpc,
         stream: EdgeStream,
         serve: ecs.FargateService,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
         self._site = site
@@ -54,7 +54,7 @@ class EventsApi(Construct):
             self,
             "AccessLog",
             log_group_name=f"/lifeline/{site.names.here('events-api')}",
-            encryption_key=key,
+            encryption_key=keys.logs,
             retention=retention_of(site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -102,7 +102,7 @@ class EventsApi(Construct):
             vpc_link_name=site.names.here("serve"),
             targets=[self.balancer],
         )
-        self._write(stream, key)
+        self._write(stream, keys)
         self._reads()
         self._acknowledge()
 
@@ -121,7 +121,7 @@ class EventsApi(Construct):
         self.listener.add_targets("Serve", port=SERVE_PORT, targets=[serve])
         self.serve_url = f"http://{self.balancer.load_balancer_dns_name}:{SERVE_PORT}"
 
-    def _write(self, stream: EdgeStream, key: kms.IKey) -> None:
+    def _write(self, stream: EdgeStream, keys: Keys) -> None:
         role = iam.Role(
             self,
             "PutRole",
@@ -130,7 +130,7 @@ class EventsApi(Construct):
         )
         policy = iam.ManagedPolicy(self, "PutPolicy", roles=[role])
         allow(policy, "PutEvents", ["kinesis:PutRecords"], [stream.stream_arn])
-        allow(policy, "EncryptEvents", ["kms:GenerateDataKey"], [key.key_arn])
+        allow(policy, "EncryptEvents", ["kms:GenerateDataKey"], [keys.data.key_arn])
         model = self.api.add_model(
             "EventsModel",
             model_name="Events",

@@ -9,7 +9,6 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -17,6 +16,7 @@ from lifeline.capacity import REJECTED, WATERMARK
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.global_database import ADMIN_USER, DATABASE_NAME, WORKLOAD_USER, GlobalDatabase
 from lifeline.foundation.function import allow
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.site import Site
@@ -48,10 +48,10 @@ class Services(Construct):
         database: GlobalDatabase,
         stream: EdgeStream,
         log: ReplicatedLog,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._site, self._network, self._database, self._key = site, network, database, key
+        self._site, self._network, self._database, self._keys = site, network, database, keys
         self.cluster_name = site.names.here("services")
         self.processor_name = site.names.here("processor")
         self.cluster = ecs.Cluster(
@@ -119,7 +119,7 @@ class Services(Construct):
             self,
             "Logs",
             log_group_name=f"/lifeline/{self.cluster_name}",
-            encryption_key=self._key,
+            encryption_key=self._keys.logs,
             retention=retention_of(self._site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -153,7 +153,7 @@ class Services(Construct):
                 ["secretsmanager:GetSecretValue"],
                 [self._database.admin_secret.secret_arn],
             )
-            allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._key.key_arn])
+            allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
         account = self._site.settings.account or "<AWS::AccountId>"
         acknowledge(
             policy,
@@ -186,7 +186,7 @@ class Services(Construct):
             ],
             [stream.stream_arn],
         )
-        allow(policy, "EncryptMarkers", ["kms:GenerateDataKey"], [self._key.key_arn])
+        allow(policy, "EncryptMarkers", ["kms:GenerateDataKey"], [self._keys.data.key_arn])
         allow(
             policy,
             "ReadTheTrafficSwitch",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from aws_cdk import CfnDeletionPolicy, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.site import Site
@@ -42,11 +42,11 @@ class GlobalDatabase(Construct):
         *,
         site: Site,
         network: Network,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
         self._site = site
-        self._key = key
+        self._keys = keys
         names = site.names
         self.identifier = names.shared("database", "database")
         self.global_identifier = names.here("global", "database")
@@ -85,7 +85,7 @@ class GlobalDatabase(Construct):
             vpc_security_group_ids=[self.group.security_group_id],
             port=PORT,
             storage_encrypted=True,
-            kms_key_id=key.key_arn,
+            kms_key_id=keys.data.key_arn,
             enable_iam_database_authentication=True,
             enable_cloudwatch_logs_exports=["postgresql"],
             copy_tags_to_snapshot=True,
@@ -139,7 +139,7 @@ class GlobalDatabase(Construct):
             "Admin",
             secret_name=self._site.names.here("database-admin"),
             description="The database's administrator; migrations only.",
-            encryption_key=self._key,
+            encryption_key=self._keys.secrets,
             removal_policy=RemovalPolicy.DESTROY,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 secret_string_template=f'{{"username": "{ADMIN_USER}"}}',
@@ -193,7 +193,7 @@ class GlobalDatabase(Construct):
                 monitoring_interval=60,
                 monitoring_role_arn=role.role_arn,
                 enable_performance_insights=True,
-                performance_insights_kms_key_id=self._key.key_arn,
+                performance_insights_kms_key_id=self._keys.data.key_arn,
             )
             instance.node.add_dependency(role)
             self._destroyable(instance)
@@ -218,7 +218,7 @@ class GlobalDatabase(Construct):
             self,
             "Logs",
             log_group_name=f"/aws/rds/cluster/{self.identifier}/postgresql",
-            encryption_key=self._key,
+            encryption_key=self._keys.logs,
             retention=retention_of(self._site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )

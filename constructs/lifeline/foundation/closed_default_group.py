@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 
@@ -18,7 +18,7 @@ class ClosedDefaultGroup(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, vpc: ec2.Vpc, key: kms.IKey
+        self, scope: Construct, construct_id: str, *, site: Site, vpc: ec2.Vpc, keys: Keys
     ) -> None:
         super().__init__(scope, construct_id)
         provider = Provisioner(
@@ -27,7 +27,7 @@ class ClosedDefaultGroup(Construct):
             site=site,
             package="close_default_group",
             does="Empties the default security group",
-            key=key,
+            keys=keys,
         )
         group = vpc.vpc_default_security_group
         provider.allow(

@@ -6,6 +6,7 @@ The same sources make the same bytes: bytecode is left out and nothing is stampe
 from __future__ import annotations
 
 import filecmp
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ NATIVE_LAYER = BUILD / "native"
 SKIPPED_FOLDERS = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
+@functools.cache
 def functions_code() -> str:
     """The folder of the functions' asset, staged anew if a source changed.
 

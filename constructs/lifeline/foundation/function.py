@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.code import functions_code
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.site import Site
 
@@ -64,7 +64,7 @@ class Function(Construct):
         does: str,
         environment: Mapping[str, str],
         size: Size,
-        key: kms.IKey,
+        keys: Keys,
         placement: Placement | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> None:
@@ -74,7 +74,7 @@ class Function(Construct):
             self,
             "Logs",
             log_group_name=f"/aws/lambda/{name}",
-            encryption_key=key,
+            encryption_key=keys.logs,
             retention=retention_of(site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -133,7 +133,7 @@ class Function(Construct):
                 "POWERTOOLS_SERVICE_NAME": package.replace("_", "-"),
                 **environment,
             },
-            environment_encryption=key,
+            environment_encryption=keys.secrets,
         )
         self.function.node.add_dependency(self.policy)
         if placement is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.site import Site
 
@@ -32,7 +32,7 @@ class Network(Construct):
     loss of the one NAT gateway in dev and staging, which stops keepers: the standby then decides.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
         super().__init__(scope, construct_id)
         self.cidr = f"10.{site.region.second_octet}.0.0/16"
         self.vpc = ec2.Vpc(
@@ -69,7 +69,7 @@ class Network(Construct):
         self.log_clients = self._group("LogClients", "May connect to the log of this region.")
         if site.settings.profile.interface_endpoints:
             self._add_interface_endpoints()
-        self._record_flows(site, key)
+        self._record_flows(site, keys)
         self._acknowledge_routes()
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
@@ -89,12 +89,12 @@ class Network(Construct):
                 private_dns_enabled=True,
             )
 
-    def _record_flows(self, site: Site, key: kms.IKey) -> None:
+    def _record_flows(self, site: Site, keys: Keys) -> None:
         group = logs.LogGroup(
             self,
             "Flows",
             log_group_name=f"/lifeline/{site.names.here('flows')}",
-            encryption_key=key,
+            encryption_key=keys.logs,
             retention=retention_of(site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )

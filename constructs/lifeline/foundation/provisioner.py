@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import CustomResource, Duration, RemovalPolicy
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.foundation.function import Function, Size
+from lifeline.foundation.keys import Keys
 from lifeline.site import Site
 
 SERVICE_TIMEOUT_SECONDS = 330
@@ -34,7 +34,7 @@ class Provisioner(Function):
         site: Site,
         package: str,
         does: str,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(
             scope,
@@ -44,7 +44,7 @@ class Provisioner(Function):
             does=does,
             environment={},
             size=Size(memory_mib=256, timeout_seconds=300, concurrency=2),
-            key=key,
+            keys=keys,
         )
         self.without_dead_letters(
             "CloudFormation waits for the answer: a run that fails fails the deploy, visibly."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 
@@ -19,7 +19,7 @@ class EvidenceBucket(Construct):
     Both buckets are emptied before they are deleted: nothing is retained by accident.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
         super().__init__(scope, construct_id)
         self.access_log = s3.Bucket(
             self,
@@ -38,7 +38,7 @@ class EvidenceBucket(Construct):
             "Bucket",
             bucket_name=self.bucket_name,
             encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
+            encryption_key=keys.data,
             bucket_key_enabled=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
@@ -48,17 +48,17 @@ class EvidenceBucket(Construct):
             server_access_logs_prefix="evidence/",
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self._emptied_on_delete(site, key)
+        self._emptied_on_delete(site, keys)
         self._acknowledge()
 
-    def _emptied_on_delete(self, site: Site, key: kms.IKey) -> None:
+    def _emptied_on_delete(self, site: Site, keys: Keys) -> None:
         provider = Provisioner(
             self,
             "Emptying",
             site=site,
             package="empty_bucket",
             does="Empties buckets before they are deleted",
-            key=key,
+            keys=keys,
         )
         names = {name: site.names.worldwide(name) for name in ("evidence", "access-log")}
         provider.allow(

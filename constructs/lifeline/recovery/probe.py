@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.foundation.function import Function, Size
+from lifeline.foundation.keys import Keys
 from lifeline.recovery.minute_loop import (
     LOOP_CONCURRENCY,
     LOOP_TIMEOUT_SECONDS,
@@ -34,7 +34,7 @@ class Probe(Construct):
         site: Site,
         regions: Sequence[Region],
         results: AuthorityTable,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
         witness = site.witness
@@ -55,7 +55,7 @@ class Probe(Construct):
             size=Size(
                 memory_mib=256, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
             ),
-            key=key,
+            keys=keys,
         )
         self.function.allow(
             "KeepSamples",

@@ -6,13 +6,13 @@ import json
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import Function, allow
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.site import Site
 from recovery.plan import state_machine_definition
@@ -32,7 +32,7 @@ class RecoveryPlan(Construct):
         *,
         site: Site,
         step: Function,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
         name = site.names.here("recovery-plan", "state-machine")
@@ -41,7 +41,7 @@ class RecoveryPlan(Construct):
             self,
             "Logs",
             log_group_name=f"/aws/vendedlogs/states/{name}",
-            encryption_key=key,
+            encryption_key=keys.logs,
             retention=retention_of(site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )

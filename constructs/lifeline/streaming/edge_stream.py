@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 
@@ -18,7 +18,7 @@ class EdgeStream(Construct):
     """Covers: a log or a bridge that stands still for three days. Does not cover: the loss of the region
     before the bridge has read: edges keep what is not safe and send it again (section 6)."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
         super().__init__(scope, construct_id)
         self.stream = kinesis.Stream(
             self,
@@ -28,7 +28,7 @@ class EdgeStream(Construct):
             shard_count=site.settings.capacity.shards,
             retention_period=Duration.hours(RETENTION_HOURS),
             encryption=kinesis.StreamEncryption.KMS,
-            encryption_key=key,
+            encryption_key=keys.data,
             removal_policy=RemovalPolicy.DESTROY,
         )
         self.stream_arn = site.arn("kinesis", f"stream/{site.names.here('edge-events', 'stream')}")
@@ -44,7 +44,7 @@ class EdgeStream(Construct):
             site=site,
             package="stream_incarnation",
             does="Looks up the stream's incarnation",
-            key=key,
+            keys=keys,
         )
         provider.allow("ReadTheStream", ["kinesis:DescribeStreamSummary"], [self.stream_arn])
         looked_up = provider.resource(

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from aws_cdk import CfnDeletionPolicy, Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.foundation.provisioner import Provisioner
@@ -49,7 +49,7 @@ class ReplicatedLog(Construct):
         *,
         site: Site,
         network: Network,
-        key: kms.IKey,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
         name = site.names.here("log", "kafka")
@@ -64,7 +64,7 @@ class ReplicatedLog(Construct):
             self,
             "BrokerLogs",
             log_group_name=f"/lifeline/{name}",
-            encryption_key=key,
+            encryption_key=keys.logs,
             retention=retention_of(site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -96,7 +96,7 @@ class ReplicatedLog(Construct):
             ),
             encryption_info=msk.CfnCluster.EncryptionInfoProperty(
                 encryption_at_rest=msk.CfnCluster.EncryptionAtRestProperty(
-                    data_volume_kms_key_id=key.key_arn
+                    data_volume_kms_key_id=keys.data.key_arn
                 ),
                 encryption_in_transit=msk.CfnCluster.EncryptionInTransitProperty(
                     client_broker="TLS", in_cluster=True
@@ -113,7 +113,7 @@ class ReplicatedLog(Construct):
         self.cluster.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
         self.cluster.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
         self._create_topics()
-        self.bootstrap = self._look_up_brokers(site, key)
+        self.bootstrap = self._look_up_brokers(site, keys)
 
     @property
     def cluster_arn(self) -> str:
@@ -145,14 +145,14 @@ class ReplicatedLog(Construct):
             made.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
             made.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
 
-    def _look_up_brokers(self, site: Site, key: kms.IKey) -> str:
+    def _look_up_brokers(self, site: Site, keys: Keys) -> str:
         provider = Provisioner(
             self,
             "Provider",
             site=site,
             package="kafka_bootstrap",
             does="Looks up the log's bootstrap brokers",
-            key=key,
+            keys=keys,
         )
         provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], [self.cluster.attr_arn])
         looked_up = provider.resource(

@@ -7,13 +7,13 @@ import json
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lifeline.foundation.code import native_layer_code
 from lifeline.foundation.function import RUNTIME, Function, Placement, Size
+from lifeline.foundation.keys import Keys
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import RETENTION_HOURS, EdgeStream
@@ -44,7 +44,7 @@ class StreamBridge(Construct):
         network: Network,
         stream: EdgeStream,
         log: ReplicatedLog,
-        key: kms.IKey,
+        keys: Keys,
         page_topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -72,7 +72,7 @@ class StreamBridge(Construct):
                 "STREAM_NAME": stream.stream_name,
             },
             size=Size(memory_mib=1_024, timeout_seconds=60, concurrency=max(4, 2 * shards)),
-            key=key,
+            keys=keys,
             placement=Placement(vpc=network.vpc, security_groups=[network.log_clients]),
             layers=[self.layer],
         )
@@ -90,7 +90,7 @@ class StreamBridge(Construct):
             ],
             [stream.stream_arn],
         )
-        self.bridge.allow("DecryptTheStream", ["kms:Decrypt"], [key.key_arn])
+        self.bridge.allow("DecryptTheStream", ["kms:Decrypt"], [keys.data.key_arn])
         allow_writing(self.bridge.policy, log, log.partitions)
         self._map(stream)
         self._page_when_behind(page_topic)
