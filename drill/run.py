@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from drill import archive, beats, evidence, report, scenarios, stored, witnessed
+from drill import account, archive, beats, evidence, report, stored, witnessed
+from drill.account import Account
 from drill.bad_events import bad_events
 from drill.checker import Findings, check
 from drill.dead_letters import read_dead_letters
@@ -19,13 +19,11 @@ from drill.edge import Edge
 from drill.edge_api import EdgeApi
 from drill.journal import Journal
 from drill.publisher import EdgePublisher
-from drill.sampling import LagSample, RateSample, Sampler, rpo_seconds
+from drill.sampling import RateSample, Sampler, rpo_seconds
 from drill.scenarios import AFTER_RECOVERY_SECONDS, Scenario
 from drill.stored import AppliedSecond
 from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, rto_seconds
 from drill.targets import BrokenThing, Deployed, Target
-from drill.verdict import Seen, objectives, verdict
-from drill.witnessed import instant_text
 
 EDGES = 2
 SYNTHETIC = "edge-synthetic"
@@ -34,20 +32,6 @@ SERVING_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
 STABLE_SECONDS = 5.0
-EVENT_COUNTS = (
-    "sent",
-    "accepted",
-    "stored",
-    "ok",
-    "lost",
-    "unexpected",
-    "recovered",
-    "rejected",
-    "refused",
-    "unaccepted",
-    "duplicate_deliveries",
-    "platform_probes",
-)
 STRUCK = ("killed", "frozen")
 
 
@@ -101,7 +85,7 @@ class Run:
             self._stop()
         survivor = str(self._final_lease().get("holder") or self._target.home)
         findings, applied = self._check(folder, survivor)
-        body = self._body(run_id, started, survivor, findings, applied, deployed)
+        body = account.body(self._account(run_id, started, survivor, findings, applied, deployed))
         sealed = evidence.seal(body, evidence.previous_sha256(evidence.ROOT))
         evidence.write(sealed, folder)
         report.write(sealed, folder)
@@ -302,7 +286,7 @@ class Run:
             applied = stored.applied_seconds(connection)
         return check_again(folder), applied
 
-    def _body(
+    def _account(
         self,
         run_id: str,
         started: float,
@@ -310,26 +294,20 @@ class Run:
         findings: Findings,
         applied: Sequence[AppliedSecond],
         deployed: Deployed,
-    ) -> dict[str, Any]:
-        scenario, options = self._scenario, self._options
-        decided = self._decisions()
-        epochs = self._sampler.epochs
-        rto = self._rto()
+    ) -> Account:
+        options, sampler = self._options, self._sampler
         rpo = None
-        if scenario.fails_over and self._lost_at is not None:
-            rpo = rpo_seconds(self._sampler.lag, self._lost_at)
-        seen = Seen(findings, epochs, decided, rto, rpo, options.bad_events, self._failures)
-        met = objectives(scenario, seen)
-        return {
-            "id": run_id,
-            "scenario": scenario.name,
-            "target": self._target.name,
-            "verdict": verdict(met),
-            "started_at": instant_text(started),
-            "ended_at": instant_text(time.time()),
-            "fault_at": None if self._lost_at is None else instant_text(self._lost_at),
-            "survivor": survivor,
-            "load": {
+        if self._scenario.fails_over and self._lost_at is not None:
+            rpo = rpo_seconds(sampler.lag, self._lost_at)
+        moved = len(sampler.epochs) > 1
+        return Account(
+            run_id=run_id,
+            scenario=self._scenario,
+            target=self._target.name,
+            started=started,
+            lost_at=self._lost_at,
+            survivor=survivor,
+            load={
                 "events_per_second": options.events_per_second,
                 "before_seconds": options.before_seconds,
                 "seed": options.seed,
@@ -338,44 +316,24 @@ class Run:
                 "killed_processors": sum(1 for one in self._faults if one.kind == "kill-9"),
                 "bad_events": options.bad_events,
             },
-            "timeline": witnessed.timeline(self._target, survivor, epochs[-1])
-            if len(epochs) > 1
-            else [],
-            "rto_seconds": rto,
-            "rpo_seconds": rpo,
-            "rto_target_seconds": scenarios.RTO_TARGET_SECONDS,
-            "rpo_target_seconds": scenarios.RPO_TARGET_SECONDS,
-            "rto_limit_seconds": scenario.rto_limit_seconds,
-            "targets": {
-                "rto_seconds": scenarios.RTO_TARGET_SECONDS,
-                "rpo_seconds": scenarios.RPO_TARGET_SECONDS,
-            },
-            "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
-            "order_violations": findings.order_violations,
-            "findings": {
-                "lost": findings.lost_ids,
-                "unexpected": findings.unexpected_ids,
-                "order_violations": [asdict(one) for one in findings.violations],
-                "rejects": [
-                    {"label": label, "reason": reason, "event_id": event_id}
-                    for label, reason, event_id in findings.rejects
-                ],
-            },
-            "epochs": epochs,
-            "epoch_times": [
-                {"epoch": epoch, "at": instant_text(at)} for epoch, at in self._sampler.epoch_times
-            ],
-            "decisions": decided,
-            "lag_samples": _lag(self._sampler.lag),
-            "throughput_samples": throughput(self._sampler.rates, applied),
-            "synthetic_tries": [asdict(one) for one in self._synthetic.tries],
-            "faults": [{**asdict(one), "at": instant_text(one.at)} for one in self._faults],
-            "objectives_met": met,
-            "controls": evidence.controls(),
-            "versions": evidence.versions(deployed.templates),
-            "resources": {kind: dict(counts) for kind, counts in deployed.resources.items()},
-            "failures": self._failures,
-        }
+            timeline=(
+                witnessed.timeline(self._target, survivor, sampler.epochs[-1]) if moved else []
+            ),
+            rto_seconds=self._rto(),
+            rpo_seconds=rpo,
+            findings=findings,
+            applied=applied,
+            epochs=sampler.epochs,
+            epoch_times=sampler.epoch_times,
+            decisions=self._decisions(),
+            lag=sampler.lag,
+            rates=sampler.rates,
+            tries=self._synthetic.tries,
+            faults=self._faults,
+            bad_events=options.bad_events,
+            deployed=deployed,
+            failures=self._failures,
+        )
 
     def _decisions(self) -> list[dict[str, Any]]:
         try:
@@ -393,37 +351,3 @@ def check_again(folder: Path) -> Findings:
         archive.load_letters(folder),
         folder / "checker.sqlite",
     )
-
-
-def throughput(
-    rates: Sequence[RateSample], applied: Sequence[AppliedSecond]
-) -> list[dict[str, Any]]:
-    """Per second: accepted (from the edges' counters), stored and latency (from the database)."""
-    seconds: dict[int, dict[str, Any]] = {}
-
-    def row(at: int) -> dict[str, Any]:
-        empty = {
-            "at": at,
-            "accepted_per_second": None,
-            "stored_per_second": None,
-            "latency_p50_seconds": None,
-            "latency_p95_seconds": None,
-            "unsent": None,
-        }
-        return seconds.setdefault(at, empty)
-
-    for before, after in pairwise(rates):
-        span = max(0.001, after.at - before.at)
-        one = row(int(after.at))
-        one["accepted_per_second"] = round((after.accepted - before.accepted) / span, 1)
-        one["unsent"] = after.unsent
-    for second in applied:
-        one = row(second.at)
-        one["stored_per_second"] = second.stored
-        one["latency_p50_seconds"] = second.p50_seconds
-        one["latency_p95_seconds"] = second.p95_seconds
-    return [seconds[at] for at in sorted(seconds)]
-
-
-def _lag(samples: Sequence[LagSample]) -> list[dict[str, Any]]:
-    return [{"at": round(one.at, 3), "lag_seconds": one.lag_seconds} for one in samples]

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from lifeline.settings import Settings, SettingsError, StepBudgets, settings_from_context
+from lifeline.settings import (
+    Domain,
+    LogReplication,
+    Settings,
+    SettingsError,
+    StepBudgets,
+    settings_from_context,
+)
 from lifeline.tiers import RecoveryTier
 
 
@@ -39,6 +46,14 @@ def test_no_witness_turns_automatic_failover_off() -> None:
         ({"account": "123"}, "exactly 12 digits"),
         ({"events_per_minute": 0}, "Bad eventsPerMinute 0"),
         ({"page_email": "nobody"}, "Bad pageEmail"),
+        (
+            {"log_replication": LogReplication.REPLICATOR},
+            "recovery region ca-west-1 lacks MSK Replicator",
+        ),
+        (
+            {"domain": Domain(name="a.other.org", hosted_zone_id="Z1", hosted_zone_name="x.org")},
+            "does not lie in the hosted zone 'x.org'",
+        ),
     ],
 )
 def test_refusals_say_what_given_and_allowed(given: dict[str, Any], words: str) -> None:
@@ -74,3 +89,27 @@ def test_no_suffix_is_refused() -> None:
 def test_context_words_that_cannot_be_read_are_refused(key: str, raw: Any) -> None:
     with pytest.raises(SettingsError, match=key):
         settings_from_context({"environmentSuffix": "a", key: raw}.get)
+
+
+def test_the_log_is_copied_by_what_both_regions_have() -> None:
+    """Calgary lacks MSK Replicator, so the default is MirrorMaker, in both directions."""
+    assert Settings(environment_suffix="dev").log_replicated_by is LogReplication.MIRRORMAKER
+
+
+@pytest.mark.parametrize(
+    ("key", "raw", "words"),
+    [
+        ("logReplication", "carrier-pigeon", "allowed are replicator, mirrormaker"),
+        ("domain", "events.example.org", "allowed is an object with hostedZoneId"),
+        ("repository", '{"name": "a/b"}', "allowed is an object with connectionArn, name"),
+    ],
+)
+def test_context_values_that_cannot_be_read(key: str, raw: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        settings_from_context({"environmentSuffix": "a", key: raw}.get)
+
+
+def test_objects_are_read_from_the_command_line_too() -> None:
+    domain = '{"name": "e.x.org", "hostedZoneId": "Z1", "hostedZoneName": "x.org"}'
+    settings = settings_from_context({"environmentSuffix": "a", "domain": domain}.get)
+    assert settings.domain == Domain(name="e.x.org", hosted_zone_id="Z1", hosted_zone_name="x.org")

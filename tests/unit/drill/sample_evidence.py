@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from drill import evidence
-from drill.run import EVENT_COUNTS
+from drill.account import EVENT_COUNTS
 from drill.witnessed import instant_text
 
 START = 1_763_700_000.0

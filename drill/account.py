@@ -1,0 +1,155 @@
+"""What a run says of itself: the body of its evidence, before it is sealed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+from drill import evidence, scenarios
+from drill.checker import Findings
+from drill.sampling import LagSample, RateSample
+from drill.scenarios import Scenario
+from drill.stored import AppliedSecond
+from drill.synthetic import Try
+from drill.targets import BrokenThing, Deployed
+from drill.verdict import Seen, objectives, verdict
+from drill.witnessed import instant_text
+
+EVENT_COUNTS = (
+    "sent",
+    "accepted",
+    "stored",
+    "ok",
+    "lost",
+    "unexpected",
+    "recovered",
+    "rejected",
+    "refused",
+    "unaccepted",
+    "duplicate_deliveries",
+    "platform_probes",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Everything that was seen in one run; moments are epoch seconds, times are seconds."""
+
+    run_id: str
+    scenario: Scenario
+    target: str
+    started: float
+    lost_at: float | None
+    survivor: str
+    load: dict[str, Any]
+    timeline: list[dict[str, Any]]
+    rto_seconds: float | None
+    rpo_seconds: float | None
+    findings: Findings
+    applied: Sequence[AppliedSecond]
+    epochs: list[int]
+    epoch_times: Sequence[tuple[int, float]]
+    decisions: list[dict[str, Any]]
+    lag: Sequence[LagSample]
+    rates: Sequence[RateSample]
+    tries: Sequence[Try]
+    faults: Sequence[BrokenThing]
+    bad_events: bool
+    deployed: Deployed
+    failures: list[str]
+
+
+def body(seen: Account) -> dict[str, Any]:
+    """The evidence of `seen`, objectives and verdict included; without its seal."""
+    findings = seen.findings
+    met = objectives(
+        seen.scenario,
+        Seen(
+            findings,
+            seen.epochs,
+            seen.decisions,
+            seen.rto_seconds,
+            seen.rpo_seconds,
+            seen.bad_events,
+            seen.failures,
+        ),
+    )
+    return {
+        "id": seen.run_id,
+        "scenario": seen.scenario.name,
+        "target": seen.target,
+        "verdict": verdict(met),
+        "started_at": instant_text(seen.started),
+        "ended_at": instant_text(time.time()),
+        "fault_at": None if seen.lost_at is None else instant_text(seen.lost_at),
+        "survivor": seen.survivor,
+        "load": seen.load,
+        "timeline": seen.timeline,
+        "rto_seconds": seen.rto_seconds,
+        "rpo_seconds": seen.rpo_seconds,
+        "rto_target_seconds": scenarios.RTO_TARGET_SECONDS,
+        "rpo_target_seconds": scenarios.RPO_TARGET_SECONDS,
+        "rto_limit_seconds": seen.scenario.rto_limit_seconds,
+        "targets": {
+            "rto_seconds": scenarios.RTO_TARGET_SECONDS,
+            "rpo_seconds": scenarios.RPO_TARGET_SECONDS,
+        },
+        "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
+        "order_violations": findings.order_violations,
+        "findings": {
+            "lost": findings.lost_ids,
+            "unexpected": findings.unexpected_ids,
+            "order_violations": [asdict(one) for one in findings.violations],
+            "rejects": [
+                {"label": label, "reason": reason, "event_id": event_id}
+                for label, reason, event_id in findings.rejects
+            ],
+        },
+        "epochs": seen.epochs,
+        "epoch_times": [{"epoch": epoch, "at": instant_text(at)} for epoch, at in seen.epoch_times],
+        "decisions": seen.decisions,
+        "lag_samples": [
+            {"at": round(one.at, 3), "lag_seconds": one.lag_seconds} for one in seen.lag
+        ],
+        "throughput_samples": throughput(seen.rates, seen.applied),
+        "synthetic_tries": [asdict(one) for one in seen.tries],
+        "faults": [{**asdict(one), "at": instant_text(one.at)} for one in seen.faults],
+        "objectives_met": met,
+        "controls": evidence.controls(),
+        "versions": evidence.versions(seen.deployed.templates),
+        "resources": {kind: dict(counts) for kind, counts in seen.deployed.resources.items()},
+        "failures": seen.failures,
+    }
+
+
+def throughput(
+    rates: Sequence[RateSample], applied: Sequence[AppliedSecond]
+) -> list[dict[str, Any]]:
+    """Per second: accepted (from the edges' counters), stored and latency (from the database)."""
+    seconds: dict[int, dict[str, Any]] = {}
+
+    def row(at: int) -> dict[str, Any]:
+        empty = {
+            "at": at,
+            "accepted_per_second": None,
+            "stored_per_second": None,
+            "latency_p50_seconds": None,
+            "latency_p95_seconds": None,
+            "unsent": None,
+        }
+        return seconds.setdefault(at, empty)
+
+    for before, after in pairwise(rates):
+        span = max(0.001, after.at - before.at)
+        one = row(int(after.at))
+        one["accepted_per_second"] = round((after.accepted - before.accepted) / span, 1)
+        one["unsent"] = after.unsent
+    for second in applied:
+        one = row(second.at)
+        one["stored_per_second"] = second.stored
+        one["latency_p50_seconds"] = second.p50_seconds
+        one["latency_p95_seconds"] = second.p95_seconds
+    return [seconds[at] for at in sorted(seconds)]
