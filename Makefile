@@ -71,11 +71,12 @@ synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
 deploy: setup ## cdk deploy --all to AWS, with the credentials of the environment
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
 
-destroy: setup ## cdk destroy --all; asks before it destroys
-	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
+destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
+	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(filter --switch-back,$(ARGS))
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
 
-nag: setup ## Synthesize with the compliance packs attached; fails on a finding
-	@$(PY) app.py --profile $(PROFILE) --suffix $(SUFFIX) --out build/cdk.out/nag -c nag=true
+nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control
+	@$(PY) scripts/nag_report.py --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)
 
 bench: setup ## Ratios measured in one run
 	@$(PY) bench/store_path.py $(ARGS)

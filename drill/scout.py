@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from drill.edge_api import Answer, EdgeApi
+from drill.edge_api import Address, Answer, EdgeApi
 from drill.receipt import SafeUpTo, entries_of
 
 EVERY_SECONDS = 1.0
@@ -20,7 +20,7 @@ class Scout(threading.Thread):
     def __init__(
         self,
         region: str,
-        base_url: str,
+        address: Address,
         on_watermark: Callable[[str, list[SafeUpTo]], None],
         *,
         timeout_seconds: float = 1.0,
@@ -28,7 +28,7 @@ class Scout(threading.Thread):
     ) -> None:
         super().__init__(name=f"scout-{region}", daemon=True)
         self._region = region
-        self._api = EdgeApi(base_url, timeout_seconds=timeout_seconds)
+        self._api = EdgeApi(address, timeout_seconds=timeout_seconds)
         self._on_watermark = on_watermark
         self._every_seconds = every_seconds
         self._ended = threading.Event()

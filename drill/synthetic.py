@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from drill.edge_api import EdgeApi
+from drill.edge_api import Address, EdgeApi
 from drill.envelope import Event, IdSource, instant, seal
 from drill.feed import HEART_RATE, observation
 from drill.publisher import EdgePublisher
@@ -67,7 +67,7 @@ class SyntheticTransactions:
     def __init__(
         self,
         publisher: EdgePublisher,
-        urls: Mapping[str, str],
+        urls: Mapping[str, Address],
         *,
         seed: int,
         deadline_seconds: float = DEADLINE_SECONDS,

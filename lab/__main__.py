@@ -1,4 +1,4 @@
-"""`python -m lab up|down|status|deploy`: the emulated regions for experiments by hand."""
+"""`python -m lab up|down|status|deploy|destroy`: the emulated regions for experiments by hand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from lab import inventory
 from lab.lab import Lab
 from lab.places import DATA_REGIONS
 from lab.processes import end_leftovers, tree
@@ -26,6 +27,16 @@ def up(lab: Lab, *, engines_only: bool) -> None:
         print(f"emulator: {lab.places.emulator_url()} (Ctrl-C or `python -m lab down` ends it)")
         while True:
             time.sleep(3600)
+
+
+def destroy(lab: Lab) -> int:
+    """`cdk destroy --all` in a lab that runs in another terminal; then what is left. 1 if anything is."""
+    lab.stacks().destroy()
+    left = inventory.of_suffix(inventory.take(lab.observer), lab.suffix)
+    for each in left:
+        print(each)
+    print(f"destroyed {lab.suffix}: {len(left)} left")
+    return 1 if left else 0
 
 
 def down(workdir: Path) -> None:
@@ -59,7 +70,7 @@ def status(workdir: Path) -> None:
 def main() -> int:
     """The command line. 0, or 1 with one sentence on standard error."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status", "deploy"))
+    parser.add_argument("command", choices=("up", "down", "status", "deploy", "destroy"))
     parser.add_argument("--suffix", default="drill", help="environmentSuffix (default: drill)")
     parser.add_argument("--profile", default="dev")
     parser.add_argument("--port-base", type=int, default=14500)
@@ -79,6 +90,8 @@ def main() -> int:
             if given.command == "deploy":
                 for line in lab.deploy_stacks().lines():
                     print(line)
+            elif given.command == "destroy":
+                return destroy(lab)
             else:
                 up(lab, engines_only=given.engines_only)
     except LabError as error:

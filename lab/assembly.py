@@ -30,6 +30,8 @@ SUB_REFERENCE = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.([A-Za-z0-9.]+))?\}")
 
 Template = dict[str, Any]
 Environment = Callable[[Mapping[str, object]], dict[str, object]]
+Edit = Callable[[Template], Template]
+"""A change to a synthesized template before it is rewritten, as an edit of the app would make it."""
 
 
 @dataclass
@@ -68,6 +70,8 @@ def rewrite_template(
         else:
             made[logical_id] = _native(resource, environment)
     rewritten = {**template, "Resources": made}
+    # Hosted rotation is a transform that only AWS runs; what it would expand is inert here.
+    rewritten.pop("Transform", None)
     return dict(_with_literals(rewritten, literals, region))
 
 
@@ -142,17 +146,21 @@ def _sub_with_literals(body: Any, literals: Mapping[str, str], region: str) -> A
     return [SUB_REFERENCE.sub(replaced, text), _with_literals(values, literals, region)]
 
 
-def rewrite_assembly(source: Path, target: Path, places: Places) -> Substitution:
+def rewrite_assembly(
+    source: Path, target: Path, places: Places, edit: Edit | None = None
+) -> Substitution:
     """Write the assembly in `source` to `target`, rewritten. Raises UndecidedTypeError."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, symlinks=True)
     done = Substitution()
     for manifest_path in sorted(target.rglob("manifest.json")):
-        _rewrite_manifest(manifest_path, places, done)
+        _rewrite_manifest(manifest_path, places, done, edit)
     return done
 
 
-def _rewrite_manifest(manifest_path: Path, places: Places, done: Substitution) -> None:
+def _rewrite_manifest(
+    manifest_path: Path, places: Places, done: Substitution, edit: Edit | None
+) -> None:  # fmt: skip
     folder = manifest_path.parent
     manifest = json.loads(manifest_path.read_text())
     for artifact in manifest.get("artifacts", {}).values():
@@ -162,6 +170,7 @@ def _rewrite_manifest(manifest_path: Path, places: Places, done: Substitution) -
         seen = endpoints(places, region)
         template_path = folder / artifact["properties"]["templateFile"]
         template = json.loads(template_path.read_text())
+        template = edit(template) if edit is not None else template
         layers = _layer_assets(template)
         rewritten = rewrite_template(
             template, region=region, environment=partial(overridden, seen=seen), done=done

@@ -19,6 +19,8 @@ class Clients:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._made: dict[tuple[str, str, str], Any] = {}
+        # One session: each would read the services' models anew.
+        self._session = boto3.session.Session()
         self._lock = threading.Lock()
 
     def through(self, source: str, service: str, region: str) -> Any:
@@ -34,7 +36,7 @@ class Clients:
         # A session is not safe to share between threads while it makes clients.
         with self._lock:
             if key not in self._made:
-                make: Any = boto3.session.Session().client
+                make: Any = self._session.client
                 self._made[key] = make(
                     service, region_name=region, endpoint_url=url,
                     aws_access_key_id=ACCOUNT, aws_secret_access_key="lab",  # noqa: S106

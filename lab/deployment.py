@@ -24,6 +24,7 @@ from lab.assembly import PROVIDER_NAME, Substitution
 from lab.calls import Clients
 from lab.controller import service_environment
 from lab.gateway import ApiDefinition
+from lab.overrides import token_url
 from lab.places import ACCOUNT, ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS, Places
 from lab.substitutions import Kind
 from lab.waiting import LabError
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MIGRATION_SECONDS = 60
 REPORT_SECONDS = 20.0
 EVENTS_PATH = "/v1/events"
+WATERMARK_PATH = "/v1/watermark"
 
 
 @dataclass
@@ -70,7 +72,8 @@ def install_provider(clients: Clients, places: Places) -> None:
             FunctionName=PROVIDER_NAME, Runtime="python3.14", Handler="index.handler",
             Role=f"arn:aws:iam::{ACCOUNT}:role/{PROVIDER_NAME}", Timeout=60,
             Code={"ZipFile": packed.getvalue()},
-            Environment={"Variables": {"AWS_ENDPOINT_URL": places.emulator_url()}},
+            # As the region itself would call: seen, and stopped, by the region's own proxy.
+            Environment={"Variables": {"AWS_ENDPOINT_URL": places.proxy_url(CODES[region])}},
         )  # fmt: skip
 
 
@@ -127,12 +130,55 @@ def api_definition(clients: Clients, places: Places, region: str, suffix: str) -
         (str(row.get("selectionPattern") or ""), int(status), _json_template(row))
         for status, row in sorted(integration["integrationResponses"].items())
     )
+    pool, scopes = _authorization(api, found[0], paths)
     return ApiDefinition(
+        user_pool=pool, write_scope=scopes[EVENTS_PATH], read_scope=scopes[WATERMARK_PATH],
         region=region, account=ACCOUNT, port=places.gateway(region),
         stream_url_port=places.proxy(CODES[region]), serve_port=places.serve(region),
         request_template=integration["requestTemplates"]["application/json"], responses=responses,
         stage_variables=dict(api.get_stages(restApiId=found[0])["item"][0].get("variables") or {}),
     )  # fmt: skip
+
+
+def _authorization(api: Any, api_id: str, paths: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The user pool that the API trusts, and the scope that its methods ask for."""
+    scopes = {}
+    for path, verb in ((EVENTS_PATH, "POST"), (WATERMARK_PATH, "GET")):
+        method = api.get_method(restApiId=api_id, resourceId=paths[path], httpMethod=verb)
+        if method["authorizationType"] != "COGNITO_USER_POOLS":
+            raise LabError(
+                f"{verb} {path} asks for {method['authorizationType']}, not for a token."
+            )
+        (scopes[path],) = method["authorizationScopes"]
+    (authorizer,) = api.get_authorizers(restApiId=api_id)["items"]
+    (pool_arn,) = authorizer["providerARNs"]
+    return pool_arn.rsplit("/", 1)[1], scopes
+
+
+@dataclass(frozen=True)
+class EdgeCredentials:
+    """What an integrator is given for one region."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+def edge_credentials(clients: Clients, places: Places, region: str, suffix: str) -> EdgeCredentials:
+    """The deployed edges' client. Raises LabError when it is not there."""
+    idp, name = clients.observer("cognito-idp", region), f"edges-{suffix}"
+    for pool in idp.list_user_pools(MaxResults=60)["UserPools"]:
+        if pool["Name"] != name:
+            continue
+        there = idp.list_user_pool_clients(UserPoolId=pool["Id"], MaxResults=60)["UserPoolClients"]
+        for one in there:
+            if one["ClientName"] == name:
+                described = idp.describe_user_pool_client(
+                    UserPoolId=pool["Id"], ClientId=one["ClientId"]
+                )
+                secret = described["UserPoolClient"]["ClientSecret"]
+                return EdgeCredentials(token_url(places, region), one["ClientId"], secret)
+    raise LabError(f"The edges' client {name} is not deployed in {region}.")
 
 
 def _json_template(row: dict[str, Any]) -> str:

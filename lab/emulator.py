@@ -6,15 +6,22 @@ What differs from its own entry point:
   records/s the stream falls behind for that alone. Here a thread sweeps once a minute.
 - A function made by CloudFormation used to end the running copies of its namesakes in *every* region: a
   custom resource under way in one region died when the other region's stack made the same function.
+- Global caches and the second version of MSK's API are added (`emulated_cache`, `emulated_log`).
+- What CloudFormation does to each resource is written to a file: its native types are changed inside
+  this process, where no proxy sees a call.
 - The garbage collector is tuned: millions of small records make its full passes long.
 """
 
 from __future__ import annotations
 
 import gc
+import json
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 SWEEP_SECONDS = 60.0
@@ -54,14 +61,67 @@ def keep_to_the_region(functions: Any, responses: Any) -> None:
     functions.invalidate_worker = here
 
 
+def record_changes(stacks: Any, responses: Any, file: Path) -> None:
+    """Append a line for each resource that CloudFormation creates, changes or deletes.
+
+    `stacks` is the `ministack.services.cloudformation.stacks` module. A stack's update goes through all of
+    its resources and leaves alone those with equal properties: they get no line.
+    """
+    update, create, delete = (
+        stacks._update_resource, stacks._provision_resource, stacks._delete_resource
+    )  # fmt: skip
+
+    def write(done: str, kind: str, stack: Any, logical_id: Any, changed: list[str]) -> None:
+        line = {"at": time.time(), "region": responses.get_region(), "stack": stack,
+                "resource": logical_id, "type": kind, "done": done, "properties": changed}  # fmt: skip
+        with file.open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def updated(
+        kind: str, physical: str, old: dict[str, Any], new: dict[str, Any], stack: str,
+        logical_id: str | None = None, attributes: Any = None,
+    ) -> Any:  # fmt: skip
+        if old != new:
+            changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+            write("update", kind, stack, logical_id, changed)
+        return update(kind, physical, old, new, stack, logical_id, attributes)
+
+    def created(kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        write("create", kind, stack, logical_id, [])
+        return create(kind, logical_id, properties, stack)
+
+    def deleted(kind: str, physical: str, properties: dict[str, Any], *whose: Any) -> Any:
+        stack, logical_id = (*whose, None, None)[:2]
+        write("delete", kind, stack, logical_id or physical, [])
+        return delete(kind, physical, properties, *whose)
+
+    stacks._update_resource = updated
+    stacks._provision_resource = created
+    stacks._delete_resource = deleted
+
+
 def main() -> None:
     """Run the emulator in the foreground, where its environment says (port, host)."""
     from ministack import app  # type: ignore[import-not-found]
     from ministack.core import responses  # type: ignore[import-not-found]
-    from ministack.services import kinesis, lambda_svc  # type: ignore[import-not-found]
+    from ministack.services import (  # type: ignore[import-not-found]
+        elasticache,
+        kinesis,
+        lambda_svc,
+        msk,
+    )
+    from ministack.services.cloudformation import stacks  # type: ignore[import-not-found]
 
     sweep_by_the_minute(kinesis)
     keep_to_the_region(lambda_svc, responses)
+    # Beside this file; a PYTHONPATH would be handed on to the functions.
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from lab.emulated_cache import add_global_groups
+    from lab.emulated_log import add_second_version
+
+    add_global_groups(elasticache, responses.get_region)
+    add_second_version(msk)
+    record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))
     gc.set_threshold(50_000, 20, 50)
     app.main()
 

@@ -35,6 +35,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
     scratch = workdir / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    changes_file(workdir).unlink(missing_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     processes.start(
         "emulator", [str(EMULATOR_PYTHON), str(ROOT / "lab" / "emulator.py")], cwd=workdir,
@@ -50,8 +51,14 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
             "TMPDIR": str(scratch.resolve()),
             "PYTHONUNBUFFERED": "1",
             "LOG_LEVEL": "INFO",
+            "LAB_CHANGES": str(changes_file(workdir)),
         },
     )  # fmt: skip
+
+
+def changes_file(workdir: Path) -> Path:
+    """Where the emulator writes what its CloudFormation does to each resource."""
+    return workdir / "changes.jsonl"
 
 
 def start_proxies(processes: Processes, places: Places) -> None:

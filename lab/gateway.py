@@ -2,7 +2,9 @@
 
 It renders the deployed API's own mapping templates (request and response), calls PutRecords through
 the region's fault proxy, and forwards the three reads to the region's `serve`. It enforces what the
-real services would and the emulator does not: 10 MB bodies, 1 to 500 events, 1 MiB records, time-outs.
+real services would and the emulator does not: tokens of the region's user pool with the scope that the
+deployed method asks for, 10 MB bodies, 1 to 500 events, 1 MiB records, time-outs. The token endpoint
+(`POST /oauth2/token`) is here too, so that it is lost with its region.
 
     python -m lab.gateway DEFINITION.json
 """
@@ -22,6 +24,7 @@ from typing import Any
 
 import orjson
 
+from lab.authorizer import Authorizer, Unauthorized
 from lab.places import LOOPBACK
 from lab.vtl import MappingTemplate
 
@@ -46,6 +49,9 @@ class ApiDefinition:
     request_template: str
     responses: tuple[tuple[str, int, str], ...]
     stage_variables: dict[str, str]
+    user_pool: str
+    write_scope: str
+    read_scope: str
 
     @classmethod
     def read(cls, path: Path) -> ApiDefinition:
@@ -119,11 +125,40 @@ class Api:
         self.definition = definition
         self._stream = Upstream(definition.stream_url_port, STREAM_TIMEOUT_SECONDS)
         self._serve = Upstream(definition.serve_port, SERVE_TIMEOUT_SECONDS)
+        self._authorizer = Authorizer(definition.user_pool, self._signing_keys)
         self._request = MappingTemplate(definition.request_template)
         self._responses = [
             (re.compile(pattern) if pattern else None, status, MappingTemplate(template))
             for pattern, status, template in definition.responses
         ]
+
+    def token(self, body: bytes, authorization: str) -> tuple[int, bytes]:
+        """`POST /oauth2/token`, answered by the emulator."""
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Authorization": authorization,
+        }
+        try:
+            return self._stream.call("POST", "/oauth2/token", body, headers)
+        except (OSError, http.client.HTTPException):
+            raise Refusal(503, "The token endpoint cannot be reached.") from None
+
+    def authorize(self, authorization: str, scope: str) -> None:
+        """Raises Refusal as the authorizer would: 401, whatever is wrong with the token."""
+        try:
+            self._authorizer.require(authorization, scope)
+        except Unauthorized:
+            raise Refusal(401, "UNAUTHORIZED") from None
+        except (OSError, http.client.HTTPException):
+            raise Refusal(500, "AUTHORIZER_FAILURE") from None
+
+    def _signing_keys(self) -> list[dict[str, Any]]:
+        path = f"/{self.definition.user_pool}/.well-known/jwks.json"
+        status, body = self._stream.call("GET", path)
+        if status != 200:
+            raise OSError(f"the pool's keys: status {status}")
+        keys: list[dict[str, Any]] = orjson.loads(body)["keys"]
+        return keys
 
     def post_events(self, body: bytes) -> tuple[int, bytes]:
         """`POST /v1/events`."""
@@ -209,8 +244,10 @@ class Handler(BaseHTTPRequestHandler):
     api: Api
 
     def do_GET(self) -> None:
-        if FORWARDED.match(self.path):
+        if self.path == "/health":
             self._answer(lambda: self.api.forward(self.path))
+        elif FORWARDED.match(self.path):
+            self._answer(self._read)
         else:
             self._answer(lambda: (404, b'{"message": "Not found."}'))
 
@@ -222,9 +259,23 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         if self.path == "/v1/events":
-            self._answer(lambda: self.api.post_events(body))
+            self._answer(lambda: self._write(body))
+        elif self.path == "/oauth2/token":
+            self._answer(lambda: self.api.token(body, self._credentials))
         else:
             self._answer(lambda: (404, b'{"message": "Not found."}'))
+
+    def _read(self) -> tuple[int, bytes]:
+        self.api.authorize(self._credentials, self.api.definition.read_scope)
+        return self.api.forward(self.path)
+
+    def _write(self, body: bytes) -> tuple[int, bytes]:
+        self.api.authorize(self._credentials, self.api.definition.write_scope)
+        return self.api.post_events(body)
+
+    @property
+    def _credentials(self) -> str:
+        return self.headers.get("Authorization") or ""
 
     def _answer(self, act: Any) -> None:
         try:

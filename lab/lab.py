@@ -4,6 +4,8 @@
         lab.deploy()
         lab.lose("ca-central-1")
 
+`Lab(control_plane_only=True)` starts the APIs without databases and logs: enough to deploy and destroy.
+
 Nothing in it promotes a database, takes the lease or moves traffic: it breaks things, and what was
 deployed decides.
 """
@@ -27,7 +29,7 @@ from types import TracebackType
 from typing import Any
 
 from lab import deployment, engines, toolkit
-from lab.assembly import PROVIDER_NAME, rewrite_assembly
+from lab.assembly import PROVIDER_NAME
 from lab.calls import Clients
 from lab.conditions import Conditions
 from lab.controller import ROLES, ROOT, Controller
@@ -35,6 +37,8 @@ from lab.deployment import DeployReport
 from lab.faults import Breaker, Fault
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.processes import Processes, end_leftovers
+from lab.stacks import Stacks
+from lab.store_watch import StoreWatch
 from lab.waiting import LabError, answers, until
 
 SERVICES_SECONDS = 60.0
@@ -61,12 +65,14 @@ class Lab:
         workdir: Path = Path("build/lab"),
         port_base: int = 14500,
         say: Callable[[str], None] = print,
+        control_plane_only: bool = False,
     ) -> None:
         self.suffix = suffix
         self.profile = profile
         self.workdir = workdir.resolve()
         self.places = Places(port_base)
         self.say = say
+        self.control_plane_only = control_plane_only
         self.processes = Processes(self.workdir)
         self.clients = Clients(self.places)
         self.regions: dict[str, RegionEndpoints] = {}
@@ -101,6 +107,11 @@ class Lab:
         engines.start_proxies(self.processes, self.places)
         engines.start_links(self.processes, self.places)
         engines.await_control(self.processes, self.places)
+        if not self.control_plane_only:
+            self._start_data_plane()
+        self.say(f"lab: engines started ({time.monotonic() - started:.1f} s)")
+
+    def _start_data_plane(self) -> None:
         self.brokers = engines.start_brokers(self.processes, self.places)
         self.databases = engines.start_databases(self.processes, self.places, self.workdir)
         self.regions = {
@@ -112,7 +123,6 @@ class Lab:
             )
             for region in DATA_REGIONS
         }
-        self.say(f"lab: engines started ({time.monotonic() - started:.1f} s)")
 
     def __exit__(
         self,
@@ -157,24 +167,34 @@ class Lab:
 
     def deploy_stacks(self) -> DeployReport:
         """The stacks only: also how a running lab gets an edited app (`python -m lab deploy`)."""
-        source, target = self.workdir / "synthesized", self.workdir / "assembly"
-        log = self.processes.logs / "cdk.log"
+        stacks = self.stacks()
         timings = DeployReport()
         with ThreadPoolExecutor(1) as beside, self._timed(timings, "synthesize and bootstrap"):
-            prepared = beside.submit(self._prepare_regions, log)
-            toolkit.synthesize(source, suffix=self.suffix, profile=self.profile)
+            prepared = beside.submit(self.prepare_regions)
+            stacks.synthesize()
             prepared.result()
-        report = DeployReport.of(rewrite_assembly(source, target, self.places))
+        report = DeployReport.of(stacks.rewrite())
         report.seconds = timings.seconds
         with self._timed(report, "deploy stacks"):
-            toolkit.deploy(target, self.places, log, self.say)
+            stacks.deploy()
         return report
 
-    def _prepare_regions(self, log: Path) -> None:
+    def stacks(self, suffix: str = "") -> Stacks:
+        """The stacks of this lab's environment, or of another one (`suffix`) in the same regions."""
+        return Stacks(
+            suffix=suffix or self.suffix, profile=self.profile, places=self.places,
+            folder=self.workdir / suffix, log=self.processes.logs / "cdk.log", say=self.say,
+        )  # fmt: skip
+
+    def watch(self) -> StoreWatch:
+        """Records from now on every change to a store, until a fault is applied or healed."""
+        return StoreWatch(self.places, engines.changes_file(self.workdir))
+
+    def prepare_regions(self) -> None:
         """Once in the life of the emulator: the provider, `cdk bootstrap`, warm proxies."""
         if self._provider_installed():
             return
-        toolkit.bootstrap(self.places, log)
+        toolkit.bootstrap(self.places, self.processes.logs / "cdk.log")
         # The first unsigned call makes a proxy load every service model: not during a drill.
         for source in SOURCES:
             answers(self.places.proxy(source), "/_ministack/health", seconds=20)
@@ -216,6 +236,13 @@ class Lab:
     def observer(self, service: str, region: str) -> Any:
         """A client that no fault reaches: for evidence only."""
         return self.clients.observer(service, region)
+
+    def edge_credentials(self) -> dict[str, deployment.EdgeCredentials]:
+        """What the edges sign in with, by region; after the deploy."""
+        return {
+            region: deployment.edge_credentials(self.clients, self.places, region, self.suffix)
+            for region in DATA_REGIONS
+        }
 
     def replication(self, region: str) -> dict[str, Any] | None:
         """What the log's replicator in `region` says of itself; None when it does not answer."""

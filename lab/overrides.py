@@ -47,9 +47,15 @@ def endpoints(places: Places, region: str) -> dict[str, str]:
         "SERVE_URL": f"http://{LOOPBACK}:{places.serve(region)}",
         "SERVE_PORT": str(places.serve(region)),
         "OWN_API_URL": f"http://{LOOPBACK}:{places.gateway(region)}",
+        "TOKEN_URL": token_url(places, region),
         "PEER_DATABASE_HOST": LOOPBACK,
         "PEER_DATABASE_PORT": str(places.link("fence", region, peer).listen_port),
     }
+
+
+def token_url(places: Places, region: str) -> str:
+    """The region's token endpoint: behind its gateway, so that it is gone when the region is."""
+    return f"http://{LOOPBACK}:{places.gateway(region)}/oauth2/token"
 
 
 def _gateway_seen_from(places: Places, source: str, target: str) -> str:

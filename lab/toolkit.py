@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,12 +22,16 @@ from lab.waiting import LabError
 ROOT = Path(__file__).resolve().parent.parent
 BOOTSTRAP_SECONDS = 180
 DEPLOY_SECONDS = 600
+DESTROY_SECONDS = 300
 SYNTH_SECONDS = 240
+CONCURRENCY = "8"
+"""Stacks at once: deploying is mostly the command line's waiting between two looks, 5 s long."""
 SYNTH_INPUTS = ("app.py", "cdk.json", "requirements.txt", "stacks", "constructs", "lambdas", "schemas",
                 "services", "build/lambda")  # fmt: skip
 STACK_DONE = re.compile(
     r"✅\s+(\S+)|(\S+) \|\s*\d+/\d+ \|.*\| CREATE_COMPLETE .*CloudFormation::Stack"
 )
+Say = Callable[[str], None]
 
 
 def node() -> Path:
@@ -48,16 +52,19 @@ def cdk_argv() -> list[str]:
     return [str(node()), str(script)]
 
 
-def environment(places: Places) -> dict[str, str]:
-    """The operator's environment: the emulator through the operator's proxy, no real account."""
+def environment(places: Places, region: str = HOME) -> dict[str, str]:
+    """The operator's environment: the emulator through the operator's proxy, no real account.
+
+    `region` is where the command line asks who it is: with the home region gone, another one.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_"))}
     return kept | {
         "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "AWS_ENDPOINT_URL": places.proxy_url("operator"),
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "lab",
-        "AWS_REGION": HOME,
-        "AWS_DEFAULT_REGION": HOME,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CI": "true",
@@ -65,11 +72,17 @@ def environment(places: Places) -> dict[str, str]:
     }
 
 
-def synthesize(target: Path, *, suffix: str, profile: str) -> bool:
-    """Synthesize the app into `target`, unless nothing it is made of has changed. Whether it ran."""
+def synthesize(
+    target: Path, *, suffix: str, profile: str, settings: Mapping[str, str] | None = None
+) -> bool:
+    """Synthesize the app into `target`, unless nothing it is made of has changed. Whether it ran.
+
+    `settings` are further context keys (`imageTag`, …).
+    """
     config = ROOT / "cdk.json"
     context = json.loads(config.read_text()).get("context", {}) if config.is_file() else {}
     context |= {"environmentSuffix": suffix, "profile": profile, "account": ACCOUNT}
+    context |= dict(settings or {})
     stamp = target.with_suffix(".inputs")
     inputs = _fingerprint(json.dumps(context, sort_keys=True))
     if stamp.is_file() and stamp.read_text() == inputs and (target / "manifest.json").is_file():
@@ -107,15 +120,23 @@ def bootstrap(places: Places, log: Path) -> None:
         continue
 
 
-def deploy(assembly: Path, places: Places, log: Path, say: Callable[[str], None]) -> None:
-    """`cdk deploy --all` of the rewritten assembly; each finished stack is said."""
+def deploy(
+    assembly: Path, places: Places, log: Path, say: Say, *, only: Sequence[str] = (),
+    region: str = HOME,
+) -> None:  # fmt: skip
+    """`cdk deploy` of the rewritten assembly; each finished stack is said.
+
+    `only` names stacks to deploy and nothing they depend on (`--exclusively`): how a region is updated
+    while the other one is gone. `region` is where the command line stands.
+    """
+    chosen = ["--exclusively", *only] if only else ["--all"]
     arguments = [
-        "deploy", "--app", str(assembly), "--all", "--require-approval", "never",
-        "--concurrency", "4", "--method", "direct", "--progress", "events",
+        "deploy", "--app", str(assembly), *chosen, "--require-approval", "never",
+        "--concurrency", CONCURRENCY, "--method", "direct", "--progress", "events",
         "--output", str(assembly),
     ]  # fmt: skip
     said: set[str] = set()
-    for line in _run(arguments, places, log, DEPLOY_SECONDS):
+    for line in _run(arguments, places, log, DEPLOY_SECONDS, region):
         match = STACK_DONE.search(line)
         name = (match.group(1) or match.group(2)) if match else None
         if name and name not in said:
@@ -123,14 +144,26 @@ def deploy(assembly: Path, places: Places, log: Path, say: Callable[[str], None]
             say(f"  deployed {name}")
 
 
-def _run(arguments: list[str], places: Places, log: Path, seconds: int) -> Iterator[str]:
+def destroy(assembly: Path, places: Places, log: Path) -> None:
+    """`cdk destroy --all` of the rewritten assembly, without a question."""
+    arguments = [
+        "destroy", "--app", str(assembly), "--all", "--force", "--concurrency", CONCURRENCY,
+        "--output", str(assembly),
+    ]  # fmt: skip
+    for _line in _run(arguments, places, log, DESTROY_SECONDS):
+        continue
+
+
+def _run(
+    arguments: list[str], places: Places, log: Path, seconds: int, region: str = HOME
+) -> Iterator[str]:  # fmt: skip
     """Run the command line, yield its lines. Raises LabError with its last words."""
     lines: list[str] = []
     # Not in the repository: `bootstrap` would synthesize the app that it finds in cdk.json there.
     with (
         log.open("a") as handle,
         subprocess.Popen(
-            [*cdk_argv(), *arguments], cwd=log.parent, env=environment(places), text=True,
+            [*cdk_argv(), *arguments], cwd=log.parent, env=environment(places, region), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         ) as popen,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from lifeline.application.api_domain import ApiDomain
+from lifeline.application.edge_identity import EdgeIdentity
+from lifeline.application.edge_shield import EdgeShield
 from lifeline.application.events_api import EventsApi
 from lifeline.application.services import Services
+from lifeline.foundation.alert_topics import Severity
 from lifeline.site import Site
 from stacks.data import Data
 from stacks.foundation import Foundation
@@ -36,13 +40,28 @@ class Application(SiteStack):
             stream=streaming.stream,
             log=streaming.log,
             keys=keys,
+            files=data.files,
         )
+        self.identity = EdgeIdentity(self, "Identity", site=site)
         self.api = EventsApi(
             self,
             "Events",
             site=site,
-            vpc=foundation.network.vpc,
+            network=foundation.network,
             stream=streaming.stream,
             serve=self.services.serve,
+            identity=self.identity,
             keys=keys,
+        )
+        EdgeShield(self, "Shield", site=site, stage_arn=self.api.stage_arn, keys=keys)
+        self.domain = None if site.settings.domain is None else self._domain(foundation)
+
+    def _domain(self, foundation: Foundation) -> ApiDomain:
+        return ApiDomain(
+            self,
+            "Domain",
+            site=self.site,
+            api=self.api.api,
+            traffic_here=self.services.metric_traffic_here(),
+            alert=foundation.alerts.of(Severity.WARNING),
         )

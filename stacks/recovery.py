@@ -7,11 +7,14 @@ from constructs import Construct
 from lifeline.application.services import LEASE_TTL_SECONDS
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.global_database import DATABASE_NAME, WORKLOAD_USER
+from lifeline.data.session_cache import cache_name, hosts_parameter, user_name
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.recovery.evidence_bucket import EvidenceBucket
+from lifeline.recovery.lag_meter import DatabaseReading, LagMeter, MeasuredStores
 from lifeline.recovery.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
 from lifeline.recovery.probe import Probe
 from lifeline.recovery.recovery_plan import RecoveryPlan
+from lifeline.recovery.store_promotion import allow_store_promotion
 from lifeline.recovery.tables import AuthorityTable
 from lifeline.site import Site
 from stacks.application import Application
@@ -41,7 +44,14 @@ class Recovery(SiteStack):
         self._table = AuthorityTable(
             self, "Authority", site=site, resource_type="authority", expires=True
         )
-        self._evidence = EvidenceBucket(self, "Evidence", site=site, keys=self._keys)
+        self._evidence = EvidenceBucket(
+            self,
+            "Evidence",
+            site=site,
+            keys=self._keys,
+            emptying=foundation.emptying,
+            access_log=foundation.audit.access_log.bucket_name,
+        )
         Probe(
             self,
             "Probe",
@@ -53,6 +63,7 @@ class Recovery(SiteStack):
         step = self._step()
         plan = RecoveryPlan(self, "Plan", site=site, step=step, keys=self._keys)
         self._keeper(plan)
+        self._lag_meter()
 
     def _keeper(self, plan: RecoveryPlan) -> None:
         keeper = self._function(
@@ -60,6 +71,7 @@ class Recovery(SiteStack):
             package="keeper",
             does="Renews the lease, judges the peer, decides",
             environment={
+                "SERVE_URL": self._application.api.serve_url,
                 "STATE_MACHINE_ARN": plan.state_machine_arn,
                 "TIER_RPO_SECONDS": str(self.site.settings.tier.rpo_seconds),
             },
@@ -75,9 +87,39 @@ class Recovery(SiteStack):
         )
         MinuteLoop(self, "KeeperLoop", site=self.site, function=keeper, rule_name="keeper")
 
+    def _lag_meter(self) -> None:
+        site, database, network = self.site, self._data.database, self._foundation.network
+        LagMeter(
+            self,
+            "LagMeter",
+            site=site,
+            keys=self._keys,
+            placement=Placement(
+                vpc=network.vpc, security_groups=[network.database_clients, network.cache_clients]
+            ),
+            database=DatabaseReading(
+                hosts=database.hosts,
+                port=database.port,
+                name=DATABASE_NAME,
+                user=WORKLOAD_USER,
+                sign_in_arn=database.sign_in_arn,
+            ),
+            stores=MeasuredStores(
+                serve_url=self._application.api.serve_url,
+                authority_table=self._table.table_name,
+                evidence_bucket=self._evidence.bucket_name,
+                file_system_id=self._data.files.file_system_id,
+                admin_secret=database.credentials.secret_name,
+                cache_group=cache_name(site),
+                cache_user=user_name(site),
+                cache_hosts_parameter=hosts_parameter(site),
+            ),
+        )
+
     def _step(self) -> Function:
         site = self.site
         database, services = self._data.database, self._application.services
+        identity = self._application.identity
         cluster_arn = site.arn("rds", f"cluster:{database.identifier}")
         step = self._function(
             "Step",
@@ -86,13 +128,18 @@ class Recovery(SiteStack):
             environment={
                 "GLOBAL_CLUSTER": database.global_identifier,
                 "OWN_CLUSTER_ARN": cluster_arn,
-                "OWN_CLUSTER_ID": database.identifier,
                 "PEER_DATABASE_HOST": "",
                 "PEER_DATABASE_PORT": "",
                 "ECS_CLUSTER": services.cluster_name,
                 "PROCESSOR_SERVICE": services.processor_name,
                 "PROCESSOR_TASKS": str(site.settings.capacity.processor_tasks),
                 "EVIDENCE_BUCKET": self._evidence.bucket_name,
+                "CACHE_GROUP": cache_name(site),
+                "FILE_SYSTEM_ID": self._data.files.file_system_id,
+                "ADMIN_SECRET": database.credentials.secret_name,
+                "TOKEN_URL": identity.token_url,
+                "TOKEN_CLIENT_ID": identity.plan_client_id,
+                "USER_POOL_ID": identity.pool_id,
             },
             size=Size(memory_mib=512, timeout_seconds=120, concurrency=STEP_CONCURRENCY),
         )
@@ -115,6 +162,10 @@ class Recovery(SiteStack):
             "RaiseCapacity",
             ["ecs:DescribeServices", "ecs:UpdateService"],
             [site.arn("ecs", f"service/{services.cluster_name}/{services.processor_name}")],
+        )
+        identity.grant_secrets(step.policy)
+        allow_store_promotion(
+            step, site=site, files=self._data.files, credentials=database.credentials
         )
         evidence = f"arn:aws:s3:::{self._evidence.bucket_name}/recover-e*.json"
         step.allow("RecordEvidence", ["s3:PutObject", "s3:GetObject"], [evidence])
@@ -155,7 +206,6 @@ class Recovery(SiteStack):
                 "DATABASE_NAME": DATABASE_NAME,
                 "DATABASE_USER": WORKLOAD_USER,
                 "DATABASE_AUTH": "iam",
-                "SERVE_URL": self._application.api.serve_url,
                 "OWN_API_URL": self._application.api.url,
                 "PAGE_TOPIC_ARN": site.arn("sns", site.names.here("page")),
                 "TTL_SECONDS": str(LEASE_TTL_SECONDS),

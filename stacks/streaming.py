@@ -1,4 +1,4 @@
-"""Streaming: the edge buffer, the log, and the bridge between them."""
+"""Streaming: the edge buffer, the log, the bridge between them, the schemas and the archive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from constructs import Construct
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
+from lifeline.streaming.schema_registry import SchemaRegistry
 from lifeline.streaming.stream_bridge import StreamBridge
+from lifeline.streaming.topic_archive import TopicArchive
 from stacks.foundation import Foundation
 from stacks.site_stack import SiteStack
 
@@ -30,3 +32,14 @@ class Streaming(SiteStack):
             keys=keys,
             page_topic=foundation.page_topic,
         )
+        self.schemas = SchemaRegistry(self, "Schemas", site=site)
+        self.archive: TopicArchive | None = None
+        if TopicArchive.is_made(site):
+            self.archive = TopicArchive(
+                self,
+                "Archive",
+                site=site,
+                log=self.log,
+                keys=keys,
+                emptying=foundation.emptying,
+            )

@@ -52,13 +52,13 @@ def synthesize(folder: Path, *arguments: str) -> Assembly:
 
 
 @pytest.fixture(scope="session")
-def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
-    """From a profile to its assembly with the suffix `test`; made once."""
+def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Assembly]:
+    """From a profile, and a suffix other than `test` if one is given, to its assembly; made once."""
 
     @functools.cache
-    def made(profile: str) -> Assembly:
-        folder = tmp_path_factory.mktemp(f"assembly-{profile}") / "out"
-        assembly = synthesize(folder, "--profile", profile, "--suffix", "test")
+    def made(profile: str, suffix: str = "test") -> Assembly:
+        folder = tmp_path_factory.mktemp(f"assembly-{profile}-{suffix}") / "out"
+        assembly = synthesize(folder, "--profile", profile, "--suffix", suffix)
         assert assembly.exit_code == 0, assembly.said
         return assembly
 
@@ -66,6 +66,6 @@ def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ass
 
 
 @pytest.fixture(scope="session")
-def dev(assembly_of: Callable[[str], Assembly]) -> Assembly:
+def dev(assembly_of: Callable[..., Assembly]) -> Assembly:
     """The dev profile's assembly."""
     return assembly_of("dev")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
+from drill.edge_api import Address, EdgeAddress
+from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
 
 
@@ -17,6 +19,13 @@ class Endpoints:
     api_url: str
     database_dsn: str
     kafka_bootstrap: str
+    tokens: EdgeTokens | None = None
+    """None: the API asks for none."""
+
+    @property
+    def address(self) -> Address:
+        """What edges are told."""
+        return self.api_url if self.tokens is None else EdgeAddress(self.api_url, self.tokens)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
 from drill.targets import BrokenThing, Deployed, Endpoints
 from lab import Lab
@@ -37,6 +38,7 @@ class LocalTarget:
         self._keep = keep
         self._say = say
         self._workdir = workdir
+        self._tokens: dict[str, EdgeTokens] = {}
         self._lab = Lab(suffix=suffix, workdir=workdir, port_base=port_base, say=say)
 
     def __enter__(self) -> LocalTarget:
@@ -60,6 +62,10 @@ class LocalTarget:
 
     def deploy(self) -> Deployed:
         report = self._lab.deploy()
+        self._tokens = {
+            region: EdgeTokens(one.token_url, one.client_id, one.client_secret)
+            for region, one in self._lab.edge_credentials().items()
+        }
         return Deployed(
             resources={
                 "native": report.native,
@@ -71,7 +77,9 @@ class LocalTarget:
 
     def endpoints(self) -> Mapping[str, Endpoints]:
         return {
-            region: Endpoints(one.gateway_url, one.database_dsn, one.kafka_bootstrap)
+            region: Endpoints(
+                one.gateway_url, one.database_dsn, one.kafka_bootstrap, self._tokens.get(region)
+            )
             for region, one in self._lab.regions.items()
         }
 

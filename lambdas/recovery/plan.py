@@ -108,13 +108,43 @@ PLAN: tuple[Step, ...] = (
     ),
     Step(
         "await_database",
-        "await_database",
+        "await_stores",
         "Wait until this region's cluster is the writer and its server takes writes.",
         120,
         20,
         30,
         1,
         OnFailure.PAGE_AND_REPEAT,
+    ),
+    Step(
+        "cache",
+        "await_stores",
+        "Ask for the primary of the global cache, or take this region's cache out of it.",
+        30,
+        15,
+        2,
+        1,
+        OnFailure.DEGRADE,
+    ),
+    Step(
+        "files",
+        "await_stores",
+        "Close the gate to replication, then make this region's shared files writable.",
+        30,
+        15,
+        2,
+        1,
+        OnFailure.DEGRADE,
+    ),
+    Step(
+        "secrets",
+        "await_stores",
+        "Make this region's replica of the administrator's secret a secret of its own.",
+        30,
+        15,
+        2,
+        1,
+        OnFailure.DEGRADE,
     ),
     Step(
         "open_database",
@@ -190,6 +220,12 @@ def stages() -> tuple[tuple[Step, ...], ...]:
     return tuple(tuple(stage) for stage in found)
 
 
+def _stage_after(name: str) -> str:
+    order = stages()
+    number = next(n for n, stage in enumerate(order) if name in [step.name for step in stage])
+    return order[number + 1][0].stage
+
+
 def rto_budget_seconds() -> int:
     """Detection, decision and the longest step of every stage: what an unplanned failover may take."""
     return (
@@ -201,6 +237,9 @@ def rto_budget_seconds() -> int:
 
 OVERTAKEN = "NotMine"
 """The error of a step that finds the lease elsewhere: this run ends, whoever holds it goes on."""
+
+DEGRADED = "degraded"
+"""The outcome of a step that says at once, with the reason, that the plan must go on without it."""
 
 PROMOTION_ACCEPTED = "promotion-accepted-after-all"
 """What `release` answers when it finds the promotion under way: the plan then goes forward."""
@@ -243,7 +282,7 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
             {
                 "Variable": "$.results.release.outcome",
                 "StringEquals": PROMOTION_ACCEPTED,
-                "Next": "await_database",
+                "Next": _stage_after(POINT_OF_NO_RETURN),
             }
         ],
         "Default": "released",
@@ -354,7 +393,7 @@ def _degraded(step: Step) -> dict[str, Any]:
         "Type": "Pass",
         "Parameters": {
             "step": step.name,
-            "outcome": "degraded",
+            "outcome": DEGRADED,
             "started_at.$": "$$.State.EnteredTime",
             "ended_at.$": "$$.State.EnteredTime",
             "detail": "did not succeed within its attempts; the plan went on without it",
@@ -363,31 +402,37 @@ def _degraded(step: Step) -> dict[str, Any]:
 
 
 def _parallel(stage: tuple[Step, ...], step_function_arn: str, following: str) -> dict[str, Any]:
-    if any(step.on_failure is not OnFailure.DEGRADE for step in stage):
-        raise ValueError("a step beside others must degrade: a failed branch ends the whole stage")
+    if any(step.on_failure is OnFailure.COMPENSATE for step in stage):
+        raise ValueError("a step beside others must not compensate: a failed branch ends the stage")
     return {
         "Type": "Parallel",
         "ResultPath": f"$.results.{stage[0].stage}",
+        # Only a branch that was overtaken fails; the others answer, degrade or go on trying.
+        "Catch": [{"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"}],
         "Next": following,
-        "Branches": [
-            {
-                "StartAt": step.name,
-                "States": {
-                    step.name: {
-                        **_task(step.name, step.timeout_seconds, step_function_arn),
-                        "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
-                        "Catch": [
-                            {
-                                "ErrorEquals": ["States.ALL"],
-                                "ResultPath": "$.failure",
-                                "Next": f"{step.name}_degraded",
-                            }
-                        ],
-                        "End": True,
-                    },
-                    f"{step.name}_degraded": {**_degraded(step), "End": True},
-                },
-            }
-            for step in stage
-        ],
+        "Branches": [_branch(step, step_function_arn) for step in stage],
     }
+
+
+def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
+    """One step as a machine of its own; its last state's output is the step's answer."""
+    states: dict[str, Any]
+    if step.on_failure is OnFailure.DEGRADE:
+        caught = f"{step.name}_degraded"
+        states = {caught: {**_degraded(step), "End": True}}
+        catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught}]
+    else:
+        caught, overtaken = f"{step.name}_page", f"{step.name}_overtaken"
+        states = _page_and_repeat(step.name, step_function_arn)
+        states[overtaken] = {"Type": "Fail", "Error": OVERTAKEN, "Cause": "The lease moved."}
+        catch = [
+            {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": overtaken},
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught},
+        ]
+    task = {
+        **_task(step.name, step.timeout_seconds, step_function_arn),
+        "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
+        "Catch": catch,
+        "End": True,
+    }
+    return {"StartAt": step.name, "States": {step.name: task, **states}}

@@ -24,6 +24,10 @@ class NotMine(Exception):
     """The lease is not (or no longer) this region's at this epoch: the plan must not go on."""
 
 
+class Degraded(Exception):
+    """What the step wants cannot be had and asking again will not help: said in the evidence, at once."""
+
+
 @dataclass(frozen=True)
 class StepContext:
     """`event` is the task's payload as `recovery.plan` writes it."""

@@ -8,9 +8,17 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from recovery.plan import PROMOTION_ACCEPTED
-from recovery_step import authority_steps, database_steps, evidence_step, service_steps
-from recovery_step.context import StepContext
+from recovery.plan import DEGRADED, PROMOTION_ACCEPTED
+from recovery_step import (
+    authority_steps,
+    cache_step,
+    database_steps,
+    evidence_step,
+    files_step,
+    secrets_step,
+    service_steps,
+)
+from recovery_step.context import Degraded, StepContext
 from recovery_step.settings import StepSettings
 
 logger = Logger(service="recovery-step")
@@ -22,6 +30,9 @@ STEPS: dict[str, Callable[[StepContext], str]] = {
     "fence": authority_steps.fence,
     "start_promotion": database_steps.start_promotion,
     "await_database": database_steps.await_database,
+    "cache": cache_step.promote_cache,
+    "files": files_step.promote_files,
+    "secrets": secrets_step.promote_secrets,
     "open_database": database_steps.open_database,
     "resume_processing": service_steps.resume_processing,
     "open_api": service_steps.open_api,
@@ -44,11 +55,20 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise ValueError(
             f"this plan makes {context.region} active, asked for {event.get('region')!r}"
         )
-    detail = STEPS[name](context)
-    logger.info("step done", extra={"step": name, "epoch": context.epoch, "detail": detail})
+    outcome = "done"
+    try:
+        detail = STEPS[name](context)
+    except Degraded as reason:
+        detail, outcome = str(reason), DEGRADED
+    if detail == PROMOTION_ACCEPTED:
+        outcome = PROMOTION_ACCEPTED
+    logger.info(
+        "step done",
+        extra={"step": name, "epoch": context.epoch, "outcome": outcome, "detail": detail},
+    )
     return {
         "step": name,
-        "outcome": PROMOTION_ACCEPTED if detail == PROMOTION_ACCEPTED else "done",
+        "outcome": outcome,
         "started_at": event.get("entered_at") or _now(),
         "ended_at": _now(),
         "detail": detail,

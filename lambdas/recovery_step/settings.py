@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from recovery_io.region_database import DatabaseAddress
@@ -21,11 +22,9 @@ NAMES = (
     "DATABASE_AUTH",
     "PEER_DATABASE_HOST",
     "PEER_DATABASE_PORT",
-    "SERVE_URL",
     "OWN_API_URL",
     "GLOBAL_CLUSTER",
     "OWN_CLUSTER_ARN",
-    "OWN_CLUSTER_ID",
     "ECS_CLUSTER",
     "PROCESSOR_SERVICE",
     "PROCESSOR_TASKS",
@@ -36,7 +35,11 @@ NAMES = (
 
 @dataclass(frozen=True)
 class StepSettings:
-    """Frozen for the life of the execution environment."""
+    """Frozen for the life of the execution environment.
+
+    `cache_group`, `file_system_id` and `admin_secret` name the region's own stores; empty means that the
+    environment has no such store.
+    """
 
     region: str
     suffix: str
@@ -47,16 +50,17 @@ class StepSettings:
     database: DatabaseAddress
     peer_database_host: str
     peer_database_port: str
-    serve_url: str
     own_api_url: str
     global_cluster: str
     own_cluster_arn: str
-    own_cluster_id: str
     ecs_cluster: str
     processor_service: str
     processor_tasks: int
     evidence_bucket: str
     page_topic_arn: str
+    cache_group: str = ""
+    file_system_id: str = ""
+    admin_secret: str = ""
 
     @classmethod
     def from_environment(cls) -> StepSettings:
@@ -72,14 +76,15 @@ class StepSettings:
             database=DatabaseAddress.from_values(value),
             peer_database_host=value["PEER_DATABASE_HOST"],
             peer_database_port=value["PEER_DATABASE_PORT"],
-            serve_url=value["SERVE_URL"].rstrip("/"),
             own_api_url=value["OWN_API_URL"].rstrip("/"),
             global_cluster=value["GLOBAL_CLUSTER"],
             own_cluster_arn=value["OWN_CLUSTER_ARN"],
-            own_cluster_id=value["OWN_CLUSTER_ID"],
             ecs_cluster=value["ECS_CLUSTER"],
             processor_service=value["PROCESSOR_SERVICE"],
             processor_tasks=int(value["PROCESSOR_TASKS"]),
             evidence_bucket=value["EVIDENCE_BUCKET"],
             page_topic_arn=value["PAGE_TOPIC_ARN"],
+            cache_group=os.environ.get("CACHE_GROUP", ""),
+            file_system_id=os.environ.get("FILE_SYSTEM_ID", ""),
+            admin_secret=os.environ.get("ADMIN_SECRET", ""),
         )

@@ -1,4 +1,4 @@
-"""`python -m processor apply|serve|migrate`."""
+"""`python -m processor apply|serve|migrate|healthy`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-COMMANDS = ("apply", "serve", "migrate")
+COMMANDS = ("apply", "serve", "migrate", "healthy")
 
 
 def main(arguments: list[str]) -> int:

@@ -13,9 +13,11 @@ from confluent_kafka import KafkaException
 from processor.authority import ServingGuard
 from processor.batch import Batch, LogRecord, Place, batch_of
 from processor.database import Connection, connect
+from processor.liveness import AliveFile
 from processor.log_clients import consumer_settings
 from processor.log_lines import say
 from processor.log_reader import LogReader
+from processor.metric_lines import say_metric
 from processor.positions import Resume, read_applied, resume_of
 from processor.quarantine import Quarantine, apply_around_bad_rows
 from processor.settings import DEAD_LETTERS, DatabaseSettings, LogSettings, RegionSettings
@@ -25,6 +27,7 @@ BATCH_RECORDS = 2_000
 BATCH_SECONDS = 0.2
 IDLE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 0.9
+LAG_SECONDS = 15.0
 PARTITION_WINDOW_SECONDS = 3_600.0
 MAX_BACKOFF_SECONDS = 5.0
 RETRIES = 5
@@ -55,14 +58,16 @@ class Applier:
         self._connection: Connection | None = None
         self._resumes: dict[Place, Resume] = {}
         self._restarted: set[Place] = set()
-        self._heartbeat_at = self._window_at = float("-inf")
+        self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
+        self._alive = AliveFile.from_environment()
         self.stopping = threading.Event()
 
     def run(self) -> None:
         """Until stopping. Failures are said, waited out with growing pauses, never fatal."""
         pause = 0.1
         while not self.stopping.is_set():
+            self._alive.touch()
             reader: LogReader | None = None
             started = time.monotonic()
             try:
@@ -86,6 +91,7 @@ class Applier:
         """Until stopping, or the log fails. A failing database is reconnected, keeping the group."""
         pause = 0.1
         while not self.stopping.is_set():
+            self._alive.touch()
             try:
                 if self._connection is None:
                     self._connection = connect(self._database, purpose="apply")
@@ -101,6 +107,7 @@ class Applier:
                 pause = min(pause * 2, MAX_BACKOFF_SECONDS)
 
     def _step(self, reader: LogReader, store: Store) -> None:
+        self._alive.touch()
         asked_at = time.monotonic()
         if reader.unplaced:
             permission = self._guard.judge(store.read_authority(), asked_at)
@@ -118,6 +125,15 @@ class Applier:
             reader.stand_still()
             return
         self._apply(reader, store, records, batch)
+        self._say_lag(reader)
+
+    def _say_lag(self, reader: LogReader) -> None:
+        """Only while applying: a standby reads nothing, so it has no lag to tell of."""
+        now = time.monotonic()
+        if reader.unplaced or now - self._lag_at < LAG_SECONDS:
+            return
+        self._lag_at = now
+        say_metric("ConsumerLag", reader.lag(), self._region.suffix)
 
     def _apply(
         self, reader: LogReader, store: Store, records: list[LogRecord], batch: Batch

@@ -53,6 +53,13 @@ class RegionHealth:
         }
         return (200 if ingest and database else 503), body
 
+    def has_traffic(self) -> bool:
+        """Whether traffic belongs here: it serves, and the plan of this epoch turned its switch on."""
+        row, permission = self.authority()
+        if row is None or permission is None or not permission.may_serve:
+            return False
+        return int(self.traffic.value) >= max(1, row.epoch)
+
     def authority(self) -> tuple[AuthorityRow | None, Permission | None]:
         """The row last read and what it permits; nothing when it is not fresh."""
         check = self.database

@@ -13,7 +13,11 @@ _lock = threading.Lock()
 
 def say(message: str, **fields: Any) -> None:
     """Write one line: time, message, fields. Never raises: a closed pipe must not stop the work."""
-    line = json.dumps({"at": round(time.time(), 3), "message": message, **fields}, default=str)
+    write_line(json.dumps({"at": round(time.time(), 3), "message": message, **fields}, default=str))
+
+
+def write_line(line: str) -> None:
+    """One whole line, whatever other threads write. Never raises."""
     try:
         with _lock:
             sys.stdout.write(line + "\n")

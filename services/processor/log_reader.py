@@ -78,6 +78,21 @@ class LogReader:
         self._consumer.assign([TopicPartition(t, p, o) for (t, p), o in offsets.items()])
         self.unplaced = False
 
+    def lag(self) -> int:
+        """Records between our positions and the ends of our partitions, as far as the client knows them.
+
+        It asks nobody: the ends came with the last fetches, so a partition not fetched yet counts 0.
+        """
+        behind = 0
+        for place, position in self._next.items():
+            try:
+                known = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            except KafkaException:
+                continue
+            if known is not None and known[1] > position:
+                behind += known[1] - position
+        return behind
+
     def stand_still(self) -> None:
         """Fetch nothing; stay in the group."""
         if not self.unplaced:

@@ -18,11 +18,13 @@ from processor.health import RegionHealth, keep_checking
 from processor.http_api import http_server
 from processor.log_lines import say
 from processor.marker_writer import MarkerWriter
+from processor.metric_lines import say_metric
 from processor.settings import DatabaseSettings, LogSettings, RegionSettings, required
 from processor.stream_client import BRIEF, StreamClient
 from processor.watermark_reader import PublishedVectors, WatermarkReader
 
 CHECK_SECONDS = 1.0
+TRAFFIC_SECONDS = 15.0
 
 
 def main() -> int:
@@ -54,6 +56,7 @@ def main() -> int:
         "traffic": lambda: keep_checking(
             health.traffic, traffic.epoch, CHECK_SECONDS, stopping, "traffic"
         ),
+        "switch": lambda: tell_traffic(health, region.suffix, stopping),
     }
     for name, loop in loops.items():
         threading.Thread(target=loop, name=name, daemon=True).start()
@@ -77,6 +80,12 @@ def main() -> int:
     stopping.wait()
     server.shutdown()
     return 0
+
+
+def tell_traffic(health: RegionHealth, suffix: str, stopping: threading.Event) -> None:
+    """The metric that Route 53 follows for callers who know one name only."""
+    while not stopping.wait(TRAFFIC_SECONDS):
+        say_metric("TrafficHere", int(health.has_traffic()), suffix)
 
 
 class AuthorityCheck:

@@ -1,19 +1,195 @@
-"""HIPAA Security, AWS Solutions and NIST 800-53 R5: no finding is left in any profile."""
+"""HIPAA Security, AWS Solutions, NIST 800-53 R5, PCI DSS and continuity: no finding in any profile."""
 
 from __future__ import annotations
 
+import csv
+import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import synthesize
+from lifeline.compliance.hipaa import CONTROLS
+from lifeline.compliance.nag_rows import CRITICALITY, TESTING, Row, Status, rows_of
+from lifeline.compliance.rule_catalogue import hipaa_rules
+from lifeline.settings import Settings
+from scripts.nag_report import write_csv, write_html
+from tests.conftest import Assembly, synthesize
 
 pytestmark = pytest.mark.synth
+PROFILES = [("dev", None), ("staging", None), ("prod", "123456789012")]
+SUFFIX = "test"
 
 
-@pytest.mark.parametrize(("profile", "account"), [("dev", ""), ("prod", "123456789012")])
-def test_no_finding_is_left(profile: str, account: str, tmp_path: Path) -> None:
-    arguments = ["--profile", profile, "--suffix", "test", "-c", "nag=true"]
-    arguments += ["-c", f"account={account}"] if account else []
-    checked = synthesize(tmp_path / "out", *arguments)
-    assert checked.exit_code == 0, checked.said[-4_000:]
+def settings_of(profile: str, account: str | None) -> Settings:
+    return Settings(environment_suffix=SUFFIX, profile_name=profile, account=account)
+
+
+Checked = Callable[[str, str | None], Assembly]
+
+
+@pytest.fixture(scope="session")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """From a profile and an account to its assembly with every pack attached; made once."""
+
+    @cache
+    def made(profile: str, account: str | None) -> Assembly:
+        folder = tmp_path_factory.mktemp(f"nag-{profile}") / "out"
+        arguments = ["--profile", profile, "--suffix", SUFFIX, "-c", "nag=true"]
+        arguments += ["-c", f"account={account}"] if account else []
+        assembly = synthesize(folder, *arguments)
+        assert (folder / "validation-report.json").is_file(), assembly.said[-4_000:]
+        return assembly
+
+    return made
+
+
+@pytest.mark.parametrize(("profile", "account"), PROFILES)
+def test_no_finding_is_left(checked: Checked, profile: str, account: str | None) -> None:
+    assembly = checked(profile, account)
+    left = [
+        f"{one.rule}  {one.resource}: {one.reason}"
+        for one in rows_of(assembly.folder, settings_of(profile, account))
+        if one.status is Status.FINDING
+    ]
+    assert not left, "\n".join(dict.fromkeys(left))
+    assert assembly.exit_code == 0, assembly.said[-4_000:]
+
+
+@pytest.fixture(scope="session")
+def rows(checked: Checked) -> list[Row]:
+    """The rows of the dev profile, without a drill."""
+    return rows_of(checked("dev", None).folder, settings_of("dev", None))
+
+
+def test_every_pack_reported(checked: Checked) -> None:
+    """A pack that was not attached finds nothing either: each is known by what is acknowledged."""
+    report = json.loads((checked("dev", None).folder / "validation-report.json").read_text())
+    packs = {
+        one["pluginName"] for one in report["pluginReports"] if one.get("suppressedViolations")
+    }
+    assert packs >= {"HIPAA.Security", "AwsSolutions", "NIST.800.53.R5", "PCI.DSS.321"}
+
+
+def test_an_acknowledged_finding_has_its_reason(rows: list[Row]) -> None:
+    found = [one for one in rows if one.status is Status.ACKNOWLEDGED]
+    assert len(found) > 50
+    assert [one for one in found if len(one.reason) < 20] == []
+
+
+def test_every_control_in_the_report_has_a_title(rows: list[Row]) -> None:
+    assert {one.control for one in rows} - set(CONTROLS) == {"none"}
+    assert {CRITICALITY, TESTING} <= {one.control for one in rows}
+
+
+def test_a_rule_is_compliant_where_it_looked_and_refused_nothing(
+    rows: list[Row], checked: Checked
+) -> None:
+    encrypted = [one for one in rows if one.rule == "CloudWatchLogGroupEncrypted"]
+    assert {one.status for one in encrypted} == {Status.COMPLIANT}
+    assert {one.control for one in encrypted} == {"164.312(a)(2)(iv)", "164.312(e)(2)(ii)"}
+    assembly = checked("dev", None)
+    groups = [
+        one for s in assembly.stacks() for one in assembly.resources(s, "AWS::Logs::LogGroup")
+    ]
+    assert len({one.resource for one in encrypted}) == len(groups)
+    pairs = [(one.control, one.rule, one.resource) for one in rows if one.rule != "DrillEvidence"]
+    judged = {(one.control, one.rule.partition("[")[0], one.resource) for one in rows if one.reason}
+    spared = {
+        (one.control, one.rule, one.resource)
+        for one in rows
+        if one.status is Status.COMPLIANT and not one.reason
+    }
+    assert len(pairs) == len(set(pairs))
+    assert judged & spared == set()
+
+
+def test_the_catalogue_knows_every_hipaa_rule() -> None:
+    found = hipaa_rules()
+    assert len(found) == 90
+    assert [name for name, one in found.items() if not one.controls or not one.examines] == []
+    assert found["RDSInBackupPlan"].examines == {"aws-cdk-lib.aws_rds.CfnDBInstance"}
+
+
+def report_of(folder: Path, **violation: Any) -> Path:
+    """A tiny assembly folder with one violation of one pack."""
+    plugin = violation.pop("plugin", "PCI.DSS.321")
+    metadata = violation.pop("metadata", None)
+    violations = [violation] if violation else []
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"artifacts": {}}')
+    (folder / "tree.json").write_text('{"tree": {"path": ""}}')
+    (folder / "validation-report.json").write_text(
+        json.dumps(
+            {
+                "pluginReports": [
+                    {"pluginName": plugin, "violations": violations, "metadata": metadata}
+                ]
+            }
+        )
+    )
+    return folder
+
+
+def test_a_finding_of_another_pack_stands_under_hipaas_control(tmp_path: Path) -> None:
+    folder = report_of(
+        tmp_path / "a",
+        ruleName="PCI.DSS.321-LambdaInsideVPC",
+        description="said",
+        violatingConstructs=[{"constructPath": "Data-cac1/A"}],
+    )
+    found = rows_of(folder, settings_of("dev", None))
+    findings = [one for one in found if one.status is Status.FINDING]
+    assert {one.control for one in findings} == set(hipaa_rules()["LambdaInsideVPC"].controls)
+    assert {(one.rule, one.stack, one.reason) for one in findings} == {
+        ("LambdaInsideVPC", "Data-cac1", "said")
+    }
+
+
+def test_a_pack_that_failed_is_not_silent(tmp_path: Path) -> None:
+    folder = report_of(tmp_path / "a", plugin="LifelineContinuity", metadata={"error": "broke"})
+    with pytest.raises(ValueError, match="LifelineContinuity failed: broke"):
+        rows_of(folder, settings_of("dev", None))
+
+
+def test_a_drill_is_evidence_only_if_it_passed(tmp_path: Path) -> None:
+    folder = report_of(tmp_path / "a")
+    for verdict, status in (("PASS", Status.COMPLIANT), ("FAIL", Status.NOT_SHOWN)):
+        evidence = tmp_path / f"{verdict}.json"
+        evidence.write_text(
+            json.dumps(
+                {
+                    "id": "one",
+                    "target": "local",
+                    "verdict": verdict,
+                    "rto_seconds": 46.0,
+                    "rpo_seconds": 3.8,
+                    "events": {"lost": 0},
+                    "controls": [{"id": TESTING, "how": "This drill is the periodic test."}],
+                }
+            )
+        )
+        found = rows_of(folder, settings_of("dev", None), evidence)
+        (drill,) = [one for one in found if one.rule == "DrillEvidence"]
+        assert (drill.control, drill.status) == (TESTING, status)
+        assert "RTO 46.0 s" in drill.reason
+    (missing,) = [
+        one for one in rows_of(folder, settings_of("dev", None)) if one.rule == "DrillEvidence"
+    ]
+    assert missing.status is Status.NOT_SHOWN
+
+
+def test_the_report_is_the_same_twice_and_names_each_row(rows: list[Row], tmp_path: Path) -> None:
+    pages = []
+    for name in ("first", "second"):
+        write_html(tmp_path / f"{name}.html", rows, settings_of("dev", None))
+        write_csv(tmp_path / f"{name}.csv", rows)
+        pages.append((tmp_path / f"{name}.html").read_text())
+    assert pages[0] == pages[1]
+    assert "http" not in pages[0].replace("https://docs.aws", "")
+    with (tmp_path / "first.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == len(rows)
+    assert [one["resource"] for one in written] == [one.resource for one in rows]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from lab.gateway import Api, ApiDefinition, Refusal
+from lab.gateway import Api, ApiDefinition, Handler, Refusal, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPPING = ROOT / "constructs" / "lifeline" / "application" / "mapping"
@@ -27,6 +29,9 @@ def api(request: str, response: str) -> Api:
             request_template=request,
             responses=(("200", 202, response), ("", 503, '{"error": "no"}')),
             stage_variables={"stream": "s", "region": "ca-central-1", "incarnation": "17"},
+            user_pool="pool",
+            write_scope="events/write",
+            read_scope="events/read",
         )
     )
 
@@ -122,3 +127,27 @@ def test_a_stream_out_of_reach_is_503() -> None:
     with pytest.raises(Refusal) as refused:
         api(_named("Records"), "{}").post_events(b'{"events": [{"aggregateId": "a"}]}')
     assert refused.value.status == 503
+
+
+def test_without_a_token_nothing_is_written_or_read(sent: list[bytes], gateway: Api) -> None:
+    handler = type("Region", (Handler,), {"api": gateway})
+    server = Server(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=5)
+        for verb, path, body in (
+            ("POST", "/v1/events", b'{"events": [{"aggregateId": "a"}]}'),
+            ("GET", "/v1/watermark", None),
+            ("GET", "/v1/events/17", None),
+        ):
+            connection.request(verb, path, body=body)
+            answer = connection.getresponse()
+            answer.read()
+            assert (path, answer.status) == (path, 401)
+        connection.request("GET", "/health")
+        # Open to all: what answers is `serve`, which does not run here.
+        assert connection.getresponse().status == 503
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert sent == []

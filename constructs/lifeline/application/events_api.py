@@ -2,38 +2,71 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from lifeline.application.edge_identity import READ, WRITE, EdgeIdentity
+from lifeline.application.private_balancer import PrivateBalancer
 from lifeline.application.put_records import ANSWERS, REQUEST_SCHEMA, put_records_integration
-from lifeline.application.services import SERVE_PORT
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
 
 STAGE = "live"
-SIGNED = "Callers are machines that sign with SigV4: no user pool is involved."
+TLS_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
+"""TLS 1.3 and nothing older. An enhanced policy wants an access mode beside it."""
+ACCESS_MODE = "STRICT"
+"""The name in the TLS handshake must be the name that is asked for, at a regional endpoint."""
 REQUESTS_PER_SECOND = 2_500
 BURST_REQUESTS = 1_250
 """What API Gateway gives the smaller of the two regions; a request carries up to 500 events."""
+REQUESTS_PER_DAY = REQUESTS_PER_SECOND * 86_400
 READ_TIMEOUT_SECONDS = 3
+
+ACCESS_LOG_FIELDS = {
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "client": "$context.authorizer.claims.client_id",
+    "httpMethod": "$context.httpMethod",
+    "resourcePath": "$context.resourcePath",
+    "protocol": "$context.protocol",
+    "tlsVersion": "$context.tlsVersion",
+    "status": "$context.status",
+    "errorType": "$context.error.responseType",
+    "wafStatus": "$context.waf.status",
+    "integrationStatus": "$context.integration.status",
+    "integrationLatencyMs": "$context.integration.latency",
+    "responseLatencyMs": "$context.responseLatency",
+    "responseLength": "$context.responseLength",
+}
+"""No body, no token, no query; the path as the API defines it (`/v1/events/{eventId}`), not as it came."""
+
+REFUSAL = '{"error": "$context.error.responseType", "requestId": "$context.requestId"}'
+"""What the API itself answers: a word such as THROTTLED or UNAUTHORIZED, and nothing from the inside."""
 
 
 class EventsApi(Construct):
     """`POST /v1/events`, `GET /health`, `/v1/watermark`, `/v1/events/{eventId}`.
 
+    Callers bring a token of this region's pool: `events/write` to post, `events/read` to read; `/health`
+    is open, because probes and edges ask it to find out where to go.
+
     Covers: a service that is down while events come in (they do not pass through it). Does not cover: the
-    loss of the region: edges hold both regions' endpoints. Requests are signed (SigV4), except
-    `/health`, which probes and edges read without credentials.
+    loss of the region: edges hold both regions' endpoints. The usage plan limits callers who are given an
+    API key; no method demands one, the stage's own throttle holds for all callers together.
     """
 
     def __init__(
@@ -42,36 +75,93 @@ class EventsApi(Construct):
         construct_id: str,
         *,
         site: Site,
-        vpc: ec2.IVpc,
+        network: Network,
         stream: EdgeStream,
         serve: ecs.FargateService,
+        identity: EdgeIdentity,
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
         self._site = site
-        self._balance(vpc, serve)
-        access_log = logs.LogGroup(
+        self.name = site.names.here("events-api")
+        self._private = PrivateBalancer(self, "Private", site=site, network=network, serve=serve)
+        self.serve_url = self._private.url
+        self.api = self._rest_api(stream, self._access_log(keys))
+        self.url = (
+            f"https://{self.api.rest_api_id}.execute-api.{site.region.name}.amazonaws.com/{STAGE}"
+        )
+        self.stage_arn = self.api.deployment_stage.stage_arn
+        self._authorizer = apigateway.CognitoUserPoolsAuthorizer(
+            self,
+            "Authorizer",
+            authorizer_name=site.names.here("edges"),
+            cognito_user_pools=[
+                cognito.UserPool.from_user_pool_arn(self, "Pool", identity.pool_arn)
+            ],
+            results_cache_ttl=Duration.minutes(5),
+        )
+        self._link = apigateway.VpcLink(
+            self, "Link", vpc_link_name=site.names.here("serve"), targets=[self._private.balancer]
+        )
+        self._write(stream, keys)
+        self._reads()
+        self._refusals()
+        self._limit_callers()
+        self._acknowledge()
+
+    def metric_latency_p95(self) -> cloudwatch.Metric:
+        """Milliseconds from request to answer, the slowest twentieth."""
+        return self._metric("Latency", "p95")
+
+    def metric_server_errors(self) -> cloudwatch.Metric:
+        """Answers 5xx a minute."""
+        return self._metric("5XXError", "Sum")
+
+    def metric_client_errors(self) -> cloudwatch.Metric:
+        """Answers 4xx a minute."""
+        return self._metric("4XXError", "Sum")
+
+    def metric_requests(self) -> cloudwatch.Metric:
+        """Requests a minute."""
+        return self._metric("Count", "Sum")
+
+    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiName": self.name, "Stage": STAGE},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )
+
+    def _access_log(self, keys: Keys) -> logs.LogGroup:
+        return logs.LogGroup(
             self,
             "AccessLog",
-            log_group_name=f"/lifeline/{site.names.here('events-api')}",
+            log_group_name=f"/lifeline/{self.name}",
             encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
+            retention=retention_of(self._site.settings.profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self.api = apigateway.RestApi(
+
+    def _rest_api(self, stream: EdgeStream, access_log: logs.LogGroup) -> apigateway.RestApi:
+        # The role by which API Gateway writes logs is one an account and region: one environment makes
+        # it, the others find it there.
+        owner = self._site.settings.profile.owns_account
+        api = apigateway.RestApi(
             self,
             "Api",
-            rest_api_name=site.names.here("events-api"),
+            rest_api_name=self.name,
             description="Events in, what is safe out.",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            cloud_watch_role=owner,
+            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY if owner else None,
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 variables={
                     "stream": stream.stream_name,
                     "incarnation": stream.incarnation,
-                    "region": site.region.name,
+                    "region": self._site.region.name,
                 },
                 throttling_rate_limit=REQUESTS_PER_SECOND,
                 throttling_burst_limit=BURST_REQUESTS,
@@ -80,46 +170,21 @@ class EventsApi(Construct):
                 metrics_enabled=True,
                 tracing_enabled=True,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
-                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
-                    caller=True,
-                    http_method=True,
-                    ip=True,
-                    protocol=True,
-                    request_time=True,
-                    resource_path=True,
-                    response_length=True,
-                    status=True,
-                    user=True,
-                ),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG_FIELDS)),
             ),
         )
-        self.url = (
-            f"https://{self.api.rest_api_id}.execute-api.{site.region.name}.amazonaws.com/{STAGE}"
-        )
-        self._link = apigateway.VpcLink(
-            self,
-            "Link",
-            vpc_link_name=site.names.here("serve"),
-            targets=[self.balancer],
-        )
-        self._write(stream, keys)
-        self._reads()
-        self._acknowledge()
-
-    def _balance(self, vpc: ec2.IVpc, serve: ecs.FargateService) -> None:
-        self.balancer = elb.NetworkLoadBalancer(
-            self,
-            "Balancer",
-            load_balancer_name=self._site.names.here("serve", "load-balancer"),
-            vpc=vpc,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
-            internet_facing=False,
-            cross_zone_enabled=True,
-            deletion_protection=self._site.settings.deletion_protection,
-        )
-        self.listener = self.balancer.add_listener("Listener", port=SERVE_PORT)
-        self.listener.add_targets("Serve", port=SERVE_PORT, targets=[serve])
-        self.serve_url = f"http://{self.balancer.load_balancer_dns_name}:{SERVE_PORT}"
+        resource = api.node.default_child
+        assert isinstance(resource, apigateway.CfnRestApi)
+        resource.security_policy = TLS_POLICY
+        resource.endpoint_access_mode = ACCESS_MODE
+        if owner:
+            acknowledge(
+                api.node.find_child("CloudWatchRole"),
+                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+                "AmazonAPIGatewayPushToCloudWatchLogs]",
+                reason="API Gateway's one log role of the account and region is meant to have it.",
+            )
+        return api
 
     def _write(self, stream: EdgeStream, keys: Keys) -> None:
         role = iam.Role(
@@ -141,43 +206,41 @@ class EventsApi(Construct):
             "BodyValidator", validate_request_body=True, validate_request_parameters=True
         )
         events = self.api.root.add_resource("v1").add_resource("events")
-        post = events.add_method(
+        events.add_method(
             "POST",
             put_records_integration(role.without_policy_updates()),
-            authorization_type=apigateway.AuthorizationType.IAM,
+            authorization_type=apigateway.AuthorizationType.COGNITO,
+            authorizer=self._authorizer,
+            authorization_scopes=[WRITE],
             request_models={"application/json": model},
             request_validator=validator,
             method_responses=[apigateway.MethodResponse(status_code=one) for one in ANSWERS],
         )
-        acknowledge(post, "AwsSolutions-COG4", reason=SIGNED)
 
     def _reads(self) -> None:
         version = self.api.root.resource_for_path("/v1")
-        health = self._read(self.api.root.add_resource("health"), "/health", signed=False)
+        health = self._read(self.api.root.add_resource("health"), "/health", open_to_all=True)
         acknowledge(
             health,
             "AwsSolutions-APIG4",
             "AwsSolutions-COG4",
             reason="Probes and edges ask without credentials; the answer holds no patient data.",
         )
-        watermark = self._read(version.add_resource("watermark"), "/v1/watermark")
+        self._read(version.add_resource("watermark"), "/v1/watermark")
         events = version.get_resource("events")
         assert events is not None
-        event = self._read(
-            events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId"
-        )
-        for read in (watermark, event):
-            acknowledge(read, "AwsSolutions-COG4", reason=SIGNED)
+        self._read(events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId")
 
     def _read(
         self,
         resource: apigateway.IResource,
         path: str,
         *,
-        signed: bool = True,
+        open_to_all: bool = False,
         parameter: str | None = None,
     ) -> apigateway.Method:
         place = "request.path." + parameter if parameter else None
+        asked = apigateway.AuthorizationType
         return resource.add_method(
             "GET",
             apigateway.Integration(
@@ -193,21 +256,36 @@ class EventsApi(Construct):
                     ),
                 ),
             ),
-            authorization_type=(
-                apigateway.AuthorizationType.IAM if signed else apigateway.AuthorizationType.NONE
-            ),
+            authorization_type=asked.NONE if open_to_all else asked.COGNITO,
+            authorizer=None if open_to_all else self._authorizer,
+            authorization_scopes=None if open_to_all else [READ],
             request_parameters={f"method.{place}": True} if place else None,
+        )
+
+    def _refusals(self) -> None:
+        for name, kind in (
+            ("ClientError", apigateway.ResponseType.DEFAULT_4_XX),
+            ("ServerError", apigateway.ResponseType.DEFAULT_5_XX),
+        ):
+            self.api.add_gateway_response(name, type=kind, templates={"application/json": REFUSAL})
+
+    def _limit_callers(self) -> None:
+        self.api.add_usage_plan(
+            "Callers",
+            name=self._site.names.here("events-api"),
+            description="For integrators that are given an API key.",
+            api_stages=[
+                apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)
+            ],
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST_REQUESTS
+            ),
+            quota=apigateway.QuotaSettings(limit=REQUESTS_PER_DAY, period=apigateway.Period.DAY),
         )
 
     def _acknowledge(self) -> None:
         """Findings of the whole API; the ones of single methods stand beside the methods."""
         stage = self.api.deployment_stage
-        acknowledge(
-            stage,
-            "NIST.800.53.R5-APIGWAssociatedWithWAF",
-            "AwsSolutions-APIG3",
-            reason="Callers are few and sign every request; the web ACL comes with the edge's identity.",
-        )
         acknowledge(
             stage,
             "APIGWCacheEnabledAndEncrypted",
@@ -218,27 +296,4 @@ class EventsApi(Construct):
             "APIGWSSLEnabled",
             reason="The back ends are a signed AWS call and a private link; neither asks a client "
             "certificate.",
-        )
-        acknowledge(
-            self.api.node.find_child("CloudWatchRole"),
-            "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-            "AmazonAPIGatewayPushToCloudWatchLogs]",
-            reason="API Gateway's one log role of the account and region is meant to have it.",
-        )
-        acknowledge(
-            self.balancer,
-            "ELBDeletionProtectionEnabled",
-            reason="Everything is destroyable by design; protection is the deletionProtection setting.",
-        )
-        acknowledge(
-            self.balancer,
-            "ELBLoggingEnabled",
-            "AwsSolutions-ELB2",
-            reason="A network load balancer logs TLS listeners only; the API's access log has every call.",
-        )
-        acknowledge(
-            self.listener,
-            "ELBv2ACMCertificateRequired",
-            reason="Internal, reached over the API's private link and from the region's own functions; "
-            "no public name to certify.",
         )

@@ -4,38 +4,63 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.capacity import REJECTED, WATERMARK
+from lifeline.application.processor_scaling import ProcessorScaling
+from lifeline.application.service_roles import Service, ServiceRoles
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.global_database import ADMIN_USER, DATABASE_NAME, WORKLOAD_USER, GlobalDatabase
-from lifeline.foundation.function import allow
+from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
-from lifeline.streaming.log_access import allow_reading, allow_writing
 from lifeline.streaming.replicated_log import ReplicatedLog
+
+if TYPE_CHECKING:
+    from lifeline.data.shared_files import SharedFiles
 
 SERVE_PORT = 8080
 LEASE_TTL_SECONDS = 20
 TASK_CPU = 1024
 TASK_MEMORY_MIB = 2048
+IMAGE_USER = "10001"
+"""The image's own user, written here too, so that an image that forgets it does not run as root."""
+SCRATCH = "/scratch"
+"""The one folder a task may write to, of the image's user (a volume in the Dockerfile)."""
+ALIVE_FILE = f"{SCRATCH}/alive"
+FILES = "/files"
+HEALTH_CHECK = ecs.HealthCheck(
+    command=["CMD", "python", "-m", "processor", "healthy"],
+    interval=Duration.seconds(15),
+    timeout=Duration.seconds(5),
+    retries=3,
+    start_period=Duration.seconds(60),
+)
+"""Whether the task lives, not whether its database does: a standby that waits is healthy."""
 
 
 class Services(Construct):
     """The ECS cluster, its two Fargate services and, where the admin's secret is, the migration task.
 
-    Covers: a task that dies (ECS starts another; positions come from the database). Does not cover: who
-    may apply: both services run in both regions, and the lease decides (B12, A1). The processor's
-    desired count is not in the template: a deploy after a failover must not undo the plan's capacity.
+    The standby is warm and idle: at least one processor runs there, a member of its consumer group and
+    signed in to its database, and fetches nothing until the authority row names its region. The recovery
+    plan raises the count; `ProcessorScaling` never lowers it.
+
+    Covers: a task that dies (ECS starts another; positions come from the database), one that hangs (its
+    health check fails), a bad image (the deployment circuit breaker goes back). Does not cover: who may
+    apply: both services run in both regions, and the lease decides (B12, A1). The processor's desired
+    count is not in the template: a deploy after a failover must not undo the plan's capacity. A task that
+    mounts `files` does not start while they cannot be mounted; running tasks go on.
     """
 
     def __init__(
@@ -49,11 +74,14 @@ class Services(Construct):
         stream: EdgeStream,
         log: ReplicatedLog,
         keys: Keys,
+        files: SharedFiles | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._site, self._network, self._database, self._keys = site, network, database, keys
+        self._files = files
         self.cluster_name = site.names.here("services")
-        self.processor_name = site.names.here("processor")
+        self.processor_name = site.names.here(Service.PROCESSOR)
+        self.serve_name = site.names.here(Service.SERVE)
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
@@ -62,28 +90,36 @@ class Services(Construct):
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
         self.serve_group = ec2.SecurityGroup(
-            self, "ServeGroup", vpc=network.vpc, description="serve", allow_all_outbound=True
+            self,
+            "ServeGroup",
+            security_group_name=self.serve_name,
+            vpc=network.vpc,
+            description="serve",
+            allow_all_outbound=True,
         )
         self.serve_group.add_ingress_rule(
             ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(SERVE_PORT), "From the load balancer"
         )
         self._group = self._logs()
-        self._execution = self._execution_role()
+        self._roles = ServiceRoles(
+            self,
+            "Roles",
+            site=site,
+            database=database,
+            stream=stream,
+            log=log,
+            keys=keys,
+            files=files,
+        )
         common = self._environment(stream, log)
-        apply_policy = self._task_policy("processor")
-        serve_policy = self._task_policy("serve")
-        allow_reading(
-            apply_policy, log, [*log.partitions, WATERMARK], group=site.names.here("apply")
+        self.processor = self._service(
+            Service.PROCESSOR,
+            "apply",
+            {**common, "ALIVE_FILE": ALIVE_FILE},
+            [] if files is None else [network.file_clients],
         )
-        allow_writing(apply_policy, log, [REJECTED])
-        allow_reading(
-            serve_policy, log, [*log.partitions, WATERMARK], group=site.names.here("watermark")
-        )
-        allow_writing(serve_policy, log, [WATERMARK])
-        self._allow_markers(serve_policy, stream)
-        self.processor = self._service("processor", "apply", common, [])
         self.serve = self._service(
-            "serve",
+            Service.SERVE,
             "serve",
             {
                 **common,
@@ -94,8 +130,59 @@ class Services(Construct):
             [self.serve_group],
             tasks=site.settings.profile.serve_tasks,
         )
+        self.scaling = ProcessorScaling(
+            self,
+            "Scaling",
+            site=site,
+            cluster_name=self.cluster_name,
+            service=self.processor,
+            consumer_lag=self.metric_consumer_lag(),
+        )
         if database.admin_secret is not None:
             self._migrate()
+
+    def metric_cpu(self, service: str) -> cloudwatch.Metric:
+        """Per cent of what the service's tasks have. Raises ValueError for an unknown service."""
+        return self._metric("AWS/ECS", "CPUUtilization", service, "Average")
+
+    def metric_running_tasks(self, service: str) -> cloudwatch.Metric:
+        """Tasks that run. Raises ValueError for an unknown service."""
+        return self._metric("ECS/ContainerInsights", "RunningTaskCount", service, "Average")
+
+    def metric_consumer_lag(self) -> cloudwatch.Metric:
+        """Records that the slowest processor task has yet to apply; no data while none applies.
+
+        The processors' own: they never commit an offset (B14), so the log knows no lag of their group.
+        """
+        return self._own_metric("ConsumerLag")
+
+    def metric_traffic_here(self) -> cloudwatch.Metric:
+        """1 while the region serves and its traffic switch is on, else 0."""
+        return self._own_metric("TrafficHere")
+
+    def _own_metric(self, name: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="Lifeline",
+            metric_name=name,
+            dimensions_map={"Suffix": self._site.settings.environment_suffix},
+            statistic="Maximum",
+            period=Duration.minutes(1),
+        )
+
+    def _metric(self, namespace: str, name: str, service: str, statistic: str) -> cloudwatch.Metric:
+        if service not in set(Service):
+            allowed = ", ".join(Service)
+            raise ValueError(f"There is no service {service!r}; the services are {allowed}.")
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map={
+                "ClusterName": self.cluster_name,
+                "ServiceName": self._site.names.here(service),
+            },
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )
 
     def _environment(self, stream: EdgeStream, log: ReplicatedLog) -> dict[str, str]:
         site = self._site
@@ -124,83 +211,13 @@ class Services(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
 
-    def _execution_role(self) -> iam.Role:
-        role = iam.Role(
-            self,
-            "ExecutionRole",
-            role_name=self._site.names.shared("services-start", "role"),
-            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-        )
-        policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
-        streams = f"log-group:/lifeline/{self.cluster_name}:log-stream:*"
-        allow(
-            policy,
-            "PullTheImage",
-            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-            [self._site.arn("ecr", f"repository/{self._site.names.shared('processor')}")],
-        )
-        allow(policy, "SignInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
-        allow(
-            policy,
-            "WriteLogs",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [self._site.arn("logs", streams)],
-        )
-        if self._database.admin_secret is not None:
-            allow(
-                policy,
-                "ReadTheAdmin",
-                ["secretsmanager:GetSecretValue"],
-                [self._database.admin_secret.secret_arn],
-            )
-            allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
-        account = self._site.settings.account or "<AWS::AccountId>"
-        acknowledge(
-            policy,
-            "AwsSolutions-IAM5[Resource::*]",
-            f"AwsSolutions-IAM5[Resource::arn:aws:logs:{self._site.region.name}:{account}:{streams}]",
-            reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
-        )
-        return role
-
-    def _task_policy(self, name: str) -> iam.ManagedPolicy:
-        role = iam.Role(
-            self,
-            f"{name.capitalize()}Role",
-            role_name=self._site.names.shared(name, "role"),
-            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-        )
-        policy = iam.ManagedPolicy(self, f"{name.capitalize()}Policy", roles=[role])
-        allow(policy, "SignInToTheDatabase", ["rds-db:connect"], [self._database.sign_in_arn])
-        return policy
-
-    def _allow_markers(self, policy: iam.ManagedPolicy, stream: EdgeStream) -> None:
-        allow(
-            policy,
-            "WriteMarkers",
-            [
-                "kinesis:DescribeStreamSummary",
-                "kinesis:ListShards",
-                "kinesis:PutRecord",
-                "kinesis:PutRecords",
-            ],
-            [stream.stream_arn],
-        )
-        allow(policy, "EncryptMarkers", ["kms:GenerateDataKey"], [self._keys.data.key_arn])
-        allow(
-            policy,
-            "ReadTheTrafficSwitch",
-            ["dynamodb:GetItem"],
-            [self._site.table_arn(self._site.names.here("authority", "table"))],
-        )
-
     def _task(
         self,
         construct_id: str,
         command: str,
         environment: Mapping[str, str],
         *,
-        role: iam.IRole,
+        role: iam.Role,
         secrets: Mapping[str, ecs.Secret] | None = None,
     ) -> ecs.FargateTaskDefinition:
         task = ecs.FargateTaskDefinition(
@@ -213,33 +230,56 @@ class Services(Construct):
                 cpu_architecture=ecs.CpuArchitecture.ARM64,
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
-            execution_role=self._execution.without_policy_updates(),
-            task_role=role.without_policy_updates() if isinstance(role, iam.Role) else role,
+            execution_role=self._roles.start.without_policy_updates(),
+            task_role=role.without_policy_updates(),
         )
         site = self._site
-        registry = f"{site.account}.dkr.ecr.{site.region.name}.amazonaws.com"
-        task.add_container(
+        container = task.add_container(
             "Processor",
             container_name="processor",
-            image=ecs.ContainerImage.from_registry(
-                f"{registry}/{site.names.shared('processor')}:{site.settings.image_tag}"
-            ),
+            image=ecs.ContainerImage.from_registry(ImageRepositories.uri(site)),
             command=[command],
+            user=IMAGE_USER,
             environment=dict(environment),
             secrets=dict(secrets or {}),
             readonly_root_filesystem=True,
+            health_check=None if command == "migrate" else HEALTH_CHECK,
             stop_timeout=Duration.seconds(30),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=command, log_group=self._group),
             port_mappings=(
                 [ecs.PortMapping(container_port=SERVE_PORT)] if command == "serve" else None
             ),
         )
+        if command == "apply":
+            self._mount(task, container)
         acknowledge(
             task,
             "AwsSolutions-ECS2",
             reason="Addresses and names only; the one secret comes from Secrets Manager.",
         )
         return task
+
+    def _mount(self, task: ecs.FargateTaskDefinition, container: ecs.ContainerDefinition) -> None:
+        """A folder to write to, and the shared files: encrypted on the way, by the task's own role."""
+        task.add_volume(name="scratch")
+        container.add_mount_points(
+            ecs.MountPoint(container_path=SCRATCH, source_volume="scratch", read_only=False)
+        )
+        if self._files is None:
+            return
+        task.add_volume(
+            name="files",
+            efs_volume_configuration=ecs.EfsVolumeConfiguration(
+                file_system_id=self._files.file_system_id,
+                transit_encryption="ENABLED",
+                authorization_config=ecs.AuthorizationConfig(
+                    access_point_id=self._files.access_point_id, iam="ENABLED"
+                ),
+            ),
+        )
+        container.add_mount_points(
+            ecs.MountPoint(container_path=FILES, source_volume="files", read_only=False)
+        )
 
     def _service(
         self,
@@ -250,20 +290,19 @@ class Services(Construct):
         *,
         tasks: int | None = None,
     ) -> ecs.FargateService:
-        role = self.node.find_child(f"{name.capitalize()}Role")
-        policy = self.node.find_child(f"{name.capitalize()}Policy")
-        assert isinstance(role, iam.Role)
         service = ecs.FargateService(
             self,
             f"{name.capitalize()}Service",
             cluster=self.cluster,
             service_name=self._site.names.here(name),
-            task_definition=self._task(name.capitalize(), command, environment, role=role),
+            task_definition=self._task(
+                name.capitalize(), command, environment, role=self._roles.of(name)
+            ),
             desired_count=tasks,
             min_healthy_percent=100,
             max_healthy_percent=200,
             assign_public_ip=False,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            vpc_subnets=self._network.workload_subnets,
             security_groups=[
                 self._network.database_clients,
                 self._network.log_clients,
@@ -272,14 +311,13 @@ class Services(Construct):
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
-        service.node.add_dependency(policy)
+        # A task that starts before its roles may do anything fails, and the circuit breaker counts it.
+        service.node.add_dependency(self._roles)
         return service
 
     def _migrate(self) -> None:
         """`processor migrate` signs in with the admin's password, which libpq reads by itself."""
         assert self._database.admin_secret is not None
-        role = self.node.find_child("ProcessorRole")
-        assert isinstance(role, iam.Role)
         self._task(
             "Migrate",
             "migrate",
@@ -293,7 +331,7 @@ class Services(Construct):
                 "DATABASE_AUTH": "password",
                 "WORKLOAD_USER": WORKLOAD_USER,
             },
-            role=role,
+            role=self._roles.of(Service.PROCESSOR),
             secrets={
                 "PGPASSWORD": ecs.Secret.from_secrets_manager(
                     self._database.admin_secret, "password"

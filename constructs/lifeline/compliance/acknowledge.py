@@ -7,26 +7,39 @@ from collections.abc import Iterable
 import aws_cdk as cdk
 from constructs import IConstruct
 
-HIPAA = "HIPAA.Security"
-NIST = "NIST.800.53.R5"
-AWS_SOLUTIONS = "AwsSolutions"
+from lifeline.compliance.pack_names import AWS_SOLUTIONS, CONTINUITY, SHARED
 
 
 def acknowledge(construct: IConstruct, *ids: str, reason: str) -> None:
     """Acknowledge the findings `ids` on `construct` alone, with the reason a reviewer will read.
 
-    An id names its pack (`AwsSolutions-IAM5[Resource::*]`) or, for a rule that HIPAA and NIST share, only
-    the rule (`LambdaDLQ`): it is then written for both.
+    An id names its pack (`AwsSolutions-IAM5[Resource::*]`, `LifelineContinuity-SecretWithoutReplica`) or,
+    for a rule that HIPAA, NIST and PCI share, only the rule (`LambdaDLQ`): it is then written for all
+    three, as it is when it names one of them. A pack that has no such rule never asks for its id. An id
+    that names a plugin itself (`CloudFormation-Validate::F3002`) is taken as it is.
+
+    An acknowledged finding is not lost: the id names its plugin (`plugin::rule`), so that the packs still
+    report it and the CDK moves it, with the reason, to the report's suppressed findings.
     """
-    rules = [cdk.Acknowledgment(id=one, reason=reason) for one in _expanded(ids)]
+    rules = [cdk.Acknowledgment(id=one, reason=reason) for one in expanded(ids)]
     cdk.Validations.of(construct).acknowledge(*rules)
 
 
-def _expanded(ids: Iterable[str]) -> list[str]:
+def expanded(ids: Iterable[str]) -> list[str]:
+    """Every id as the CDK wants it: `plugin::rule`."""
     found: list[str] = []
     for one in ids:
-        if one.startswith((HIPAA, NIST, AWS_SOLUTIONS)):
+        if "::" in one.partition("[")[0]:
             found.append(one)
-        else:
-            found.extend((f"{HIPAA}-{one}", f"{NIST}-{one}"))
+            continue
+        own = next(
+            (pack for pack in (AWS_SOLUTIONS, CONTINUITY) if one.startswith(f"{pack}-")), None
+        )
+        if own is not None:
+            found.append(f"{own}::{one}")
+            continue
+        rule = one
+        for pack in SHARED:
+            rule = rule.removeprefix(f"{pack}-")
+        found.extend(f"{pack}::{pack}-{rule}" for pack in SHARED)
     return found

@@ -1,1 +1,1 @@
-"""The derived state: the Aurora PostgreSQL global database."""
+"""The stores: global database and its credentials, session cache, shared files, and their backups."""

@@ -135,11 +135,13 @@ class RegionKeys(Construct):
         here = {"StringEquals": {"aws:SourceAccount": site.account}}
         for sid, service, actions in (
             ("AlarmsPublish", "cloudwatch", ("kms:Decrypt", "kms:GenerateDataKey")),
-            ("RulesPublish", "events", ("kms:Decrypt", "kms:GenerateDataKey")),
             ("BackupsPublish", "backup", ("kms:Decrypt", "kms:GenerateDataKey")),
             ("TrailsEncrypt", "cloudtrail", ("kms:GenerateDataKey", "kms:DescribeKey")),
         ):
             key.add_to_resource_policy(_statement(sid, f"{service}.amazonaws.com", actions, here))
+        # Without the account's condition, for the reason given in the topics' own policy.
+        publish = ("kms:Decrypt", "kms:GenerateDataKey")
+        key.add_to_resource_policy(_statement("RulesPublish", "events.amazonaws.com", publish, {}))
 
 
 def _statement(
@@ -150,5 +152,5 @@ def _statement(
         principals=[iam.ServicePrincipal(service)],
         actions=list(actions),
         resources=["*"],
-        conditions=dict(conditions),
+        conditions=dict(conditions) or None,
     )

@@ -15,21 +15,42 @@ from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.site import Site
 
+_SERVICE = ec2.InterfaceVpcEndpointAwsService
 INTERFACE_ENDPOINTS = {
-    "KinesisEndpoint": ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
-    "ImageApiEndpoint": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "ImageEndpoint": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "LogsEndpoint": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "KeysEndpoint": ec2.InterfaceVpcEndpointAwsService.KMS,
+    "KinesisEndpoint": _SERVICE.KINESIS_STREAMS,
+    "ImageApiEndpoint": _SERVICE.ECR,
+    "ImageEndpoint": _SERVICE.ECR_DOCKER,
+    "LogsEndpoint": _SERVICE.CLOUDWATCH_LOGS,
+    "MetricsEndpoint": _SERVICE.CLOUDWATCH_MONITORING,
+    "KeysEndpoint": _SERVICE.KMS,
+    "SecretsEndpoint": _SERVICE.SECRETS_MANAGER,
+    "TokensEndpoint": _SERVICE.STS,
+    "PlansEndpoint": _SERVICE.STEP_FUNCTIONS,
+    "DatabasesEndpoint": _SERVICE.RDS,
+    "CachesEndpoint": _SERVICE.ELASTICACHE,
+    "FilesEndpoint": _SERVICE.ELASTIC_FILESYSTEM,
+    "ServicesEndpoint": _SERVICE.ECS,
+    "TopicsEndpoint": _SERVICE.SNS,
+}
+"""Every service that functions and tasks in the network call. Not among them: Cognito, whose client
+credentials do not work through an endpoint; the API itself, whose endpoint would hide the public name
+from the probes; Glue and Firehose, which nothing in the network calls."""
+
+GATEWAY_ENDPOINTS = {
+    "ObjectsEndpoint": ec2.GatewayVpcEndpointAwsService.S3,
+    "TablesEndpoint": ec2.GatewayVpcEndpointAwsService.DYNAMODB,
 }
 
 
 class Network(Construct):
     """A VPC with a literal address range of its own region.
 
-    Stores let in *groups*, not addresses: a workload joins `database_clients` or `log_clients`.
-    Covers: the loss of a zone (three of them; in production a NAT gateway in each). Does not cover: the
-    loss of the one NAT gateway in dev and staging, which stops keepers: the standby then decides.
+    Stores let in *groups*, not addresses: a workload joins `database_clients`, `log_clients`,
+    `cache_clients` or `file_clients`. Workloads live in private subnets, stores in isolated ones.
+    Covers: the loss of a zone (three of them; in production a NAT gateway in each); patient data on the
+    way to an AWS service (it takes an endpoint, which serves this account's principals and resources
+    only). Does not cover: the loss of the one NAT gateway in dev and staging, which stops keepers: the
+    standby then decides; a profile without interface endpoints, whose calls go out through NAT.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
@@ -53,41 +74,58 @@ class Network(Construct):
                 ec2.SubnetConfiguration(
                     name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20
                 ),
+                ec2.SubnetConfiguration(
+                    name="Store", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=22
+                ),
             ],
-            gateway_endpoints={
-                "ObjectsEndpoint": ec2.GatewayVpcEndpointOptions(
-                    service=ec2.GatewayVpcEndpointAwsService.S3
-                ),
-                "TablesEndpoint": ec2.GatewayVpcEndpointOptions(
-                    service=ec2.GatewayVpcEndpointAwsService.DYNAMODB
-                ),
-            },
         )
+        self._add_gateway_endpoints(site)
         self.database_clients = self._group(
             "DatabaseClients", "May connect to the database of this region."
         )
         self.log_clients = self._group("LogClients", "May connect to the log of this region.")
+        self.cache_clients = self._group("CacheClients", "May connect to the cache of this region.")
+        self.file_clients = self._group("FileClients", "May mount the files of this region.")
         if site.settings.profile.interface_endpoints:
-            self._add_interface_endpoints()
+            self._add_interface_endpoints(site)
         self._record_flows(site, keys)
         self._acknowledge_routes()
+
+    @property
+    def workload_subnets(self) -> ec2.SubnetSelection:
+        """Private, with a way out through NAT: for functions and tasks."""
+        return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
+
+    @property
+    def store_subnets(self) -> ec2.SubnetSelection:
+        """Isolated, without a route to anywhere else: for the database, the log, the cache, the files."""
+        return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
             self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=True
         )
 
-    def _add_interface_endpoints(self) -> None:
+    def _add_gateway_endpoints(self, site: Site) -> None:
+        for construct_id, service in GATEWAY_ENDPOINTS.items():
+            endpoint = self.vpc.add_gateway_endpoint(construct_id, service=service)
+            endpoint.add_to_policy(_own_account(site))
+            if service is ec2.GatewayVpcEndpointAwsService.S3:
+                endpoint.add_to_policy(_image_layers(site))
+
+    def _add_interface_endpoints(self, site: Site) -> None:
         group = self._group("Endpoints", "AWS services inside the network.")
         group.add_ingress_rule(ec2.Peer.ipv4(self.cidr), ec2.Port.tcp(443), "From the network")
+        statement = _own_account(site)
         for construct_id, service in INTERFACE_ENDPOINTS.items():
             self.vpc.add_interface_endpoint(
                 construct_id,
                 service=service,
                 security_groups=[group],
+                subnets=self.workload_subnets,
                 open=False,
                 private_dns_enabled=True,
-            )
+            ).add_to_policy(statement)
 
     def _record_flows(self, site: Site, keys: Keys) -> None:
         group = logs.LogGroup(
@@ -99,7 +137,11 @@ class Network(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
-            self, "FlowsRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com")
+            self,
+            "FlowsRole",
+            role_name=site.names.shared("flows", "role"),
+            description="The network's flow logs are written (runs as this role)",
+            assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "FlowsPolicy", roles=[role])
         allow(
@@ -133,3 +175,30 @@ class Network(Construct):
                 reason="The public subnets hold NAT gateways only: keepers reach the witness and "
                 "the other region through them. No workload has a public address.",
             )
+
+
+def _own_account(site: Site) -> iam.PolicyStatement:
+    """Only principals of this account, only at resources of this account where a call names one.
+
+    An endpoint's policy grants nothing: it bounds what the callers' own policies allow, hence its stars.
+    """
+    return iam.PolicyStatement(
+        sid="OwnAccountOnly",
+        principals=[iam.AnyPrincipal()],
+        actions=["*"],
+        resources=["*"],
+        conditions={
+            "StringEquals": {"aws:PrincipalAccount": site.account},
+            "StringEqualsIfExists": {"aws:ResourceAccount": site.account},
+        },
+    )
+
+
+def _image_layers(site: Site) -> iam.PolicyStatement:
+    """The registry keeps the layers of images in a bucket of its own, read with a signed address."""
+    return iam.PolicyStatement(
+        sid="ImageLayers",
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:GetObject"],
+        resources=[f"arn:aws:s3:::prod-{site.region.name}-starport-layer-bucket/*"],
+    )

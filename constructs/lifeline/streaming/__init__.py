@@ -1,1 +1,1 @@
-"""The edge buffer, the bridge and the replicated log."""
+"""The edge buffer, the bridge, the replicated log, what copies it and what keeps it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import CfnDeletionPolicy, Fn, RemovalPolicy
+from aws_cdk import CfnDeletionPolicy, Duration, Fn, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
@@ -16,6 +17,8 @@ from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
+from lifeline.streaming.log_storage import LogStorage
+from lifeline.streaming.private_links import PrivateLinks
 
 KAFKA_VERSION = "3.9.x"
 IAM_PORT = 9098
@@ -37,9 +40,13 @@ SERVER_PROPERTIES = "\n".join(
 class ReplicatedLog(Construct):
     """Three copies in three zones; two must have a record before it is acknowledged.
 
-    Covers: the loss of a broker or a zone. Does not cover: the loss of the region (the other region's
-    log does). Size limits and timestamps are equal in both regions (B8, B15); partition counts are
-    fixed at creation (B9).
+    Covers: the loss of a broker or a zone; a full volume (storage grows by itself). Does not cover: the
+    loss of the region (the other region's log does), or a client that may read a topic and misuses it.
+    Size limits and timestamps are equal in both regions (B8, B15); partition counts are fixed at creation
+    (B9). Clients sign in by IAM over TLS and by nothing else.
+
+    Where the brokers take private links, services reach them by those too: the replicator that copies
+    into the other region, and the archive. Their switch cannot be set at creation: see `PrivateLinks`.
     """
 
     def __init__(
@@ -52,38 +59,128 @@ class ReplicatedLog(Construct):
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
-        name = site.names.here("log", "kafka")
+        self.cluster_name = site.names.here("log", "kafka")
         self.partitions = site.settings.capacity.partitions
-        self.group = ec2.SecurityGroup(
+        self.topics = (*self.partitions, WATERMARK)
+        self.group = self._group(site, network)
+        self.cluster = self._cluster(site, network, keys)
+        self._create_topics()
+        LogStorage(self, "Storage", site=site, cluster_arn=self.cluster_arn)
+        self.private_links: PrivateLinks | None = None
+        if site.settings.brokers_take_private_links:
+            self.private_links = PrivateLinks(
+                self, "PrivateLinks", site=site, keys=keys, cluster_arn=self.cluster_arn
+            )
+        self.bootstrap = self._look_up_brokers(site, keys)
+
+    @property
+    def cluster_arn(self) -> str:
+        """What `kafka-cluster:Connect` is allowed on."""
+        return self.cluster.attr_arn
+
+    @property
+    def incarnation(self) -> str:
+        """The part of the ARN that a cluster built anew under the same name does not share (B16)."""
+        return incarnation_of(self.cluster_arn)
+
+    def topic_arns(self, topics: Iterable[str]) -> list[str]:
+        """The ARNs of topics: the cluster's, with another resource type and the topic behind it."""
+        return [inside(self.cluster_arn, "topic", topic) for topic in topics]
+
+    def group_arn(self, group: str) -> str:
+        """The ARN of a consumer group of this log."""
+        return inside(self.cluster_arn, "group", group)
+
+    def metric_offline_partitions(self) -> cloudwatch.Metric:
+        """Partitions without a leader: nothing can be written to them. More than 0 pages."""
+        return self._metric("OfflinePartitionsCount", "Maximum")
+
+    def metric_under_replicated_partitions(self) -> cloudwatch.MathExpression:
+        """Partitions that lack a copy, summed over the brokers that lead them."""
+        return self._over_brokers("SUM", "UnderReplicatedPartitions")
+
+    def metric_cpu(self) -> cloudwatch.MathExpression:
+        """Per cent that the busiest broker is not idle; above 70 leaves no room to lose a broker."""
+        return cloudwatch.MathExpression(
+            expression="100 - idle",
+            using_metrics={"idle": self._over_brokers("MIN", "CpuIdle")},
+            label="Busiest broker, % CPU",
+            period=Duration.minutes(1),
+        )
+
+    def metric_disk_used(self) -> cloudwatch.MathExpression:
+        """Per cent of the data volume of the fullest broker."""
+        return self._over_brokers("MAX", "KafkaDataLogsDiskUsed")
+
+    def metric_consumer_lag(self, group: str, topic: str) -> cloudwatch.Metric:
+        """Messages of `topic` that `group` has not committed yet, over all partitions.
+
+        The group must commit offsets for it: MSK sees no other sign of progress.
+        """
+        return self._metric("SumOffsetLag", "Maximum", {"Consumer Group": group, "Topic": topic})
+
+    def _metric(
+        self, name: str, statistic: str, dimensions: dict[str, str] | None = None
+    ) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Kafka",
+            metric_name=name,
+            dimensions_map={"Cluster Name": self.cluster_name, **(dimensions or {})},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )
+
+    def _over_brokers(self, how: str, name: str) -> cloudwatch.MathExpression:
+        """A query, not a list of brokers: an alarm takes ten metrics, and a cluster may have more."""
+        return cloudwatch.MathExpression(
+            expression=(
+                f'SELECT {how}({name}) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") '
+                f"WHERE \"Cluster Name\" = '{self.cluster_name}'"
+            ),
+            using_metrics={},
+            label=name,
+            period=Duration.minutes(1),
+        )
+
+    def _group(self, site: Site, network: Network) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
             self, "Group", vpc=network.vpc, description="The log.", allow_all_outbound=False
         )
-        self.group.add_ingress_rule(
-            network.log_clients, ec2.Port.tcp(IAM_PORT), "Workloads that join log clients"
-        )
+        port = ec2.Port.tcp(IAM_PORT)
+        group.add_ingress_rule(network.log_clients, port, "Workloads that join log clients")
+        if site.settings.brokers_take_private_links:
+            group.add_ingress_rule(group, port, "A replicator, which joins the brokers' group")
+            group.add_egress_rule(group, port, "A replicator, which joins the brokers' group")
+        return group
+
+    def _cluster(self, site: Site, network: Network, keys: Keys) -> msk.CfnCluster:
+        profile = site.settings.profile
         broker_logs = logs.LogGroup(
             self,
             "BrokerLogs",
-            log_group_name=f"/lifeline/{name}",
+            log_group_name=f"/lifeline/{self.cluster_name}",
             encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
+            retention=retention_of(profile.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
         configuration = msk.CfnConfiguration(
-            self, "Configuration", name=name, server_properties=SERVER_PROPERTIES
+            self, "Configuration", name=self.cluster_name, server_properties=SERVER_PROPERTIES
         )
-        self.cluster = msk.CfnCluster(
+        stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
+        cluster = msk.CfnCluster(
             self,
             "Cluster",
-            cluster_name=name,
+            cluster_name=self.cluster_name,
             kafka_version=KAFKA_VERSION,
             number_of_broker_nodes=site.settings.capacity.brokers,
+            enhanced_monitoring=_monitoring(site),
             broker_node_group_info=msk.CfnCluster.BrokerNodeGroupInfoProperty(
-                client_subnets=[subnet.subnet_id for subnet in network.vpc.private_subnets],
-                instance_type=site.settings.profile.broker_class,
+                client_subnets=stores.subnet_ids,
+                instance_type=profile.broker_class,
                 security_groups=[self.group.security_group_id],
                 storage_info=msk.CfnCluster.StorageInfoProperty(
                     ebs_storage_info=msk.CfnCluster.EBSStorageInfoProperty(
-                        volume_size=site.settings.profile.broker_storage_gib
+                        volume_size=profile.broker_storage_gib
                     )
                 ),
             ),
@@ -92,7 +189,9 @@ class ReplicatedLog(Construct):
                 unauthenticated=msk.CfnCluster.UnauthenticatedProperty(enabled=False),
             ),
             configuration_info=msk.CfnCluster.ConfigurationInfoProperty(
-                arn=configuration.attr_arn, revision=1
+                arn=configuration.attr_arn,
+                # Changed properties are a new revision: a literal 1 would never roll them out.
+                revision=configuration.attr_latest_revision_revision,
             ),
             encryption_info=msk.CfnCluster.EncryptionInfoProperty(
                 encryption_at_rest=msk.CfnCluster.EncryptionAtRestProperty(
@@ -109,35 +208,23 @@ class ReplicatedLog(Construct):
                     )
                 )
             ),
+            open_monitoring=msk.CfnCluster.OpenMonitoringProperty(
+                prometheus=msk.CfnCluster.PrometheusProperty(
+                    jmx_exporter=msk.CfnCluster.JmxExporterProperty(enabled_in_broker=False),
+                    node_exporter=msk.CfnCluster.NodeExporterProperty(enabled_in_broker=False),
+                )
+            ),
         )
-        self.cluster.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-        self.cluster.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
-        self._create_topics()
-        self.bootstrap = self._look_up_brokers(site, keys)
-
-    @property
-    def cluster_arn(self) -> str:
-        """What `kafka-cluster:Connect` is allowed on."""
-        return self.cluster.attr_arn
-
-    def topic_arns(self, topics: Iterable[str]) -> list[str]:
-        """The ARNs of topics: the cluster's, with another resource type and the topic behind it."""
-        return [self._inside("topic", topic) for topic in topics]
-
-    def group_arn(self, group: str) -> str:
-        """The ARN of a consumer group of this log."""
-        return self._inside("group", group)
-
-    def _inside(self, kind: str, name: str) -> str:
-        head, tail = (Fn.select(i, Fn.split(":cluster/", self.cluster.attr_arn)) for i in (0, 1))
-        return f"{head}:{kind}/{tail}/{name}"
+        cluster.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        cluster.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+        return cluster
 
     def _create_topics(self) -> None:
         for topic, partitions in {**self.partitions, WATERMARK: 1}.items():
             made = msk.CfnTopic(
                 self,
                 "".join(word.capitalize() for word in topic.split(".")) + "Topic",
-                cluster_arn=self.cluster.attr_arn,
+                cluster_arn=self.cluster_arn,
                 topic_name=topic,
                 partition_count=partitions,
                 replication_factor=AVAILABILITY_ZONES,
@@ -154,10 +241,26 @@ class ReplicatedLog(Construct):
             does="Looks up the log's bootstrap brokers",
             keys=keys,
         )
-        provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], [self.cluster.attr_arn])
+        provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], [self.cluster_arn])
         looked_up = provider.resource(
             "Brokers",
             resource_type="KafkaBootstrap",
-            properties={"ClusterArn": self.cluster.attr_arn},
+            properties={"ClusterArn": self.cluster_arn},
         )
         return looked_up.get_att_string("Brokers")
+
+
+def inside(cluster_arn: str, kind: str, name: str) -> str:
+    """The ARN of a topic, group or transaction of a cluster: its own, another type, a name behind it."""
+    head, tail = (Fn.select(number, Fn.split(":cluster/", cluster_arn)) for number in (0, 1))
+    return f"{head}:{kind}/{tail}/{name}"
+
+
+def incarnation_of(cluster_arn: str) -> str:
+    """The generated last part of a cluster's ARN."""
+    return Fn.select(2, Fn.split("/", cluster_arn))
+
+
+def _monitoring(site: Site) -> str:
+    """The small class is for throw-away environments; elsewhere an alarm must name the partition (B18)."""
+    return "PER_TOPIC_PER_PARTITION" if site.settings.brokers_take_private_links else "DEFAULT"

@@ -16,7 +16,7 @@ from lifeline.foundation.function import RUNTIME, Function, Placement, Size
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import RETENTION_HOURS, EdgeStream
+from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.log_access import allow_writing
 from lifeline.streaming.replicated_log import ReplicatedLog
 
@@ -79,21 +79,10 @@ class StreamBridge(Construct):
         self.bridge.without_dead_letters(
             "Called by the event source mapping only, which repeats a failed batch and never drops it."
         )
-        self.bridge.allow(
-            "ReadTheStream",
-            [
-                "kinesis:DescribeStream",
-                "kinesis:DescribeStreamSummary",
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:ListShards",
-            ],
-            [stream.stream_arn],
-        )
-        self.bridge.allow("DecryptTheStream", ["kms:Decrypt"], [keys.data.key_arn])
+        stream.grant_read(self.bridge.policy)
         allow_writing(self.bridge.policy, log, log.partitions)
         self._map(stream)
-        self._page_when_behind(page_topic)
+        self._page_when_behind(stream, page_topic)
 
     def _map(self, stream: EdgeStream) -> None:
         """Rule B5, each value written out: a default that changes must not change the mapping."""
@@ -112,8 +101,8 @@ class StreamBridge(Construct):
         )
         mapping.node.add_dependency(self.bridge.policy)
 
-    def _page_when_behind(self, page_topic: sns.ITopic) -> None:
-        threshold = RETENTION_HOURS * 3_600_000 * ITERATOR_AGE_PAGE_SHARE
+    def _page_when_behind(self, stream: EdgeStream, page_topic: sns.ITopic) -> None:
+        threshold = stream.retention_hours * 3_600_000 * ITERATOR_AGE_PAGE_SHARE
         alarm = cloudwatch.Alarm(
             self,
             "BridgeBehind",

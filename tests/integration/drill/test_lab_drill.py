@@ -85,7 +85,7 @@ def test_the_recovery_plan_ran_in_order(finished: Any) -> None:
     steps = [one["step"] for one in finished[1].evidence["timeline"]]
     assert steps[:2] == ["acquire", "assess"]
     assert steps[-1] == "shift_traffic"
-    assert len(steps) == 11
+    assert len(steps) == 14
 
 
 def test_the_report_stands_beside_the_evidence(finished: Any) -> None:

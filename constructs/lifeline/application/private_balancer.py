@@ -1,0 +1,74 @@
+"""How the API and the region's own functions reach `serve`: an internal network load balancer."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elb
+from constructs import Construct
+
+from lifeline.application.services import SERVE_PORT
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.network import Network
+from lifeline.site import Site
+
+DRAIN_SECONDS = 15
+"""A read takes at most three seconds; longer only holds up a deployment."""
+
+
+class PrivateBalancer(Construct):
+    """A load balancer without a public address, in front of `serve`.
+
+    Covers: the loss of a zone or of a task. Does not cover: a `serve` that answers 503: it stays in, as
+    503 is an answer (the region may not serve), and a task that was taken out could not give it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        network: Network,
+        serve: ecs.FargateService,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.balancer = elb.NetworkLoadBalancer(
+            self,
+            "Balancer",
+            load_balancer_name=site.names.here("serve", "load-balancer"),
+            vpc=network.vpc,
+            vpc_subnets=network.workload_subnets,
+            internet_facing=False,
+            cross_zone_enabled=True,
+            deletion_protection=site.settings.deletion_protection,
+        )
+        self.listener = self.balancer.add_listener("Listener", port=SERVE_PORT)
+        self.listener.add_targets(
+            "Serve",
+            port=SERVE_PORT,
+            targets=[serve],
+            target_group_name=site.names.here("serve", "load-balancer"),
+            deregistration_delay=Duration.seconds(DRAIN_SECONDS),
+        )
+        self.url = f"http://{self.balancer.load_balancer_dns_name}:{SERVE_PORT}"
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        acknowledge(
+            self.balancer,
+            "ELBDeletionProtectionEnabled",
+            reason="Everything is destroyable by design; protection is the deletionProtection setting.",
+        )
+        acknowledge(
+            self.balancer,
+            "ELBLoggingEnabled",
+            "AwsSolutions-ELB2",
+            reason="A network load balancer logs TLS listeners only; the API's access log has every call.",
+        )
+        acknowledge(
+            self.listener,
+            "ELBv2ACMCertificateRequired",
+            reason="Internal, reached over the API's private link and from the region's own functions; "
+            "no public name to certify.",
+        )

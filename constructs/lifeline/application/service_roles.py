@@ -1,0 +1,138 @@
+"""What the services may do: one role that starts tasks, one for each service, each with its own policy."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from lifeline.capacity import REJECTED, WATERMARK
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.data.global_database import GlobalDatabase
+from lifeline.foundation.function import allow
+from lifeline.foundation.images import ImageRepositories
+from lifeline.foundation.keys import Keys
+from lifeline.site import Site
+from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.log_access import allow_reading, allow_writing
+from lifeline.streaming.replicated_log import ReplicatedLog
+
+if TYPE_CHECKING:
+    from lifeline.data.shared_files import SharedFiles
+
+
+class Service(StrEnum):
+    """The two services, by what they are called without the suffix."""
+
+    PROCESSOR = "processor"
+    SERVE = "serve"
+
+
+class ServiceRoles(Construct):
+    """Roles with customer-managed policies; nothing else writes into them.
+
+    Covers: a task that is taken over: it cannot read what the other service reads, nor start tasks. Does
+    not cover: what both may do with the database, where they sign in as the same user.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        database: GlobalDatabase,
+        stream: EdgeStream,
+        log: ReplicatedLog,
+        keys: Keys,
+        files: SharedFiles | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._site, self._database, self._keys = site, database, keys
+        self.start = self._start_role()
+        self._of = {service: self._task_role(service) for service in Service}
+        apply, serve = self._of[Service.PROCESSOR][1], self._of[Service.SERVE][1]
+        topics = [*log.partitions, WATERMARK]
+        allow_reading(apply, log, topics, group=site.names.here("apply"))
+        allow_writing(apply, log, [REJECTED])
+        allow_reading(serve, log, topics, group=site.names.here("watermark"))
+        allow_writing(serve, log, [WATERMARK])
+        self._allow_markers(serve, stream)
+        if files is not None:
+            files.grant_mount(apply)
+
+    def of(self, service: str) -> iam.Role:
+        """The role that a service's tasks run as."""
+        return self._of[Service(service)][0]
+
+    def _start_role(self) -> iam.Role:
+        role = iam.Role(
+            self,
+            "ExecutionRole",
+            role_name=self._site.names.shared("services-start", "role"),
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+        )
+        policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
+        streams = f"log-group:/lifeline/{self._site.names.here('services')}:log-stream:*"
+        allow(
+            policy,
+            "PullTheImage",
+            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+            [self._site.arn("ecr", f"repository/{ImageRepositories.name(self._site)}")],
+        )
+        allow(policy, "SignInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+        allow(
+            policy,
+            "WriteLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [self._site.arn("logs", streams)],
+        )
+        if self._database.admin_secret is not None:
+            allow(
+                policy,
+                "ReadTheAdmin",
+                ["secretsmanager:GetSecretValue"],
+                [self._database.admin_secret.secret_arn],
+            )
+            allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
+        account = self._site.settings.account or "<AWS::AccountId>"
+        acknowledge(
+            policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            f"AwsSolutions-IAM5[Resource::arn:aws:logs:{self._site.region.name}:{account}:{streams}]",
+            reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
+        )
+        return role
+
+    def _task_role(self, name: str) -> tuple[iam.Role, iam.ManagedPolicy]:
+        role = iam.Role(
+            self,
+            f"{name.capitalize()}Role",
+            role_name=self._site.names.shared(name, "role"),
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+        )
+        policy = iam.ManagedPolicy(self, f"{name.capitalize()}Policy", roles=[role])
+        allow(policy, "SignInToTheDatabase", ["rds-db:connect"], [self._database.sign_in_arn])
+        return role, policy
+
+    def _allow_markers(self, policy: iam.ManagedPolicy, stream: EdgeStream) -> None:
+        allow(
+            policy,
+            "WriteMarkers",
+            [
+                "kinesis:DescribeStreamSummary",
+                "kinesis:ListShards",
+                "kinesis:PutRecord",
+                "kinesis:PutRecords",
+            ],
+            [stream.stream_arn],
+        )
+        allow(policy, "EncryptMarkers", ["kms:GenerateDataKey"], [self._keys.data.key_arn])
+        allow(
+            policy,
+            "ReadTheTrafficSwitch",
+            ["dynamodb:GetItem"],
+            [self._site.table_arn(self._site.names.here("authority", "table"))],
+        )

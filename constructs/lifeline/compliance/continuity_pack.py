@@ -1,0 +1,99 @@
+"""Our own rule pack: what cdk-nag cannot see because it looks at one resource at a time.
+
+It checks the written templates of all regions together: pairs that lack their other half, regions that
+need each other, and state that is kept, untagged or unnamed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import aws_cdk as cdk
+import jsii
+
+from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
+from lifeline.compliance.environment import Environment, Resource, StackTemplate
+from lifeline.compliance.pack_names import CONTINUITY
+from lifeline.compliance.rule import Refusal, Rule
+from lifeline.settings import Settings
+
+
+@jsii.implements(cdk.IPolicyValidationPlugin)
+class ContinuityPack:
+    """Refuses an environment that would not survive the loss of a region, or would outlive its deletion.
+
+    Covers: a second half that was never made, a dependency between regions, an alarm that reads silence
+    as health. Does not cover: whether replication works once deployed; lag alarms and drills show that.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def name(self) -> str:
+        """The plugin's name, part of every acknowledgement."""
+        return CONTINUITY
+
+    @property
+    def version(self) -> str:
+        """The pack's version."""
+        return "1.0.0"
+
+    @property
+    def rule_ids(self) -> list[str]:
+        """Every rule that the pack evaluates."""
+        return [rule_id(rule) for rule in CONTINUITY_RULES]
+
+    def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
+        """Every finding in the templates; the CDK then takes the acknowledged ones out."""
+        stacks = [
+            StackTemplate(
+                name=one.stack_construct_path,
+                region=one.region or "",
+                template=json.loads(Path(one.template_path).read_text()),
+                path=one.template_path,
+            )
+            for one in context.stack_templates
+        ]
+        environment = Environment(self._settings, stacks)
+        violations = [
+            _violation(rule, because, refused)
+            for rule in CONTINUITY_RULES
+            for because, refused in _by_reason(rule.findings(environment)).items()
+        ]
+        return cdk.PolicyValidationPluginReport(success=not violations, violations=violations)
+
+
+def attach_continuity(app: cdk.App, settings: Settings) -> None:
+    """Check the whole of `app` against the continuity rules; a finding fails the synth."""
+    cdk.Validations.of(app).add_plugins(ContinuityPack(settings))
+
+
+Refused = list[tuple[Resource, Refusal]]
+
+
+def _by_reason(found: Iterable[tuple[Resource, Refusal]]) -> dict[str, Refused]:
+    """Findings with the same sentence are one violation of several resources."""
+    grouped: dict[str, Refused] = {}
+    for resource, refusal in found:
+        grouped.setdefault(refusal.because, []).append((resource, refusal))
+    return grouped
+
+
+def _violation(rule: Rule, because: str, refused: Refused) -> cdk.PolicyViolation:
+    return cdk.PolicyViolation(
+        rule_name=rule_id(rule),
+        description=f"{rule.says} Here: {because}.",
+        fix=rule.fix,
+        severity="error",
+        violating_resources=[
+            cdk.PolicyViolatingResource(
+                resource_logical_id=resource.logical_id,
+                template_path=resource.stack.path,
+                locations=[refusal.location],
+            )
+            for resource, refusal in refused
+        ],
+    )

@@ -1,0 +1,16 @@
+"""Every rule of the continuity pack, in the order of the report."""
+
+from __future__ import annotations
+
+from lifeline.compliance.isolation_rules import ISOLATION_RULES
+from lifeline.compliance.keeping_rules import KEEPING_RULES
+from lifeline.compliance.pack_names import CONTINUITY
+from lifeline.compliance.pairing_rules import PAIRING_RULES
+from lifeline.compliance.rule import Rule
+
+CONTINUITY_RULES: tuple[Rule, ...] = (*PAIRING_RULES, *ISOLATION_RULES, *KEEPING_RULES)
+
+
+def rule_id(rule: Rule) -> str:
+    """The rule's id in reports and acknowledgements."""
+    return f"{CONTINUITY}-{rule.name}"

@@ -1,0 +1,243 @@
+"""The database's administrator: a secret of our own, replicated, rotated, and watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import CfnDeletionPolicy, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from lifeline.data.notices import notice
+from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.function import Function, Placement, Size
+from lifeline.foundation.keys import Keys, Purpose, RegionKeys
+from lifeline.foundation.network import Network
+from lifeline.site import Site
+
+ADMIN_USER = "lifeline_admin"
+PASSWORD_CHARACTERS = 40
+ROTATED_EVERY = "rate(30 days)"
+READERS = ("services-start", "rotate-admin")
+"""Roles (resource types in their names) that read it: ECS when it starts migrations, the rotation."""
+DEPLOYER = "cdk-*-cfn-exec-role-*"
+"""CloudFormation's own role, which resolves the password when it makes the cluster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """Where the admin signs in, and what must exist before that works."""
+
+    host: str
+    port: int
+    database: str
+    cluster: rds.CfnDBCluster
+
+
+class DatabaseCredentials(Construct):
+    """At home the secret, its replica in the recovery region and its rotation; there the replica by name.
+
+    Not the service's managed password: it does not work in a global cluster. Workloads never use this
+    secret (they sign in with IAM); it serves migrations and people in an emergency.
+    Covers: a password that leaks (thirty days, at most), the loss of the home region (the replica reads
+    the same), a reader nobody named (refused by the secret's policy, and paged). Does not cover: an
+    administrator who changes that policy first, which is told as a notice; a rotation while home
+    is not active, which fails and says so until home writes again (D10: off the critical path). Refusal
+    and page name roles: with another bootstrap qualifier than `cdk-*` the deployer must be added.
+
+    The page comes from the account's trail: without a trail of management events there is none.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+        super().__init__(scope, construct_id)
+        self._site, self._keys = site, keys
+        self.secret_name = site.names.here("database-admin")
+        self._made = self._make() if site.is_home else None
+        self.secret: secretsmanager.ISecret = self._made or (
+            secretsmanager.Secret.from_secret_name_v2(self, "Replica", self.secret_name)
+        )
+        self._page_unexpected_reads()
+
+    @property
+    def password(self) -> str:
+        """A reference that CloudFormation resolves. Raises ValueError outside the home region."""
+        if self._made is None:
+            raise ValueError(
+                f"The admin's password is a fact of creation at home; {self._site.region.name} is the "
+                "recovery region, whose member has no admin of its own."
+            )
+        return self._made.secret_value_from_json("password").unsafe_unwrap()
+
+    def readers(self) -> list[str]:
+        """The roles that may read it, as ARN patterns: those of both regions, as the policy replicates."""
+        account = self._site.account
+        names = [
+            place.names.shared(name, "role")
+            for place in (self._site, self._site.peer)
+            for name in READERS
+        ]
+        return [f"arn:aws:iam::{account}:role/{name}" for name in (*sorted(names), DEPLOYER)]
+
+    def rotate(self, *, network: Network, sign_in: SignIn) -> None:
+        """Change the password every thirty days with a function of ours.
+
+        Not the hosted rotation: it is a macro that expands into a nested stack, whose function has no
+        name of ours, no reserved concurrency and no key of ours, and which no rule pack sees.
+        Raises ValueError outside the home region.
+        """
+        if self._made is None:
+            raise ValueError(
+                f"Secrets rotate where they were made; {self._site.region.name} holds the replica."
+            )
+        rotation = Function(
+            self,
+            "Rotation",
+            site=self._site,
+            package="rotate_admin",
+            does="Changes the database admin's password",
+            environment={
+                "DATABASE_HOST": sign_in.host,
+                "DATABASE_PORT": str(sign_in.port),
+                "DATABASE_NAME": sign_in.database,
+                "SECRET_ARN": self._made.secret_arn,
+            },
+            size=Size(memory_mib=256, timeout_seconds=60, concurrency=1),
+            keys=self._keys,
+            placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
+        )
+        rotation.without_dead_letters(
+            "Secrets Manager calls again, and marks a rotation as failed."
+        )
+        rotation.allow(
+            "ChangeTheAdminsPassword",
+            [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            [self._made.secret_arn],
+        )
+        rotation.allow("InventAPassword", ["secretsmanager:GetRandomPassword"], ["*"])
+        rotation.allow(
+            "UseTheSecretsKey", ["kms:Decrypt", "kms:GenerateDataKey"], [self._keys.secrets.key_arn]
+        )
+        called = lambda_.CfnPermission(
+            self,
+            "MayCallTheRotation",
+            action="lambda:InvokeFunction",
+            function_name=rotation.function.function_name,
+            principal="secretsmanager.amazonaws.com",
+            source_account=self._site.account,
+        )
+        schedule = secretsmanager.CfnRotationSchedule(
+            self,
+            "Schedule",
+            secret_id=self._made.secret_arn,
+            rotation_lambda_arn=rotation.function.function_arn,
+            rotate_immediately_on_update=False,
+            rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+                schedule_expression=ROTATED_EVERY
+            ),
+        )
+        schedule.node.add_dependency(called, rotation.policy, sign_in.cluster)
+        schedule.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+
+    def _make(self) -> secretsmanager.Secret:
+        peer = self._site.peer
+        secret = secretsmanager.Secret(
+            self,
+            "Admin",
+            secret_name=self.secret_name,
+            description="The database's administrator; migrations only.",
+            encryption_key=self._keys.secrets,
+            removal_policy=RemovalPolicy.DESTROY,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template=f'{{"username": "{ADMIN_USER}"}}',
+                generate_string_key="password",
+                exclude_punctuation=True,
+                password_length=PASSWORD_CHARACTERS,
+            ),
+        )
+        resource = secret.node.default_child
+        assert isinstance(resource, secretsmanager.CfnSecret)
+        resource.replica_regions = [
+            secretsmanager.CfnSecret.ReplicaRegionProperty(
+                region=peer.region.name,
+                kms_key_id=peer.arn("kms", f"alias/{RegionKeys.alias(peer, Purpose.SECRETS)}"),
+            )
+        ]
+        secret.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="OnlyNamedReaders",
+                effect=iam.Effect.DENY,
+                principals=[iam.StarPrincipal()],
+                actions=["secretsmanager:GetSecretValue"],
+                resources=["*"],
+                conditions={"ArnNotLike": {"aws:PrincipalArn": self.readers()}},
+            )
+        )
+        return secret
+
+    def _page_unexpected_reads(self) -> None:
+        """Also root and users, whose events carry no issuer of a session, and changes of the policy."""
+        about_this = {
+            # By name, by ARN, by ARN without the six characters: callers may use each. A suffix has no
+            # hyphen, so another environment's secret never matches.
+            "requestParameters": {
+                "secretId": [
+                    self.secret_name,
+                    {"suffix": f":secret:{self.secret_name}"},
+                    {"wildcard": f"*:secret:{self.secret_name}-*"},
+                ]
+            },
+            "eventSource": ["secretsmanager.amazonaws.com"],
+        }
+        notice(
+            self,
+            "UnexpectedRead",
+            site=self._site,
+            name="admin-read",
+            says="Somebody nobody named read the database admin's password",
+            pattern={
+                "source": ["aws.secretsmanager"],
+                "detail-type": ["AWS API Call via CloudTrail"],
+                "detail": {
+                    **about_this,
+                    "eventName": ["GetSecretValue"],
+                    "$or": [
+                        {
+                            "userIdentity": {
+                                "sessionContext": {
+                                    "sessionIssuer": {
+                                        "arn": [{"anything-but": {"wildcard": self.readers()}}]
+                                    }
+                                }
+                            }
+                        },
+                        {"userIdentity": {"type": [{"anything-but": ["AssumedRole"]}]}},
+                    ],
+                },
+            },
+            severity=Severity.CRITICAL,
+            read_only_calls=True,
+        )
+        notice(
+            self,
+            "PolicyChange",
+            site=self._site,
+            name="admin-policy",
+            says="Somebody changed who may read the database admin's password",
+            pattern={
+                "source": ["aws.secretsmanager"],
+                "detail-type": ["AWS API Call via CloudTrail"],
+                "detail": {
+                    **about_this,
+                    "eventName": ["PutResourcePolicy", "DeleteResourcePolicy"],
+                },
+            },
+            severity=Severity.WARNING,
+        )

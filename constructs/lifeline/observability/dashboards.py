@@ -1,0 +1,185 @@
+"""The one screen of the person on call: a dashboard a region, and one for the recovery.
+
+A dashboard's name is the account's, not a region's, so it carries the region's code; its widgets may read
+any region. Bodies are plain JSON: a widget each through jsii would cost the synth a second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from lifeline.observability.series import Measure, Series
+from lifeline.site import Site
+
+COLUMNS = 24
+PANEL_HEIGHT = 6
+ALARMS_HEIGHT = 4
+TABLE_HEIGHT = 8
+TEXT_HEIGHT = 2
+MOST_ALARMS = 100
+"""In one alarm widget (CloudWatch's dashboard body structure)."""
+LONGEST_LOOK = "-P3M"
+"""How far a single value of a rare figure looks back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A graph of labelled series. `limits` are drawn as lines; `region` None is the dashboard's own.
+
+    `latest`: the newest value alone, of the last three months, for what is published rarely.
+    """
+
+    title: str
+    lines: Mapping[str, Measure]
+    limits: Mapping[str, float] = field(default_factory=dict)
+    region: str | None = None
+    latest: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmList:
+    """The state of alarms, by literal ARN; they may lie in several regions."""
+
+    title: str
+    arns: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogTable:
+    """The newest answers of a Logs Insights query on one log group."""
+
+    title: str
+    log_group: str
+    query: str
+    region: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A line of Markdown."""
+
+    text: str
+
+
+Widget = Panel | AlarmList | LogTable | Note
+
+
+class Dashboard(Construct):
+    """`rows` from top to bottom; the widgets of a row share its width.
+
+    Covers: a person who must see a whole region at one look. Does not cover: paging; alarms do that.
+    The body names metrics and alarms by their names alone: it depends on no other stack or region.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        name: str,
+        rows: Sequence[Sequence[Widget]],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.name = site.names.shared(name)
+        self.body = {"start": "-PT3H", "widgets": _laid_out(rows, site.region.name)}
+        cloudwatch.CfnDashboard(
+            self, "Dashboard", dashboard_name=self.name, dashboard_body=json.dumps(self.body)
+        )
+
+
+def _laid_out(rows: Sequence[Sequence[Widget]], home: str) -> list[dict[str, Any]]:
+    widgets = []
+    top = 0
+    for row in rows:
+        if not row:
+            raise ValueError(
+                "A dashboard has an empty row; allowed is at least one widget in each."
+            )
+        width = COLUMNS // len(row)
+        height = max(_height(one) for one in row)
+        for place, one in enumerate(row):
+            kind, properties = _rendered(one, home)
+            widgets.append(
+                {
+                    "type": kind,
+                    "x": place * width,
+                    "y": top,
+                    "width": width,
+                    "height": height,
+                    "properties": properties,
+                }
+            )
+        top += height
+    return widgets
+
+
+def _height(widget: Widget) -> int:
+    match widget:
+        case Panel():
+            return PANEL_HEIGHT
+        case AlarmList():
+            return ALARMS_HEIGHT
+        case LogTable():
+            return TABLE_HEIGHT
+        case Note():
+            return TEXT_HEIGHT
+
+
+def _rendered(widget: Widget, region: str) -> tuple[str, dict[str, Any]]:
+    match widget:
+        case Panel():
+            return "metric", _graph(widget, region)
+        case AlarmList():
+            if len(widget.arns) > MOST_ALARMS:
+                raise ValueError(
+                    f"{len(widget.arns)} alarms on one widget; allowed are {MOST_ALARMS}."
+                )
+            return "alarm", {"title": widget.title, "alarms": list(widget.arns)}
+        case LogTable():
+            return "log", {
+                "title": widget.title,
+                "region": widget.region or region,
+                "view": "table",
+                "query": f"SOURCE '{widget.log_group}' | {widget.query}",
+            }
+        case Note():
+            return "text", {"markdown": widget.text}
+
+
+def _graph(panel: Panel, region: str) -> dict[str, Any]:
+    metrics: list[list[Any]] = []
+    for number, (label, line) in enumerate(panel.lines.items()):
+        if isinstance(line, Series):
+            metrics.append(_metric(line, {"label": label}))
+            continue
+        drawn = line.with_ids({key: f"{key}x{number}" for key in line.series})
+        metrics.extend(
+            _metric(one, {"id": key, "visible": False})
+            if isinstance(one, Series)
+            else [{"expression": one.text, "id": key, "visible": False}]
+            for key, one in drawn.series.items()
+        )
+        metrics.append([{"expression": drawn.text, "label": label}])
+    shown = {
+        "title": panel.title,
+        "region": panel.region or region,
+        "period": 60,
+        "metrics": metrics,
+        "view": "singleValue" if panel.latest else "timeSeries",
+    }
+    if panel.latest:
+        return shown | {"start": LONGEST_LOOK, "end": "P0D", "period": 86_400}
+    annotations = [{"label": label, "value": value} for label, value in panel.limits.items()]
+    return shown | ({"annotations": {"horizontal": annotations}} if annotations else {})
+
+
+def _metric(series: Series, options: Mapping[str, Any]) -> list[Any]:
+    dimensions = [word for pair in sorted(series.dimensions.items()) for word in pair]
+    return [series.namespace, series.name, *dimensions, {"stat": series.statistic, **options}]

@@ -1,0 +1,99 @@
+"""Lifeline's own series: what the lag meter and the drill pipeline publish, and what log lines count."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from lifeline.observability.series import Series
+from lifeline.site import Site
+
+NAMESPACE = "Lifeline"
+
+
+class Store(StrEnum):
+    """A store whose heartbeats the lag meter reads; the value is the dimension's."""
+
+    DATABASE = "database"
+    LOG = "log"
+    CACHE = "cache"
+    FILES = "files"
+    SECRETS = "secrets"
+
+
+def replication_lag(site: Site, store: Store) -> Series:
+    """Seconds since the newest heartbeat of the other region that has arrived in this one.
+
+    Published in both regions whoever is active. What is not known is not published: never a zero.
+    """
+    return _published(site, "ReplicationLagSeconds", Store=store.value)
+
+
+def events_at_risk(site: Site) -> Series:
+    """Accepted events that the other region's log does not hold yet, as far as this region can tell."""
+    return _published(site, "EventsAtRisk")
+
+
+def patients_at_risk(site: Site) -> Series:
+    """Patients that those events are about."""
+    return _published(site, "PatientsAtRisk")
+
+
+def days_since_drill(site: Site) -> Series:
+    """Days since the newest drill that passed."""
+    return _published(site, "DaysSinceDrill")
+
+
+def drill_rto(site: Site) -> Series:
+    """Seconds, of a drill that failed over; the drill pipeline publishes it, in the home region."""
+    return _published(site, "DrillRtoSeconds")
+
+
+def drill_rpo(site: Site) -> Series:
+    """Seconds, likewise."""
+    return _published(site, "DrillRpoSeconds")
+
+
+def _published(site: Site, name: str, **dimensions: str) -> Series:
+    suffix = {"Suffix": site.settings.environment_suffix}
+    return Series(namespace=NAMESPACE, name=name, dimensions={**suffix, **dimensions})
+
+
+class LogLineMetrics(Construct):
+    """Counts what the processor and the bridge say about records they could not use.
+
+    Covers: records that go to `error.dlq` and that nobody would look for. Does not cover: a processor or
+    a bridge that says nothing at all; lag and iterator age do. The namespace holds the suffix: a metric
+    filter cannot add a fixed dimension, and two environments of one account must not be added up.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+        super().__init__(scope, construct_id)
+        self._namespace = f"{NAMESPACE}/{site.settings.environment_suffix}"
+        services = f"/lifeline/{site.names.here('services')}"
+        bridge = f"/aws/lambda/{site.names.here('stream-bridge', 'function')}"
+        self.quarantined = self._count(
+            "Quarantined", site, services, name="QuarantinedRecords", value="$.records"
+        )
+        self.rejected = self._count("Rejected", site, bridge, name="RejectedBatches", value="1")
+
+    def _count(self, word: str, site: Site, group: str, *, name: str, value: str) -> Series:
+        """`word` in lower case is the message of the log line that is counted."""
+        logs.CfnMetricFilter(
+            self,
+            word,
+            filter_name=site.names.here(word.lower()),
+            log_group_name=group,
+            filter_pattern=f'{{ $.message = "{word.lower()}" }}',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=self._namespace,
+                    metric_name=name,
+                    metric_value=value,
+                    default_value=0,
+                )
+            ],
+        )
+        return Series(namespace=self._namespace, name=name, statistic="Sum")

@@ -1,0 +1,2 @@
+# Nothing is deployed that a pull request would not have passed.
+make check

@@ -1,0 +1,23 @@
+# A throw-away environment of this execution alone, in both regions, from the very source of this run.
+if [ "$ENVIRONMENT" != yes ]; then
+  echo "deploy: this drill runs in the lab alone (ENVIRONMENT=$ENVIRONMENT)"
+  exit 0
+fi
+suffix="dr${EXECUTION_ID:0:8}"
+# Kept before the first resource exists: the sweep destroys with the source that deployed, whatever comes.
+zip -qr /tmp/source.zip . -x ".git/*" "build/*" ".venv*" "node_modules/*"
+aws s3 cp --only-show-errors /tmp/source.zip "s3://$ARTIFACTS_BUCKET/deployed/$EXECUTION_ID.zip"
+make setup
+node_bin="$PWD/$(.venv/bin/python scripts/npm_ci.py --node-bin)"
+# The image's repository comes first: services cannot start without an image.
+PATH="$node_bin:$PATH" node_modules/.bin/cdk deploy "Foundation-$HOME_CODE" "Foundation-$RECOVERY_CODE" \
+  --require-approval never -c "environmentSuffix=$suffix" -c "profile=$DRILL_PROFILE" $DRILL_SETTINGS
+for place in "$HOME_REGION:$HOME_CODE" "$RECOVERY_REGION:$RECOVERY_CODE"; do
+  for image in processor mirrormaker; do
+    .venv/bin/python scripts/copy_image.py --region "${place%:*}" --tag "$IMAGE_TAG" \
+      --source "$image-$OWN_SUFFIX" --target "$image-$suffix"
+  done
+done
+make deploy "SUFFIX=$suffix" "PROFILE=$DRILL_PROFILE" \
+  "ARGS=--require-approval never --concurrency 4 $DRILL_SETTINGS"
+.venv/bin/python scripts/smoke_check.py --suffix "$suffix" "$HOME_REGION" "$RECOVERY_REGION"

@@ -1,0 +1,74 @@
+"""The road between the two regions' networks that MirrorMaker reads the peer's log over."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnTag
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from lifeline.foundation.network import Network
+from lifeline.foundation.peer_facts import Fact, PeerFacts
+from lifeline.site import Site
+from lifeline.streaming.replicated_log import IAM_PORT, ReplicatedLog
+
+
+class LogPeering(Construct):
+    """A peering connection, made at home and used from both sides; routes to the peer's literal range.
+
+    Home's Replication stack deploys first (it makes the connection, which the account accepts by itself)
+    and is deleted last. Brokers' names resolve to private addresses everywhere, so there is no DNS to set
+    up. Only the log lets the peer's network in, at its one port; a client there still has to sign in.
+
+    Covers: replication without the public internet. Does not cover: the loss of the peer; nothing in this
+    region but replication uses the road.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        network: Network,
+        log: ReplicatedLog,
+        facts: PeerFacts,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.peer_cidr = f"10.{site.peer.region.second_octet}.0.0/16"
+        self.peering_id = (
+            self._connection(site, network, facts) if site.is_home else facts.fact(Fact.PEERING_ID)
+        )
+        for kind, selection in (
+            ("Workload", network.workload_subnets),
+            ("Store", network.store_subnets),
+        ):
+            chosen = network.vpc.select_subnets(subnet_type=selection.subnet_type)
+            for number, subnet in enumerate(chosen.subnets, start=1):
+                ec2.CfnRoute(
+                    self,
+                    f"{kind}Route{number}",
+                    route_table_id=subnet.route_table.route_table_id,
+                    destination_cidr_block=self.peer_cidr,
+                    vpc_peering_connection_id=self.peering_id,
+                )
+        ec2.CfnSecurityGroupIngress(
+            self,
+            "FromThePeer",
+            group_id=log.group.security_group_id,
+            cidr_ip=self.peer_cidr,
+            ip_protocol="tcp",
+            from_port=IAM_PORT,
+            to_port=IAM_PORT,
+            description=f"The replicator of {site.peer.region.name}",
+        )
+
+    def _connection(self, site: Site, network: Network, facts: PeerFacts) -> str:
+        made = ec2.CfnVPCPeeringConnection(
+            self,
+            "Connection",
+            vpc_id=network.vpc.vpc_id,
+            peer_vpc_id=facts.fact(Fact.NETWORK_ID),
+            peer_region=site.peer.region.name,
+            tags=[CfnTag(key="Name", value=site.names.here("log-peering"))],
+        )
+        return made.ref

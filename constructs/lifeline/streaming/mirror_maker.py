@@ -1,0 +1,234 @@
+"""The log of the peer copied into the own one by MirrorMaker 2 on Fargate."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.function import allow
+from lifeline.foundation.images import Image, ImageRepositories
+from lifeline.foundation.keys import Keys
+from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.network import Network
+from lifeline.site import Site
+from lifeline.streaming.peer_log import PeerLog, as_reported, in_both_logs, matching, own_groups
+from lifeline.streaming.replicated_log import ReplicatedLog, incarnation_of, inside
+
+IMAGE = Image.MIRROR
+"""The resource type in the repository's name; built from services/replicator."""
+
+TASK_CPU = 1024
+TASK_MEMORY_MIB = 2048
+GROUP = "peer-mm2"
+"""Connect's own group in the own log, for its one worker (made of the alias `peer`)."""
+
+SCRATCH = "/tmp"  # noqa: S108 - a volume of this task alone
+"""Where compression libraries unpack themselves; the rest of the file system is read-only."""
+
+INTERNAL_TOPICS = ("mm2-*.peer.internal", "peer.checkpoints.internal", "heartbeats")
+"""What Connect keeps in the own log: its settings, positions and translated offsets."""
+
+
+class MirrorMaker(Construct):
+    """One direction, peer to own, in the target's region; both directions are the same template with the
+    regions exchanged. `services/replicator` holds the settings and the one transform that keeps two
+    directions with identical topic names from copying for ever (B16).
+
+    Covers: a region without MSK Replicator, and the loss of the other region: what it had acknowledged is
+    here but for the last moments, which markers measure. Does not cover: those last moments (edges send
+    them again), and an outage longer than the peer's log keeps: reading then goes on at its new
+    beginning, a marker's predecessor is missing, and the watermark freezes (B11).
+
+    Order within a partition, partition, time, key and headers are kept; at least once. After a crash the
+    records since the last kept position, five seconds at most, are copied again, behind their first
+    copies. Not exactly once, on purpose: a transaction left open by a dead replicator would hide the own
+    bridge's newer records of that partition from every reader. A task that fails ends the process, and
+    the service starts another: one task only, old one stopped first, so that two never interleave.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        network: Network,
+        cluster: ecs.ICluster,
+        log: ReplicatedLog,
+        peer: PeerLog,
+        keys: Keys,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        if not peer.bootstrap:
+            raise ValueError("MirrorMaker needs the addresses of the peer's brokers.")
+        self._site, self._log, self._peer = site, log, peer
+        self.service_name = site.names.here(IMAGE)
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/lifeline/{self.service_name}",
+            encryption_key=keys.logs,
+            retention=retention_of(site.settings.profile.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        start = self._role("Execution", f"{IMAGE}-start")
+        run = self._role("Task", IMAGE)
+        policies = (self._may_start(start), self._may_copy(run))
+        self.service = ecs.FargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            service_name=self.service_name,
+            task_definition=self._task(start, run),
+            desired_count=1,
+            min_healthy_percent=0,
+            max_healthy_percent=100,
+            assign_public_ip=False,
+            vpc_subnets=network.workload_subnets,
+            security_groups=[network.log_clients],
+            circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+        )
+        self.service.node.add_dependency(*policies)
+
+    def metric_latency(self) -> cloudwatch.Metric:
+        """Milliseconds from a record's time at the peer to its copy here; no data when nothing is copied."""
+        return self._metric("MirrorLatency", "Maximum")
+
+    def metric_records(self) -> cloudwatch.Metric:
+        """Records copied in a second. Markers alone make some: 0 or no data is a standstill."""
+        return self._metric("MirrorRecordsPerSecond", "Minimum")
+
+    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="Lifeline",
+            metric_name=name,
+            dimensions_map={"Suffix": self._site.settings.environment_suffix},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )
+
+    def _role(self, construct_id: str, resource_type: str) -> iam.Role:
+        return iam.Role(
+            self,
+            f"{construct_id}Role",
+            role_name=self._site.names.shared(resource_type, "role"),
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+        )
+
+    def _may_start(self, role: iam.Role) -> iam.ManagedPolicy:
+        site = self._site
+        policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
+        streams = site.arn("logs", f"log-group:/lifeline/{self.service_name}:log-stream:*")
+        allow(
+            policy,
+            "PullTheImage",
+            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+            [site.arn("ecr", f"repository/{ImageRepositories.name(site, Image.MIRROR)}")],
+        )
+        allow(policy, "SignInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+        allow(policy, "WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])
+        acknowledge(
+            policy,
+            *as_reported(site, ["*", streams]),
+            reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
+        )
+        return policy
+
+    def _may_copy(self, role: iam.Role) -> iam.ManagedPolicy:
+        site, log, peer = self._site, self._log, self._peer
+        policy = iam.ManagedPolicy(self, "TaskPolicy", roles=[role])
+        read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
+        settings = "kafka-cluster:DescribeTopicDynamicConfiguration"
+        allow(
+            policy,
+            "SignInToBothLogs",
+            ["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"],
+            [peer.cluster_arn, log.cluster_arn],
+        )
+        allow(policy, "WriteInOrder", ["kafka-cluster:WriteDataIdempotently"], [log.cluster_arn])
+        allow(
+            policy,
+            "ReadThePeersTopics",
+            [*read, settings],
+            [inside(peer.cluster_arn, "topic", topic) for topic in log.topics],
+        )
+        allow(
+            policy,
+            "WriteOwnTopics",
+            [*read, settings, "kafka-cluster:WriteData"],
+            log.topic_arns(log.topics),
+        )
+        internal = [matching(site, "topic", topic) for topic in INTERNAL_TOPICS]
+        allow(
+            policy,
+            "KeepItsOwnTopics",
+            [*read, settings, "kafka-cluster:CreateTopic", "kafka-cluster:WriteData"],
+            internal,
+        )
+        there, here = in_both_logs(site, "group", "*")
+        allow(policy, "ReadThePeersGroups", ["kafka-cluster:DescribeGroup"], [there])
+        allow(
+            policy,
+            "SynchronizeGroups",
+            ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
+            [here],
+        )
+        acknowledge(
+            policy,
+            *as_reported(site, [*internal, there, here]),
+            reason="Connect names its own topics, and groups are other teams' to name; the name of the "
+            "cluster is exact, its generated id is not known beforehand.",
+        )
+        return policy
+
+    def _task(self, start: iam.Role, run: iam.Role) -> ecs.FargateTaskDefinition:
+        site, log, peer = self._site, self._log, self._peer
+        task = ecs.FargateTaskDefinition(
+            self,
+            "Task",
+            family=self.service_name,
+            cpu=TASK_CPU,
+            memory_limit_mib=TASK_MEMORY_MIB,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.ARM64,
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
+            ),
+            execution_role=start.without_policy_updates(),
+            task_role=run.without_policy_updates(),
+            volumes=[ecs.Volume(name="scratch")],
+        )
+        container = task.add_container(
+            "MirrorMaker",
+            container_name=IMAGE,
+            image=ecs.ContainerImage.from_registry(ImageRepositories.uri(site, Image.MIRROR)),
+            environment={
+                "SUFFIX": site.settings.environment_suffix,
+                "PEER_BOOTSTRAP": peer.bootstrap,
+                "OWN_BOOTSTRAP": log.bootstrap,
+                # An id alone would do; with the region a person can read it too.
+                "PEER_LOG": f"{site.peer.region.name}/{incarnation_of(peer.cluster_arn)}",
+                "OWN_LOG": f"{site.region.name}/{log.incarnation}",
+                "TOPICS": ",".join(log.topics),
+                "GROUPS_EXCLUDE": ",".join([*own_groups(site), "__.*"]),
+                "TASKS_MAX": str(max(log.partitions.values())),
+            },
+            user="10001",
+            readonly_root_filesystem=True,
+            stop_timeout=Duration.seconds(60),
+            logging=ecs.LogDrivers.aws_logs(stream_prefix=IMAGE, log_group=self.log_group),
+        )
+        container.add_mount_points(
+            ecs.MountPoint(source_volume="scratch", container_path=SCRATCH, read_only=False)
+        )
+        acknowledge(
+            task,
+            "AwsSolutions-ECS2",
+            reason="Addresses, names and ids only; signing in is by the task's role.",
+        )
+        return task

@@ -1,0 +1,48 @@
+"""The other region's log as a replicator needs it, and the groups that no replicator moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lifeline.site import Site
+
+GROUPS_OF_OURS = ("apply", "watermark")
+"""Their positions come from the database and from the log itself, never from a translated offset (B14)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerLog:
+    """Generated ids of the peer's cluster: tokens of `PeerFacts`, or literals in tests.
+
+    `subnet_ids` and `group_ids` are only for MSK Replicator, `bootstrap` only for MirrorMaker.
+    """
+
+    cluster_arn: str
+    bootstrap: str = ""
+    subnet_ids: Sequence[str] = ()
+    group_ids: Sequence[str] = ()
+
+
+def own_groups(site: Site) -> list[str]:
+    """The names of the consumer groups whose offsets stay in their region."""
+    return [site.names.here(group) for group in GROUPS_OF_OURS]
+
+
+def in_both_logs(site: Site, kind: str, pattern: str) -> list[str]:
+    """The ARNs of topics or groups by pattern, in the peer's log and the own one.
+
+    Literal, with a `*` for the cluster's generated id: the name before it is exact.
+    """
+    return [matching(one, kind, pattern) for one in (site.peer, site)]
+
+
+def matching(site: Site, kind: str, pattern: str) -> str:
+    """The same in one region's log."""
+    return site.arn("kafka", f"{kind}/{site.names.here('log', 'kafka')}/*/{pattern}")
+
+
+def as_reported(site: Site, arns: Iterable[str]) -> list[str]:
+    """The finding of the rule packs for each ARN: an unknown account by its reference."""
+    account = site.settings.account or "<AWS::AccountId>"
+    return [f"AwsSolutions-IAM5[Resource::{one.replace(site.account, account)}]" for one in arns]

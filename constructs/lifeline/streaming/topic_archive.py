@@ -1,0 +1,244 @@
+"""Every topic to objects, for the seven years that audits ask for."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnDeletionPolicy, Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
+from lifeline.foundation.function import allow
+from lifeline.foundation.keys import Keys, Purpose
+from lifeline.foundation.log_retention import retention_of
+from lifeline.site import Site
+from lifeline.streaming.peer_log import as_reported, matching
+from lifeline.streaming.replicated_log import ReplicatedLog
+
+SEVEN_YEARS_DAYS = 2_557
+ARCHIVE_LIFECYCLE = Lifecycle(
+    infrequent_days=30,
+    instant_archive_days=90,
+    deep_archive_days=365,
+    expire_days=SEVEN_YEARS_DAYS,
+)
+BUFFER_SECONDS = 300
+BUFFER_MIB = 128
+FROM_THE_BEGINNING = "1970-01-01T00:00:00Z"
+"""Firehose's word for the earliest offset; left out it would begin when the stream is ready."""
+
+UNCONFIRMED_REGIONS = frozenset({"ca-west-1"})
+"""Where nobody has seen Firehose read from MSK. Both logs are the same set, so the archive of the other
+region, which is replicated here, has the same events."""
+
+
+class TopicArchive(Construct):
+    """One delivery stream a marked topic into one bucket: a line a record, compressed, by topic and hour.
+
+    Covers: the log's retention (rule B22: past it the archive rebuilds the state), and a wrong deletion
+    in the database. Does not cover: the last five minutes, which lie in the buffer and still in the log;
+    headers, which the service leaves out: what a record proved about its origin is in the log only.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        log: ReplicatedLog,
+        keys: Keys,
+        emptying: BucketEmptying,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        if log.private_links is None:
+            raise ValueError(
+                f"Firehose cannot reach brokers of class {site.settings.profile.broker_class}; allowed "
+                "are classes that take private links, bigger than kafka.t3.small."
+            )
+        self._site, self._log, self._links = site, log, log.private_links
+        self.bucket = Bucket(
+            self,
+            "Archive",
+            site=site,
+            keys=keys,
+            name="archive",
+            purpose=Purpose.DATA,
+            emptying=emptying,
+            access_log=Bucket.access_log_of(site),
+            lifecycle=ARCHIVE_LIFECYCLE,
+        )
+        self._group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/lifeline/{site.names.here('archive')}",
+            encryption_key=keys.logs,
+            retention=retention_of(site.settings.profile.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self._role = iam.Role(
+            self,
+            "Role",
+            role_name=site.names.shared("archive", "role"),
+            assumed_by=iam.ServicePrincipal(
+                "firehose.amazonaws.com",
+                conditions={"StringEquals": {"sts:ExternalId": site.account}},
+            ),
+        )
+        self._policy = self._may_deliver(keys)
+        self.stream_names = {topic: self._deliver(topic, keys) for topic in log.partitions}
+
+    @staticmethod
+    def is_made(site: Site) -> bool:
+        """Whether the profile archives and the region can."""
+        settings = site.settings
+        return (
+            settings.profile.archive
+            and settings.brokers_take_private_links
+            and site.region.name not in UNCONFIRMED_REGIONS
+        )
+
+    def metric_freshness(self, topic: str) -> cloudwatch.Metric:
+        """Seconds: the age of the oldest record of `topic` that is not in the bucket yet."""
+        return cloudwatch.Metric(
+            namespace="AWS/Firehose",
+            metric_name="DeliveryToS3.DataFreshness",
+            dimensions_map={"DeliveryStreamName": self.stream_names[topic]},
+            statistic="Maximum",
+            period=Duration.minutes(1),
+        )
+
+    def _may_deliver(self, keys: Keys) -> iam.ManagedPolicy:
+        site, log = self._site, self._log
+        policy = iam.ManagedPolicy(self, "Policy", roles=[self._role])
+        bucket = self.bucket.bucket_arn
+        objects, groups = self.bucket.objects(), matching(site, "group", "*")
+        streams = site.arn("logs", f"log-group:/lifeline/{site.names.here('archive')}:log-stream:*")
+        allow(
+            policy,
+            "FindTheLog",
+            [
+                "kafka:DescribeCluster",
+                "kafka:DescribeClusterV2",
+                "kafka:GetBootstrapBrokers",
+                "kafka-cluster:Connect",
+            ],
+            [log.cluster_arn],
+        )
+        allow(
+            policy,
+            "ReadTopics",
+            [
+                "kafka-cluster:DescribeTopic",
+                "kafka-cluster:DescribeTopicDynamicConfiguration",
+                "kafka-cluster:ReadData",
+            ],
+            log.topic_arns(log.partitions),
+        )
+        allow(policy, "ReadWithItsOwnGroup", ["kafka-cluster:DescribeGroup"], [groups])
+        allow(
+            policy,
+            "FindTheBucket",
+            ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            [bucket],
+        )
+        allow(
+            policy,
+            "WriteObjects",
+            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            [objects],
+        )
+        allow(policy, "EncryptObjects", ["kms:Decrypt", "kms:GenerateDataKey"], [keys.data.key_arn])
+        allow(policy, "WriteLogs", ["logs:PutLogEvents"], [streams])
+        acknowledge(
+            policy,
+            *as_reported(site, [objects, groups, streams]),
+            reason="Firehose names objects by their time and chooses its group and log streams itself; "
+            "bucket, log and log group are exact.",
+        )
+        return policy
+
+    def _deliver(self, topic: str, keys: Keys) -> str:
+        site = self._site
+        words = topic.split(".")
+        name = site.names.here("-".join(("archive", *words)), "rule")
+        stream = firehose.CfnDeliveryStream(
+            self,
+            "".join(word.capitalize() for word in words),
+            delivery_stream_name=name,
+            delivery_stream_type="MSKAsSource",
+            msk_source_configuration=firehose.CfnDeliveryStream.MSKSourceConfigurationProperty(
+                authentication_configuration=(
+                    firehose.CfnDeliveryStream.AuthenticationConfigurationProperty(
+                        connectivity="PRIVATE", role_arn=self._role.role_arn
+                    )
+                ),
+                msk_cluster_arn=self._log.cluster_arn,
+                topic_name=topic,
+                read_from_timestamp=FROM_THE_BEGINNING,
+            ),
+            extended_s3_destination_configuration=self._destination(topic, keys),
+        )
+        stream.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        stream.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+        # Brokers must take links and the service be named by the cluster's policy, as long as it reads.
+        stream.node.add_dependency(self._policy, self._links.policy)
+        acknowledge(
+            stream,
+            "AwsSolutions-KDF1",
+            reason="Server-side encryption is for streams that are put into; this one reads from the log, "
+            "which is encrypted, over TLS, and writes objects encrypted with the region's own key.",
+        )
+        return name
+
+    def _destination(
+        self, topic: str, keys: Keys
+    ) -> firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty:
+        kinds = firehose.CfnDeliveryStream
+        return kinds.ExtendedS3DestinationConfigurationProperty(
+            bucket_arn=self.bucket.bucket_arn,
+            role_arn=self._role.role_arn,
+            prefix=f"topics/{topic}/!{{timestamp:yyyy/MM/dd/HH}}/",
+            error_output_prefix=f"errors/{topic}/!{{firehose:error-output-type}}/"
+            "!{timestamp:yyyy/MM/dd}/",
+            compression_format="GZIP",
+            buffering_hints=kinds.BufferingHintsProperty(
+                interval_in_seconds=BUFFER_SECONDS, size_in_m_bs=BUFFER_MIB
+            ),
+            encryption_configuration=kinds.EncryptionConfigurationProperty(
+                kms_encryption_config=kinds.KMSEncryptionConfigProperty(
+                    awskms_key_arn=keys.data.key_arn
+                )
+            ),
+            processing_configuration=kinds.ProcessingConfigurationProperty(
+                enabled=True,
+                processors=[
+                    kinds.ProcessorProperty(
+                        type="AppendDelimiterToRecord",
+                        parameters=[
+                            kinds.ProcessorParameterProperty(
+                                parameter_name="Delimiter", parameter_value="\\n"
+                            )
+                        ],
+                    )
+                ],
+            ),
+            cloud_watch_logging_options=kinds.CloudWatchLoggingOptionsProperty(
+                enabled=True,
+                log_group_name=self._group.log_group_name,
+                log_stream_name=self._stream_of(topic),
+            ),
+        )
+
+    def _stream_of(self, topic: str) -> str:
+        """A log stream of the topic's own: Firehose writes into none that it would have to make."""
+        made = logs.CfnLogStream(
+            self,
+            "".join(word.capitalize() for word in topic.split(".")) + "Log",
+            log_group_name=self._group.log_group_name,
+            log_stream_name=topic,
+        )
+        return made.ref

@@ -1,0 +1,198 @@
+"""The emulator's cache service with global groups, which it lacks: their API, and who is a member.
+
+Only the control plane: which member is the primary, and what is refused. Runs in the emulator's process;
+`cache` is its module `ministack.services.elasticache`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+PREFIX = "ldgnf-"
+"""AWS puts five letters of its own before the suffix that the caller chose."""
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class World:
+    """A global group. `members` are (region, group) → whether it is the primary."""
+
+    identifier: str
+    description: str
+    members: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def xml(self) -> str:
+        """As the API shows it."""
+        members = "".join(
+            f"<GlobalReplicationGroupMember><ReplicationGroupId>{group}</ReplicationGroupId>"
+            f"<ReplicationGroupRegion>{region}</ReplicationGroupRegion>"
+            f"<Role>{_role(primary)}</Role><Status>associated</Status>"
+            f"<AutomaticFailover>enabled</AutomaticFailover></GlobalReplicationGroupMember>"
+            for (region, group), primary in sorted(self.members.items())
+        )
+        return (
+            f"<GlobalReplicationGroupId>{self.identifier}</GlobalReplicationGroupId>"
+            f"<GlobalReplicationGroupDescription>{self.description}"
+            f"</GlobalReplicationGroupDescription><Status>available</Status>"
+            f"<Members>{members}</Members>"
+        )
+
+
+def _role(primary: bool) -> str:
+    return "PRIMARY" if primary else "SECONDARY"
+
+
+class Refused(Exception):
+    """The service's error: code and sentence."""
+
+
+class GlobalCaches:
+    """All global groups, of all regions."""
+
+    def __init__(self, cache: Any, region: Callable[[], str]) -> None:
+        self._cache = cache
+        self._region = region
+        self._worlds: dict[str, World] = {}
+        self._actions: dict[str, Callable[[dict[str, str]], str]] = {
+            "CreateGlobalReplicationGroup": self._create,
+            "DescribeGlobalReplicationGroups": self._describe,
+            "ModifyGlobalReplicationGroup": self._modify,
+            "FailoverGlobalReplicationGroup": self._fail_over,
+            "DisassociateGlobalReplicationGroup": self._disassociate,
+            "DeleteGlobalReplicationGroup": self._delete,
+        }
+
+    def answer(self, given: dict[str, str]) -> Answer | None:
+        """The answer to one of the global groups' calls; None for any other call."""
+        action = given.get("Action", "")
+        if action not in self._actions:
+            return None
+        try:
+            inner = self._actions[action](given)
+        except Refused as refusal:
+            code, sentence = refusal.args
+            return self._error(code, sentence)
+        result = f"<{action}Result>{inner}</{action}Result>"
+        shown: Answer = self._cache._xml(200, f"{action}Response", result)
+        return shown
+
+    def _error(self, code: str, sentence: str) -> Answer:
+        shown: Answer = self._cache._error(code, sentence, 400)
+        return shown
+
+    def info_xml(self, group: str) -> str:
+        """What a replication group of this region says of its membership."""
+        for world in self._worlds.values():
+            primary = world.members.get((self._region(), group))
+            if primary is not None:
+                return (
+                    f"<GlobalReplicationGroupInfo><GlobalReplicationGroupId>{world.identifier}"
+                    f"</GlobalReplicationGroupId><GlobalReplicationGroupMemberRole>"
+                    f"{_role(primary)}</GlobalReplicationGroupMemberRole></GlobalReplicationGroupInfo>"
+                )
+        return ""
+
+    def join(self, world: str, group: str) -> None:
+        """A replication group made with the id of a global group is its secondary."""
+        self._world(world).members[(self._region(), group)] = False
+
+    def leave(self, group: str) -> Answer | None:
+        """Before a deletion: a secondary leaves; the primary may not go while there is a global group."""
+        for world in self._worlds.values():
+            if world.members.get((self._region(), group)):
+                return self._error(
+                    "InvalidReplicationGroupState", f"{group} is the primary of {world.identifier}."
+                )
+            world.members.pop((self._region(), group), None)
+        return None
+
+    def _world(self, identifier: str) -> World:
+        if identifier not in self._worlds:
+            raise Refused(
+                "GlobalReplicationGroupNotFoundFault", f"There is no global group {identifier}."
+            )
+        return self._worlds[identifier]
+
+    def _shown(self, world: World) -> str:
+        return f"<GlobalReplicationGroup>{world.xml()}</GlobalReplicationGroup>"
+
+    def _create(self, given: dict[str, str]) -> str:
+        primary = given["PrimaryReplicationGroupId"]
+        if self._cache._replication_groups.get(primary) is None:
+            raise Refused("ReplicationGroupNotFoundFault", f"There is no cache {primary} here.")
+        identifier = PREFIX + given["GlobalReplicationGroupIdSuffix"]
+        if identifier in self._worlds:
+            raise Refused("GlobalReplicationGroupAlreadyExistsFault", f"{identifier} exists.")
+        world = World(identifier, given.get("GlobalReplicationGroupDescription", ""))
+        world.members[(self._region(), primary)] = True
+        self._worlds[identifier] = world
+        return self._shown(world)
+
+    def _describe(self, given: dict[str, str]) -> str:
+        wanted = given.get("GlobalReplicationGroupId")
+        worlds = [self._world(wanted)] if wanted else list(self._worlds.values())
+        return f"<GlobalReplicationGroups>{''.join(map(self._shown, worlds))}</GlobalReplicationGroups>"
+
+    def _modify(self, given: dict[str, str]) -> str:
+        world = self._world(given["GlobalReplicationGroupId"])
+        world.description = given.get("GlobalReplicationGroupDescription", world.description)
+        return self._shown(world)
+
+    def _fail_over(self, given: dict[str, str]) -> str:
+        world = self._world(given["GlobalReplicationGroupId"])
+        chosen = (given["PrimaryRegion"], given["PrimaryReplicationGroupId"])
+        if chosen not in world.members:
+            raise Refused("InvalidParameterValue", f"{chosen[1]} is no member there.")
+        world.members = {member: member == chosen for member in world.members}
+        return self._shown(world)
+
+    def _disassociate(self, given: dict[str, str]) -> str:
+        world = self._world(given["GlobalReplicationGroupId"])
+        member = (given["ReplicationGroupRegion"], given["ReplicationGroupId"])
+        if world.members.get(member, True):
+            raise Refused("InvalidParameterValue", f"{member[1]} is no secondary there.")
+        del world.members[member]
+        return self._shown(world)
+
+    def _delete(self, given: dict[str, str]) -> str:
+        world = self._world(given["GlobalReplicationGroupId"])
+        if not all(world.members.values()):
+            raise Refused("InvalidGlobalReplicationGroupState", "It has secondaries.")
+        del self._worlds[world.identifier]
+        return self._shown(world)
+
+
+def add_global_groups(cache: Any, region: Callable[[], str]) -> None:
+    """Put global groups before the module's own calls, and membership into its groups."""
+    worlds = GlobalCaches(cache, region)
+    handle, shown, user_shown = cache.handle_request, cache._rg_xml, cache._user_xml
+    create, delete = cache._create_replication_group, cache._delete_replication_group
+
+    async def handled(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        text = body.decode("utf-8", errors="replace") if body else ""
+        given = {name: values[0] for name, values in parse_qs(text).items()}
+        return worlds.answer(given) or await handle(method, path, headers, body, query)
+
+    def created(given: Any) -> Any:
+        answer = create(given)
+        world = cache._p(given, "GlobalReplicationGroupId")
+        if answer[0] == 200 and world:
+            worlds.join(world, cache._p(given, "ReplicationGroupId"))
+        return answer
+
+    def deleted(given: Any) -> Any:
+        return worlds.leave(cache._p(given, "ReplicationGroupId")) or delete(given)
+
+    cache.handle_request = handled
+    cache._rg_xml = lambda group: shown(group) + worlds.info_xml(group["ReplicationGroupId"])
+    # An access string has an ampersand, which the emulator writes into the XML as it is.
+    cache._user_xml = lambda user: user_shown(
+        {**user, "AccessString": escape(user.get("AccessString", ""))}
+    )
+    cache._create_replication_group = created
+    cache._delete_replication_group = deleted

@@ -1,0 +1,1 @@
+"""Custom resource: a bucket's replication to the peer's bucket."""

@@ -1,0 +1,1 @@
+"""Custom resource: empties a backup vault before it is deleted."""

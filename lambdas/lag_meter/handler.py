@@ -1,0 +1,90 @@
+"""Entry point: started every minute, looks every ten seconds, ends before the next start."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from recovery_io.aws import client
+from recovery_io.http_json import call
+from recovery_io.local_table import LocalTable
+from recovery_io.pace import run_until_deadline
+
+from lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
+from lag_meter.database import MeterDatabase
+from lag_meter.drills import days_since_drill
+from lag_meter.figures import log_lines
+from lag_meter.meter import LagReader, Meter
+from lag_meter.replicas import files_lag_seconds, secret_lag_seconds
+from lag_meter.settings import CachePlace, MeterSettings
+
+LOOK_SECONDS = 10.0
+"""Finer than the warning threshold of 15 s (DESIGN, section 8)."""
+RUN_SECONDS = 55.0
+CALL_SECONDS = 3.0
+CACHE_PORT = 6379
+
+logger = Logger(service="lag-meter")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Look until shortly before the next run starts. Answers the number of looks."""
+    settings = MeterSettings.from_environment()
+    meter = _meter(settings)
+
+    def look() -> None:
+        now = time.time()
+        for line in log_lines(meter.look(now), suffix=settings.suffix, now=now):
+            print(line)
+
+    paced = {"run_seconds": RUN_SECONDS, **event}
+    return {"looks": run_until_deadline(look, LOOK_SECONDS, context, paced)}
+
+
+@cache
+def _meter(settings: MeterSettings) -> Meter:
+    fast: dict[str, LagReader] = {}
+    slow: dict[str, LagReader] = {}
+    region = settings.region
+    if settings.file_system_id:
+        efs = client("efs", region, CALL_SECONDS)
+        slow["files"] = lambda now: files_lag_seconds(efs, settings.file_system_id, now)
+    if settings.admin_secret:
+        secrets = client("secretsmanager", region, CALL_SECONDS)
+        slow["secrets"] = lambda now: secret_lag_seconds(
+            secrets, settings.admin_secret, settings.peer_region, now
+        )
+    place = settings.cache
+    if place is not None:
+        elasticache = client("elasticache", region, CALL_SECONDS)
+        fast["cache"] = lambda now: cache_lag_seconds(
+            elasticache, place.group, lambda: _cache_client(place, region), now
+        )
+    local = LocalTable(client("dynamodb", region), settings.authority_table)
+    s3 = client("s3", region, CALL_SECONDS)
+    return Meter(
+        regions=(region, settings.peer_region),
+        database=MeterDatabase(settings.database),
+        watermark=lambda: _watermark(settings),
+        last_healthy_at=lambda: local.memory().get("last_healthy_at"),
+        fast=fast,
+        slow=slow,
+        days_since_drill=lambda now: days_since_drill(s3, settings.evidence_bucket, now),
+        log=lambda message, **extra: logger.info(message, extra=extra),
+    )
+
+
+def _watermark(settings: MeterSettings) -> list[Any]:
+    answer = call("GET", f"{settings.serve_url}/v1/watermark", timeout_seconds=CALL_SECONDS)
+    if answer.status != 200:
+        raise OSError(f"/v1/watermark answered {answer.status}")
+    rows: list[Any] = answer.body["entries"]
+    return rows
+
+
+def _cache_client(place: CachePlace, region: str) -> Any:
+    answer = client("ssm", region, CALL_SECONDS).get_parameter(Name=place.hosts_parameter)
+    token = iam_token(place.group, place.user, region)
+    return client_for(answer["Parameter"]["Value"], CACHE_PORT, **over_tls(place.user, token))

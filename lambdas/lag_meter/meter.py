@@ -1,0 +1,127 @@
+"""One look at every store: what was found out becomes a figure, what was not is left out and said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from lag_meter.figures import COUNT, DAYS, Figure, lag
+from lag_meter.risk import FRESH_SECONDS, ArrivalRate, events_at_risk, unsafe_seconds
+from recovery.markers import entries_from_json, newest_incarnations, oldest_born_ms
+
+T = TypeVar("T")
+LagReader = Callable[[float], float | None]
+"""From the time (epoch seconds) to a lag in seconds; None: there is nothing to measure."""
+SLOW_EVERY_SECONDS = 60.0
+DRILLS_EVERY_SECONDS = 600.0
+
+
+class Database(Protocol):
+    """What is asked of the region's database."""
+
+    def heartbeat_age_seconds(self) -> float | None: ...
+    def holder(self) -> str: ...
+    def applied_count(self) -> int: ...
+    def patients_newer_than(self, instant: float) -> int: ...
+
+
+class Meter:
+    """Kept between runs of one execution environment, for the rate and for what is asked rarely.
+
+    `watermark` answers the rows of `/v1/watermark`. `fast` and `slow` are lags by store, asked at each
+    look and once a minute, with the time. No reader stops another.
+    """
+
+    def __init__(
+        self,
+        *,
+        regions: tuple[str, str],
+        database: Database,
+        watermark: Callable[[], Sequence[Mapping[str, Any]]],
+        last_healthy_at: Callable[[], float | None],
+        fast: Mapping[str, LagReader],
+        slow: Mapping[str, LagReader],
+        days_since_drill: Callable[[float], float | None],
+        log: Callable[..., None],
+    ) -> None:
+        self._own, self._peer = regions
+        self._database = database
+        self._watermark = watermark
+        self._last_healthy_at = last_healthy_at
+        self._fast, self._slow = fast, slow
+        self._days_since_drill = days_since_drill
+        self._log = log
+        self._rate = ArrivalRate()
+        self._slow_at = self._drills_at = -math.inf
+        self._days: float | None = None
+
+    def look(self, now: float) -> list[Figure]:
+        """The figures of this moment (epoch seconds). Never raises for what cannot be reached."""
+        slowly = now - self._slow_at >= SLOW_EVERY_SECONDS
+        age = self._attempt("database", self._database.heartbeat_age_seconds)
+        rows = self._attempt("watermark", self._watermark) or ()
+        arrived = newest_safe_born(rows, origin=self._peer, safe_in=self._own)
+        found = [
+            None if age is None else lag("database", age),
+            None if arrived is None else lag("log", now - arrived),
+            *self._risk(now, age, rows, slowly),
+            *(self._lag(store, read, now) for store, read in self._fast.items()),
+        ]
+        if slowly:
+            self._slow_at = now
+            found += [self._lag(store, read, now) for store, read in self._slow.items()]
+            found.append(self._drill(now))
+        return [one for one in found if one is not None]
+
+    def _risk(
+        self, now: float, age: float | None, rows: Sequence[Mapping[str, Any]], with_patients: bool
+    ) -> list[Figure | None]:
+        count = None if age is None else self._attempt("counter", self._database.applied_count)
+        if count is not None:
+            self._rate = self._rate.saw(count, now, age)
+        holder = "" if age is None else self._attempt("holder", self._database.holder) or ""
+        other = self._peer if holder == self._own else self._own
+        born = newest_safe_born(rows, origin=holder, safe_in=other)
+        healthy = None
+        if holder == self._peer:
+            healthy = self._attempt("memory", self._last_healthy_at)
+        seconds = unsafe_seconds(
+            own=self._own, holder=holder, safe_born=born, last_healthy_at=healthy, now=now
+        )
+        events = events_at_risk(seconds, self._rate)
+        found: list[Figure | None] = [
+            None if events is None else Figure("EventsAtRisk", events, COUNT)
+        ]
+        fresh = age is not None and age <= FRESH_SECONDS
+        if with_patients and fresh and seconds is not None and born is not None:
+            since = born
+            patients = self._attempt("patients", lambda: self._database.patients_newer_than(since))
+            found.append(None if patients is None else Figure("PatientsAtRisk", patients, COUNT))
+        return found
+
+    def _lag(self, store: str, read: LagReader, now: float) -> Figure | None:
+        seconds = self._attempt(store, lambda: read(now))
+        return None if seconds is None else lag(store, seconds)
+
+    def _drill(self, now: float) -> Figure | None:
+        if now - self._drills_at >= DRILLS_EVERY_SECONDS:
+            self._days = self._attempt("drills", lambda: self._days_since_drill(now))
+            self._drills_at = now
+        return None if self._days is None else Figure("DaysSinceDrill", self._days, DAYS)
+
+    def _attempt(self, part: str, call: Callable[[], T]) -> T | None:
+        try:
+            return call()
+        except Exception as error:
+            self._log("unreachable", part=part, error=repr(error))
+            return None
+
+
+def newest_safe_born(
+    rows: Sequence[Mapping[str, Any]], *, origin: str, safe_in: str
+) -> float | None:
+    """Up to when (epoch seconds) `origin`'s events are in `safe_in`'s log; None: not known."""
+    wanted = [one for one in rows if one["region"] == origin and one["safe_in"] == safe_in]
+    born_ms = oldest_born_ms(newest_incarnations(entries_from_json(wanted)))
+    return None if born_ms is None else born_ms / 1000

@@ -1,0 +1,1 @@
+"""Custom resource: generated ids of the other region, looked up once and kept in the own."""

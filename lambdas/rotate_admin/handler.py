@@ -1,0 +1,35 @@
+"""Secrets Manager's entry: one step of a rotation a call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from rotate_admin.adapters import ManagedSecret, Server
+from rotate_admin.rotation import Rotation
+
+CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+logger = Logger()
+
+
+def handler(event: Mapping[str, Any], _context: object) -> None:
+    """Run the step. Raises ValueError for a secret that is not the admin's, else what the step raised."""
+    own = os.environ["SECRET_ARN"]
+    if event["SecretId"] != own:
+        raise ValueError(f"asked to rotate {event['SecretId']}, but this function rotates {own}")
+    server = Server(
+        host=os.environ["DATABASE_HOST"],
+        port=int(os.environ["DATABASE_PORT"]),
+        database=os.environ["DATABASE_NAME"],
+    )
+    rotation = Rotation(
+        ManagedSecret(boto3.client("secretsmanager", config=CONFIG), own),
+        server.sign_in,
+        str(event["ClientRequestToken"]),
+    )
+    logger.info("rotation step done", step=event["Step"], did=rotation.run(str(event["Step"])))

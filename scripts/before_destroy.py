@@ -1,0 +1,165 @@
+"""What must hold before `cdk destroy`: the global database and the global cache write in the home region.
+
+The recovery region's stacks are destroyed first, since the home region's made the global stores. A member
+leaves its global store before it is deleted, and the one that takes the writes may only leave last: after a
+failover the destruction would stop half-way. This refuses before anything is gone; `--switch-back` moves the
+writes home instead, which loses nothing (a switchover, not a failover).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lifeline.naming import Names
+from lifeline.regions import region_named
+from lifeline.settings import Settings
+
+CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 3})
+SWITCH_SECONDS = 900
+"""A switchover is typically done in 30 s; it waits for the other side to have caught up."""
+LOOK_SECONDS = 5
+
+
+class Store(Protocol):
+    """A store with a member in each region, one of which takes the writes."""
+
+    name: str
+
+    def writes_in(self) -> str:
+        """The region that takes the writes; empty when there is no global store or no member at home."""
+
+    def switch_back(self) -> None:
+        """Ask for the writes to move home. Raises ClientError."""
+
+
+class Database:
+    """The global cluster `name`."""
+
+    def __init__(self, name: str, home: str) -> None:
+        self.name = name
+        self._home = home
+        self._rds: Any = boto3.client("rds", region_name=home, config=CONFIG)
+
+    def writes_in(self) -> str:
+        there = self._members()
+        if not any(region_of(arn) == self._home for arn in there):
+            return ""
+        return next((region_of(arn) for arn, writer in there.items() if writer), "")
+
+    def switch_back(self) -> None:
+        at_home = next(arn for arn in self._members() if region_of(arn) == self._home)
+        self._rds.switchover_global_cluster(
+            GlobalClusterIdentifier=self.name, TargetDbClusterIdentifier=at_home
+        )
+
+    def _members(self) -> dict[str, bool]:
+        try:
+            found = self._rds.describe_global_clusters(GlobalClusterIdentifier=self.name)
+        except self._rds.exceptions.GlobalClusterNotFoundFault:
+            return {}
+        return {
+            str(member["DBClusterArn"]): bool(member["IsWriter"])
+            for cluster in found["GlobalClusters"]
+            for member in cluster["GlobalClusterMembers"]
+        }
+
+
+class Cache:
+    """The global group that the home region's replication group `name` is in."""
+
+    def __init__(self, name: str, home: str) -> None:
+        self.name = name
+        self._home = home
+        self._cache: Any = boto3.client("elasticache", region_name=home, config=CONFIG)
+
+    def writes_in(self) -> str:
+        world = self._world()
+        if not world:
+            return ""
+        found = self._cache.describe_global_replication_groups(
+            GlobalReplicationGroupId=world, ShowMemberInfo=True
+        )
+        return next(
+            (
+                str(member["ReplicationGroupRegion"])
+                for one in found["GlobalReplicationGroups"]
+                for member in one["Members"]
+                if member["Role"] == "PRIMARY"
+            ),
+            "",
+        )
+
+    def switch_back(self) -> None:
+        self._cache.failover_global_replication_group(
+            GlobalReplicationGroupId=self._world(),
+            PrimaryRegion=self._home,
+            PrimaryReplicationGroupId=self.name,
+        )
+
+    def _world(self) -> str:
+        try:
+            found = self._cache.describe_replication_groups(ReplicationGroupId=self.name)
+        except self._cache.exceptions.ReplicationGroupNotFoundFault:
+            return ""
+        info = found["ReplicationGroups"][0].get("GlobalReplicationGroupInfo") or {}
+        return str(info.get("GlobalReplicationGroupId") or "")
+
+
+def region_of(arn: str) -> str:
+    """The region in an ARN."""
+    return arn.split(":")[3]
+
+
+def main() -> int:
+    """0: destroy may go on. 1, with a sentence on standard error: it may not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suffix", required=True)
+    parser.add_argument("--home", default=Settings.home_region)
+    parser.add_argument("--switch-back", action="store_true")
+    given = parser.parse_args()
+    code = region_named(given.home, role="home").code
+    names = Names(suffix=given.suffix, code=code, account="")
+    stores: tuple[Store, ...] = (
+        Database(names.here("global", "database"), given.home),
+        Cache(names.here("cache", "cache"), given.home),
+    )
+    try:
+        return max(ready(store, given.home, given.switch_back) for store in stores)
+    except (BotoCoreError, ClientError) as error:
+        print(f"destroy: {given.home} did not answer: {error}", file=sys.stderr)
+        return 1
+
+
+def ready(store: Store, home: str, switch_back: bool) -> int:
+    """0 when the store writes at home, or does at last after it was asked to."""
+    there = store.writes_in()
+    if there in ("", home):
+        return 0
+    if not switch_back:
+        print(
+            f"destroy: {store.name} writes in {there}. Destroying would stop half-way: switch back "
+            f"first (`make destroy ARGS=--switch-back`, docs/runbooks/destroy.md).",
+            file=sys.stderr,
+        )
+        return 1
+    store.switch_back()
+    deadline = time.monotonic() + SWITCH_SECONDS
+    while store.writes_in() != home:
+        if time.monotonic() > deadline:
+            late = f"destroy: {store.name} does not write in {home} after {SWITCH_SECONDS} s."
+            print(late, file=sys.stderr)
+            return 1
+        time.sleep(LOOK_SECONDS)
+    print(f"destroy: {store.name} writes in {home} again")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""DrPipeline: the drills that run by themselves. Home region only, where the profile asks for them."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from lifeline.recovery import dr_pipeline
+from lifeline.site import Site
+from stacks.foundation import Foundation
+from stacks.site_stack import SiteStack
+
+
+class DrPipeline(SiteStack):
+    """Nothing stands on it; a recovery never needs it."""
+
+    def __init__(self, scope: Construct, *, site: Site, foundation: Foundation) -> None:
+        super().__init__(scope, site, "drpipeline", description="Drills by schedule")
+        self.pipeline = dr_pipeline.DrPipeline(
+            self,
+            "Drills",
+            site=site,
+            keys=foundation.keys.seen_from(self),
+            emptying=foundation.emptying,
+        )

@@ -1,0 +1,134 @@
+"""What the lab adds to the emulator: global caches and the second version of MSK's API."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lab import Lab, toolkit
+from lab.places import HOME, RECOVERY
+from lab.toolkit import ROOT
+
+PORT_BASE = 17100
+SUFFIX = "caches"
+GROUP = f"cache-{SUFFIX}"
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lab")
+    with Lab(
+        suffix=SUFFIX, workdir=folder, port_base=PORT_BASE, control_plane_only=True
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def world(lab: Lab) -> Iterator[str]:
+    """A global cache with its primary at home and a secondary in the recovery region."""
+    home, recovery = lab.observer("elasticache", HOME), lab.observer("elasticache", RECOVERY)
+    home.create_replication_group(
+        ReplicationGroupId=GROUP, ReplicationGroupDescription="primary", Engine="valkey"
+    )
+    made = home.create_global_replication_group(
+        GlobalReplicationGroupIdSuffix=GROUP, PrimaryReplicationGroupId=GROUP
+    )
+    identifier = str(made["GlobalReplicationGroup"]["GlobalReplicationGroupId"])
+    recovery.create_replication_group(
+        ReplicationGroupId=GROUP, ReplicationGroupDescription="secondary",
+        GlobalReplicationGroupId=identifier,
+    )  # fmt: skip
+    yield identifier
+    if role(lab, RECOVERY) == "PRIMARY":
+        fail_over(lab, identifier, HOME)
+    recovery.delete_replication_group(ReplicationGroupId=GROUP)
+    home.delete_global_replication_group(
+        GlobalReplicationGroupId=identifier, RetainPrimaryReplicationGroup=True
+    )
+    home.delete_replication_group(ReplicationGroupId=GROUP)
+
+
+def role(lab: Lab, region: str) -> str:
+    cache = lab.observer("elasticache", region)
+    (group,) = cache.describe_replication_groups(ReplicationGroupId=GROUP)["ReplicationGroups"]
+    return str(group.get("GlobalReplicationGroupInfo", {}).get("GlobalReplicationGroupMemberRole"))
+
+
+def fail_over(lab: Lab, world: str, region: str) -> None:
+    lab.observer("elasticache", region).failover_global_replication_group(
+        GlobalReplicationGroupId=world, PrimaryRegion=region, PrimaryReplicationGroupId=GROUP
+    )
+
+
+def before_destroy(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = str(ROOT / "scripts" / "before_destroy.py")
+    return subprocess.run(
+        [sys.executable, script, "--suffix", SUFFIX, *arguments], text=True, capture_output=True,
+        env=toolkit.environment(lab.places), timeout=60, check=False, cwd=Path(ROOT),
+    )  # fmt: skip
+
+
+def refused(call: Any, **given: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**given)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def test_a_failover_moves_the_primary_and_keeps_both_members(lab: Lab, world: str) -> None:
+    assert (role(lab, HOME), role(lab, RECOVERY)) == ("PRIMARY", "SECONDARY")
+    fail_over(lab, world, RECOVERY)
+    assert (role(lab, HOME), role(lab, RECOVERY)) == ("SECONDARY", "PRIMARY")
+
+
+def test_the_primary_is_not_deleted_and_not_let_go(lab: Lab, world: str) -> None:
+    home = lab.observer("elasticache", HOME)
+    code = refused(home.delete_replication_group, ReplicationGroupId=GROUP)
+    assert code == "InvalidReplicationGroupState"
+    code = refused(
+        home.disassociate_global_replication_group, GlobalReplicationGroupId=world,
+        ReplicationGroupId=GROUP, ReplicationGroupRegion=HOME,
+    )  # fmt: skip
+    assert code == "InvalidParameterValue"
+
+
+def test_a_secondary_that_left_is_in_no_global_cache(lab: Lab, world: str) -> None:
+    lab.observer("elasticache", RECOVERY).disassociate_global_replication_group(
+        GlobalReplicationGroupId=world, ReplicationGroupId=GROUP, ReplicationGroupRegion=RECOVERY
+    )
+    assert (role(lab, HOME), role(lab, RECOVERY)) == ("PRIMARY", "None")
+
+
+def test_destroying_is_refused_until_the_cache_writes_at_home(lab: Lab, world: str) -> None:
+    assert before_destroy(lab).returncode == 0
+    fail_over(lab, world, RECOVERY)
+    outcome = before_destroy(lab)
+    assert (outcome.returncode, f"{GROUP} writes in {RECOVERY}" in outcome.stderr) == (1, True)
+    assert before_destroy(lab, "--switch-back").returncode == 0
+    assert role(lab, HOME) == "PRIMARY"
+
+
+def test_the_second_version_of_the_logs_api_shows_the_same_clusters(lab: Lab) -> None:
+    kafka = lab.observer("kafka", HOME)
+    arn = kafka.create_cluster(
+        ClusterName="log-caches", KafkaVersion="3.8.x", NumberOfBrokerNodes=3,
+        BrokerNodeGroupInfo={"ClientSubnets": ["subnet-1"], "InstanceType": "kafka.m5.large"},
+    )["ClusterArn"]  # fmt: skip
+    (listed,) = kafka.list_clusters_v2(ClusterNameFilter="log-")["ClusterInfoList"]
+    assert (listed["ClusterName"], listed["ClusterArn"]) == ("log-caches", arn)
+    version = kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["CurrentVersion"]
+    iam = {"ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}}}
+    kafka.update_connectivity(
+        ClusterArn=arn, CurrentVersion=version, ConnectivityInfo={"VpcConnectivity": iam}
+    )
+    shown = kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["Provisioned"]
+    assert shown["BrokerNodeGroupInfo"]["ConnectivityInfo"] == {"VpcConnectivity": iam}
+    assert kafka.list_clusters_v2(ClusterNameFilter="other")["ClusterInfoList"] == []
+    kafka.delete_cluster(ClusterArn=arn)

@@ -1,0 +1,266 @@
+"""Alarms: each says operator, limit, missing data, severity and runbook; silence is never health."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from lifeline.foundation.alert_topics import Severity
+from lifeline.observability.alarms import Alarms, Lasting, Operator, Rule
+from lifeline.observability.lifeline_metrics import LogLineMetrics
+from lifeline.observability.series import Expression, Series, measure_of
+from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.observed import figures, rules
+
+ROOT = Path(__file__).parents[3]
+LAG = "replication-lag-"
+SERIES = Series(namespace="Test", name="Figure", dimensions={"Name": "it"})
+
+
+def rule(**changes: Any) -> Rule:
+    given: dict[str, Any] = {
+        "what": "some-thing",
+        "says": "Something is wrong.",
+        "measures": SERIES,
+        "operator": Operator.ABOVE,
+        "limit": 5,
+        "severity": Severity.CRITICAL,
+        "runbook": "log-trouble",
+    }
+    return Rule(**given | changes)
+
+
+def all_rules(made: Bench) -> list[Rule]:
+    return rules(made.site, *figures(made.stack, made.site))
+
+
+def test_a_rule_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker) -> None:
+    made = bench("ca-west-1")
+    Alarms(made.stack, "Alarms", site=made.site, rules=[rule()])
+    (alarm,) = made.resources("AWS::CloudWatch::Alarm")
+    assert alarm["Properties"] | {"Tags": None} == {
+        "ActionsEnabled": True,
+        "AlarmActions": ["arn:aws:sns:ca-west-1:123456789012:page-test"],
+        "AlarmDescription": "CRITICAL: Something is wrong. No data fires it as well. "
+        "Runbook: docs/runbooks/log-trouble.md",
+        "AlarmName": "some-thing-test",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "DatapointsToAlarm": 3,
+        "Dimensions": [{"Name": "Name", "Value": "it"}],
+        "EvaluationPeriods": 3,
+        "MetricName": "Figure",
+        "Namespace": "Test",
+        "Period": 60,
+        "Statistic": "Maximum",
+        "Threshold": 5,
+        "TreatMissingData": "breaching",
+        "Tags": None,
+    }
+
+
+def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(bench: BenchMaker) -> None:
+    made = bench()
+    share = Expression(text="100 * bad / all", series={"bad": SERIES, "all": SERIES})
+    p95 = Series(namespace="Test", name="Latency", statistic="p95")
+    given = [rule(what="share", measures=share), rule(what="slow", measures=p95)]
+    Alarms(made.stack, "Alarms", site=made.site, rules=given)
+    found = {
+        one["Properties"]["AlarmName"]: one["Properties"]
+        for one in made.resources("AWS::CloudWatch::Alarm")
+    }
+    metrics = found["share-test"]["Metrics"]
+    assert [one["Id"] for one in metrics if not one["ReturnData"]] == ["bad", "all"]
+    assert metrics[-1] == {"Id": "result", "Expression": "100 * bad / all", "ReturnData": True}
+    assert "Statistic" not in found["share-test"]
+    assert found["slow-test"]["ExtendedStatistic"] == "p95"
+    assert "Statistic" not in found["slow-test"]
+
+
+def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(bench: BenchMaker) -> None:
+    given = all_rules(bench())
+    lag = [one for one in given if one.what.startswith(LAG)]
+    assert {one.what.removeprefix(LAG) for one in lag} == {
+        "log",
+        "log-warning",
+        "database",
+        "database-warning",
+        "cache",
+        "files",
+        "secrets",
+    }
+    beats = [
+        one
+        for one in given
+        if one.what.endswith("-silent")
+        or one.what in ("events-at-risk", "drill-overdue", "backup-overdue", "stream-late")
+    ]
+    assert len(beats) == 8
+    assert {one.missing_data for one in [*lag, *beats]} == {"breaching"}
+
+
+def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(bench: BenchMaker) -> None:
+    limits = {one.what: one for one in all_rules(bench(lag_alarm_seconds=40))}
+    assert limits["replication-lag-log"].limit == 40
+    assert limits["replication-lag-log"].severity is Severity.CRITICAL
+    assert limits["replication-lag-log-warning"].limit == 20
+    assert limits["replication-lag-log-warning"].severity is Severity.WARNING
+    assert limits["database-service-lag"].limit == 40_000
+    assert limits["events-at-risk"].limit == round(100_000 / 60 * 40)
+
+
+def test_the_numbers_of_the_design(bench: BenchMaker) -> None:
+    limits = {one.what: one.limit for one in all_rules(bench())}
+    wanted = {
+        "replication-lag-log-warning": 15,
+        "replication-lag-log": 30,
+        "apply-behind-warning": 1_000,
+        "apply-behind-critical": 10_000,
+        "log-offline-partitions": 0,
+        "log-under-replicated": 0,
+        "apply-failures": 1,
+        "log-cpu": 70,
+        "api-latency": 200,
+        "drill-overdue": 90,
+    }
+    assert {name: limits[name] for name in wanted} == wanted
+
+
+def test_what_is_fine_without_data_says_what_notices_silence(bench: BenchMaker) -> None:
+    given = all_rules(bench())
+    names = {one.what for one in given}
+    fine = [one for one in given if one.fine_without_data]
+    assert {one.what for one in fine if one.role_dependent} == {
+        "database-service-lag",
+        "cache-service-lag",
+        "files-service-lag",
+    }
+    for one in fine:
+        if one.what in ("api-latency", "api-errors"):
+            continue  # the probes of other regions notice, not an alarm
+        assert any(name in str(one.fine_without_data) for name in names), one.what
+
+
+def test_every_rule_has_its_runbook_and_fits_its_service(bench: BenchMaker) -> None:
+    given = all_rules(bench(environment_suffix="a2345678901z"))
+    for one in given:
+        assert (ROOT / "docs" / "runbooks" / f"{one.runbook}.md").is_file(), one.runbook
+        assert len(one.description) <= 1_024
+        seconds = one.lasting.looked_at * one.lasting.period_seconds
+        assert seconds <= 86_400 or one.lasting.period_seconds >= 3_600
+
+
+def test_both_regions_have_the_same_alarms(bench: BenchMaker) -> None:
+    home, recovery = all_rules(bench()), all_rules(bench("ca-west-1"))
+    assert [one.what for one in home] == [one.what for one in recovery]
+    assert [one.description for one in home] == [one.description for one in recovery]
+
+
+def test_a_query_has_no_series_and_says_its_period(bench: BenchMaker) -> None:
+    made = bench()
+    query = Expression(text='SELECT MAX(TimeSinceLastSync) FROM "AWS/EFS"')
+    Alarms(made.stack, "Alarms", site=made.site, rules=[rule(measures=query)])
+    (alarm,) = made.resources("AWS::CloudWatch::Alarm")
+    (only,) = alarm["Properties"]["Metrics"]
+    assert only == {"Id": "result", "Expression": query.text, "Period": 60, "ReturnData": True}
+
+
+def test_a_query_within_math_keeps_its_id(bench: BenchMaker) -> None:
+    """As the log's CPU is: a hundred less what the least idle broker has."""
+    made = bench()
+    query = cloudwatch.MathExpression(
+        expression='SELECT MIN(CpuIdle) FROM "AWS/Kafka"', using_metrics={}
+    )
+    busy = measure_of(
+        cloudwatch.MathExpression(expression="100 - idle", using_metrics={"idle": query})
+    )
+    Alarms(made.stack, "Alarms", site=made.site, rules=[rule(measures=busy)])
+    (alarm,) = made.resources("AWS::CloudWatch::Alarm")
+    inner, outer = alarm["Properties"]["Metrics"]
+    assert inner["Id"] == "idle"
+    assert inner["Period"] == 60
+    assert inner["ReturnData"] is False
+    assert outer == {"Id": "result", "Expression": "100 - idle", "ReturnData": True}
+
+
+def test_log_lines_are_counted_for_this_environment_alone(bench: BenchMaker) -> None:
+    made = bench()
+    lines = LogLineMetrics(made.stack, "Lines", site=made.site)
+    filters = {
+        one["Properties"]["LogGroupName"]: one["Properties"]
+        for one in made.resources("AWS::Logs::MetricFilter")
+    }
+    assert filters["/lifeline/services-test"]["FilterPattern"] == '{ $.message = "quarantined" }'
+    assert (
+        filters["/aws/lambda/stream-bridge-test"]["FilterPattern"] == '{ $.message = "rejected" }'
+    )
+    for one, series in (("services", lines.quarantined), ("stream-bridge", lines.rejected)):
+        (written,) = [value for name, value in filters.items() if one in name]
+        (transformation,) = written["MetricTransformations"]
+        assert transformation["MetricNamespace"] == series.namespace == "Lifeline/test"
+        assert transformation["MetricName"] == series.name
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("services/processor/quarantine.py", 'say("quarantined", records='),
+        ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
+    ],
+)
+def test_the_lines_that_are_counted_are_said(file: str, said: str) -> None:
+    assert said in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"breaching": 4, "looked_at": 3}, "4 of 3 periods cannot breach"),
+        ({"period_seconds": 90}, "Bad period 90 s"),
+        ({"period_seconds": 172_800}, "Bad period 172800 s"),
+    ],
+)
+def test_a_lasting_that_cannot_be_is_refused(changes: dict[str, int], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Lasting(**changes)
+
+
+def test_twins_and_bad_ids_are_refused(bench: BenchMaker) -> None:
+    made = bench()
+    with pytest.raises(ValueError, match="Two alarms have the name some-thing"):
+        Alarms(made.stack, "Alarms", site=made.site, rules=[rule(), rule()])
+    with pytest.raises(ValueError, match="Bad ids none"):
+        Expression(text="a + b")
+    with pytest.raises(ValueError, match="Bad ids"):
+        Expression(text="A + B", series={"A": SERIES})
+
+
+def test_math_over_math_becomes_one_expression() -> None:
+    brokers = {
+        f"broker{number}": cloudwatch.Metric(
+            namespace="T", metric_name="CpuIdle", dimensions_map={"Broker ID": str(number)}
+        )
+        for number in (1, 2)
+    }
+    least = cloudwatch.MathExpression(
+        expression="MIN([broker1, broker2])", using_metrics=dict(brokers)
+    )
+    found = measure_of(
+        cloudwatch.MathExpression(expression="100 - idle", using_metrics={"idle": least})
+    )
+    assert isinstance(found, Expression)
+    assert found.text == "100 - (MIN([broker1, broker2]))"
+    assert found.series == {
+        f"broker{number}": Series(
+            namespace="T", name="CpuIdle", dimensions={"Broker ID": number}, statistic="Average"
+        )
+        for number in ("1", "2")
+    }
+
+
+def test_the_packs_find_nothing(bench: BenchMaker) -> None:
+    made = bench(nag=True)
+    Alarms(made.stack, "Alarms", site=made.site, rules=all_rules(made))
+    made.template()

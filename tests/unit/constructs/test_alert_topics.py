@@ -1,0 +1,58 @@
+"""Alert topics: one a severity, encrypted, over TLS, for this account's services only."""
+
+from __future__ import annotations
+
+import pytest
+
+from lifeline.foundation.alert_topics import AlertTopics, Severity
+from tests.unit.constructs.conftest import ACCOUNT, BenchMaker
+
+
+def test_one_encrypted_topic_a_severity(bench: BenchMaker) -> None:
+    made = bench()
+    alerts = AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
+    assert alerts.of(Severity.CRITICAL) is not alerts.of(Severity.WARNING)
+    topics = [one["Properties"] for one in made.resources("AWS::SNS::Topic")]
+    assert {one["TopicName"] for one in topics} == {"page-test", "notice-test"}
+    assert all("KmsMasterKeyId" in one for one in topics)
+
+
+def test_a_topics_arn_is_known_without_it(bench: BenchMaker) -> None:
+    site = bench("ca-west-1").site
+    assert AlertTopics.arn(site, Severity.CRITICAL) == f"arn:aws:sns:ca-west-1:{ACCOUNT}:page-test"
+    assert (
+        AlertTopics.arn(site.peer, Severity.WARNING)
+        == f"arn:aws:sns:ca-central-1:{ACCOUNT}:notice-test"
+    )
+
+
+def test_only_named_services_of_this_account_publish(bench: BenchMaker) -> None:
+    made = bench()
+    AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
+    policies = made.resources("AWS::SNS::TopicPolicy")
+    assert len(policies) == len(Severity)
+    for policy in policies:
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        (refused,) = [one for one in statements if one["Effect"] == "Deny"]
+        assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        (allowed,) = [one for one in statements if one["Effect"] == "Allow"]
+        assert allowed["Principal"]["Service"] == [
+            "backup.amazonaws.com",
+            "cloudwatch.amazonaws.com",
+            "events.amazonaws.com",
+        ]
+        assert allowed["Action"] == "sns:Publish"
+        assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+@pytest.mark.parametrize(("address", "subscriptions"), [(None, 0), ("oncall@example.org", 2)])
+def test_a_person_hears_of_both(bench: BenchMaker, address: str | None, subscriptions: int) -> None:
+    made = bench(page_email=address)
+    AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
+    made.template().resource_count_is("AWS::SNS::Subscription", subscriptions)
+
+
+def test_no_rule_finds_anything(bench: BenchMaker) -> None:
+    made = bench(nag=True, page_email="oncall@example.org")
+    AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
+    made.template()

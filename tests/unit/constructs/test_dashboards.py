@@ -1,0 +1,143 @@
+"""Dashboards: bodies that CloudWatch takes, the whole path on one, both regions on the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from lifeline.observability.alarms import Alarms
+from lifeline.observability.boards import recovery_rows, region_rows
+from lifeline.observability.dashboards import AlarmList, Dashboard, Note, Panel, Widget
+from lifeline.observability.series import Expression, Series
+from lifeline.observability.thresholds import LagThresholds
+from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.observed import figures, rules
+
+SERIES = Series(namespace="Test", name="Figure", dimensions={"B": "2", "A": "1"}, statistic="Sum")
+
+
+def drawn(made: Bench, rows: Sequence[Sequence[Widget]], name: str = "lifeline") -> dict[str, Any]:
+    Dashboard(made.stack, "It", site=made.site, name=name, rows=rows)
+    (one,) = made.resources("AWS::CloudWatch::Dashboard")
+    assert one["Properties"]["DashboardName"] == f"{name}-{made.site.region.code}-test"
+    body: dict[str, Any] = json.loads(one["Properties"]["DashboardBody"])
+    return body
+
+
+def whole(made: Bench, name: str) -> dict[str, Any]:
+    path, stores = figures(made.stack, made.site)
+    alarms = Alarms(made.stack, "Alarms", site=made.site, rules=rules(made.site, path, stores))
+    lag = LagThresholds.of(made.site.settings)
+    rows = (
+        region_rows(made.site, alarms=alarms, path=path, stores=stores)
+        if name == "lifeline"
+        else recovery_rows(made.site, alarms=alarms, lag=lag)
+    )
+    return drawn(made, rows, name)
+
+
+def test_a_row_shares_the_width_and_rows_follow_each_other(bench: BenchMaker) -> None:
+    note, panel = Note(text="# T"), Panel(title="P", lines={"one": SERIES})
+    widgets = drawn(bench(), [[note], [panel, panel, panel]])["widgets"]
+    places = [(one["x"], one["y"], one["width"], one["height"]) for one in widgets]
+    assert places == [(0, 0, 24, 2), (0, 2, 8, 6), (8, 2, 8, 6), (16, 2, 8, 6)]
+
+
+def test_a_panel_names_metric_dimensions_statistic_and_region(bench: BenchMaker) -> None:
+    (widget,) = drawn(bench("ca-west-1"), [[Panel(title="P", lines={"one": SERIES})]])["widgets"]
+    assert widget["properties"]["region"] == "ca-west-1"
+    (metric,) = widget["properties"]["metrics"]
+    assert metric == ["Test", "Figure", "A", "1", "B", "2", {"stat": "Sum", "label": "one"}]
+
+
+def test_two_expressions_of_one_panel_do_not_mix(bench: BenchMaker) -> None:
+    share = Expression(text="100 * bad / all", series={"bad": SERIES, "all": SERIES})
+    total = Expression(text="SUM(METRICS())", series={"bad": SERIES})
+    (widget,) = drawn(bench(), [[Panel(title="P", lines={"share": share, "total": total})]])[
+        "widgets"
+    ]
+    metrics = widget["properties"]["metrics"]
+    assert [one[0]["expression"] for one in metrics if len(one) == 1] == [
+        "100 * badx0 / allx0",
+        "SUM([badx1])",
+    ]
+    ids = [one[-1]["id"] for one in metrics if len(one) > 1]
+    assert ids == ["badx0", "allx0", "badx1"]
+
+
+def test_the_region_s_screen_shows_the_path_its_stores_and_every_alarm(bench: BenchMaker) -> None:
+    made = bench()
+    body = whole(made, "lifeline")
+    listed = [
+        arn
+        for one in body["widgets"]
+        if one["type"] == "alarm"
+        for arn in one["properties"]["alarms"]
+    ]
+    assert len(listed) == len(set(listed)) > 35
+    assert (
+        "arn:aws:cloudwatch:ca-central-1:123456789012:alarm:log-offline-partitions-test" in listed
+    )
+    titles = " ".join(one["properties"].get("title", "") for one in body["widgets"])
+    for word in (
+        "API",
+        "Stream",
+        "Bridge",
+        "Log",
+        "Apply",
+        "Database",
+        "Cache",
+        "Files",
+        "Backups",
+    ):
+        assert word in titles
+    assert all(one["x"] + one["width"] <= 24 for one in body["widgets"])
+
+
+def test_the_recovery_screen_shows_both_regions_whatever_is_active(bench: BenchMaker) -> None:
+    body = whole(bench("ca-west-1"), "recovery")
+    regions = [
+        one["properties"]["region"]
+        for one in body["widgets"]
+        if "Lag" in one["properties"].get("title", "")
+    ]
+    assert regions == ["ca-west-1", "ca-central-1"]
+    (days,) = [one for one in body["widgets"] if "Days" in one["properties"].get("title", "")]
+    assert days["properties"]["view"] == "singleValue"
+    assert days["properties"]["start"] == "-P3M"
+    assert "SOURCE '/aws/lambda/keeper-test'" in json.dumps(body)
+
+
+def test_an_account_that_is_not_known_leaves_the_body_whole(bench: BenchMaker) -> None:
+    made = bench(account=None)
+    path, stores = figures(made.stack, made.site)
+    alarms = Alarms(made.stack, "Alarms", site=made.site, rules=rules(made.site, path, stores))
+    Dashboard(
+        made.stack,
+        "It",
+        site=made.site,
+        name="lifeline",
+        rows=region_rows(made.site, alarms=alarms, path=path, stores=stores),
+    )
+    (one,) = made.resources("AWS::CloudWatch::Dashboard")
+    parts = one["Properties"]["DashboardBody"]["Fn::Join"][1]
+    filled = "".join(part if isinstance(part, str) else "123456789012" for part in parts)
+    assert "alarm:api-errors-test" in json.dumps(json.loads(filled))
+
+
+def test_too_many_alarms_and_an_empty_row_are_refused(bench: BenchMaker) -> None:
+    made = bench()
+    many = AlarmList(title="Many", arns=["arn"] * 101)
+    with pytest.raises(ValueError, match="101 alarms on one widget"):
+        Dashboard(made.stack, "Many", site=made.site, name="lifeline", rows=[[many]])
+    with pytest.raises(ValueError, match="an empty row"):
+        Dashboard(made.stack, "Empty", site=made.site, name="lifeline", rows=[[]])
+
+
+def test_the_packs_find_nothing(bench: BenchMaker) -> None:
+    made = bench(nag=True)
+    Dashboard(made.stack, "It", site=made.site, name="lifeline", rows=[[Note(text="x")]])
+    made.template()

@@ -1,0 +1,92 @@
+"""The web ACL: what it blocks, what it only counts, what it writes down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lifeline.application.edge_shield import COUNTED_BODY_RULES, EdgeShield
+from lifeline.application.events_api import REQUESTS_PER_SECOND
+from tests.unit.constructs.conftest import Bench, BenchMaker
+
+STAGE_ARN = "arn:aws:apigateway:ca-central-1::/restapis/abc/stages/live"
+
+
+def shield_of(made: Bench) -> EdgeShield:
+    return EdgeShield(made.stack, "Shield", site=made.site, stage_arn=STAGE_ARN, keys=made.keys)
+
+
+def rules_of(made: Bench) -> dict[str, dict[str, Any]]:
+    (acl,) = made.resources("AWS::WAFv2::WebACL")
+    assert acl["Properties"]["Scope"] == "REGIONAL"
+    assert acl["Properties"]["DefaultAction"] == {"Allow": {}}
+    return {rule["Name"]: rule for rule in acl["Properties"]["Rules"]}
+
+
+def test_managed_rules_block_but_for_what_they_see_in_bodies(bench: BenchMaker) -> None:
+    made = bench()
+    shield_of(made)
+    rules = rules_of(made)
+    for name in (
+        "AWSManagedRulesCommonRuleSet",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+        "AWSManagedRulesAmazonIpReputationList",
+    ):
+        assert rules[name]["OverrideAction"] == {"None": {}}
+    group = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
+    counted = {one["Name"] for one in group["RuleActionOverrides"]}
+    assert counted == set(COUNTED_BODY_RULES)
+    assert "SizeRestrictions_BODY" in counted
+    assert all(one["ActionToUse"] == {"Count": {}} for one in group["RuleActionOverrides"])
+    assert all(name.endswith("_BODY") for name in counted)
+
+
+def test_one_address_may_use_half_of_the_api(bench: BenchMaker) -> None:
+    """A hospital's edges post from one address; a usual limit of 2,000 in five minutes would stop it."""
+    made = bench()
+    shield_of(made)
+    rule = rules_of(made)["OneAddress"]
+    limit = rule["Statement"]["RateBasedStatement"]
+    assert rule["Action"] == {"Block": {}}
+    assert limit["AggregateKeyType"] == "IP"
+    assert limit["Limit"] / limit["EvaluationWindowSec"] == REQUESTS_PER_SECOND / 2
+
+
+def test_the_log_has_the_name_the_service_wants_and_no_token(bench: BenchMaker) -> None:
+    made = bench("ca-west-1", environment_suffix="abcdefghijkl")
+    shield_of(made)
+    template = made.template()
+    (group,) = (
+        one["Properties"]
+        for one in template.find_resources("AWS::Logs::LogGroup").values()
+        if "aws-waf-logs-" in str(one["Properties"]["LogGroupName"])
+    )
+    assert group["LogGroupName"] == "aws-waf-logs-edges-abcdefghijkl"
+    assert group["KmsKeyId"]
+    (logging,) = template.find_resources("AWS::WAFv2::LoggingConfiguration").values()
+    (destination,) = logging["Properties"]["LogDestinationConfigs"]
+    assert destination == (
+        "arn:aws:logs:ca-west-1:123456789012:log-group:aws-waf-logs-edges-abcdefghijkl"
+    )
+    assert logging["Properties"]["RedactedFields"] == [{"SingleHeader": {"Name": "authorization"}}]
+    (acl,) = template.find_resources("AWS::WAFv2::WebACL").values()
+    seen = [acl["Properties"]["VisibilityConfig"]]
+    seen += [rule["VisibilityConfig"] for rule in acl["Properties"]["Rules"]]
+    assert not any(one["SampledRequestsEnabled"] for one in seen)
+
+
+def test_it_stands_before_the_stage(bench: BenchMaker) -> None:
+    made = bench()
+    shield = shield_of(made)
+    (association,) = made.resources("AWS::WAFv2::WebACLAssociation")
+    assert association["Properties"]["ResourceArn"] == STAGE_ARN
+    assert shield.metric_blocked().dimensions == {
+        "WebACL": "edges-test",
+        "Region": "ca-central-1",
+        "Rule": "ALL",
+    }
+
+
+def test_no_finding_is_left(bench: BenchMaker) -> None:
+    made = bench(nag=True)
+    shield_of(made)
+    made.template()

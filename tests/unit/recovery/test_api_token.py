@@ -1,0 +1,67 @@
+"""The plan's synthetic transaction signs in as any caller does, at its own region's pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from recovery_io import aws
+from recovery_step import api_token
+from recovery_step.context import NotReady
+
+from tests.unit.token_server import CLIENT, TokenServer
+
+REGION = "ca-west-1"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
+    made = TokenServer()
+    for name, value in {
+        "AWS_ENDPOINT_URL": made.url,
+        "AWS_ACCESS_KEY_ID": "1",
+        "AWS_SECRET_ACCESS_KEY": "1",
+        "TOKEN_URL": made.token_url,
+        "TOKEN_CLIENT_ID": CLIENT,
+        "USER_POOL_ID": "pool-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.client.cache_clear()
+    api_token.forget(REGION)
+    yield made
+    aws.client.cache_clear()
+    api_token.forget(REGION)
+    made.close()
+
+
+def test_the_secret_is_the_pools_and_the_token_is_kept(server: TokenServer) -> None:
+    assert [api_token.bearer(REGION), api_token.bearer(REGION)] == ["token-1"] * 2
+    assert server.described == [{"UserPoolId": "pool-1", "ClientId": CLIENT}]
+
+
+def test_a_forgotten_token_is_asked_for_again(server: TokenServer) -> None:
+    api_token.bearer(REGION)
+    api_token.forget(REGION)
+    assert api_token.bearer(REGION) == "token-2"
+
+
+def test_a_token_that_ends_within_a_step_is_not_kept(server: TokenServer) -> None:
+    server.lasts_seconds = 60
+    assert [api_token.bearer(REGION), api_token.bearer(REGION)] == ["token-1", "token-2"]
+
+
+def test_an_endpoint_that_gives_none_is_looked_at_again(server: TokenServer) -> None:
+    server.down = True
+    with pytest.raises(NotReady, match="token endpoint answered 503"):
+        api_token.bearer(REGION)
+    server.down = False
+    assert api_token.bearer(REGION) == "token-1"
+
+
+def test_all_missing_settings_are_named(
+    server: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in api_token.NAMES:
+        monkeypatch.delenv(name)
+    with pytest.raises(KeyError, match="TOKEN_URL, TOKEN_CLIENT_ID, USER_POOL_ID"):
+        api_token.bearer(REGION)

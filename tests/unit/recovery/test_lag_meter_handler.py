@@ -1,0 +1,74 @@
+"""One run of the lag meter's function with nothing but its evidence bucket to reach."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from lag_meter.handler import handler
+from lag_meter.settings import MeterSettings
+from moto import mock_aws
+from recovery_io.aws import client
+
+OWN = "ca-west-1"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": OWN,
+    "SUFFIX": "test",
+    "PEER_REGION": "ca-central-1",
+    "AUTHORITY_TABLE": "authority-test",
+    "DATABASE_HOST": "127.0.0.1",
+    "DATABASE_PORT": "9",
+    "DATABASE_NAME": "lifeline",
+    "DATABASE_USER": "lifeline",
+    "DATABASE_AUTH": "none",
+    "SERVE_URL": "http://127.0.0.1:9",
+    "EVIDENCE_BUCKET": "evidence",
+    "FILE_SYSTEM_ID": "",
+    "ADMIN_SECRET": "admin",
+    "CACHE_GROUP": "",
+}
+
+
+class Context:
+    """What the runtime tells of the time left."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 60_000
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    client.cache_clear()
+    with mock_aws():
+        yield
+    client.cache_clear()
+
+
+def test_a_run_publishes_what_it_could_read_and_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make: Any = boto3.client
+    s3 = make("s3", region_name=OWN)
+    s3.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": OWN})
+    s3.put_object(Bucket="evidence", Key="drills/1/evidence.json", Body=b'{"verdict": "PASS"}')
+    assert handler({"run_seconds": 0.1}, Context) == {"looks": 1}
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in said] == [
+        "DaysSinceDrill"
+    ]
+    assert said[0]["Suffix"] == "test"
+
+
+def test_every_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERVE_URL", "EVIDENCE_BUCKET"):
+        monkeypatch.delenv(name)
+    with pytest.raises(KeyError, match="SERVE_URL, EVIDENCE_BUCKET"):
+        MeterSettings.from_environment()

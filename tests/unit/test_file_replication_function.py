@@ -1,0 +1,270 @@
+"""The files' replication: started once, never restarted over a promoted side, removed whatever is dead.
+
+The file service of both regions is a twin in memory, with the service's own rules: one replication for a
+file system, a protected one cannot be overwritten, and ending one protects the destination again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from file_replication.decision import PROMOTED, STARTED, Action, Replication, Side, decide
+from file_replication.service import Pair, RegionFiles, StillReplicating
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+HOME_ID, AWAY_ID = "fs-11111111", "fs-22222222"
+HOME, AWAY = "ca-central-1", "ca-west-1"
+
+
+@dataclass
+class World:
+    """Both regions: what the service knows of each file system, and which region does not answer."""
+
+    protection: dict[str, str] = field(
+        default_factory=lambda: {HOME_ID: "ENABLED", AWAY_ID: "ENABLED"}
+    )
+    tags: dict[str, set[str]] = field(default_factory=lambda: {HOME_ID: set(), AWAY_ID: set()})
+    links: dict[str, Replication] = field(default_factory=dict)
+    """By region: each keeps its own half of a replication."""
+    dead: set[str] = field(default_factory=set)
+    ends_never: bool = False
+
+
+@dataclass
+class RegionTwin:
+    """The port `Files` over a `World`."""
+
+    world: World
+    region: str
+
+    def _answer(self) -> None:
+        if self.region in self.world.dead:
+            raise OSError(f"{self.region} does not answer")
+
+    def side(self, file_system_id: str) -> Side:
+        self._answer()
+        return Side(
+            file_system_id=file_system_id,
+            protection=self.world.protection[file_system_id],
+            tags=frozenset(self.world.tags[file_system_id]),
+            replication=self.replication(file_system_id),
+        )
+
+    def replication(self, file_system_id: str) -> Replication | None:
+        self._answer()
+        return self.world.links.get(self.region)
+
+    def unprotect(self, file_system_id: str) -> None:
+        self._answer()
+        self.world.protection[file_system_id] = "DISABLED"
+
+    def start(self, source_id: str, destination_id: str, destination_region: str) -> None:
+        self._answer()
+        assert destination_region not in self.world.dead
+        assert self.world.protection[destination_id] == "DISABLED", "the service refuses this"
+        assert not self.world.links, "a file system is part of one replication"
+        self.world.protection[destination_id] = "REPLICATING"
+        made = Replication(source_id=source_id, destination_ids=(destination_id,))
+        self.world.links = {HOME: made, AWAY: made}
+
+    def end(self, source_id: str, mode: str | None) -> None:
+        self._answer()
+        if self.world.dead and mode is None:
+            raise OSError("the other half does not answer")
+        if self.world.ends_never:
+            return
+        if mode is None:
+            found = next(iter(self.world.links.values()), None)
+            for destination in found.destination_ids if found else ():
+                self.world.protection[destination] = "ENABLED"
+            self.world.links.clear()
+        else:
+            self.world.links.pop(self.region, None)
+
+    def tag(self, file_system_id: str, key: str, value: str) -> None:
+        self._answer()
+        self.world.tags[file_system_id].add(key)
+
+    def untag(self, file_system_id: str, key: str) -> None:
+        self._answer()
+        self.world.tags[file_system_id].discard(key)
+
+
+def pair(world: World) -> Pair:
+    return Pair(
+        source_id=HOME_ID,
+        destination_id=AWAY_ID,
+        destination_region=AWAY,
+        home=RegionTwin(world, HOME),
+        recovery=RegionTwin(world, AWAY),
+    )
+
+
+def remove(world: World) -> str:
+    """With a clock that a sleep moves on."""
+    at = [0.0]
+
+    def sleep(seconds: float) -> None:
+        at[0] += seconds
+
+    return pair(world).remove(lambda: at[0], sleep)
+
+
+def test_a_fresh_pair_is_replicated_and_the_destination_remembers_it() -> None:
+    world = World()
+    assert pair(world).ensure(creating=True).action is Action.START
+    assert world.links[AWAY].source_id == HOME_ID
+    assert world.protection[AWAY_ID] == "REPLICATING"
+    assert STARTED in world.tags[AWAY_ID]
+
+
+def test_an_update_of_a_running_replication_changes_nothing() -> None:
+    world = World()
+    pair(world).ensure(creating=True)
+    decision = pair(world).ensure(creating=False)
+    assert decision.action is Action.LEAVE
+    assert "already" in decision.reason
+
+
+def test_a_deploy_after_a_promotion_does_not_overwrite_the_promoted_side() -> None:
+    """The recovery plan ended the replication in its own region only; home was dead and then came back."""
+    world = World()
+    pair(world).ensure(creating=True)
+    world.links.clear()
+    world.protection[AWAY_ID] = "ENABLED"
+    world.tags[AWAY_ID].add(PROMOTED)
+    assert pair(world).ensure(creating=False).action is Action.LEAVE
+    assert world.links == {}
+
+
+def test_a_released_destination_is_left_alone_even_if_nobody_tagged_it() -> None:
+    world = World()
+    pair(world).ensure(creating=True)
+    world.links.clear()
+    world.protection[AWAY_ID] = "ENABLED"
+    assert PROMOTED not in world.tags[AWAY_ID]
+    decision = pair(world).ensure(creating=False)
+    assert decision.action is Action.LEAVE
+    assert "newer files" in decision.reason
+
+
+def test_a_replication_in_the_other_direction_is_left_alone() -> None:
+    turned = Replication(source_id=AWAY_ID, destination_ids=(HOME_ID,))
+    world = World(links={HOME: turned, AWAY: turned})
+    decision = pair(world).ensure(creating=False)
+    assert decision.action is Action.LEAVE
+    assert "swapped" in decision.reason
+    assert world.links == {HOME: turned, AWAY: turned}
+
+
+def test_an_update_with_the_peer_dead_succeeds_and_a_create_fails() -> None:
+    world = World(dead={AWAY})
+    decision = pair(world).ensure(creating=False)
+    assert decision.action is Action.LEAVE
+    assert "cannot be seen" in decision.reason
+    with pytest.raises(OSError, match="ca-west-1 does not answer"):
+        pair(world).ensure(creating=True)
+    assert world.links == {}
+
+
+def test_a_start_that_was_cut_short_is_finished_by_the_next_try() -> None:
+    world = World()
+    world.protection[AWAY_ID] = "DISABLED"
+    world.tags[AWAY_ID].add(STARTED)
+    assert pair(world).ensure(creating=True).action is Action.START
+    assert HOME in world.links
+
+
+def test_removed_and_created_again_it_starts_again() -> None:
+    world = World()
+    pair(world).ensure(creating=True)
+    assert remove(world) == "ended"
+    assert (world.links, STARTED in world.tags[AWAY_ID]) == ({}, False)
+    assert pair(world).ensure(creating=True).action is Action.START
+
+
+def test_a_turned_replication_is_removed_too() -> None:
+    """File systems that replicate cannot be deleted, whichever way round."""
+    turned = Replication(source_id=AWAY_ID, destination_ids=(HOME_ID,))
+    world = World(links={HOME: turned, AWAY: turned})
+    assert remove(world) == "ended"
+    assert world.links == {}
+
+
+def test_removal_with_the_peer_dead_lets_go_of_the_own_half() -> None:
+    world = World()
+    pair(world).ensure(creating=True)
+    world.dead.add(AWAY)
+    assert remove(world) == "ended"
+    assert HOME not in world.links
+
+
+def test_removal_of_nothing_succeeds() -> None:
+    assert remove(World()) == "there was none"
+    assert remove(World(dead={AWAY})) == "there was none"
+
+
+def test_a_replication_that_never_ends_is_reported() -> None:
+    world = World()
+    pair(world).ensure(creating=True)
+    world.ends_never = True
+    with pytest.raises(StillReplicating, match="240 s"):
+        remove(world)
+
+
+sides = st.none() | st.builds(
+    Side,
+    file_system_id=st.sampled_from([HOME_ID, AWAY_ID]),
+    protection=st.sampled_from(["ENABLED", "DISABLED", "REPLICATING"]),
+    tags=st.frozensets(st.sampled_from([PROMOTED, STARTED, "Name"])),
+    replication=st.none()
+    | st.just(Replication(source_id=AWAY_ID, destination_ids=(HOME_ID,)))
+    | st.just(Replication(source_id=HOME_ID, destination_ids=(AWAY_ID,))),
+)
+
+
+@given(source=sides, destination=sides)
+def test_it_starts_only_between_two_seen_unlinked_unpromoted_sides(
+    source: Side | None, destination: Side | None
+) -> None:
+    decision = decide(source=source, destination=destination)
+    if decision.action is Action.START:
+        for side in (source, destination):
+            assert side is not None
+            assert side.replication is None
+            assert PROMOTED not in side.tags
+        assert destination is not None
+        assert not (STARTED in destination.tags and destination.protection == "ENABLED")
+    else:
+        assert decision.reason.endswith("nothing was changed")
+
+
+@pytest.fixture
+def file_system() -> Iterator[tuple[Any, str]]:
+    """A client and a real (emulated) file system."""
+    with mock_aws():
+        client = boto3.client("efs", region_name=HOME)
+        made = client.create_file_system(CreationToken="t", Tags=[{"Key": "Name", "Value": "f"}])
+        yield client, str(made["FileSystemId"])
+
+
+def test_the_adapter_tags_as_the_service_does(file_system: tuple[Any, str]) -> None:
+    client, file_system_id = file_system
+    files = RegionFiles(client)
+    files.tag(file_system_id, STARTED, HOME_ID)
+    tags = client.list_tags_for_resource(ResourceId=file_system_id)["Tags"]
+    assert {"Key": STARTED, "Value": HOME_ID} in tags
+    files.untag(file_system_id, STARTED)
+    tags = client.list_tags_for_resource(ResourceId=file_system_id)["Tags"]
+    assert [tag["Key"] for tag in tags] == ["Name"]
+
+
+def test_untagging_a_file_system_that_is_gone_succeeds(file_system: tuple[Any, str]) -> None:
+    client, _ = file_system
+    RegionFiles(client).untag("fs-99999999", STARTED)
