@@ -60,7 +60,7 @@ def rewrite_template(
     literals: dict[str, str] = {}
     made: dict[str, Any] = {}
     for logical_id, resource in resources.items():
-        kind = kind_of(resource["Type"])
+        kind = kind_of(resource["Type"], resource.get("Properties", {}))
         done.add(kind, resource["Type"])
         if kind is Kind.INERT:
             literals[logical_id] = resource["Type"]

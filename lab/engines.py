@@ -49,6 +49,8 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
             "AWS_SECRET_ACCESS_KEY": "lab",
             "AWS_EC2_METADATA_DISABLED": "true",
             "TMPDIR": str(scratch.resolve()),
+            # Where it keeps the keys it signs tokens with: of this run alone.
+            "STATE_DIR": str(scratch.resolve()),
             "PYTHONUNBUFFERED": "1",
             "LOG_LEVEL": "INFO",
             "LAB_CHANGES": str(changes_file(workdir)),

@@ -10,7 +10,9 @@ A type in none of the lists stops the lab: it must be decided, not dropped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Kind(StrEnum):
@@ -190,8 +192,17 @@ class UndecidedTypeError(ValueError):
     """A resource type is in none of the lists."""
 
 
-def kind_of(resource_type: str) -> Kind:
-    """What to do with a type. Our own custom resources are native. Raises UndecidedTypeError."""
+INERT_WITH: dict[str, str] = {
+    # Alarms on math over several metrics; the emulator makes those on one metric.
+    "AWS::CloudWatch::Alarm": "Metrics",
+}
+"""Native types that stay inert where they have this property: the emulator refuses it."""
+
+
+def kind_of(resource_type: str, properties: Mapping[str, object] = MappingProxyType({})) -> Kind:
+    """What to do with a resource. Our own custom resources are native. Raises UndecidedTypeError."""
+    if INERT_WITH.get(resource_type) in properties:
+        return Kind.INERT
     if resource_type in NATIVE or resource_type.startswith("Custom::"):
         return Kind.NATIVE
     if resource_type in PROVIDED:

@@ -3,8 +3,9 @@
 The handler's imports are followed through every package below `lambdas`. A client is made by any callable
 whose name says so (`boto3.client`, `client`, `client_of`, `session.resource`) with the service's name as
 its first argument. A call is a method, paginator or waiter whose name is an operation of a service that
-the package makes a client of. Where two of its services share the name and the receiver does not tell
-which, either one's action will do.
+the package makes a client of, in code that the handler can reach: a function counts when reached code says
+its name, so a method that only another package calls does not. Where two of its services share the name and
+the receiver does not tell which, either one's action will do.
 """
 
 from __future__ import annotations
@@ -125,16 +126,53 @@ def _imported(root: Path, path: Path) -> Iterator[Path]:
             yield root / Path(*name.split(".")).with_suffix(".py")
 
 
-def calls_in(paths: Iterable[Path]) -> list[Call]:
-    """Every AWS call in these modules."""
+def calls_in(paths: Iterable[Path], entry: str | None = None) -> list[Call]:
+    """Every AWS call in these modules that the function `entry` can reach; without one, every call."""
     trees = {path: ast.parse(path.read_text()) for path in paths}
     made = {one for tree in trees.values() for one in _services_made(tree)}
-    return sorted(call for path, tree in trees.items() for call in _calls(path, tree, made))
+    calls = [call for path, tree in trees.items() for call in _calls(path, tree, made)]
+    if entry is None:
+        return sorted(calls)
+    reached = _reached(trees, entry)
+    return sorted(call for call in calls if call.where in reached)
+
+
+def _reached(trees: dict[Path, ast.Module], entry: str) -> set[str]:
+    """Where (`file:line`) code is that runs on import or is named by code that runs."""
+    named: dict[str, list[tuple[Path, ast.AST]]] = {}
+    waiting: list[tuple[Path, ast.AST]] = []
+    for path, tree in trees.items():
+        waiting.append((path, tree))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                named.setdefault(node.name, []).append((path, node))
+    lines: set[str] = set()
+    said = {entry, *(name for name in named if name.startswith("__"))}
+    for name in sorted(said):
+        waiting += named.pop(name, [])
+    while waiting:
+        path, node = waiting.pop()
+        for one in _own(node):
+            if hasattr(one, "lineno"):
+                lines.add(f"{path.parent.name}/{path.name}:{one.lineno}")
+            word = one.id if isinstance(one, ast.Name) else getattr(one, "attr", None)
+            waiting += named.pop(word, []) if isinstance(word, str) else []
+    return lines
+
+
+def _own(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of `node` but not those of the functions defined inside it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from child.decorator_list
+            continue
+        yield child
+        yield from _own(child)
 
 
 def calls_of(root: Path, package: str) -> list[Call]:
     """Every AWS call that the package's handler can reach."""
-    return calls_in(modules_of(root, package))
+    return calls_in(modules_of(root, package), entry="handler")
 
 
 def _services_made(tree: ast.AST) -> Iterator[str]:

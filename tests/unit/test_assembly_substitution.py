@@ -45,6 +45,11 @@ def test_our_own_custom_resources_are_native() -> None:
     assert kind_of("Custom::StreamIncarnation") is Kind.NATIVE
 
 
+def test_an_alarm_on_math_stays_inert() -> None:
+    assert kind_of("AWS::CloudWatch::Alarm", {"MetricName": "Lag"}) is Kind.NATIVE
+    assert kind_of("AWS::CloudWatch::Alarm", {"Metrics": []}) is Kind.INERT
+
+
 def test_the_emulator_makes_every_native_type_and_none_of_the_inert() -> None:
     found = list(
         EMULATOR.glob(
