@@ -22,7 +22,7 @@ from stacks.data import Data
 from stacks.foundation import Foundation
 from stacks.site_stack import SiteStack
 
-ITEM_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+ITEM_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
 STEP_CONCURRENCY = 10
 
 
@@ -80,9 +80,14 @@ class Recovery(SiteStack):
             ),
         )
         keeper.allow("StartThePlan", ["states:StartExecution"], [plan.state_machine_arn])
+        witness = self.site.witness
+        written = [self._table.table_arn]
+        if witness is not None:
+            written.append(witness.table_arn(self.site.lease_table))
+        keeper.allow("NoteDecisionsAndTheDirectory", ["dynamodb:PutItem"], written)
         keeper.allow(
             "PromiseToThePeer",
-            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            list(ITEM_ACTIONS),
             [self.site.peer.table_arn(self._table.table_name)],
         )
         MinuteLoop(self, "KeeperLoop", site=self.site, function=keeper, rule_name="keeper")
@@ -150,11 +155,9 @@ class Recovery(SiteStack):
         step.allow(
             "PromoteTheDatabase",
             [
-                "rds:DescribeDBClusters",
                 "rds:DescribeGlobalClusters",
                 "rds:FailoverGlobalCluster",
                 "rds:RemoveFromGlobalCluster",
-                "rds:SwitchoverGlobalCluster",
             ],
             [world, cluster_arn, peer_cluster],
         )
@@ -168,7 +171,7 @@ class Recovery(SiteStack):
             step, site=site, files=self._data.files, credentials=database.credentials
         )
         evidence = f"arn:aws:s3:::{self._evidence.bucket_name}/recover-e*.json"
-        step.allow("RecordEvidence", ["s3:PutObject", "s3:GetObject"], [evidence])
+        step.allow("RecordEvidence", ["s3:PutObject"], [evidence])
         reported = evidence.replace(site.account, site.settings.account or "<AWS::AccountId>")
         acknowledge(
             step.policy,
@@ -215,7 +218,7 @@ class Recovery(SiteStack):
             keys=self._keys,
             placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
         )
-        made.allow("RememberHere", [*ITEM_ACTIONS, "dynamodb:DeleteItem"], [self._table.table_arn])
+        made.allow("RememberHere", list(ITEM_ACTIONS), [self._table.table_arn])
         if witness is not None:
             made.allow("HoldTheLease", ITEM_ACTIONS, [witness.table_arn(site.lease_table)])
         made.allow("SignInToTheDatabase", ["rds-db:connect"], [database.sign_in_arn])

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from recovery.plan import PLAN
 from recovery_step.context import NotMine, NotReady, StepContext
 
 POLL_SECONDS = 0.5
 POLL_BUDGET_SECONDS = 12.0
+STUCK_SECONDS = next(step.budget_seconds for step in PLAN if step.name == "await_database")
+"""A promotion that was accepted and has not happened by the end of its budget is stuck."""
+
+NOT_NOW = frozenset({"InvalidGlobalClusterStateFault", "InvalidDBClusterStateFault"})
+"""What the service answers while it is still moving the writer."""
 
 
 def assess(context: StepContext) -> str:
@@ -69,15 +78,47 @@ def start_promotion(context: StepContext) -> str:
 
 
 def await_database(context: StepContext) -> str:
-    """Wait until this region's cluster is the writer and its server takes writes."""
+    """Wait until this region's cluster takes writes, as the writer or, if that is stuck, on its own.
+
+    A promotion past its budget leaves the global cluster (DESIGN, section 4): slower to make good again,
+    since the other member must be rebuilt, but a service that does not finish cannot hold a recovery up.
+    """
     deadline = time.monotonic() + POLL_BUDGET_SECONDS
     while True:
         said = _not_writable_because(context)
         if not said:
             return "this region's cluster is the writer and takes writes"
         if time.monotonic() >= deadline:
-            raise NotReady(said)
+            raise NotReady(said + _leave_when_stuck(context))
         time.sleep(POLL_SECONDS)
+
+
+def _leave_when_stuck(context: StepContext) -> str:
+    """Take this region's cluster out of the global one, if its promotion had its time. Words for the log."""
+    if _waited_seconds(context) < STUCK_SECONDS:
+        return ""
+    try:
+        if context.settings.own_cluster_arn not in _members(_global_cluster(context)):
+            return "; it is on its own already"
+        context.rds.remove_from_global_cluster(
+            GlobalClusterIdentifier=context.settings.global_cluster,
+            DbClusterIdentifier=context.settings.own_cluster_arn,
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code not in NOT_NOW:
+            raise
+        return f"; past its budget, and the service does not let it leave yet ({code})"
+    return "; past its budget: asked to leave the global cluster"
+
+
+def _waited_seconds(context: StepContext) -> float:
+    """Since the state machine came to this step; 0 when it does not say (then nothing leaves)."""
+    try:
+        entered = datetime.fromisoformat(str(context.event.get("entered_at", "")))
+    except ValueError:
+        return 0.0
+    return (datetime.now(UTC) - entered).total_seconds()
 
 
 def open_database(context: StepContext) -> str:
@@ -107,10 +148,16 @@ def _global_cluster(context: StepContext) -> dict[str, Any]:
     return clusters[0]
 
 
+def _members(cluster: dict[str, Any]) -> set[str]:
+    return {str(one.get("DBClusterArn", "")) for one in cluster.get("GlobalClusterMembers", [])}
+
+
 def _not_writable_because(context: StepContext) -> str:
+    own = context.settings.own_cluster_arn
     try:
-        writer = writer_arn(_global_cluster(context))
-        if writer != context.settings.own_cluster_arn:
+        cluster = _global_cluster(context)
+        writer = writer_arn(cluster)
+        if writer != own and own in _members(cluster):
             return f"the writer is {writer or 'nobody'}"
         if context.database.view().in_recovery:
             return "this region's server is still a replica"

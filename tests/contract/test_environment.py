@@ -19,7 +19,7 @@ pytestmark = pytest.mark.synth
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 BY_THE_RUNTIME = {"AWS_REGION", "AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
-FUNCTIONS = ("keeper", "probe", "recovery_step", "stream_bridge")
+FUNCTIONS = ("keeper", "lag_meter", "probe", "recovery_step", "stream_bridge")
 
 
 def read_names(folder: Path) -> set[str]:

@@ -23,9 +23,18 @@ FOLDER = Path(__file__).parent / "templates"
 ASSET_HASH = re.compile(r"[0-9a-f]{64}")
 STACKS = [
     f"{kind}-{code}"
-    for kind in ("Foundation", "Data", "Streaming", "Application", "Recovery")
+    for kind in (
+        "Foundation",
+        "Data",
+        "Streaming",
+        "Application",
+        "Recovery",
+        "Replication",
+        "Observability",
+    )
     for code in ("cac1", "caw1")
 ] + ["Witness-use2"]
+EVERYWHERE = [(profile, stack) for profile in ("dev", "staging", "prod") for stack in STACKS]
 
 
 def scrubbed(template: dict[str, Any]) -> dict[str, Any]:
@@ -46,8 +55,7 @@ def summary(template: dict[str, Any]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("profile", ["dev", "staging", "prod"])
+@pytest.mark.parametrize(("profile", "stack"), [*EVERYWHERE, ("prod", "Drpipeline-cac1")])
 def test_snapshot(profile: str, stack: str, assembly_of: Callable[[str], Assembly]) -> None:
     found = summary(assembly_of(profile).template(stack))
     path = FOLDER / profile / f"{stack}.json"

@@ -59,7 +59,7 @@ class Probe(Construct):
         )
         self.function.allow(
             "KeepSamples",
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
             [results.table_arn],
         )
         if witness is not None and results.table_name != site.lease_table:

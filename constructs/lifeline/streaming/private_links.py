@@ -50,7 +50,7 @@ class PrivateLinks(Construct):
     def _allow(self, site: Site) -> None:
         self._provider.allow(
             "TurnOnPrivateLinks",
-            ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:UpdateConnectivity"],
+            ["kafka:DescribeClusterV2", "kafka:UpdateConnectivity"],
             [self._cluster_arn],
         )
         name = site.names.here("kafka-links", "function")
