@@ -125,7 +125,8 @@ def _peering_id(question: Question, client_of: ClientOf) -> str:
         found |= {
             str(one["VpcPeeringConnectionId"])
             for one in answer["VpcPeeringConnections"]
-            if one[f"{other}VpcInfo"].get("Region") == question.peer_region
+            if one[f"{side.capitalize()}VpcInfo"].get("VpcId") == own
+            and one[f"{other}VpcInfo"].get("Region") == question.peer_region
             and one["Status"]["Code"] not in GONE
         }
     return _only(found, "peering connection of the network", question)

@@ -49,7 +49,8 @@ class Bench:
 
     def resources(self, resource_type: str) -> list[dict[str, Any]]:
         """The resources of one type."""
-        return list(self.template().find_resources(resource_type).values())
+        found = self.template().find_resources(resource_type).values()
+        return [dict(one) for one in found]
 
 
 BenchMaker = Callable[..., Bench]
