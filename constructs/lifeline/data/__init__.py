@@ -1,1 +1,22 @@
 """The stores: global database and its credentials, session cache, shared files, and their backups."""
+
+from __future__ import annotations
+
+from lifeline.data.backups import Backups
+from lifeline.data.database_credentials import DatabaseCredentials
+from lifeline.data.file_replication import FileReplication
+from lifeline.data.global_database import GlobalDatabase
+from lifeline.data.protected_store import ProtectedStore
+from lifeline.data.session_cache import SecondaryCache, SessionCache
+from lifeline.data.shared_files import SharedFiles
+
+__all__ = [
+    "Backups",
+    "DatabaseCredentials",
+    "FileReplication",
+    "GlobalDatabase",
+    "ProtectedStore",
+    "SecondaryCache",
+    "SessionCache",
+    "SharedFiles",
+]

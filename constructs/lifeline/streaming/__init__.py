@@ -1,1 +1,25 @@
 """The edge buffer, the bridge, the replicated log, what copies it and what keeps it."""
+
+from __future__ import annotations
+
+from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.log_peering import LogPeering
+from lifeline.streaming.log_replication import LogReplicator
+from lifeline.streaming.mirror_maker import MirrorMaker
+from lifeline.streaming.peer_log import PeerLog
+from lifeline.streaming.replicated_log import ReplicatedLog
+from lifeline.streaming.schema_registry import SchemaRegistry
+from lifeline.streaming.stream_bridge import StreamBridge
+from lifeline.streaming.topic_archive import TopicArchive
+
+__all__ = [
+    "EdgeStream",
+    "LogPeering",
+    "LogReplicator",
+    "MirrorMaker",
+    "PeerLog",
+    "ReplicatedLog",
+    "SchemaRegistry",
+    "StreamBridge",
+    "TopicArchive",
+]
