@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 
 SCOPES = "events/write events/read"
 TIMEOUT_SECONDS = 1.0
+RETRY_SECONDS = 15.0
+"""Between two attempts while the old token holds: each costs a call up to the time-out, under the lock."""
 
 
 class NoToken(OSError):
@@ -60,6 +62,7 @@ class EdgeTokens:
             text, lasts_seconds = self._ask()
         except (OSError, ValueError, KeyError) as error:
             if now < self._ends_at:
+                self._renew_at = min(now + RETRY_SECONDS, self._ends_at)
                 return
             raise NoToken(f"{type(error).__name__}: {error}") from error
         self._text = text

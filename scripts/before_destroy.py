@@ -9,8 +9,10 @@ writes home instead, which loses nothing (a switchover, not a failover).
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
@@ -25,6 +27,7 @@ CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 3})
 SWITCH_SECONDS = 900
 """A switchover is typically done in 30 s; it waits for the other side to have caught up."""
 LOOK_SECONDS = 5
+CDK_JSON = Path(__file__).resolve().parents[1] / "cdk.json"
 
 
 class Store(Protocol):
@@ -117,23 +120,30 @@ def region_of(arn: str) -> str:
     return arn.split(":")[3]
 
 
+def home_of(cdk_json: Path) -> str:
+    """The home region that `cdk destroy` takes without an option: the context's, or the settings' own."""
+    context = json.loads(cdk_json.read_text()).get("context", {})
+    return str(context.get("homeRegion") or Settings.home_region)
+
+
 def main() -> int:
     """0: destroy may go on. 1, with a sentence on standard error: it may not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suffix", required=True)
-    parser.add_argument("--home", default=Settings.home_region)
+    parser.add_argument("--home", default=None, help="else cdk.json's context, else the default")
     parser.add_argument("--switch-back", action="store_true")
     given = parser.parse_args()
-    code = region_named(given.home, role="home").code
+    home = given.home or home_of(CDK_JSON)
+    code = region_named(home, role="home").code
     names = Names(suffix=given.suffix, code=code, account="")
     stores: tuple[Store, ...] = (
-        Database(names.here("global", "database"), given.home),
-        Cache(names.here("cache", "cache"), given.home),
+        Database(names.here("global", "database"), home),
+        Cache(names.here("cache", "cache"), home),
     )
     try:
-        return max(ready(store, given.home, given.switch_back) for store in stores)
+        return max(ready(store, home, given.switch_back) for store in stores)
     except (BotoCoreError, ClientError) as error:
-        print(f"destroy: {given.home} did not answer: {error}", file=sys.stderr)
+        print(f"destroy: {home} did not answer: {error}", file=sys.stderr)
         return 1
 
 

@@ -17,6 +17,7 @@ from lifeline.recovery.recovery_plan import RecoveryPlan
 from lifeline.recovery.store_promotion import allow_store_promotion
 from lifeline.recovery.tables import AuthorityTable
 from lifeline.site import Site
+from recovery.plan import PLAN
 from stacks.application import Application
 from stacks.data import Data
 from stacks.foundation import Foundation
@@ -24,6 +25,8 @@ from stacks.site_stack import SiteStack
 
 ITEM_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
 STEP_CONCURRENCY = 10
+STEP_TIMEOUT_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
+"""Barely more than the longest task waits: a run whose task was given up must not act much later."""
 
 
 class Recovery(SiteStack):
@@ -146,7 +149,9 @@ class Recovery(SiteStack):
                 "TOKEN_CLIENT_ID": identity.plan_client_id,
                 "USER_POOL_ID": identity.pool_id,
             },
-            size=Size(memory_mib=512, timeout_seconds=120, concurrency=STEP_CONCURRENCY),
+            size=Size(
+                memory_mib=512, timeout_seconds=STEP_TIMEOUT_SECONDS, concurrency=STEP_CONCURRENCY
+            ),
         )
         step.without_dead_letters("Called by the state machine only, which waits for the answer.")
         world = f"arn:aws:rds::{site.account}:global-cluster:{database.global_identifier}"

@@ -96,8 +96,11 @@ class CapacityPlan:
 
     @property
     def min_acus(self) -> float:
-        """What the database keeps warm: a quarter of its ceiling, so that promotion finds it awake."""
-        return max(MIN_ACUS, self.max_acus / 4)
+        """What the database keeps warm: a quarter of its ceiling, so that promotion finds it awake.
+
+        Rounded up to the next half: RDS takes no other steps.
+        """
+        return max(MIN_ACUS, ceil(self.max_acus / 2) / 2)
 
     @property
     def max_acus(self) -> float:

@@ -6,6 +6,7 @@ active: that is the lease's business and changes without a deploy.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from aws_cdk import Aws
@@ -13,6 +14,12 @@ from aws_cdk import Aws
 from lifeline.naming import Names
 from lifeline.regions import Region
 from lifeline.settings import Settings
+
+
+@functools.cache
+def _account_token() -> str:
+    """Asked of the library once: it is a call into another process, and names ask 1,500 times."""
+    return str(Aws.ACCOUNT_ID)
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class Site:
     @property
     def account(self) -> str:
         """The account's number, or a token for it where the settings leave it open."""
-        return self.settings.account or Aws.ACCOUNT_ID
+        return self.settings.account or _account_token()
 
     @property
     def names(self) -> Names:

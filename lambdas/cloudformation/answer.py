@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -52,7 +51,7 @@ def _put(url: str, body: bytes) -> None:
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_SECONDS):
                 return
-        except (urllib.error.URLError, TimeoutError):
+        except OSError:  # refused, reset, closed without an answer, an error status, too late
             if attempt == ANSWER_ATTEMPTS:
                 raise
             time.sleep(attempt)

@@ -1,4 +1,4 @@
-"""Empty a bucket, all versions and delete markers, when its stack is deleted.
+"""Empty a bucket, all versions and delete markers, when its stack is deleted; only then.
 
 A bucket that is gone already counts as empty: a delete that is repeated must succeed. One that holds more
 than a run can delete fails with what was done; the next delete goes on from there.
@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cloudformation.answer import answer_with
+from cloudformation.stack import is_going
 
 CONFIG = Config(connect_timeout=3, read_timeout=30, retries={"max_attempts": 5})
 GONE = ("NoSuchBucket", "404")
 RESERVE_SECONDS = 45
 """Kept of the run's time for the call under way and the answer: without one the stack waits an hour."""
+logger = Logger()
 
 
 class UnfinishedError(RuntimeError):
@@ -34,10 +37,16 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
 def provide(
     event: Mapping[str, Any], seconds_left: Callable[[], float]
 ) -> tuple[str, Mapping[str, str]]:
-    """Nothing on create and update; everything deleted on delete."""
+    """Nothing on create and update; on delete everything deleted, if the stack itself goes.
+
+    Raises what the question for the stack raises: a bucket is never emptied on a guess.
+    """
     bucket = event["ResourceProperties"]["BucketName"]
     if event["RequestType"] == "Delete":
-        empty(boto3.client("s3", config=CONFIG), bucket, seconds_left)
+        if is_going(event["StackId"]):
+            empty(boto3.client("s3", config=CONFIG), bucket, seconds_left)
+        else:
+            logger.warning("the stack stays: the bucket was not emptied", bucket=bucket)
     return f"empty-{bucket}", {}
 
 

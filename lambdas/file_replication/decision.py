@@ -31,6 +31,14 @@ class Replication:
 
     source_id: str
     destination_ids: tuple[str, ...]
+    ending: bool = False
+    """Its deletion was accepted and is under way."""
+
+    def joins(self, one_id: str, other_id: str) -> bool:
+        """Whether it replicates one of the two into the other, whichever way round."""
+        return (self.source_id == one_id and other_id in self.destination_ids) or (
+            self.source_id == other_id and one_id in self.destination_ids
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,8 @@ class Decision:
 
     action: Action
     reason: str
+    as_asked: bool = False
+    """The source replicates to the destination already: there is nothing to start."""
 
 
 def decide(*, source: Side | None, destination: Side | None) -> Decision:
@@ -58,7 +68,12 @@ def decide(*, source: Side | None, destination: Side | None) -> Decision:
         return _leave(f"the file system of {unseen} cannot be seen")
     for side in (source, destination):
         if side.replication is not None:
-            return _leave(_existing(side.replication, source))
+            return _leave(
+                _existing(side.replication, source),
+                as_asked=side.replication.source_id == source.file_system_id
+                and destination.file_system_id in side.replication.destination_ids
+                and not side.replication.ending,
+            )
     for side in (destination, source):
         if PROMOTED in side.tags:
             return _leave(
@@ -75,8 +90,8 @@ def decide(*, source: Side | None, destination: Side | None) -> Decision:
     )
 
 
-def _leave(reason: str) -> Decision:
-    return Decision(action=Action.LEAVE, reason=f"{reason}; nothing was changed")
+def _leave(reason: str, *, as_asked: bool = False) -> Decision:
+    return Decision(action=Action.LEAVE, reason=f"{reason}; nothing was changed", as_asked=as_asked)
 
 
 def _existing(found: Replication, source: Side) -> str:

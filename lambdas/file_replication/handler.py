@@ -11,10 +11,15 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from cloudformation.answer import answer_with
 
+from file_replication.decision import Action
 from file_replication.service import Pair, RegionFiles, now
 
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 logger = Logger()
+
+
+class PairNotReplaced(Exception):
+    """An update names another pair, and its replication must not be started."""
 
 
 def handler(event: Mapping[str, Any], _context: object) -> None:
@@ -25,7 +30,9 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
 def provide(event: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
     """The attribute `Outcome`: what was done, or why nothing was.
 
-    The physical id is the pair: a file system made anew is another replication.
+    The physical id is the pair: a file system made anew is another replication. A new id makes
+    CloudFormation delete the old pair's, so it is answered only when the new pair replicates; raises
+    PairNotReplaced otherwise.
     """
     asked = event["ResourceProperties"]
     pair = Pair(
@@ -43,6 +50,12 @@ def provide(event: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
     new = event["RequestType"] == "Create" or event["PhysicalResourceId"] != physical_id
     decision = pair.ensure(creating=new)
     logger.info("replication considered", action=decision.action, reason=decision.reason)
+    replacing = new and event["RequestType"] == "Update"
+    if replacing and decision.action is Action.LEAVE and not decision.as_asked:
+        raise PairNotReplaced(
+            f"The replication cannot change from {event['PhysicalResourceId']} to {physical_id}: "
+            f"{decision.reason}. End the old replication first, or keep the pair."
+        )
     return physical_id, {"Outcome": f"{decision.action}: {decision.reason}"}
 
 

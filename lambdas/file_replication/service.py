@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from recovery_step.service_errors import is_about_the_caller
 
 from file_replication.decision import (
     PROTECTED,
@@ -24,7 +25,8 @@ ENDED_WITHIN_SECONDS = 240.0
 """Below the function's own 300: CloudFormation hears of a deadline that passed."""
 GONE = ("ReplicationNotFound", "FileSystemNotFound")
 LOCAL_ONLY = "LOCAL_CONFIGURATION_ONLY"
-UNREACHABLE = (BotoCoreError, ClientError, OSError)
+UNREACHABLE = (BotoCoreError, OSError)
+"""No answer at all. An answer that is an error is a `ClientError`."""
 
 
 class StillReplicating(Exception):
@@ -80,10 +82,18 @@ class Pair:
         return decision
 
     def remove(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> str:
-        """End whatever replication links the two. Raises StillReplicating after the deadline."""
-        found = self._found()
+        """End the replication that links the two, whichever way round, and no other one.
+
+        Raises StillReplicating after the deadline, and what a region refused: a repeat goes on from there.
+        """
+        at_home = self._ours(self.home.replication(self.source_id))
+        found = at_home or self._found_in_recovery()
         if found is not None:
-            self._end(found)
+            if at_home is not None:
+                self._end(at_home)
+            elif not found.ending:
+                # Home's half was ended before, alone: what is left can only be ended where it is.
+                self.recovery.end(found.source_id, LOCAL_ONLY)
             deadline = clock() + ENDED_WITHIN_SECONDS
             while self._found() is not None:
                 if clock() >= deadline:
@@ -92,7 +102,7 @@ class Pair:
                         f"{ENDED_WITHIN_SECONDS:.0f} s"
                     )
                 sleep(POLL_SECONDS)
-        _attempt(lambda: self.recovery.untag(self.destination_id, STARTED))
+        self._forget()
         return "ended" if found is not None else "there was none"
 
     def _start(self) -> None:
@@ -102,37 +112,58 @@ class Pair:
         self.recovery.tag(self.destination_id, STARTED, self.source_id)
         self.home.start(self.source_id, self.destination_id, self.destination_region)
 
+    def _ours(self, found: Replication | None) -> Replication | None:
+        """Another pair's is none: its own resource ends it."""
+        if found is None or not found.joins(self.source_id, self.destination_id):
+            return None
+        return found
+
     def _found(self) -> Replication | None:
         """From the home region's view, and if that knows none, from the other's if it answers."""
-        here = self.home.replication(self.source_id)
-        if here is not None:
-            return here
-        return _attempt(lambda: self.recovery.replication(self.destination_id))
+        return self._ours(self.home.replication(self.source_id)) or self._found_in_recovery()
+
+    def _found_in_recovery(self) -> Replication | None:
+        try:
+            return self._ours(self.recovery.replication(self.destination_id))
+        except UNREACHABLE:
+            return None
 
     def _end(self, found: Replication) -> None:
-        """In the region it starts from; if that is dead, at home alone (the other half is lost with it)."""
-        from_home = found.source_id == self.source_id
-        start = self.home if from_home else self.recovery
+        """In the region it starts from; if that is dead, at home alone (the other half is lost with it).
+
+        The local mode leaves the other half behind: not for an answer that says nothing of the
+        replication, nor when the request was accepted and only its answer got lost.
+        """
+        if found.ending:
+            return
+        start = self.home if found.source_id == self.source_id else self.recovery
         try:
             start.end(found.source_id, None)
+        except (*UNREACHABLE, ClientError) as error:
+            if is_about_the_caller(error):
+                raise
+            left = self._ours(self.home.replication(self.source_id))
+            if left is not None and not left.ending:
+                self.home.end(found.source_id, LOCAL_ONLY)
+
+    def _forget(self) -> None:
+        """Remove the destination's memory, unless it is another pair's by now.
+
+        A region that does not answer keeps it; one that refuses fails the delete, which may be repeated.
+        """
+        try:
+            if self.recovery.replication(self.destination_id) is None:
+                self.recovery.untag(self.destination_id, STARTED)
         except UNREACHABLE:
-            self.home.end(found.source_id, LOCAL_ONLY)
+            return
 
 
 def _seen(files: Files, file_system_id: str, *, must: bool) -> Side | None:
     try:
         return files.side(file_system_id)
-    except UNREACHABLE:
+    except (*UNREACHABLE, ClientError):
         if must:
             raise
-        return None
-
-
-def _attempt(call: Callable[[], Replication | None]) -> Replication | None:
-    """What the call answers; None when the other region does not."""
-    try:
-        return call()
-    except UNREACHABLE:
         return None
 
 
@@ -165,6 +196,7 @@ class RegionFiles:
             return Replication(
                 source_id=str(one["SourceFileSystemId"]),
                 destination_ids=tuple(str(to["FileSystemId"]) for to in one["Destinations"]),
+                ending=any(to["Status"] == "DELETING" for to in one["Destinations"]),
             )
         return None
 

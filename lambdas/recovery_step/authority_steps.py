@@ -69,11 +69,17 @@ def release(context: StepContext) -> str:
 
 
 def page(context: StepContext) -> str:
-    """Tell a person that a step behind the point of no return keeps failing; the plan goes on trying."""
+    """Tell a person that a step keeps failing; the plan goes on trying."""
     failed = str(context.event.get("failed_step", "a step"))
+    where = (
+        "Nothing irrevocable has happened, but the lease cannot be released: nobody else can take over "
+        "until it is. Look at it now."
+        if failed == "release"
+        else "It is behind the point of no return and goes on by itself."
+    )
     context.pager.page(
         f"Lifeline {context.region}: recovery step {failed} keeps failing",
-        f"The plan recover-e{context.epoch} of {context.region} repeats {failed}. It is behind the "
-        f"point of no return and goes on by itself. Execution: {context.event.get('execution', '')}",
+        f"The plan recover-e{context.epoch} of {context.region} repeats {failed}. {where} "
+        f"Execution: {context.event.get('execution', '')}",
     )
     return f"paged for {failed}"

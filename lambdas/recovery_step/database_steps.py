@@ -17,6 +17,9 @@ POLL_BUDGET_SECONDS = 12.0
 STUCK_SECONDS = next(step.budget_seconds for step in PLAN if step.name == "await_database")
 """A promotion that was accepted and has not happened by the end of its budget is stuck."""
 
+ASK_WITHIN_SECONDS = 5.0
+"""A third of the step's time-out: what is asked then is answered, or lost, before the task is given up."""
+
 NOT_NOW = frozenset({"InvalidGlobalClusterStateFault", "InvalidDBClusterStateFault"})
 """What the service answers while it is still moving the writer."""
 
@@ -44,27 +47,35 @@ def writer_arn(cluster: dict[str, Any]) -> str:
 
 
 def promotion_accepted(context: StepContext) -> bool:
-    """Whether the database service has made, or is making, this region's cluster the writer.
+    """Whether this region's cluster is the writer, is being made it, or left and writes on its own.
 
-    Raises what the service raises: not knowing is not a no.
+    Raises what the service or the server raises: not knowing is not a no.
     """
+    own = context.settings.own_cluster_arn
     cluster = _global_cluster(context)
     failover = cluster.get("FailoverState") or {}
     moving = failover.get("Status") in {"pending", "failing-over", "switching-over"}
-    target = failover.get("ToDbClusterArn") == context.settings.own_cluster_arn
-    return writer_arn(cluster) == context.settings.own_cluster_arn or (moving and target)
+    if writer_arn(cluster) == own or (moving and failover.get("ToDbClusterArn") == own):
+        return True
+    # A promotion that was stuck left the global cluster (decision 11): there is none to ask for again.
+    return own not in _members(cluster) and not context.database.view().in_recovery
 
 
 def start_promotion(context: StepContext) -> str:
     """Ask for the promotion, once: accepted is the point of no return (D1).
 
-    The lease is read again right before: a run that was overtaken promotes nothing.
+    The lease is read right before the call, and an attempt that was slow until then asks no more: its task
+    may have timed out and the lease been released, while this run still goes on.
     """
+    began = time.monotonic()
+    accepted = promotion_accepted(context)
     lease = context.lease.read()
     if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
         raise NotMine("the lease moved before the promotion was asked for")
-    if promotion_accepted(context):
+    if accepted:
         said = "the writer is here, or on its way, already"
+    elif time.monotonic() - began > ASK_WITHIN_SECONDS:
+        raise NotReady("the looks before it took too long to ask for the promotion in this attempt")
     else:
         context.rds.failover_global_cluster(
             GlobalClusterIdentifier=context.settings.global_cluster,
@@ -97,12 +108,17 @@ def _leave_when_stuck(context: StepContext) -> str:
     """Take this region's cluster out of the global one, if its promotion had its time. Words for the log."""
     if _waited_seconds(context) < STUCK_SECONDS:
         return ""
+    own = context.settings.own_cluster_arn
     try:
-        if context.settings.own_cluster_arn not in _members(_global_cluster(context)):
+        cluster = _global_cluster(context)
+        if writer_arn(cluster) == own:
+            # Promoted: leaving would help nothing and cost the standby.
+            return "; the service has made it the writer: the server, or the way to it, is at fault"
+        if own not in _members(cluster):
             return "; it is on its own already"
         context.rds.remove_from_global_cluster(
             GlobalClusterIdentifier=context.settings.global_cluster,
-            DbClusterIdentifier=context.settings.own_cluster_arn,
+            DbClusterIdentifier=own,
         )
     except ClientError as error:
         code = error.response["Error"]["Code"]

@@ -9,8 +9,8 @@ from recovery_io.aws import client
 from recovery_step.context import Degraded, StepContext
 from recovery_step.service_errors import CALL_ERRORS, code_of, is_about_the_caller, is_final
 
-CALL_SECONDS = 3.0
-"""Look, gate and two deletions end before the step's own time-out of 15 s."""
+CALL_SECONDS = 2.5
+"""Two looks, gate and two deletions end before the step's own time-out of 15 s."""
 
 PROMOTED_TAG = "lifeline:promoted"
 """The gate: a file system that bears it is never made a destination of replication again by a deploy."""
@@ -20,7 +20,8 @@ def promote_files(context: StepContext) -> str:
     """End the replication that writes into this region's file system; until then it is read-only.
 
     The gate is closed first: interrupted between the two, a deploy still cannot point replication here.
-    Both sides' configuration is deleted if the other region answers, else the local side's alone.
+    Both sides' configuration is deleted if the other region answers, else the local side's alone; a
+    deletion that is under way is left to itself, whoever asked for it.
     Raises Degraded when the service refuses for good.
     """
     own = context.settings.file_system_id
@@ -37,27 +38,45 @@ def promote_files(context: StepContext) -> str:
 
 def _promote(context: StepContext, efs: Any, own: str) -> str:
     try:
-        found = efs.describe_replication_configurations(FileSystemId=own)["Replications"]
+        into = _into(efs, own)
     except efs.exceptions.ReplicationNotFound:
         return f"nothing replicates into {own}: it takes writes already"
-    into = [
-        (str(one["SourceFileSystemId"]), there)
-        for one in found
-        for there in one["Destinations"]
-        if there["FileSystemId"] == own
-    ]
-    if not into:
+    if into is None:
         return f"{own} is the source of its replication: it takes writes already"
-    source, there = into[0]
+    source, there = into
     gate = [{"Key": PROMOTED_TAG, "Value": str(context.epoch)}]
     efs.tag_resource(ResourceId=own, Tags=gate)
     synced = there.get("LastReplicatedTimestamp")
     age = "never" if synced is None else f"{synced:%Y-%m-%dT%H:%M:%S%z}"
-    where = _end_replication(efs, source)
+    if _is_ending(there):
+        return f"the replication of {source} into {own} is being deleted already; last sync {age}"
+    where = _end_replication(efs, source, own)
     return f"the replication of {source} into {own} is being deleted {where}; last sync {age}"
 
 
-def _end_replication(efs: Any, source: str) -> str:
+def _into(efs: Any, own: str) -> tuple[str, dict[str, Any]] | None:
+    """The source of the replication into `own`, and that destination; None if `own` is a source."""
+    for one in efs.describe_replication_configurations(FileSystemId=own)["Replications"]:
+        for there in one["Destinations"]:
+            if there["FileSystemId"] == own:
+                return str(one["SourceFileSystemId"]), there
+    return None
+
+
+def _is_ending(there: dict[str, Any]) -> bool:
+    return bool(there["Status"] == "DELETING")
+
+
+def _ends_after_all(efs: Any, own: str) -> bool:
+    """Whether the deletion that seemed to fail was accepted: it is under way, or done."""
+    try:
+        into = _into(efs, own)
+    except efs.exceptions.ReplicationNotFound:
+        return True
+    return into is None or _is_ending(into[1])
+
+
+def _end_replication(efs: Any, source: str, own: str) -> str:
     try:
         efs.delete_replication_configuration(
             SourceFileSystemId=source, DeletionMode="ALL_CONFIGURATIONS"
@@ -69,10 +88,13 @@ def _end_replication(efs: Any, source: str) -> str:
         reason = code_of(error)
     else:
         return "on both sides"
+    lost = f"by a request whose answer was lost ({reason})"
+    if _ends_after_all(efs, own):
+        return lost
     try:
         efs.delete_replication_configuration(
             SourceFileSystemId=source, DeletionMode="LOCAL_CONFIGURATION_ONLY"
         )
     except efs.exceptions.ReplicationNotFound:
-        return f"by the first request, whose answer was lost ({reason})"
+        return lost
     return f"on this side only ({reason})"

@@ -7,8 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import BotoCoreError
 from empty_bucket.handler import UnfinishedError, empty, provide
 from moto import mock_aws
+
+from tests.unit.stack_server import NOBODY, STACK_ID, StackServer
 
 BUCKET = "evidence-caw1-123456789012-test"
 REGION = "ca-west-1"
@@ -28,6 +31,15 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[StackServer]:
+    """The stack that is deleted, unless a test says otherwise."""
+    with StackServer() as server:
+        server.status = "DELETE_IN_PROGRESS"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.url)
+        yield server
+
+
 def plenty() -> float:
     """Time enough."""
     return 60.0
@@ -35,7 +47,11 @@ def plenty() -> float:
 
 def request(kind: str) -> dict[str, Any]:
     """What CloudFormation sends."""
-    return {"RequestType": kind, "ResourceProperties": {"BucketName": BUCKET}}
+    return {
+        "RequestType": kind,
+        "StackId": STACK_ID,
+        "ResourceProperties": {"BucketName": BUCKET},
+    }
 
 
 def test_versions_and_delete_markers_go_on_delete(s3: Any) -> None:
@@ -58,6 +74,26 @@ def test_more_than_one_page_goes(s3: Any) -> None:
 def test_nothing_goes_before_the_delete(s3: Any, kind: str) -> None:
     s3.put_object(Bucket=BUCKET, Key="recover-e1.json", Body=b"evidence")
     provide(request(kind), plenty)
+    assert s3.get_object(Bucket=BUCKET, Key="recover-e1.json")["Body"].read() == b"evidence"
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"],
+)
+def test_nothing_goes_while_the_stack_stays(s3: Any, stack: StackServer, status: str) -> None:
+    """An update dropped the resource or gave it another logical id."""
+    stack.status = status
+    s3.put_object(Bucket=BUCKET, Key="recover-e1.json", Body=b"evidence")
+    assert provide(request("Delete"), plenty) == (f"empty-{BUCKET}", {})
+    assert s3.get_object(Bucket=BUCKET, Key="recover-e1.json")["Body"].read() == b"evidence"
+
+
+def test_nothing_goes_on_a_guess(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", NOBODY)
+    s3.put_object(Bucket=BUCKET, Key="recover-e1.json", Body=b"evidence")
+    with pytest.raises(BotoCoreError):
+        provide(request("Delete"), plenty)
     assert s3.get_object(Bucket=BUCKET, Key="recover-e1.json")["Body"].read() == b"evidence"
 
 

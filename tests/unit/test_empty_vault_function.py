@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import boto3
 import pytest
-from empty_vault.vault import EMPTY_WITHIN_SECONDS, BackupVault, NotEmpty, empty
+from cloudformation.answer import ANSWER_ATTEMPTS, ANSWER_TIMEOUT_SECONDS
+from cloudformation.stack import CONFIG as STACK_CONFIG
+from empty_vault.handler import CONFIG, provide
+from empty_vault.vault import (
+    EMPTY_WITHIN_SECONDS,
+    POLL_SECONDS,
+    BackupVault,
+    NotEmpty,
+    empty,
+)
 from moto import mock_aws
+
+from tests.unit.stack_server import STACK_ID, StackServer
 
 
 @dataclass
@@ -19,6 +31,8 @@ class VaultTwin:
     """How many more looks each is listed once its deletion was asked for."""
     asked: set[str] = field(default_factory=set)
     there: bool = True
+    on_delete: Callable[[], None] = lambda: None
+    """What asking for a deletion costs."""
 
     def exists(self) -> bool:
         return self.there
@@ -32,6 +46,7 @@ class VaultTwin:
         yield from sorted(self.points)
 
     def delete(self, recovery_point: str) -> None:
+        self.on_delete()
         self.asked.add(recovery_point)
 
 
@@ -76,6 +91,52 @@ def test_points_that_stay_fail_the_deletion_within_the_functions_time() -> None:
     with pytest.raises(NotEmpty, match="1 recovery points are left, such as stuck"):
         emptied(VaultTwin({"stuck": 10_000}), clock)
     assert EMPTY_WITHIN_SECONDS <= clock.at < 300
+
+
+def test_slow_deletions_end_at_the_deadline_too() -> None:
+    """A vault holds thousands of points, and each of them costs a call."""
+    clock = Clock()
+    vault = VaultTwin({f"{n}": 0 for n in range(1_000)}, on_delete=lambda: clock.sleep(1.0))
+    with pytest.raises(NotEmpty, match="1000 recovery points are left"):
+        emptied(vault, clock)
+    assert clock.at <= EMPTY_WITHIN_SECONDS + 1
+
+
+def test_the_questions_and_the_answer_fit_into_the_functions_time() -> None:
+    """At worst: the stack, a page or a deletion under way, a pause, the answer; each with its attempts."""
+    configs: list[Any] = [STACK_CONFIG, CONFIG]
+    calls = [
+        config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+        for config in configs
+    ]
+    told = ANSWER_ATTEMPTS * ANSWER_TIMEOUT_SECONDS
+    assert EMPTY_WITHIN_SECONDS + sum(calls) + POLL_SECONDS + told < 300
+
+
+@pytest.mark.parametrize(
+    ("status", "emptied"), [("DELETE_IN_PROGRESS", True), ("UPDATE_IN_PROGRESS", False)]
+)
+def test_only_a_vault_whose_stack_goes_is_emptied(
+    status: str, emptied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ca-west-1")
+    with StackServer() as server, mock_aws():
+        # moto keeps no recovery points: what is asked of the service shows whether the vault is touched.
+        session = boto3.Session()
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        session.events.register("before-call.backup", lambda model, **_: asked.append(model.name))
+        server.status = status
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.url)
+        request = {
+            "RequestType": "Delete",
+            "StackId": STACK_ID,
+            "ResourceProperties": {"VaultName": "backup-gone"},
+        }
+        assert provide(request) == ("empty-backup-gone", {})
+    assert bool(asked) is emptied
 
 
 def test_the_adapter_tells_a_vault_from_none() -> None:

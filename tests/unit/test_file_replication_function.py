@@ -7,18 +7,20 @@ file system, a protected one cannot be overwritten, and ending one protects the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from file_replication import handler
 from file_replication.decision import PROMOTED, STARTED, Action, Replication, Side, decide
-from file_replication.service import Pair, RegionFiles, StillReplicating
+from file_replication.service import LOCAL_ONLY, Pair, RegionFiles, StillReplicating
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-HOME_ID, AWAY_ID = "fs-11111111", "fs-22222222"
+HOME_ID, AWAY_ID, OTHER_ID = "fs-11111111", "fs-22222222", "fs-33333333"
 HOME, AWAY = "ca-central-1", "ca-west-1"
 
 
@@ -27,13 +29,27 @@ class World:
     """Both regions: what the service knows of each file system, and which region does not answer."""
 
     protection: dict[str, str] = field(
-        default_factory=lambda: {HOME_ID: "ENABLED", AWAY_ID: "ENABLED"}
+        default_factory=lambda: dict.fromkeys((HOME_ID, AWAY_ID, OTHER_ID), "ENABLED")
     )
-    tags: dict[str, set[str]] = field(default_factory=lambda: {HOME_ID: set(), AWAY_ID: set()})
+    tags: dict[str, set[str]] = field(
+        default_factory=lambda: {one: set() for one in (HOME_ID, AWAY_ID, OTHER_ID)}
+    )
     links: dict[str, Replication] = field(default_factory=dict)
     """By region: each keeps its own half of a replication."""
     dead: set[str] = field(default_factory=set)
     ends_never: bool = False
+    end_refused: str = ""
+    """The code that an end of both halves is refused with."""
+    answer_lost: bool = False
+    """An end of both halves is accepted, ends them later, and answers too late."""
+    looks_until_ended: int = 0
+    untag_refused: str = ""
+    ended: list[tuple[str, str | None]] = field(default_factory=list)
+    """Region and mode of each end that was asked for."""
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Call")
 
 
 @dataclass
@@ -58,7 +74,14 @@ class RegionTwin:
 
     def replication(self, file_system_id: str) -> Replication | None:
         self._answer()
-        return self.world.links.get(self.region)
+        found = self.world.links.get(self.region)
+        if found is None or file_system_id not in (found.source_id, *found.destination_ids):
+            return None
+        if found.ending:
+            self.world.looks_until_ended -= 1
+            if self.world.looks_until_ended < 0:
+                self.world.links.clear()
+        return found
 
     def unprotect(self, file_system_id: str) -> None:
         self._answer()
@@ -75,6 +98,14 @@ class RegionTwin:
 
     def end(self, source_id: str, mode: str | None) -> None:
         self._answer()
+        self.world.ended.append((self.region, mode))
+        if mode is None and self.world.end_refused:
+            raise refusal(self.world.end_refused)
+        if mode is None and self.world.answer_lost:
+            self.world.links = {
+                region: replace(one, ending=True) for region, one in self.world.links.items()
+            }
+            raise TimeoutError("read timed out")
         if self.world.dead and mode is None:
             raise OSError("the other half does not answer")
         if self.world.ends_never:
@@ -93,6 +124,8 @@ class RegionTwin:
 
     def untag(self, file_system_id: str, key: str) -> None:
         self._answer()
+        if self.world.untag_refused:
+            raise refusal(self.world.untag_refused)
         self.world.tags[file_system_id].discard(key)
 
 
@@ -203,6 +236,109 @@ def test_removal_with_the_peer_dead_lets_go_of_the_own_half() -> None:
     world.dead.add(AWAY)
     assert remove(world) == "ended"
     assert HOME not in world.links
+
+
+def asked(kind: str, source: str, destination: str, was: str = "") -> dict[str, Any]:
+    """CloudFormation's request."""
+    return {
+        "RequestType": kind,
+        "PhysicalResourceId": was,
+        "ResourceProperties": {
+            "SourceId": source,
+            "SourceRegion": HOME,
+            "DestinationId": destination,
+            "DestinationRegion": AWAY,
+        },
+    }
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """What the handler sees of both regions."""
+    made = World()
+    monkeypatch.setattr(handler, "_files", lambda region: RegionTwin(made, region))
+    return made
+
+
+OLD, NEW = f"{HOME_ID}-to-{AWAY_ID}", f"{HOME_ID}-to-{OTHER_ID}"
+
+
+@pytest.mark.parametrize("other", [(HOME_ID, OTHER_ID), (OTHER_ID, AWAY_ID)])
+def test_the_delete_of_an_old_pair_leaves_the_new_ones_replication(
+    world: World, other: tuple[str, str]
+) -> None:
+    """CloudFormation sends it after an update that changed the physical id."""
+    source, destination = other
+    running = Replication(source_id=source, destination_ids=(destination,))
+    world.links = {HOME: running, AWAY: running}
+    world.tags[destination].add(STARTED)
+    handler.provide(asked("Delete", HOME_ID, AWAY_ID, OLD))
+    assert world.links == {HOME: running, AWAY: running}
+    assert STARTED in world.tags[destination]
+
+
+def test_a_pair_is_replaced_only_by_one_that_replicates(world: World) -> None:
+    handler.provide(asked("Create", HOME_ID, AWAY_ID))
+    with pytest.raises(handler.PairNotReplaced, match="End the old replication first"):
+        handler.provide(asked("Update", HOME_ID, OTHER_ID, OLD))
+    assert world.links[HOME].destination_ids == (AWAY_ID,)
+    handler.provide(asked("Delete", HOME_ID, AWAY_ID, OLD))
+    for _ in ("started", "asked again because the answer was lost"):
+        assert handler.provide(asked("Update", HOME_ID, OTHER_ID, OLD))[0] == NEW
+    assert world.links[HOME].destination_ids == (OTHER_ID,)
+
+
+def test_an_update_of_the_same_pair_that_must_not_start_still_succeeds(world: World) -> None:
+    world.tags[AWAY_ID].add(PROMOTED)
+    made, said = handler.provide(asked("Update", HOME_ID, AWAY_ID, OLD))
+    assert made == OLD
+    assert said["Outcome"].startswith("leave")
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_an_answer_about_the_caller_leaves_both_halves(world: World, code: str) -> None:
+    pair(world).ensure(creating=True)
+    world.end_refused = code
+    with pytest.raises(ClientError, match=code):
+        remove(world)
+    assert set(world.links) == {HOME, AWAY}
+
+
+def test_a_removal_cut_in_half_is_finished_by_the_next(world: World) -> None:
+    """The service refused both halves at once, though both regions answer."""
+    pair(world).ensure(creating=True)
+    world.end_refused = "BadRequest"
+    with pytest.raises(StillReplicating):
+        remove(world)
+    assert set(world.links) == {AWAY}
+    assert remove(world) == "ended"
+    assert world.links == {}
+    assert world.ended[-1] == (AWAY, LOCAL_ONLY)
+
+
+def test_an_end_whose_answer_was_lost_is_waited_for(world: World) -> None:
+    pair(world).ensure(creating=True)
+    world.answer_lost, world.looks_until_ended = True, 3
+    assert remove(world) == "ended"
+    assert world.ended == [(HOME, None)]
+
+
+def test_an_end_under_way_is_not_asked_for_again(world: World) -> None:
+    ending = Replication(source_id=HOME_ID, destination_ids=(AWAY_ID,), ending=True)
+    for region in (HOME, AWAY):
+        world.links, world.looks_until_ended = {region: ending}, 2
+        assert remove(world) == "ended"
+    assert world.ended == []
+
+
+def test_a_tag_that_cannot_be_removed_fails_the_removal(world: World) -> None:
+    pair(world).ensure(creating=True)
+    world.untag_refused = "ThrottlingException"
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        remove(world)
+    world.untag_refused = ""
+    assert remove(world) == "there was none"
+    assert STARTED not in world.tags[AWAY_ID]
 
 
 def test_removal_of_nothing_succeeds() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from lifeline.streaming.mirror_maker import SCRATCH
 
 FOLDER = Path(__file__).resolve().parents[2] / "services" / "replicator"
 CONSTRUCT = FOLDER.parents[1] / "constructs" / "lifeline" / "streaming" / "mirror_maker.py"
@@ -93,3 +96,21 @@ def _lab_header() -> str:
     found = re.search(r'^HEADER = "([\w-]+)"', text, re.MULTILINE)
     assert found is not None
     return found[1]
+
+
+def test_the_image_gives_its_user_the_folder_that_the_task_mounts() -> None:
+    """Without a declared volume that it owns, the mounted folder is root's and nothing is unpacked."""
+    text = (FOLDER / "Dockerfile").read_text().replace("\\\n", " ")
+    final = text[text.rindex("FROM ") :]
+    assert f"chown 10001 {SCRATCH}" in final
+    assert final.index("chown") < final.index("VOLUME") < final.index("USER 10001")
+    assert json.loads(_said(final, "VOLUME")) == [SCRATCH]
+    command = json.loads(_said(final, "ENTRYPOINT"))
+    assert f"-Djava.io.tmpdir={SCRATCH}" in command
+    assert "-XX:-UsePerfData" in command
+    assert not any("/tmp" in word for word in command)
+
+
+def _said(dockerfile: str, instruction: str) -> str:
+    (found,) = re.findall(rf"^{instruction} (.*)$", dockerfile, re.MULTILINE)
+    return str(found)

@@ -20,6 +20,7 @@ class TokenServer:
         self.lasts_seconds = lasts_seconds
         self.given = 0
         self.down = False
+        self.token_calls = 0
         self.described: list[dict[str, Any]] = []
         self.seen: list[tuple[str, str, str, str]] = []
         server = self
@@ -67,6 +68,7 @@ class TokenServer:
         return f"{self.url}/oauth2/token"
 
     def token(self, authorization: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        self.token_calls += 1
         form = parse_qs(body.decode())
         pair = base64.b64decode(authorization.removeprefix("Basic ")).decode()
         if self.down:

@@ -85,7 +85,7 @@ class ApiDomain(Construct):
             alarm_name=traffic_alarm_name(site),
             alarm_description=(
                 "SWITCH: in ALARM while this region has taken the traffic; Route 53 reads it. It tells of a "
-                "change, it pages nobody. Missing data leaves the last answer. "
+                "change, it pages nobody. Without data the name leads to the home region. "
                 "Runbook: docs/constructs/application.md"
             ),
             namespace=traffic_here.namespace,

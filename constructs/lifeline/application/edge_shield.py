@@ -29,10 +29,14 @@ COUNTED_BODY_RULES = (
 text that looks like a script would make a whole batch 403, which its edge sends again for ever; no text is
 ever rendered, fetched or opened here, and what is not a valid event goes to error.dlq."""
 
+COUNTED_BAD_INPUT_RULES = ("Log4JRCE_BODY", "JavaDeserializationRCE_BODY")
+"""Counted for the same reason: no Java reads a body here, and a note may quote what these rules look for. In
+headers, paths and queries they block."""
+
 MANAGED_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("AWSManagedRulesAmazonIpReputationList", ()),
     ("AWSManagedRulesCommonRuleSet", COUNTED_BODY_RULES),
-    ("AWSManagedRulesKnownBadInputsRuleSet", ()),
+    ("AWSManagedRulesKnownBadInputsRuleSet", COUNTED_BAD_INPUT_RULES),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnDeletionPolicy, CfnResource, Duration
+from aws_cdk import Aws, CfnDeletionPolicy, CfnResource, CustomResource, Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -25,7 +25,7 @@ START_WITHIN_MINUTES = 60
 END_WITHIN_MINUTES = 12 * 60
 DAILY = "cron(30 2 * * ? *)"
 """Not within an hour before the database's own windows (05:00, and 07:00 on Sundays)."""
-MONTHLY = "cron(30 3 1 * ? *)"
+MONTHLY = "cron(30 0 1 * ? *)"
 RESTORE_TESTS = {
     1: "cron(0 10 * * ? *)",
     7: "cron(0 10 ? * MON *)",
@@ -50,7 +50,8 @@ class Backups(Construct):
     restored (the test fails and tells). Does not cover: the lease and the local tables, whose restore
     would bring an old epoch back (A10); buckets, which are versioned and replicated; the cache, which can
     be made again and has snapshots of its own; Kinesis and MSK, which are copied as they are written.
-    The vault is emptied when it is deleted; only that function may delete a copy before its time.
+    The vault is emptied when its stack is deleted, not when an update drops it; only that function may
+    delete a copy before its time.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Backups(Construct):
         self._site, self._keys, self.policy = site, keys, tier.backups
         self.vault_name = vault_name(site)
         self.vault = self._vault()
-        self._emptied_on_delete()
+        self._emptied = self._emptied_on_delete()
         self.role = self._role()
         for keeps_a_journal in (True, False):
             chosen = [store for store in stores if store.keeps_a_journal is keeps_a_journal]
@@ -121,7 +122,7 @@ class Backups(Construct):
         _destroyable(vault)
         return vault
 
-    def _emptied_on_delete(self) -> None:
+    def _emptied_on_delete(self) -> CustomResource:
         site = self._site
         provider = Provisioner(
             self,
@@ -142,6 +143,7 @@ class Backups(Construct):
             [vault],
         )
         provider.allow("DeleteRecoveryPoints", ["backup:DeleteRecoveryPoint"], [vault, *points])
+        provider.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [Aws.STACK_ID])
         provider.allow("DeleteTheirSnapshots", ["rds:DeleteDBClusterSnapshot"], [points[1]])
         acknowledge(
             provider.policy,
@@ -152,6 +154,7 @@ class Backups(Construct):
             "Empty", resource_type="EmptyVault", properties={"VaultName": self.vault_name}
         )
         emptied.node.add_dependency(self.vault)
+        return emptied
 
     def _role(self) -> iam.Role:
         site = self._site
@@ -225,6 +228,8 @@ class Backups(Construct):
         )
         selection.node.add_dependency(self._role_policy)
         for resource in (plan, selection):
+            # Deleted before the vault is emptied: a job that starts after that would fill it again.
+            resource.node.add_dependency(self._emptied)
             _destroyable(resource)
 
     def _rule(

@@ -34,7 +34,8 @@ class SignIn:
     host: str
     port: int
     database: str
-    cluster: rds.CfnDBCluster
+    ready: rds.CfnDBInstance
+    """The first instance: a cluster alone has an address at which nobody answers."""
 
 
 class DatabaseCredentials(Construct):
@@ -143,7 +144,7 @@ class DatabaseCredentials(Construct):
                 schedule_expression=ROTATED_EVERY
             ),
         )
-        schedule.node.add_dependency(called, rotation.policy, sign_in.cluster)
+        schedule.node.add_dependency(called, rotation.policy, sign_in.ready)
         schedule.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
 
     def _make(self) -> secretsmanager.Secret:

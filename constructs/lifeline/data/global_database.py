@@ -86,15 +86,13 @@ class GlobalDatabase(Construct):
         if site.is_home:
             self._make_global()
         _destroyable(self.cluster)
-        self._instances()
+        first, *_ = self._instances()
         self._tell_of_events()
         self._acknowledge()
         if site.is_home:
             self.credentials.rotate(
                 network=network,
-                sign_in=SignIn(
-                    host=self.host, port=PORT, database=DATABASE_NAME, cluster=self.cluster
-                ),
+                sign_in=SignIn(host=self.host, port=PORT, database=DATABASE_NAME, ready=first),
             )
 
     @property
@@ -226,7 +224,8 @@ class GlobalDatabase(Construct):
         self.cluster.database_name = DATABASE_NAME
         self.cluster.add_resource_dependency(world)
 
-    def _instances(self) -> None:
+    def _instances(self) -> list[rds.CfnDBInstance]:
+        instances = []
         role = self._monitoring_role()
         parameters = rds.CfnDBParameterGroup(
             self,
@@ -272,6 +271,8 @@ class GlobalDatabase(Construct):
                 reason="Backups, logs, zones and protection belong to the Aurora cluster, not to its "
                 "instances.",
             )
+            instances.append(instance)
+        return instances
 
     def _monitoring_role(self) -> iam.Role:
         role = iam.Role(

@@ -26,8 +26,9 @@ PORT = 6379
 SNAPSHOT_DAYS = 15
 SNAPSHOT_WINDOW = "06:00-07:00"
 MAINTENANCE_WINDOW = "sun:08:00-sun:09:00"
-ACCESS = "on ~* &* -@all +@read +@write +@connection +@transaction +@pubsub +info +ping -@dangerous"
-"""The workloads' user: data and its own connection; nothing that flushes, dumps or reconfigures."""
+ACCESS = "on ~* &* -@all +@read +@write +@connection +@transaction +@pubsub -@dangerous +info +ping"
+"""The workloads' user: data and its own connection; nothing that flushes, dumps or reconfigures.
+Rules apply from left to right, and INFO is one of the dangerous: what is given back stands last."""
 LOGS = {"slow-log": "slow", "engine-log": "engine"}
 PARAMETERS = {
     "maxmemory-policy": "volatile-lru",

@@ -40,7 +40,7 @@ class SharedFiles(Construct):
         self, scope: Construct, construct_id: str, *, site: Site, network: Network, keys: Keys
     ) -> None:
         super().__init__(scope, construct_id)
-        self._site = site
+        self._site, self._keys = site, keys
         self.port = PORT
         self.group = ec2.SecurityGroup(
             self, "Group", vpc=network.vpc, description="The files.", allow_all_outbound=False
@@ -108,7 +108,8 @@ class SharedFiles(Construct):
             resource_type="EFS",
             arn=self.file_system.attr_arn,
             keeps_a_journal=False,
-            restore_into={"newfilesystem": "true", "encrypted": "true"},
+            # The only thing that the service does not infer rightly: it would take its own key.
+            restore_into={"kmskeyid": self._keys.data.key_arn},
         )
 
     def grant_mount(self, policy: iam.ManagedPolicy) -> None:

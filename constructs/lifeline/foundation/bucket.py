@@ -84,7 +84,9 @@ class Lifecycle:
 class BucketEmptying(Provisioner):
     """Empties the buckets of its region, all versions of them, before CloudFormation deletes them.
 
-    Covers: an environment that could not be destroyed because a bucket holds something. Does not cover:
+    Covers: an environment that could not be destroyed because a bucket holds something; an update that
+    drops or renames a resource, which erases nothing (the function asks whether the stack itself goes, and
+    CloudFormation keeps a bucket that is not empty). Does not cover:
     more versions than one run deletes (about a million in five minutes): the delete then fails, says how
     many went, and goes on where it stopped when it is repeated.
     """
@@ -106,6 +108,14 @@ class BucketEmptying(Provisioner):
             self.policy,
             *(f"AwsSolutions-IAM5[Resource::{_as_reported(site, one)}]" for one in everything),
             reason="Everything in these buckets is deleted with its stack; the names are exact.",
+        )
+        stacks = site.arn("cloudformation", f"stack/{site.names.shared('*', 'stack')}/*")
+        self.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [stacks])
+        acknowledge(
+            self.policy,
+            f"AwsSolutions-IAM5[Resource::{_as_reported(site, stacks)}]",
+            reason="Buckets of several stacks of this environment and region are emptied; the service "
+            "makes up the end of a stack's ARN. Only a stack's description can be read.",
         )
 
 

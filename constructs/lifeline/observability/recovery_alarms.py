@@ -30,6 +30,9 @@ LOOPS = {
     "lag-meter": "Nobody measures how far the copies are behind.",
 }
 """The functions that run every minute, and what is missing when one does not."""
+SILENT = Lasting(breaching=8, looked_at=8)
+"""A run counts in the minute in which it started, but only when it has ended: after up to three minutes, and
+one more until the figure arrives. So the newest three or four minutes are empty while all is well."""
 
 
 def recovery_rules(site: Site, lag: LagThresholds, limits: RecoveryThresholds) -> list[Rule]:
@@ -138,10 +141,11 @@ def _loop_rules(site: Site) -> list[Rule]:
         rules.append(
             Rule(
                 what=f"{function}-silent",
-                says=f"The {function} was not started for three minutes. {lost}",
+                says=f"No run of the {function} was seen for eight minutes. {lost}",
                 measures=loop_series(site, function, "Invocations"),
                 operator=Operator.BELOW,
                 limit=1,
+                lasting=SILENT,
                 severity=Severity.CRITICAL,
                 runbook="keeper-or-probe",
             )

@@ -165,7 +165,8 @@ def _files(stores: StoreFigures, limits: StoreThresholds) -> list[Rule]:
             lasting=FIVE_MINUTES,
             severity=Severity.WARNING,
             runbook="replication-lag",
-            fine_without_data=guarded_by("files"),
+            fine_without_data="AWS publishes this in one role only, and roles change without a deploy; "
+            "replication-lag-files asks the service in both regions and fires on silence.",
             role_dependent=True,
         ),
         Rule(
@@ -177,8 +178,8 @@ def _files(stores: StoreFigures, limits: StoreThresholds) -> list[Rule]:
             lasting=TEN_MINUTES,
             severity=Severity.WARNING,
             runbook="store-limits",
-            fine_without_data="a file system that nobody uses publishes nothing; replication-lag-files "
-            "writes to it and fires on silence.",
+            fine_without_data="a file system that nobody uses publishes nothing; its replication is "
+            "replication-lag-files' matter.",
         ),
     ]
 

@@ -179,11 +179,7 @@ class DrPipeline(Construct):
     def _destroy(self, step: str, does: str, *, in_pipeline: bool = True) -> DrillProject:
         made = self._project(step, does, DESTROY, in_pipeline=in_pipeline)
         self._assume(made, DESTROYING_ROLES)
-        world = f"arn:aws:rds::{self._site.account}:global-cluster:global-{DRILL_SUFFIXES}"
-        made.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [world])
-        made.acknowledge_pattern(
-            self._site, world, reason="The suffix of a throw-away environment is its execution's."
-        )
+        self._see_which_region_writes(made)
         if in_pipeline:
             self._keep_source(made, ["s3:DeleteObject"])
             return made
@@ -196,6 +192,28 @@ class DrPipeline(Construct):
         )
         made.allow("SeeWhatRuns", ["codepipeline:GetPipelineExecution"], [self.pipeline_arn])
         return made
+
+    def _see_which_region_writes(self, project: DrillProject) -> None:
+        """What scripts/before_destroy.py asks, in the home region."""
+        site = self._site
+        database = f"arn:aws:rds::{site.account}:global-cluster:global-{DRILL_SUFFIXES}"
+        cache = site.arn("elasticache", f"replicationgroup:cache-{DRILL_SUFFIXES}")
+        # The service puts five letters of its own before the name.
+        world = (
+            f"arn:aws:elasticache::{site.account}:globalreplicationgroup:*-cache-{DRILL_SUFFIXES}"
+        )
+        project.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [database])
+        project.allow("FindTheCache", ["elasticache:DescribeReplicationGroups"], [cache])
+        project.allow(
+            "SeeWhichRegionCaches", ["elasticache:DescribeGlobalReplicationGroups"], [world]
+        )
+        project.acknowledge_pattern(
+            site,
+            database,
+            cache,
+            world,
+            reason="The suffix of a throw-away environment is its execution's.",
+        )
 
     def _project(
         self,

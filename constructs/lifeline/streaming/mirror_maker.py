@@ -27,8 +27,9 @@ TASK_MEMORY_MIB = 2048
 GROUP = "peer-mm2"
 """Connect's own group in the own log, for its one worker (made of the alias `peer`)."""
 
-SCRATCH = "/tmp"  # noqa: S108 - a volume of this task alone
-"""Where compression libraries unpack themselves; the rest of the file system is read-only."""
+SCRATCH = "/scratch"
+"""Where compression libraries unpack themselves; the rest of the file system is read-only. The image
+declares it as a volume of user 10001: a mounted folder that no image declares is root's."""
 
 INTERNAL_TOPICS = ("mm2-*.peer.internal", "peer.checkpoints.internal", "heartbeats")
 """What Connect keeps in the own log: its settings, positions and translated offsets."""

@@ -64,13 +64,15 @@ class ReplicatedLog(Construct):
         self.topics = (*self.partitions, WATERMARK)
         self.group = self._group(site, network)
         self.cluster = self._cluster(site, network, keys)
-        self._create_topics()
+        topics = self._create_topics()
         LogStorage(self, "Storage", site=site, cluster_arn=self.cluster_arn)
         self.private_links: PrivateLinks | None = None
         if site.settings.brokers_take_private_links:
             self.private_links = PrivateLinks(
                 self, "PrivateLinks", site=site, keys=keys, cluster_arn=self.cluster_arn
             )
+            # Turning them on puts the cluster into UPDATING, in which it takes no topics.
+            self.private_links.asked.node.add_dependency(*topics)
         self.bootstrap = self._look_up_brokers(site, keys)
 
     @property
@@ -219,7 +221,8 @@ class ReplicatedLog(Construct):
         cluster.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
         return cluster
 
-    def _create_topics(self) -> None:
+    def _create_topics(self) -> list[msk.CfnTopic]:
+        topics = []
         for topic, partitions in {**self.partitions, WATERMARK: 1}.items():
             made = msk.CfnTopic(
                 self,
@@ -231,6 +234,8 @@ class ReplicatedLog(Construct):
             )
             made.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
             made.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+            topics.append(made)
+        return topics
 
     def _look_up_brokers(self, site: Site, keys: Keys) -> str:
         provider = Provisioner(

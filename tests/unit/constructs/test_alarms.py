@@ -11,7 +11,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, Lasting, Operator, Rule
 from lifeline.observability.lifeline_metrics import LogLineMetrics
+from lifeline.observability.recovery_alarms import LOOPS
 from lifeline.observability.series import Expression, Series, measure_of
+from lifeline.recovery.minute_loop import LOOP_TIMEOUT_SECONDS
 from tests.unit.constructs.conftest import Bench, BenchMaker
 from tests.unit.constructs.observed import figures, rules
 
@@ -264,3 +266,23 @@ def test_the_packs_find_nothing(bench: BenchMaker) -> None:
     made = bench(nag=True)
     Alarms(made.stack, "Alarms", site=made.site, rules=all_rules(made))
     made.template()
+
+
+def test_a_loop_is_silent_only_after_its_longest_run_could_have_been_counted(
+    bench: BenchMaker,
+) -> None:
+    """A run counts when it has ended, in the minute in which it began: three or four are always empty."""
+    silent = [one for one in all_rules(bench()) if one.what.endswith("-silent")]
+    loops = [one for one in silent if one.runbook == "keeper-or-probe"]
+    assert {one.what.removesuffix("-silent") for one in loops} == set(LOOPS)
+    for one in loops:
+        assert one.lasting.breaching == one.lasting.looked_at == 8
+        assert 60 * one.lasting.breaching > 2 * LOOP_TIMEOUT_SECONDS
+        assert "was seen for eight minutes." in one.says
+
+
+def test_nothing_claims_that_the_lag_of_files_writes_files(bench: BenchMaker) -> None:
+    said = {one.what: one.description for one in all_rules(bench())}
+    assert "its replication is replication-lag-files' matter" in said["files-io"]
+    assert "replication-lag-files asks the service in both regions" in said["files-service-lag"]
+    assert "end to end" in said["database-service-lag"]

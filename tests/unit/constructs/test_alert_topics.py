@@ -35,14 +35,16 @@ def test_only_named_services_of_this_account_publish(bench: BenchMaker) -> None:
         statements = policy["Properties"]["PolicyDocument"]["Statement"]
         (refused,) = [one for one in statements if one["Effect"] == "Deny"]
         assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        (allowed,) = [one for one in statements if one["Effect"] == "Allow"]
-        assert allowed["Principal"]["Service"] == [
+        allowed = {one["Sid"]: one for one in statements if one["Effect"] == "Allow"}
+        assert set(allowed) == {"PublishForThisAccount", "RulesPublish"}
+        assert all(one["Action"] == "sns:Publish" for one in allowed.values())
+        services = allowed["PublishForThisAccount"]
+        assert services["Principal"]["Service"] == [
             "backup.amazonaws.com",
             "cloudwatch.amazonaws.com",
-            "events.amazonaws.com",
         ]
-        assert allowed["Action"] == "sns:Publish"
-        assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        assert services["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        assert allowed["RulesPublish"]["Principal"] == {"Service": "events.amazonaws.com"}
 
 
 @pytest.mark.parametrize(("address", "subscriptions"), [(None, 0), ("oncall@example.org", 2)])

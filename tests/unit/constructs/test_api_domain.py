@@ -62,6 +62,7 @@ def test_the_alarm_is_one_that_route_53_takes(bench: BenchMaker) -> None:
     assert "Metrics" not in alarm
     assert "DatapointsToAlarm" not in alarm
     assert "ExtendedStatistic" not in alarm
+    assert "Without data the name leads to the home region." in alarm["AlarmDescription"]
 
 
 def test_the_primary_follows_the_standbys_alarm(bench: BenchMaker) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lifeline.data.backups import Backups
+from lifeline.data.backups import START_WITHIN_MINUTES, Backups
+from lifeline.data.global_database import BACKUP_WINDOW
 from lifeline.data.protected_store import ProtectedStore
 from lifeline.tiers import AUDIT_DAYS, BackupPolicy, RecoveryTier
 from tests.unit.constructs.conftest import Bench, BenchMaker
@@ -249,3 +250,27 @@ def test_no_finding_is_left(bench: BenchMaker, region: str, account: str | None)
     made = bench(region, profile="prod", nag=True, account=account)
     backups(made)
     assert made.template().find_resources(PLAN)
+
+
+def test_no_plan_is_left_when_the_vault_is_emptied(bench: BenchMaker) -> None:
+    """A job of a plan that outlives the emptying would fill the vault again: it could not be deleted."""
+    made = bench()
+    backups(made)
+    template = made.template()
+    (emptied,) = template.find_resources("Custom::EmptyVault")
+    for kind in (PLAN, "AWS::Backup::BackupSelection"):
+        found = template.find_resources(kind)
+        assert len(found) == 2
+        assert all(emptied in one["DependsOn"] for one in found.values())
+
+
+def test_copies_of_the_database_keep_clear_of_the_hour_before_its_own_window(
+    bench: BenchMaker,
+) -> None:
+    made = bench()
+    backups(made)
+    hour, minute = (int(part) for part in BACKUP_WINDOW.partition("-")[0].split(":"))
+    for name, rule in rules(made, "backup-journaled-test").items():
+        at_minute, at_hour, *_ = rule["ScheduleExpression"].removeprefix("cron(").split()
+        last_start = 60 * int(at_hour) + int(at_minute) + START_WITHIN_MINUTES
+        assert last_start <= 60 * hour + minute - 60, name

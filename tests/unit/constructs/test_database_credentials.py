@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from aws_cdk import aws_rds as rds
 
 from lifeline.data.database_credentials import DatabaseCredentials, SignIn
 from lifeline.data.global_database import GlobalDatabase
@@ -61,7 +62,9 @@ def test_outside_home_there_is_neither_password_nor_rotation(bench: BenchMaker) 
     assert found.admin_secret is None
     with pytest.raises(ValueError, match="fact of creation at home; ca-west-1"):
         _ = found.credentials.password
-    sign_in = SignIn(host="host", port=5432, database="lifeline", cluster=found.cluster)
+    instance = found.node.find_child("Instance1")
+    assert isinstance(instance, rds.CfnDBInstance)
+    sign_in = SignIn(host="host", port=5432, database="lifeline", ready=instance)
     with pytest.raises(ValueError, match="ca-west-1 holds the replica"):
         found.credentials.rotate(network=network, sign_in=sign_in)
 
@@ -162,3 +165,18 @@ def test_no_finding_is_left(bench: BenchMaker) -> None:
         made.template()
     rules = {line.split("::")[-1] for line in str(found.value).split("'") if "::" in line}
     assert {one.rpartition("-")[2] for one in rules} == {"SecretsManagerRotationEnabled", "SMG4"}
+
+
+@pytest.mark.parametrize("profile", ["dev", "prod"])
+def test_nothing_rotates_before_an_instance_answers(bench: BenchMaker, profile: str) -> None:
+    made = bench(profile=profile)
+    in_a_database(made)
+    template = made.template()
+    (schedule,) = template.find_resources("AWS::SecretsManager::RotationSchedule").values()
+    first = [
+        name
+        for name, one in template.find_resources("AWS::RDS::DBInstance").items()
+        if one["Properties"]["DBInstanceIdentifier"].startswith("database-1-")
+    ]
+    assert len(first) == 1
+    assert first[0] in schedule["DependsOn"]

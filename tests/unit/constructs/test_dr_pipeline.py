@@ -7,6 +7,9 @@ import os
 import re
 import subprocess
 import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,26 @@ import pytest
 
 from drill.scenarios import SCENARIOS
 from lifeline.foundation.bucket import BucketEmptying
-from lifeline.recovery.dr_pipeline import DrPipeline
+from lifeline.recovery.dr_pipeline import DEPLOY, DrPipeline
 from lifeline.recovery.drill_schedule import DRILLINGS
 from lifeline.recovery.pipeline_project import STEPS, buildspec
 from lifeline.settings import Repository
+from scripts import before_destroy
 from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
 
 ALL = sorted(path.stem for path in STEPS.glob("*.sh"))
+OLD = 18_100
+"""Seconds after which the build that left a record cannot be alive."""
 CONNECTION = f"arn:aws:codeconnections:ca-central-1:{ACCOUNT}:connection/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep did: its exit status, what `make` was told, whose records it removed."""
+
+    status: int
+    made: list[str]
+    forgotten: list[str]
 
 
 def made(bench: BenchMaker, **settings: Any) -> tuple[Bench, dict[str, Any]]:
@@ -204,28 +219,37 @@ def test_a_step_is_shell_and_reads_only_what_it_is_told(step: str, bench: BenchM
     assert set(re.findall(r"\$\{?([A-Z][A-Za-z_]+)", text)) <= told
 
 
-@pytest.mark.parametrize(
-    ("state", "swept"), [("Failed", True), ("Stopped", True), ("InProgress", False)]
-)
-def test_the_sweep_destroys_what_ended_and_lets_be_what_runs(
-    state: str, swept: bool, tmp_path: Path
-) -> None:
-    """The step's own text, with an `aws` that answers from a folder and a make that says its words."""
+def sweep(tmp_path: Path, state: str, records: dict[str, int], *, destroys: bool = True) -> Swept:
+    """The step's own text, with an `aws` that answers from a folder and a make that says its words.
+
+    `records`: executions and the age of what they left, in seconds. `make` reads its standard input empty,
+    as the real commands may.
+    """
+    now = datetime.now(UTC)
+    listed = "\n".join(
+        f"deployed/{name}.zip\t{(now - timedelta(seconds=age)).isoformat(timespec='seconds')}"
+        for name, age in records.items()
+    )
+    (tmp_path / "listed").write_text((listed or "None") + "\n")
     with zipfile.ZipFile(tmp_path / "source.zip", "w") as source:
-        source.writestr("Makefile", f"setup destroy:\n\t@echo $@ $(SUFFIX) >> {tmp_path}/made\n")
+        source.writestr(
+            "Makefile",
+            f"setup destroy:\n\t@cat; echo $@ $(SUFFIX) >> {tmp_path}/made\n"
+            f"\t@test {int(destroys)} = 1 || test $@ = setup\n",
+        )
     aws = tmp_path / "aws"
     aws.write_text(
         "#!/bin/bash\n"
         f'echo "$*" >> {tmp_path}/asked\n'
         'case "$*" in\n'
-        "*list-objects-v2*) echo deployed/0123abcd-ef.zip ;;\n"
+        f"*list-objects-v2*) cat {tmp_path}/listed ;;\n"
         f"*get-pipeline-execution*) echo {state} ;;\n"
         f'"s3 cp"*) cp {tmp_path}/source.zip "${{@: -1}}" ;;\n'
         "esac\n"
     )
     aws.chmod(0o755)
     names = ("ARTIFACTS_BUCKET", "PIPELINE", "DRILL_PROFILE", "DRILL_SETTINGS")
-    subprocess.run(
+    ended = subprocess.run(
         ["bash", "-euo", "pipefail", STEPS / "sweep.sh"],
         env={
             **os.environ,
@@ -233,15 +257,106 @@ def test_the_sweep_destroys_what_ended_and_lets_be_what_runs(
             **{n: n.lower() for n in names},
         },
         stdin=subprocess.DEVNULL,
-        check=True,
+        capture_output=True,
+        text=True,
         timeout=30,
     )
-    said = (tmp_path / "asked").read_text()
-    assert (
-        "s3 rm --only-show-errors s3://artifacts_bucket/deployed/0123abcd-ef.zip" in said
-    ) is swept
-    words = (tmp_path / "made").read_text().split() if swept else []
-    assert words == (["setup", "destroy", "dr0123abcd"] if swept else [])
+    assert "--query Contents[].[Key,LastModified]" in (tmp_path / "asked").read_text()
+    made = tmp_path / "made"
+    return Swept(
+        status=ended.returncode,
+        made=made.read_text().split() if made.exists() else [],
+        forgotten=re.findall(
+            r"^s3 rm .*/deployed/(\S+)\.zip$", (tmp_path / "asked").read_text(), re.MULTILINE
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "swept"), [("Failed", True), ("Stopped", True), ("InProgress", False)]
+)
+def test_the_sweep_destroys_what_ended_and_lets_be_what_runs(
+    state: str, swept: bool, tmp_path: Path
+) -> None:
+    seen = sweep(tmp_path, state, {"0123abcd-ef": OLD})
+    assert seen.status == 0
+    assert seen.forgotten == (["0123abcd-ef"] if swept else [])
+    assert seen.made == (["setup", "destroy", "dr0123abcd"] if swept else [])
+
+
+def test_a_record_is_kept_as_long_as_its_build_may_still_deploy(tmp_path: Path) -> None:
+    """Stopped and abandoned, a build goes on: what it deploys after the sweep must be found by the next."""
+    assert 60 * DEPLOY.timeout_minutes < OLD
+    young = {"aaaaaaaa-1": 60 * DEPLOY.timeout_minutes, "bbbbbbbb-2": OLD, "cccccccc-3": 60}
+    seen = sweep(tmp_path, "Stopped", young)
+    assert seen.status == 0
+    assert [one for one in seen.made if one.startswith("dr")] == [
+        "draaaaaaaa",
+        "drbbbbbbbb",
+        "drcccccccc",
+    ]
+    assert seen.forgotten == ["bbbbbbbb-2"]
+
+
+def test_what_could_not_be_destroyed_is_not_forgotten(tmp_path: Path) -> None:
+    seen = sweep(tmp_path, "Failed", {"aaaaaaaa-1": OLD}, destroys=False)
+    assert seen.status == 1
+    assert seen.made == ["setup", "destroy", "draaaaaaaa"]
+    assert seen.forgotten == []
+
+
+def test_a_sweep_of_nothing_does_nothing(tmp_path: Path) -> None:
+    seen = sweep(tmp_path, "Failed", {})
+    assert (seen.status, seen.made, seen.forgotten) == (0, [], [])
+
+
+@pytest.mark.parametrize("step", ["Destroy", "Sweep"])
+def test_every_question_before_a_destroy_is_allowed(
+    bench: BenchMaker, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script's own calls, each with the resource that it names, against the project's policy."""
+    asked: list[tuple[str, str]] = []
+    world = "ldgnf-cache-dr0123abcd"
+    here = f"ca-central-1:{ACCOUNT}"
+
+    def answer(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        assert client.meta.region_name == "ca-central-1"
+        action = f"{client.meta.service_model.service_name}:{operation}"
+        if operation == "DescribeGlobalClusters":
+            name = given["GlobalClusterIdentifier"]
+            asked.append((action, f"arn:aws:rds::{ACCOUNT}:global-cluster:{name}"))
+            member = {"DBClusterArn": f"arn:aws:rds:{here}:cluster:one", "IsWriter": True}
+            return {"GlobalClusters": [{"GlobalClusterMembers": [member]}]}
+        if operation == "DescribeReplicationGroups":
+            name = given["ReplicationGroupId"]
+            asked.append((action, f"arn:aws:elasticache:{here}:replicationgroup:{name}"))
+            found = {"GlobalReplicationGroupInfo": {"GlobalReplicationGroupId": world}}
+            return {"ReplicationGroups": [found]}
+        name = given["GlobalReplicationGroupId"]
+        asked.append((action, f"arn:aws:elasticache::{ACCOUNT}:globalreplicationgroup:{name}"))
+        member = {"ReplicationGroupRegion": "ca-central-1", "Role": "PRIMARY"}
+        return {"GlobalReplicationGroups": [{"Members": [member]}]}
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
+    monkeypatch.setattr("sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd"])
+    assert before_destroy.main() == 0
+    assert len(asked) == 3
+    _, resources = made(bench)
+    allowed = [
+        (action, resource)
+        for one in statements(resources, f"{step}Policy").values()
+        for action in listed(one["Action"])
+        for resource in listed(one["Resource"])
+        if isinstance(resource, str)
+    ]
+    for action, arn in asked:
+        assert any(action == a and fnmatchcase(arn, r) for a, r in allowed), (action, arn)
+        other = arn.replace("dr0123abcd", "prod")
+        assert not any(action == a and fnmatchcase(other, r) for a, r in allowed), (action, other)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def test_the_packs_find_nothing(bench: BenchMaker) -> None:

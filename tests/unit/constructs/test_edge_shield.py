@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifeline.application.edge_shield import COUNTED_BODY_RULES, EdgeShield
+from lifeline.application.edge_shield import (
+    COUNTED_BAD_INPUT_RULES,
+    COUNTED_BODY_RULES,
+    EdgeShield,
+)
 from lifeline.application.events_api import REQUESTS_PER_SECOND
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
@@ -32,12 +36,25 @@ def test_managed_rules_block_but_for_what_they_see_in_bodies(bench: BenchMaker) 
         "AWSManagedRulesAmazonIpReputationList",
     ):
         assert rules[name]["OverrideAction"] == {"None": {}}
-    group = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
-    counted = {one["Name"] for one in group["RuleActionOverrides"]}
+    counted = counted_by(rules["AWSManagedRulesCommonRuleSet"])
     assert counted == set(COUNTED_BODY_RULES)
     assert "SizeRestrictions_BODY" in counted
-    assert all(one["ActionToUse"] == {"Count": {}} for one in group["RuleActionOverrides"])
     assert all(name.endswith("_BODY") for name in counted)
+
+
+def test_a_note_that_quotes_a_lookup_does_not_block_its_batch(bench: BenchMaker) -> None:
+    made = bench()
+    shield_of(made)
+    counted = counted_by(rules_of(made)["AWSManagedRulesKnownBadInputsRuleSet"])
+    assert counted == {"Log4JRCE_BODY", "JavaDeserializationRCE_BODY"}
+    assert counted == set(COUNTED_BAD_INPUT_RULES)
+
+
+def counted_by(rule: dict[str, Any]) -> set[str]:
+    """The rules of a managed group that do something else than it says; counting is all they may."""
+    overrides = rule["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    assert all(one["ActionToUse"] == {"Count": {}} for one in overrides)
+    return {one["Name"] for one in overrides}
 
 
 def test_one_address_may_use_half_of_the_api(bench: BenchMaker) -> None:

@@ -141,7 +141,9 @@ def test_mirror_maker_is_one_locked_down_task(bench: BenchMaker) -> None:
     (container,) = task["Properties"]["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is True
     assert container["User"] == "10001"
-    assert container["MountPoints"][0]["ContainerPath"] == SCRATCH
+    (mounted,) = container["MountPoints"]
+    assert mounted["ContainerPath"] == SCRATCH
+    assert mounted["ReadOnly"] is False
     environment = {one["Name"]: one["Value"] for one in container["Environment"]}
     assert environment["TOPICS"].split(",")[-1] == "system.watermark"
     assert environment["GROUPS_EXCLUDE"] == "apply-test,watermark-test,__.*"

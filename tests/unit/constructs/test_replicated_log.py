@@ -116,3 +116,30 @@ def test_nothing_is_left_to_find(bench: BenchMaker) -> None:
     made = bench(nag=True, profile="staging")
     _log(made)
     made.template()
+
+
+def test_topics_are_made_before_private_links_put_the_cluster_into_updating(
+    bench: BenchMaker,
+) -> None:
+    made = bench(profile="staging")
+    _log(made)
+    template = made.template()
+    topics = set(template.find_resources("AWS::MSK::Topic"))
+    assert len(topics) == 5
+    (asked,) = [
+        one
+        for one in template.find_resources("Custom::KafkaLinks").values()
+        if one["Properties"]["Insists"] == "false"
+    ]
+    assert topics <= set(asked["DependsOn"])
+
+
+def test_only_the_function_that_calls_itself_may_do_so_often(bench: BenchMaker) -> None:
+    made = bench(profile="staging")
+    _log(made)
+    allowed = {
+        one["Properties"]["FunctionName"]: one["Properties"].get("RecursiveLoop")
+        for one in made.resources("AWS::Lambda::Function")
+    }
+    assert allowed.pop("kafka-links-test") == "Allow"
+    assert set(allowed.values()) == {None}

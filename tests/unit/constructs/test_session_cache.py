@@ -112,7 +112,7 @@ def test_nobody_signs_in_without_iam(bench: BenchMaker, region: str) -> None:
     ((name, user),) = template.find_resources("AWS::ElastiCache::User").items()
     assert user["Properties"]["AuthenticationMode"] == {"Type": "iam"}
     assert user["Properties"]["UserId"] == user["Properties"]["UserName"] == "cache-workload-test"
-    assert user["Properties"]["AccessString"].endswith("-@dangerous")
+    assert user["Properties"]["AccessString"].endswith(" -@dangerous +info +ping")
     (group,) = template.find_resources("AWS::ElastiCache::UserGroup").values()
     assert group["Properties"]["UserIds"] == [{"Ref": name}]
     assert len(member_of(template.to_json())["UserGroupIds"]) == 1

@@ -170,3 +170,22 @@ def test_no_finding_is_left(bench: BenchMaker) -> None:
         destination_id="fs-22222222",
     )
     assert made.template().find_resources(FILE_SYSTEM)
+
+
+def test_a_restore_test_overrides_the_one_key_that_may_be(bench: BenchMaker) -> None:
+    """The service infers the rest, with its own key; every other name is refused."""
+    made = bench()
+    store = files(made)
+    Backups(
+        made.stack,
+        "Backups",
+        site=made.site,
+        keys=made.keys,
+        tier=RecoveryTier.CRITICAL,
+        stores=[store.protected],
+    )
+    (tested,) = made.resources("AWS::Backup::RestoreTestingSelection")
+    (file_system,) = made.resources(FILE_SYSTEM)
+    assert tested["Properties"]["RestoreMetadataOverrides"] == {
+        "kmskeyid": file_system["Properties"]["KmsKeyId"]
+    }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from drill.edge_api import EdgeAddress, EdgeApi
-from drill.edge_token import EdgeTokens, NoToken
+from drill.edge_token import RETRY_SECONDS, EdgeTokens, NoToken
 from tests.unit.token_server import CLIENT, SECRET, TokenServer
 
 
@@ -95,3 +95,30 @@ def test_without_a_token_there_is_no_answer(server: TokenServer) -> None:
     assert "NoToken" in answer.detail
     assert api.health().status == 200
     api.close()
+
+
+def test_an_endpoint_that_is_down_is_not_asked_on_each_call(server: TokenServer) -> None:
+    clock = Clock()
+    tokens = tokens_of(server, clock)
+    tokens.bearer()
+    server.down = True
+    clock.now += 1_800
+    for _ in range(60):  # a second each
+        assert tokens.bearer() == "Bearer token-1"
+        clock.now += 1
+    assert server.token_calls == 1 + 60 / RETRY_SECONDS
+    server.down = False
+    assert tokens.bearer() == "Bearer token-2"
+
+
+def test_a_token_that_ran_out_is_asked_for_at_once(server: TokenServer) -> None:
+    """The time between two attempts holds only while the old token does."""
+    clock = Clock()
+    tokens = tokens_of(server, clock)
+    tokens.bearer()
+    server.down = True
+    clock.now += 3_599
+    assert tokens.bearer() == "Bearer token-1"
+    server.down = False
+    clock.now += 1
+    assert tokens.bearer() == "Bearer token-2"

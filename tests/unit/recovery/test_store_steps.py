@@ -155,8 +155,8 @@ def test_a_cache_that_is_not_there_degrades_at_once() -> None:
             cache_step.promote_cache(context(cache_group=GROUP))
 
 
-def replication(source: str, destination: str) -> dict[str, Any]:
-    there = {"Status": "ENABLED", "FileSystemId": destination, "Region": OWN}
+def replication(source: str, destination: str, status: str = "ENABLED") -> dict[str, Any]:
+    there = {"Status": status, "FileSystemId": destination, "Region": OWN}
     one = {
         "SourceFileSystemId": source,
         "SourceFileSystemRegion": PEER,
@@ -172,12 +172,20 @@ def deletion(mode: str) -> dict[str, str]:
     return {"SourceFileSystemId": SOURCE, "DeletionMode": mode}
 
 
-def files_said(*codes: str, degrades: bool = False) -> str:
-    """Run the step on a destination; `codes` answer the deletions (empty: accepted)."""
+GONE = "ReplicationNotFound"
+
+
+def files_said(
+    *codes: str, degrades: bool = False, at_first: str = "ENABLED", after: str = "ENABLED"
+) -> str:
+    """Run the step on a destination; `codes` answer the deletions (empty: accepted).
+
+    `at_first` is the replication's status, `after` that after a first deletion that seemed to fail.
+    """
     with answering("efs", files_step.CALL_SECONDS) as (efs,):
         efs.add_response(
             "describe_replication_configurations",
-            replication(SOURCE, FILES),
+            replication(SOURCE, FILES, at_first),
             {"FileSystemId": FILES},
         )
         tag = {"Key": "lifeline:promoted", "Value": "2"}
@@ -190,6 +198,15 @@ def files_said(*codes: str, degrades: bool = False) -> str:
                 )
             else:
                 efs.add_response("delete_replication_configuration", {}, deletion(mode))
+            if mode == modes[0] and code and code != "TooManyRequestsException":
+                look = {"FileSystemId": FILES}
+                if after == GONE:
+                    efs.add_client_error(
+                        "describe_replication_configurations", GONE, expected_params=look
+                    )
+                else:
+                    seen = replication(SOURCE, FILES, after)
+                    efs.add_response("describe_replication_configurations", seen, look)
         if degrades:
             with pytest.raises(Degraded) as degraded:
                 files_step.promote_files(context(file_system_id=FILES))
@@ -206,8 +223,19 @@ def test_a_lost_source_leaves_the_local_half_to_delete() -> None:
 
 
 def test_a_deletion_whose_answer_was_lost_counts() -> None:
-    said = files_said("InternalServerError", "ReplicationNotFound")
-    assert "by the first request" in said
+    said = files_said("InternalServerError", GONE)
+    assert "by a request whose answer was lost (InternalServerError)" in said
+
+
+@pytest.mark.parametrize("after", ["DELETING", GONE])
+def test_an_accepted_deletion_is_not_followed_by_one_of_the_local_half(after: str) -> None:
+    """That would leave the other side's half behind for good."""
+    said = files_said("InternalServerError", after=after)
+    assert "by a request whose answer was lost (InternalServerError)" in said
+
+
+def test_a_deletion_under_way_is_left_to_itself() -> None:
+    assert "is being deleted already" in files_said(at_first="DELETING")
 
 
 def test_a_throttled_deletion_does_not_leave_half_a_configuration() -> None:

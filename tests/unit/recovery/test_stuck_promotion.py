@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from moto import mock_aws
+from recovery_io.aws import client
+from recovery_io.lease_table import LeaseTable
 from recovery_step import database_steps
 from recovery_step.context import NotReady, StepContext
 from recovery_step.database_steps import STUCK_SECONDS
 
+from recovery.authority import Lease
 from tests.unit.recovery.test_store_steps import context, credentials
 
 __all__ = ["credentials"]
@@ -100,4 +104,57 @@ def test_a_run_that_does_not_say_when_it_came_leaves_nothing() -> None:
         rds.add_response("describe_global_clusters", world(own=True))
         with pytest.raises(NotReady):
             database_steps.await_database(run)
+        rds.assert_no_pending_responses()
+
+
+def test_a_writer_whose_server_cannot_be_asked_does_not_leave() -> None:
+    """Unknown is not stuck: the service did its part."""
+    run = waiting(STUCK_SECONDS + 10)
+    here = {
+        "GlobalClusters": [{"GlobalClusterMembers": [{"DBClusterArn": OWN_ARN, "IsWriter": True}]}]
+    }
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", here)
+        rds.add_response("describe_global_clusters", here)
+        with pytest.raises(NotReady, match="the server, or the way to it, is at fault"):
+            database_steps.await_database(run)
+        rds.assert_no_pending_responses()
+
+
+class Server:
+    """This region's server, on its own: it takes writes."""
+
+    in_recovery = False
+
+    def view(self) -> Server:
+        return self
+
+
+def test_a_run_after_the_stuck_one_takes_its_cluster_as_promoted() -> None:
+    run = waiting(0)
+    run.__dict__["database"] = Server()
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", world(own=False))
+        assert database_steps.promotion_accepted(run)
+
+
+@mock_aws
+def test_a_slow_attempt_asks_for_no_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its task may have timed out, and the lease been released, while it looked."""
+    monkeypatch.setattr(database_steps, "ASK_WITHIN_SECONDS", -1.0)
+    run = waiting(0)
+    monkeypatch.setenv("AWS_REGION", "ca-west-1")
+    tables = client("dynamodb", "us-east-2")
+    tables.create_table(
+        TableName="lease-test",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    lease = Lease(holder="ca-west-1", epoch=2, renewals=0, writer="ca-central-1")
+    assert LeaseTable(tables, "lease-test").create(lease)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", world(own=True))
+        with pytest.raises(NotReady, match="took too long to ask"):
+            database_steps.start_promotion(run)
         rds.assert_no_pending_responses()

@@ -1,2 +1,2 @@
-# Nothing is deployed that a pull request would not have passed.
+# The build stage, as the customer asked for it: format, lint and types.
 make check
