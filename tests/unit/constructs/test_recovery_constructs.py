@@ -1,0 +1,134 @@
+"""The small constructs of a recovery: the tables, the loops, the plan's state machine, a provider."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lifeline.foundation import Function, Provisioner, Size
+from lifeline.recovery import AuthorityTable, MinuteLoop, Probe, RecoveryPlan
+from recovery.plan import PLAN
+from tests.unit.constructs.conftest import Bench, BenchMaker
+
+
+def function(made: Bench, package: str) -> Function:
+    """A function of the shared asset that runs in no network."""
+    return Function(
+        made.stack,
+        "Function",
+        site=made.site,
+        package=package,
+        does="Something",
+        environment={},
+        size=Size(memory_mib=256, timeout_seconds=30, concurrency=2),
+        keys=made.keys,
+    )
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_a_table_of_the_authority_forgets_only_what_may_expire(
+    bench: BenchMaker, expires: bool
+) -> None:
+    made = bench()
+    table = AuthorityTable(
+        made.stack, "Table", site=made.site, resource_type="authority", expires=expires
+    )
+    assert table.table_name == "authority-test"
+    (found,) = made.resources("AWS::DynamoDB::Table")
+    assert found["DeletionPolicy"] == "Delete"
+    properties = found["Properties"]
+    assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert ("TimeToLiveSpecification" in properties) is expires
+    # The lease must not hang on a key of ours that a disaster takes away.
+    assert "KMSMasterKeyId" not in properties.get("SSESpecification", {})
+
+
+def test_a_loop_starts_each_minute_and_repeats_no_start(bench: BenchMaker) -> None:
+    """Rule A7."""
+    made = bench()
+    MinuteLoop(
+        made.stack, "Loop", site=made.site, function=function(made, "keeper"), rule_name="keeper"
+    )
+    template = made.template()
+    (rule,) = template.find_resources("AWS::Events::Rule").values()
+    assert rule["Properties"]["Name"] == "keeper-test"
+    assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    (target,) = rule["Properties"]["Targets"]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    (config,) = template.find_resources("AWS::Lambda::EventInvokeConfig").values()
+    assert config["Properties"]["MaximumRetryAttempts"] == 0
+
+
+def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> None:
+    made = bench("ca-west-1")
+    step = function(made, "recovery_step")
+    plan = RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
+    assert plan.state_machine_arn.endswith(":stateMachine:recovery-plan-test")
+    (machine,) = made.resources("AWS::StepFunctions::StateMachine")
+    properties = machine["Properties"]
+    assert properties["LoggingConfiguration"]["Level"] == "ALL"
+    text = json.dumps(properties["DefinitionString"])
+    for each in PLAN:
+        assert each.name in text
+    assert text.count("lambda:invoke") >= len(PLAN)
+
+
+def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None:
+    made = bench()
+    step = function(made, "recovery_step")
+    RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
+    statements = [
+        statement
+        for policy in made.resources("AWS::IAM::ManagedPolicy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "lambda:InvokeFunction"
+    ]
+    (allowed,) = statements
+    assert "Fn::GetAtt" in allowed["Resource"]
+
+
+def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:
+    made = bench()
+    results = AuthorityTable(
+        made.stack, "Table", site=made.site, resource_type="authority", expires=True
+    )
+    Probe(
+        made.stack,
+        "Probe",
+        site=made.site,
+        regions=[made.site.peer.region],
+        results=results,
+        keys=made.keys,
+    )
+    (found,) = made.resources("AWS::Lambda::Function")
+    variables = found["Properties"]["Environment"]["Variables"]
+    assert variables["RESULTS_TABLE"] == "authority-test"
+    assert json.loads(variables["PROBE_REGIONS"]) == ["ca-west-1"]
+
+
+def test_what_a_provider_makes_has_a_deadline_and_outlives_no_permission(bench: BenchMaker) -> None:
+    made = bench()
+    provider = Provisioner(
+        made.stack,
+        "Provider",
+        site=made.site,
+        package="stream_incarnation",
+        does="Looks something up",
+        keys=made.keys,
+    )
+    provider.resource("Fact", resource_type="Fact", properties={"Of": "this"})
+    (found,) = made.resources("Custom::Fact")
+    assert found["DeletionPolicy"] == "Delete"
+    assert int(found["Properties"]["ServiceTimeout"]) == 330
+    assert any("Policy" in one for one in found["DependsOn"])
+
+
+def test_no_rule_finds_anything(bench: BenchMaker) -> None:
+    made = bench(nag=True)
+    step = function(made, "recovery_step")
+    step.without_dead_letters("Called by the state machine only.")
+    RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
+    AuthorityTable(made.stack, "Table", site=made.site, resource_type="lease", expires=False)
+    made.template()
