@@ -5,7 +5,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from lifeline.application.services import LEASE_TTL_SECONDS
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.global_database import DATABASE_NAME, WORKLOAD_USER
 from lifeline.data.session_cache import cache_name, hosts_parameter, user_name
 from lifeline.foundation.function import Function, Placement, Size
@@ -177,10 +177,10 @@ class Recovery(SiteStack):
         )
         evidence = f"arn:aws:s3:::{self._evidence.bucket_name}/recover-e*.json"
         step.allow("RecordEvidence", ["s3:PutObject"], [evidence])
-        reported = evidence.replace(site.account, site.settings.account or "<AWS::AccountId>")
-        acknowledge(
+        acknowledge_pattern(
             step.policy,
-            f"AwsSolutions-IAM5[Resource::{reported}]",
+            site,
+            evidence,
             reason="One object for each epoch: the number is not known beforehand.",
         )
         return step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, CfnTag
+from aws_cdk import CfnTag
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lifeline.application.events_api import ACCESS_MODE, STAGE, TLS_POLICY
+from lifeline.foundation.destroyable import destroyable
 from lifeline.settings import Domain
 from lifeline.site import Site
 
@@ -71,8 +72,7 @@ class ApiDomain(Construct):
         )
         mapping.node.add_dependency(api.deployment_stage)
         for made in (certificate, self.domain_name, mapping):
-            made.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-            made.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+            destroyable(made)
         self.traffic_alarm = self._alarm(site, traffic_here, alert)
 
     def _alarm(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, CfnResource
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from lifeline.application.api_domain import ApiDomain, domain_of, traffic_alarm_name
+from lifeline.foundation.destroyable import destroyable
 from lifeline.site import Site
 
 
@@ -53,7 +53,7 @@ class ApiFailover(Construct):
                 evaluate_target_health=False,
             ),
         )
-        _deleted(self.record)
+        destroyable(self.record)
 
     def _standby_has_not_taken_over(self, site: Site) -> route53.CfnHealthCheck:
         check = route53.CfnHealthCheck(
@@ -72,10 +72,5 @@ class ApiFailover(Construct):
                 )
             ],
         )
-        _deleted(check)
+        destroyable(check)
         return check
-
-
-def _deleted(resource: CfnResource) -> None:
-    resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from aws_cdk import CfnDeletionPolicy, CfnResource
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.naming import HASH_DIGITS
 from lifeline.site import Site
@@ -59,7 +59,7 @@ class EdgeIdentity(Construct):
             self, "Domain", user_pool_id=self.pool.ref, domain=prefix, managed_login_version=1
         )
         for made in (server, self.edges, self.plan, domain):
-            _deleted(made)
+            destroyable(made)
         self.token_url = f"https://{prefix}.auth.{site.region.name}.amazoncognito.com/oauth2/token"
 
     @property
@@ -107,7 +107,7 @@ class EdgeIdentity(Construct):
             ),
             deletion_protection="ACTIVE" if protected else "INACTIVE",
         )
-        _deleted(pool)
+        destroyable(pool)
         acknowledge(
             pool,
             "AwsSolutions-COG8",
@@ -164,8 +164,3 @@ def _scope(
     return cognito.CfnUserPoolResourceServer.ResourceServerScopeTypeProperty(
         scope_name=whole.partition("/")[2], scope_description=description
     )
-
-
-def _deleted(resource: CfnResource) -> None:
-    resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE

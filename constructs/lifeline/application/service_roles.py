@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lifeline.capacity import REJECTED, WATERMARK
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
@@ -97,11 +97,11 @@ class ServiceRoles(Construct):
                 [self._database.admin_secret.secret_arn],
             )
             allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
-        account = self._site.settings.account or "<AWS::AccountId>"
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            "AwsSolutions-IAM5[Resource::*]",
-            f"AwsSolutions-IAM5[Resource::arn:aws:logs:{self._site.region.name}:{account}:{streams}]",
+            self._site,
+            "*",
+            self._site.arn("logs", streams),
             reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
         )
         return role

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, CfnDeletionPolicy, CfnResource, CustomResource, Duration
+from aws_cdk import Aws, CustomResource, Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
 from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.provisioner import Provisioner
@@ -119,7 +120,7 @@ class Backups(Construct):
                 ],
             },
         )
-        _destroyable(vault)
+        destroyable(vault)
         return vault
 
     def _emptied_on_delete(self) -> CustomResource:
@@ -145,9 +146,10 @@ class Backups(Construct):
         provider.allow("DeleteRecoveryPoints", ["backup:DeleteRecoveryPoint"], [vault, *points])
         provider.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [Aws.STACK_ID])
         provider.allow("DeleteTheirSnapshots", ["rds:DeleteDBClusterSnapshot"], [points[1]])
-        acknowledge(
+        acknowledge_pattern(
             provider.policy,
-            *(f"AwsSolutions-IAM5[Resource::{_reported(site, one)}]" for one in points),
+            site,
+            *points,
             reason="Everything in the vault is to be deleted; the service makes up the ids.",
         )
         emptied = provider.resource(
@@ -192,9 +194,10 @@ class Backups(Construct):
                 }
             },
         )
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            f"AwsSolutions-IAM5[Resource::{_reported(site.peer, there)}]",
+            site,
+            there,
             reason="One key only, the one with the data key's alias: its id is made up in the other "
             "region.",
         )
@@ -230,7 +233,7 @@ class Backups(Construct):
         for resource in (plan, selection):
             # Deleted before the vault is emptied: a job that starts after that would fill it again.
             resource.node.add_dependency(self._emptied)
-            _destroyable(resource)
+            destroyable(resource)
 
     def _rule(
         self, name: str, schedule: str, days: int, *, cold: bool
@@ -279,7 +282,7 @@ class Backups(Construct):
                 )
             ),
         )
-        _destroyable(plan)
+        destroyable(plan)
         for store in stores:
             selection = backup.CfnRestoreTestingSelection(
                 self,
@@ -294,7 +297,7 @@ class Backups(Construct):
             )
             selection.add_resource_dependency(plan)
             selection.node.add_dependency(self._role_policy)
-            _destroyable(selection)
+            destroyable(selection)
 
     def _tell_of_failures(self) -> None:
         notice(
@@ -330,13 +333,3 @@ class Backups(Construct):
 def vault_name(site: Site) -> str:
     """The vault's name, the same in each region, so that each can name the other's."""
     return site.names.here("backup", "backup-vault")
-
-
-def _reported(site: Site, arn: str) -> str:
-    """An ARN as the rule packs write it where the account is a token."""
-    return arn.replace(site.account, site.settings.account or "<AWS::AccountId>")
-
-
-def _destroyable(resource: CfnResource) -> None:
-    resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import CfnDeletionPolicy, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
@@ -13,6 +13,7 @@ from constructs import Construct
 
 from lifeline.data.notices import notice
 from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.network import Network
@@ -145,7 +146,7 @@ class DatabaseCredentials(Construct):
             ),
         )
         schedule.node.add_dependency(called, rotation.policy, sign_in.ready)
-        schedule.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        destroyable(schedule)
 
     def _make(self) -> secretsmanager.Secret:
         peer = self._site.peer

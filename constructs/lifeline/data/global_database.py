@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, Duration, Fn, RemovalPolicy
+from aws_cdk import Duration, Fn, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -18,6 +18,7 @@ from lifeline.data.database_parameters import CLUSTER_PARAMETERS, INSTANCE_PARAM
 from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
 from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
@@ -85,7 +86,7 @@ class GlobalDatabase(Construct):
         self.cluster = self._cluster()
         if site.is_home:
             self._make_global()
-        _destroyable(self.cluster)
+        destroyable(self.cluster)
         first, *_ = self._instances()
         self._tell_of_events()
         self._acknowledge()
@@ -174,7 +175,7 @@ class GlobalDatabase(Construct):
             description="TLS only, bounded waits, logs without patient data.",
             parameters=CLUSTER_PARAMETERS,
         )
-        _destroyable(parameters)
+        destroyable(parameters)
         cluster = rds.CfnDBCluster(
             self,
             "Cluster",
@@ -218,7 +219,7 @@ class GlobalDatabase(Construct):
             storage_encrypted=True,
             deletion_protection=self._site.settings.deletion_protection,
         )
-        _destroyable(world)
+        destroyable(world)
         self.cluster.master_username = ADMIN_USER
         self.cluster.master_user_password = self.credentials.password
         self.cluster.database_name = DATABASE_NAME
@@ -235,7 +236,7 @@ class GlobalDatabase(Construct):
             description="What a server says of waits and spills.",
             parameters=INSTANCE_PARAMETERS,
         )
-        _destroyable(parameters)
+        destroyable(parameters)
         for number in range(1, self._site.settings.profile.database_instances + 1):
             instance = rds.CfnDBInstance(
                 self,
@@ -255,7 +256,7 @@ class GlobalDatabase(Construct):
                 performance_insights_kms_key_id=self._keys.data.key_arn,
             )
             instance.node.add_dependency(role)
-            _destroyable(instance)
+            destroyable(instance)
             acknowledge(
                 instance,
                 "RDSAutomaticMinorVersionUpgradeEnabled",
@@ -344,17 +345,3 @@ class GlobalDatabase(Construct):
             "AwsSolutions-RDS11",
             reason="A port that people know; the group lets in the workloads only.",
         )
-
-
-def _destroyable(
-    resource: (
-        rds.CfnDBCluster
-        | rds.CfnDBInstance
-        | rds.CfnGlobalCluster
-        | rds.CfnDBClusterParameterGroup
-        | rds.CfnDBParameterGroup
-    ),
-) -> None:
-    """An absent policy means Snapshot for a cluster: say Delete."""
-    resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE

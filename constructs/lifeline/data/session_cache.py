@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, CfnResource, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
@@ -12,6 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
@@ -69,7 +70,7 @@ class CacheMember(Construct):
         )
         self._users = self._user_group()
         for resource in (self._subnets, self._users):
-            _destroyable(resource)
+            destroyable(resource)
 
     def grant_connect(self, policy: iam.ManagedPolicy) -> None:
         """Let the roles of `policy` sign in to this region's member; they must also join the clients."""
@@ -125,7 +126,7 @@ class CacheMember(Construct):
             access_string=ACCESS,
             authentication_mode={"Type": "iam"},
         )
-        _destroyable(user)
+        destroyable(user)
         return elasticache.CfnUserGroup(
             self, "Users", engine=ENGINE, user_group_id=self.identifier, user_ids=[user.ref]
         )
@@ -163,7 +164,7 @@ class CacheMember(Construct):
 
     def _finish(self, member: elasticache.CfnReplicationGroup) -> None:
         """What is the same for every member once it is declared."""
-        _destroyable(member)
+        destroyable(member)
         self.member = member
         self.host = member.attr_primary_end_point_address
         self.reader_host = member.attr_reader_end_point_address
@@ -214,7 +215,7 @@ class SessionCache(CacheMember):
             description="Evict only what expires; report what is slower than 10 ms.",
             properties=PARAMETERS,
         )
-        _destroyable(parameters)
+        destroyable(parameters)
         member = elasticache.CfnReplicationGroup(
             self,
             "Member",
@@ -257,7 +258,7 @@ class SessionCache(CacheMember):
         )
         # The library takes it for taggable; the service's schema does not know the property.
         world.add_property_deletion_override("Tags")
-        _destroyable(world)
+        destroyable(world)
         self.global_id = world.attr_global_replication_group_id
 
 
@@ -339,8 +340,3 @@ def allow_connecting(policy: iam.ManagedPolicy, site: Site) -> None:
             site.arn("elasticache", f"user:{user_name(site)}"),
         ],
     )
-
-
-def _destroyable(resource: CfnResource) -> None:
-    resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lifeline.data.protected_store import ProtectedStore
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.network import Network
@@ -93,8 +94,7 @@ class SharedFiles(Construct):
             for number, subnet_id in enumerate(subnets.subnet_ids, start=1)
         ]
         for resource in (self.file_system, self.access_point, *targets):
-            resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-            resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+            destroyable(resource)
 
     @property
     def file_system_arn(self) -> str:

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.foundation.bucket import ACCESS_LOG, BUCKETS, Bucket, BucketEmptying, Lifecycle
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose
@@ -182,12 +182,10 @@ class AuditTrail(Construct):
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             [site.arn("logs", streams)],
         )
-        reported = site.arn("logs", streams).replace(
-            site.account, site.settings.account or "<AWS::AccountId>"
-        )
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            f"AwsSolutions-IAM5[Resource::{reported}]",
+            site,
+            site.arn("logs", streams),
             reason="CloudTrail puts a running number behind the account and the region in the names of "
             "its log streams.",
         )

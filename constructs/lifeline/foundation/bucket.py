@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose
 from lifeline.foundation.provisioner import SERVICE_TIMEOUT_SECONDS, Provisioner
@@ -104,16 +104,18 @@ class BucketEmptying(Provisioner):
         everything = [f"{bucket}/*" for bucket in buckets]
         self.allow("ListVersions", ["s3:ListBucketVersions"], buckets)
         self.allow("DeleteVersions", ["s3:DeleteObject", "s3:DeleteObjectVersion"], everything)
-        acknowledge(
+        acknowledge_pattern(
             self.policy,
-            *(f"AwsSolutions-IAM5[Resource::{_as_reported(site, one)}]" for one in everything),
+            site,
+            *everything,
             reason="Everything in these buckets is deleted with its stack; the names are exact.",
         )
         stacks = site.arn("cloudformation", f"stack/{site.names.shared('*', 'stack')}/*")
         self.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [stacks])
-        acknowledge(
+        acknowledge_pattern(
             self.policy,
-            f"AwsSolutions-IAM5[Resource::{_as_reported(site, stacks)}]",
+            site,
+            stacks,
             reason="Buckets of several stacks of this environment and region are emptied; the service "
             "makes up the end of a stack's ARN. Only a stack's description can be read.",
         )
@@ -211,8 +213,7 @@ class Bucket(Construct):
         if self._key is not None:
             allow(policy, f"{what}Key", key_actions, [self._key.key_arn])
         if "*" in pattern:
-            reported = _as_reported(self._site, self.objects(pattern))
-            acknowledge(policy, f"AwsSolutions-IAM5[Resource::{reported}]", reason=reason)
+            acknowledge_pattern(policy, self._site, self.objects(pattern), reason=reason)
 
     def _emptied_on_delete(self, bucket: s3.CfnBucket, emptying: BucketEmptying) -> None:
         emptied = CustomResource(
@@ -247,8 +248,3 @@ class Bucket(Construct):
                 "S3DefaultEncryptionKMS",
                 reason="S3 delivers access logs only to buckets with its own encryption.",
             )
-
-
-def _as_reported(site: Site, arn: str) -> str:
-    """An ARN as the rule packs write it into a finding: the unknown account by its reference."""
-    return arn.replace(site.account, site.settings.account or "<AWS::AccountId>")

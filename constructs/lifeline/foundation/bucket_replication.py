@@ -9,7 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.provisioner import Provisioner
@@ -113,13 +113,11 @@ class BucketReplication(Construct):
             read,
         )
         allow(self.policy, "WriteCopies", ["s3:ReplicateObject", "s3:ReplicateTags"], written)
-        account = self._site.settings.account or "<AWS::AccountId>"
-        acknowledge(
+        acknowledge_pattern(
             self.policy,
-            *(
-                f"AwsSolutions-IAM5[Resource::{one.replace(self._site.account, account)}]"
-                for one in (*read, *written)
-            ),
+            self._site,
+            *read,
+            *written,
             reason="Every object of these buckets is copied; the buckets' names are exact.",
         )
 
@@ -149,10 +147,10 @@ class BucketReplication(Construct):
                 "ForAnyValue:StringEquals": {"kms:ResourceAliases": aliases},
             },
         )
-        reported = every_key.replace(site.account, site.settings.account or "<AWS::AccountId>")
-        acknowledge(
+        acknowledge_pattern(
             self.policy,
-            f"AwsSolutions-IAM5[Resource::{reported}]",
+            site,
+            every_key,
             reason="The id of the peer's key is not known in this region; the condition on its alias "
             "holds the statement to that one key.",
         )

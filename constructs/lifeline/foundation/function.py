@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.code import functions_code
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
@@ -97,11 +97,10 @@ class Function(Construct):
                 )
             ],
         )
-        acknowledge(
+        acknowledge_pattern(
             self.policy,
-            "AwsSolutions-IAM5[Resource::"
-            + _as_reported(site, f"log-group:/aws/lambda/{name}:log-stream:*")
-            + "]",
+            site,
+            site.arn("logs", f"log-group:/aws/lambda/{name}:log-stream:*"),
             reason="Lambda names the log streams of the one log group itself.",
         )
         if placement is not None:
@@ -188,8 +187,3 @@ def allow(
             sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
         )
     )
-
-
-def _as_reported(site: Site, resource: str) -> str:
-    account = site.settings.account or "<AWS::AccountId>"
-    return f"arn:aws:logs:{site.region.name}:{account}:{resource}"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from aws_cdk import CustomResource
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
@@ -115,12 +115,10 @@ class PeerFacts(Construct):
                 self.provider.allow(
                     "FindTheFiles", ["elasticfilesystem:DescribeFileSystems"], [everything]
                 )
-                account = site.settings.account or "<AWS::AccountId>"
-                acknowledge(
+                acknowledge_pattern(
                     self.provider.policy,
-                    "AwsSolutions-IAM5[Resource::"
-                    + everything.replace(site.account, account)
-                    + "]",
+                    site,
+                    everything,
                     reason="The id of the file system is what is looked for.",
                 )
             case Fact.CACHE_GLOBAL_ID:

@@ -9,7 +9,7 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import Image, ImageRepositories
@@ -301,10 +301,10 @@ class DrPipeline(Construct):
     ) -> None:
         pattern = self.artifacts.objects(f"{self.pipeline_name}/*")
         allow(policy, sid, actions, [pattern])
-        account = self._site.settings.account or "<AWS::AccountId>"
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            f"AwsSolutions-IAM5[Resource::{pattern.replace(self._site.account, account)}]",
+            self._site,
+            pattern,
             reason="CodePipeline names the artifacts of a run, all under the pipeline's name.",
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys
 from lifeline.recovery.minute_loop import MinuteLoop
@@ -125,10 +125,10 @@ class LagMeter(Construct):
         drills = f"arn:aws:s3:::{bucket}/drills/*"
         self.function.allow("ReadVerdicts", ["s3:GetObject"], [drills])
         self.function.allow("OpenEvidence", ["kms:Decrypt"], [self._keys.data.key_arn])
-        reported = drills.replace(site.account, site.settings.account or "<AWS::AccountId>")
-        acknowledge(
+        acknowledge_pattern(
             self.function.policy,
-            f"AwsSolutions-IAM5[Resource::{reported}]",
+            site,
+            drills,
             reason="One folder for each drill: its name is not known beforehand.",
         )
 

@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
@@ -141,15 +141,7 @@ class DrillProject(Construct):
 
     def acknowledge_pattern(self, site: Site, *patterns: str, reason: str) -> None:
         """The reason why resources of the policy end in a wildcard."""
-        account = site.settings.account or "<AWS::AccountId>"
-        acknowledge(
-            self.policy,
-            *(
-                f"AwsSolutions-IAM5[Resource::{one.replace(site.account, account)}]"
-                for one in patterns
-            ),
-            reason=reason,
-        )
+        acknowledge_pattern(self.policy, site, *patterns, reason=reason)
 
 
 def buildspec(step: str, artifacts: Mapping[str, object] | None = None) -> str:

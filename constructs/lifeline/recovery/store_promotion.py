@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.database_credentials import DatabaseCredentials
 from lifeline.data.session_cache import cache_name
 from lifeline.data.shared_files import SharedFiles
@@ -62,5 +62,4 @@ def allow_store_promotion(
             "time; the condition holds it to this environment's file systems.",
         ),
     ):
-        reported = resource.replace(site.account, site.settings.account or "<AWS::AccountId>")
-        acknowledge(step.policy, f"AwsSolutions-IAM5[Resource::{reported}]", reason=reason)
+        acknowledge_pattern(step.policy, site, resource, reason=reason)

@@ -11,13 +11,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from lifeline.streaming.peer_log import PeerLog, as_reported, in_both_logs, own_groups
+from lifeline.streaming.peer_log import PeerLog, in_both_logs, own_groups
 from lifeline.streaming.replicated_log import ReplicatedLog, inside
 
 INTERNAL_TOPICS = ("mskr-*", "*.checkpoints.internal", "*.offset-syncs.internal")
@@ -206,9 +206,11 @@ class LogReplicator(Construct):
             ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
             groups,
         )
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            *as_reported(site, [*topics, *groups]),
+            site,
+            *topics,
+            *groups,
             reason="The replicator names its own topics, and groups are other teams' to name; the name "
             "of the cluster is exact.",
         )

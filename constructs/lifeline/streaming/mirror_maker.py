@@ -9,14 +9,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from lifeline.streaming.peer_log import PeerLog, as_reported, in_both_logs, matching, own_groups
+from lifeline.streaming.peer_log import PeerLog, in_both_logs, matching, own_groups
 from lifeline.streaming.replicated_log import ReplicatedLog, incarnation_of, inside
 
 IMAGE = Image.MIRROR
@@ -134,9 +134,11 @@ class MirrorMaker(Construct):
         )
         allow(policy, "SignInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
         allow(policy, "WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            *as_reported(site, ["*", streams]),
+            site,
+            "*",
+            streams,
             reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
         )
         return policy
@@ -180,9 +182,12 @@ class MirrorMaker(Construct):
             ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
             [here],
         )
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            *as_reported(site, [*internal, there, here]),
+            site,
+            *internal,
+            there,
+            here,
             reason="Connect names its own topics, and groups are other teams' to name; the name of the "
             "cluster is exact, its generated id is not known beforehand.",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifeline.site import Site
@@ -40,9 +40,3 @@ def in_both_logs(site: Site, kind: str, pattern: str) -> list[str]:
 def matching(site: Site, kind: str, pattern: str) -> str:
     """The same in one region's log."""
     return site.arn("kafka", f"{kind}/{site.names.here('log', 'kafka')}/*/{pattern}")
-
-
-def as_reported(site: Site, arns: Iterable[str]) -> list[str]:
-    """The finding of the rule packs for each ARN: an unknown account by its reference."""
-    account = site.settings.account or "<AWS::AccountId>"
-    return [f"AwsSolutions-IAM5[Resource::{one.replace(site.account, account)}]" for one in arns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import CfnDeletionPolicy, Duration, Fn, RemovalPolicy
+from aws_cdk import Duration, Fn, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
@@ -12,6 +12,7 @@ from aws_cdk import aws_msk as msk
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_retention import retention_of
 from lifeline.foundation.network import Network
@@ -217,8 +218,7 @@ class ReplicatedLog(Construct):
                 )
             ),
         )
-        cluster.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-        cluster.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+        destroyable(cluster)
         return cluster
 
     def _create_topics(self) -> list[msk.CfnTopic]:
@@ -232,8 +232,7 @@ class ReplicatedLog(Construct):
                 partition_count=partitions,
                 replication_factor=AVAILABILITY_ZONES,
             )
-            made.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-            made.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+            destroyable(made)
             topics.append(made)
         return topics
 

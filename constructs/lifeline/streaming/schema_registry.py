@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnDeletionPolicy, CfnResource
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from lifeline.foundation.destroyable import destroyable
 from lifeline.site import Site
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
@@ -54,7 +54,7 @@ class SchemaRegistry(Construct):
             name=self.registry_name,
             description="Schemas of Lifeline's events",
         )
-        _delete(registry)
+        destroyable(registry)
         self.schema_names: dict[str, str] = {}
         for path in schema_files(folder):
             self._schema(site, registry, path)
@@ -77,10 +77,10 @@ class SchemaRegistry(Construct):
             compatibility="BACKWARD",
             schema_definition=definition_of(first),
         )
-        _delete(schema)
+        destroyable(schema)
         now = definition_of(path)
         if now != definition_of(first):
-            _delete(
+            destroyable(
                 glue.CfnSchemaVersion(
                     self,
                     f"{construct_id}Newest",
@@ -119,8 +119,3 @@ def _words(schema: Any) -> set[str]:
     if isinstance(schema, list):
         return set().union(*(_words(one) for one in schema))
     return set()
-
-
-def _delete(resource: CfnResource) -> None:
-    resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.compliance.acknowledge import acknowledge
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
+from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose
 from lifeline.foundation.log_retention import retention_of
 from lifeline.site import Site
-from lifeline.streaming.peer_log import as_reported, matching
+from lifeline.streaming.peer_log import matching
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 SEVEN_YEARS_DAYS = 2_557
@@ -153,9 +154,12 @@ class TopicArchive(Construct):
         )
         allow(policy, "EncryptObjects", ["kms:Decrypt", "kms:GenerateDataKey"], [keys.data.key_arn])
         allow(policy, "WriteLogs", ["logs:PutLogEvents"], [streams])
-        acknowledge(
+        acknowledge_pattern(
             policy,
-            *as_reported(site, [objects, groups, streams]),
+            site,
+            objects,
+            groups,
+            streams,
             reason="Firehose names objects by their time and chooses its group and log streams itself; "
             "bucket, log and log group are exact.",
         )
@@ -182,8 +186,7 @@ class TopicArchive(Construct):
             ),
             extended_s3_destination_configuration=self._destination(topic, keys),
         )
-        stream.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
-        stream.cfn_options.update_replace_policy = CfnDeletionPolicy.DELETE
+        destroyable(stream)
         # Brokers must take links and the service be named by the cluster's policy, as long as it reads.
         stream.node.add_dependency(self._policy, self._links.policy)
         acknowledge(
