@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from recovery.plan import PLAN
 from recovery_step.context import NotMine, NotReady, StepContext
+from recovery_step.service_errors import code_of
 
 POLL_SECONDS = 0.5
 POLL_BUDGET_SECONDS = 12.0
@@ -121,7 +122,7 @@ def _leave_when_stuck(context: StepContext) -> str:
             DbClusterIdentifier=own,
         )
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = code_of(error)
         if code not in NOT_NOW:
             raise
         return f"; past its budget, and the service does not let it leave yet ({code})"

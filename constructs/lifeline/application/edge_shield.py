@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from lifeline.application.events_api import REQUESTS_PER_SECOND
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 
 RATE_WINDOW_SECONDS = 60
@@ -133,13 +132,12 @@ class EdgeShield(Construct):
     def _log(self, keys: Keys) -> None:
         # The service takes no log group whose name begins otherwise.
         name = f"aws-waf-logs-{self.name}"
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Log",
-            log_group_name=name,
-            encryption_key=keys.logs,
-            retention=retention_of(self._site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=self._site,
+            keys=keys,
+            name=name,
         )
         logging = wafv2.CfnLoggingConfiguration(
             self,

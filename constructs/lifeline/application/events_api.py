@@ -19,7 +19,7 @@ from lifeline.application.put_records import ANSWERS, REQUEST_SCHEMA, put_record
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
@@ -135,13 +135,12 @@ class EventsApi(Construct):
         )
 
     def _access_log(self, keys: Keys) -> logs.LogGroup:
-        return logs.LogGroup(
+        return log_group(
             self,
             "AccessLog",
-            log_group_name=f"/lifeline/{self.name}",
-            encryption_key=keys.logs,
-            retention=retention_of(self._site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=self._site,
+            keys=keys,
+            name=f"/lifeline/{self.name}",
         )
 
     def _rest_api(self, stream: EdgeStream, access_log: logs.LogGroup) -> apigateway.RestApi:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -20,7 +20,7 @@ from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.global_database import ADMIN_USER, DATABASE_NAME, WORKLOAD_USER, GlobalDatabase
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
@@ -202,13 +202,12 @@ class Services(Construct):
         }
 
     def _logs(self) -> logs.LogGroup:
-        return logs.LogGroup(
+        return log_group(
             self,
             "Logs",
-            log_group_name=f"/lifeline/{self.cluster_name}",
-            encryption_key=self._keys.logs,
-            retention=retention_of(self._site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=self._site,
+            keys=self._keys,
+            name=f"/lifeline/{self.cluster_name}",
         )
 
     def _task(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import Duration, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -21,7 +21,7 @@ from lifeline.foundation.alert_topics import Severity
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 
@@ -298,13 +298,12 @@ class GlobalDatabase(Construct):
 
     def _log_group(self, exported: str) -> logs.LogGroup:
         words = "".join(word.capitalize() for word in exported.split("-"))
-        return logs.LogGroup(
+        return log_group(
             self,
             "Logs" if exported == "postgresql" else f"{words}Logs",
-            log_group_name=f"/aws/rds/cluster/{self.identifier}/{exported}",
-            encryption_key=self._keys.logs,
-            retention=retention_of(self._site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=self._site,
+            keys=self._keys,
+            name=f"/aws/rds/cluster/{self.identifier}/{exported}",
         )
 
     def _tell_of_events(self) -> None:

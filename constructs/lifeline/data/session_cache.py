@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
@@ -15,7 +14,7 @@ from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 
@@ -136,13 +135,12 @@ class CacheMember(Construct):
     ) -> list[elasticache.CfnReplicationGroup.LogDeliveryConfigurationRequestProperty]:
         made = []
         for log_type, word in LOGS.items():
-            group = logs.LogGroup(
+            group = log_group(
                 self,
                 f"{word.capitalize()}Logs",
-                log_group_name=f"/lifeline/{self.identifier}/{word}",
-                encryption_key=self._keys.logs,
-                retention=retention_of(self._site.settings.profile.log_retention_days),
-                removal_policy=RemovalPolicy.DESTROY,
+                site=self._site,
+                keys=self._keys,
+                name=f"/lifeline/{self.identifier}/{word}",
             )
             made.append(
                 elasticache.CfnReplicationGroup.LogDeliveryConfigurationRequestProperty(

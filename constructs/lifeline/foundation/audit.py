@@ -12,7 +12,7 @@ from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.foundation.bucket import ACCESS_LOG, BUCKETS, Bucket, BucketEmptying, Lifecycle
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 
 SEVEN_YEARS_DAYS = 2_557
@@ -157,13 +157,12 @@ class AuditTrail(Construct):
     def _delivery(self, name: str) -> tuple[logs.LogGroup, iam.Role, iam.ManagedPolicy]:
         """Where alarms search the calls, and the role by which the trail writes there."""
         site = self._site
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Calls",
-            log_group_name=f"/lifeline/{name}",
-            encryption_key=self._keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=self._keys,
+            name=f"/lifeline/{name}",
         )
         role = iam.Role(
             self,

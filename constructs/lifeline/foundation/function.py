@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.code import functions_code
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 
 RUNTIME = lambda_.Runtime("python3.14", lambda_.RuntimeFamily.PYTHON)
@@ -70,13 +69,12 @@ class Function(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         name = site.names.here(package.replace("_", "-"), "function")
-        self.logs = logs.LogGroup(
+        self.logs = log_group(
             self,
             "Logs",
-            log_group_name=f"/aws/lambda/{name}",
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=f"/aws/lambda/{name}",
         )
         self.role = iam.Role(
             self,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 
 _SERVICE = ec2.InterfaceVpcEndpointAwsService
@@ -128,13 +126,12 @@ class Network(Construct):
             ).add_to_policy(statement)
 
     def _record_flows(self, site: Site, keys: Keys) -> None:
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Flows",
-            log_group_name=f"/lifeline/{site.names.here('flows')}",
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=f"/lifeline/{site.names.here('flows')}",
         )
         role = iam.Role(
             self,

@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 
 STEPS = Path(__file__).parent / "drill_steps"
@@ -60,13 +58,12 @@ class DrillProject(Construct):
         self.name = site.names.here(f"drill-{step}")
         self.arn = site.arn("codebuild", f"project/{self.name}")
         log_group_name = f"/lifeline/{self.name}"
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Logs",
-            log_group_name=log_group_name,
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=log_group_name,
         )
         self.role = iam.Role(
             self,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import Function, allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 from recovery.plan import state_machine_definition
 
@@ -37,13 +35,12 @@ class RecoveryPlan(Construct):
         super().__init__(scope, construct_id)
         name = site.names.here("recovery-plan", "state-machine")
         self.state_machine_arn = site.arn("states", f"stateMachine:{name}")
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{name}",
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=f"/aws/vendedlogs/states/{name}",
         )
         role = iam.Role(
             self,

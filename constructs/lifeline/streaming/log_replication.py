@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, own_groups
@@ -66,13 +65,12 @@ class LogReplicator(Construct):
         self._site, self._log, self._peer = site, log, peer
         self.replicator_name = site.names.here(f"log-replicator-g{generation}", "kafka")
         policy = self._policy(generation)
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Logs",
-            log_group_name=f"/lifeline/{self.replicator_name}",
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=f"/lifeline/{self.replicator_name}",
         )
         stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
         self.replicator = msk.CfnReplicator(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, matching, own_groups
@@ -69,13 +68,12 @@ class MirrorMaker(Construct):
             raise ValueError("MirrorMaker needs the addresses of the peer's brokers.")
         self._site, self._log, self._peer = site, log, peer
         self.service_name = site.names.here(IMAGE)
-        self.log_group = logs.LogGroup(
+        self.log_group = log_group(
             self,
             "Logs",
-            log_group_name=f"/lifeline/{self.service_name}",
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=f"/lifeline/{self.service_name}",
         )
         start = self._role("Execution", f"{IMAGE}-start")
         run = self._role("Task", IMAGE)

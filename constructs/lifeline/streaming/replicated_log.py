@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import Duration, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
@@ -158,13 +157,8 @@ class ReplicatedLog(Construct):
 
     def _cluster(self, site: Site, network: Network, keys: Keys) -> msk.CfnCluster:
         profile = site.settings.profile
-        broker_logs = logs.LogGroup(
-            self,
-            "BrokerLogs",
-            log_group_name=f"/lifeline/{self.cluster_name}",
-            encryption_key=keys.logs,
-            retention=retention_of(profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+        broker_logs = log_group(
+            self, "BrokerLogs", site=site, keys=keys, name=f"/lifeline/{self.cluster_name}"
         )
         configuration = msk.CfnConfiguration(
             self, "Configuration", name=self.cluster_name, server_properties=SERVER_PROPERTIES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -14,7 +14,7 @@ from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose
-from lifeline.foundation.log_retention import retention_of
+from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
 from lifeline.streaming.peer_log import matching
 from lifeline.streaming.replicated_log import ReplicatedLog
@@ -72,13 +72,12 @@ class TopicArchive(Construct):
             access_log=Bucket.access_log_of(site),
             lifecycle=ARCHIVE_LIFECYCLE,
         )
-        self._group = logs.LogGroup(
+        self._group = log_group(
             self,
             "Logs",
-            log_group_name=f"/lifeline/{site.names.here('archive')}",
-            encryption_key=keys.logs,
-            retention=retention_of(site.settings.profile.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+            site=site,
+            keys=keys,
+            name=f"/lifeline/{site.names.here('archive')}",
         )
         self._role = iam.Role(
             self,
