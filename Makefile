@@ -14,8 +14,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
-UV_VERSION := $(shell sed -n 's/^uv==//p' requirements.txt)
-SOURCES := app.py cli constructs stacks lambdas services lab drill bench scripts tests
+UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
+SOURCES := app.py constructs stacks lambdas services lab drill bench scripts tests
+TYPED := app.py constructs lab drill bench scripts tests
 
 .PHONY: help setup drill test check soak synth deploy destroy nag bench lock snapshots clean
 
@@ -24,7 +25,7 @@ help: ## List the targets
 
 setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/lambda/.done build/drill/beats.json ## Make everything the other targets need
 
-$(VENV)/.done: requirements.txt scripts/setup_python.sh
+$(VENV)/.done: requirements.txt pyproject.toml scripts/setup_python.sh
 	@bash scripts/setup_python.sh $(PYTHON) $(VENV) requirements.txt "$(UV_VERSION)"
 	@touch $@
 
@@ -58,7 +59,7 @@ quick: setup ## The tests without the lab
 
 check: setup ## Format, lint and types
 	@$(VENV)/bin/ruff format --check -q $(SOURCES) && $(VENV)/bin/ruff check -q $(SOURCES)
-	@$(VENV)/bin/mypy $(SOURCES)
+	@$(VENV)/bin/mypy $(TYPED)
 
 soak: setup ## Long runs: every scenario, ten kills, the two-fault model (about an hour)
 	@$(PY) -m pytest -m soak -o timeout=5400 $(ARGS)
@@ -85,8 +86,8 @@ bench: setup ## Ratios measured in one run
 	@$(PY) bench/store_path.py $(ARGS)
 
 lock: $(VENV)/.done ## Write the locked requirements again
-	@$(UV) pip compile -q --python-version 3.11 requirements.in -o requirements.txt
-	@$(UV) pip compile -q --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
+	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	@$(UV) pip compile -q --generate-hashes --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
 
 snapshots: setup ## Rewrite the snapshots of the templates
 	@UPDATE_SNAPSHOTS=1 $(PY) -m pytest tests/snapshot

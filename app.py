@@ -16,7 +16,7 @@ import aws_cdk as cdk  # noqa: E402 - jsii starts the node that PATH names
 from lifeline.compliance.continuity_pack import attach_continuity  # noqa: E402
 from lifeline.compliance.packs import attach_packs  # noqa: E402
 from lifeline.settings import settings_from_context  # noqa: E402
-from stacks.lifeline_app import build  # noqa: E402
+from lifeline.stacks.lifeline_app import build  # noqa: E402
 
 
 def main() -> None:

@@ -131,7 +131,8 @@ class Controller:
             if there is not None and self._pause_restart(name):
                 continue
             self.processes.start(
-                name, [sys.executable, "-m", "processor", role], region=region, cwd=ROOT,
+                name, [sys.executable, "-m", "lifeline.services.event_applier", role],
+                region=region, cwd=ROOT,
                 env=self._environment(region, task_definition),
             )  # fmt: skip
             self._not_before.pop(name, None)
@@ -157,12 +158,11 @@ def service_environment(
     """A service's environment: what its task definition says, with the lab's endpoints."""
     seen = endpoints(places, region)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    paths = [str(ROOT / "services"), str(ROOT / "lambdas")]
     return {
         **inherited,
         **{name: str(value) for name, value in overridden(given, seen).items()},
         "SERVE_PORT": seen["SERVE_PORT"],
-        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONPATH": str(ROOT / "constructs"),
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -11,15 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recovery_io.authority_init import (
-    InitRefused,
-    ask_epochs,
-    create_lease,
-    first_lease,
-    refuse_if_initialized,
-)
-from recovery_io.lease_table import LeaseTable
-
 from lab.assembly import PROVIDER_NAME, Substitution
 from lab.calls import Clients
 from lab.controller import service_environment
@@ -28,6 +19,14 @@ from lab.overrides import token_url
 from lab.places import ACCOUNT, ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS, Places
 from lab.substitutions import Kind
 from lab.waiting import LabError
+from lifeline.lambdas.adapters.authority_init import (
+    InitRefused,
+    ask_epochs,
+    create_lease,
+    first_lease,
+    refuse_if_initialized,
+)
+from lifeline.lambdas.adapters.lease_table import LeaseTable
 
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATION_SECONDS = 60
@@ -89,7 +88,8 @@ def topic_partitions(clients: Clients, suffix: str) -> dict[str, int]:
 def migrate(places: Places, region: str) -> None:
     """Apply the migrations to the region's database (the replica gets them by replication)."""
     done = subprocess.run(
-        [sys.executable, "-m", "processor", "migrate"], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", "lifeline.services.event_applier", "migrate"],
+        cwd=ROOT, capture_output=True, text=True,
         timeout=MIGRATION_SECONDS, check=False,
         env=service_environment(places, region, dict.fromkeys(
             ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH"),

@@ -10,11 +10,10 @@ PY
 echo "setup: $folder from $requirements"
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 [ -x "$folder/bin/uv" ] || "$folder/bin/python" -m pip install -q "uv==$uv_version"
-VIRTUAL_ENV="$PWD/$folder" "$folder/bin/uv" pip install -q -r "$requirements"
+VIRTUAL_ENV="$PWD/$folder" "$folder/bin/uv" pip install -q --require-hashes -r "$requirements"
 # Compiling the CDK library takes five seconds of each synth where bytecode is not kept.
 "$folder/bin/python" -m compileall -q -j 0 "$folder/lib" >/dev/null || true
 if [ "$requirements" = requirements.txt ]; then
-    # The import roots: a folder is imported by what stands in it, without a package of our own name.
-    site=$("$folder/bin/python" -c 'import site; print(site.getsitepackages()[0])')
-    printf '%s\n' "$PWD" "$PWD/constructs" "$PWD/lambdas" "$PWD/services" > "$site/lifeline-paths.pth"
+    # Lifeline itself, as `pip install --editable .` makes it: one name to import, `lifeline`.
+    VIRTUAL_ENV="$PWD/$folder" "$folder/bin/uv" pip install -q --no-deps --no-build-isolation --editable .
 fi

@@ -11,10 +11,10 @@ from lifeline.application.events_api import EventsApi
 from lifeline.application.services import Services
 from lifeline.foundation.alert_topics import Severity
 from lifeline.site import Site
-from stacks.data import Data
-from stacks.foundation import Foundation
-from stacks.site_stack import SiteStack
-from stacks.streaming import Streaming
+from lifeline.stacks.data import Data
+from lifeline.stacks.foundation import Foundation
+from lifeline.stacks.site_stack import SiteStack
+from lifeline.stacks.streaming import Streaming
 
 
 class Application(SiteStack):

@@ -9,8 +9,8 @@ from lifeline.data.global_database import GlobalDatabase
 from lifeline.data.session_cache import SessionCache
 from lifeline.data.shared_files import SharedFiles
 from lifeline.site import Site
-from stacks.foundation import Foundation
-from stacks.site_stack import SiteStack
+from lifeline.stacks.foundation import Foundation
+from lifeline.stacks.site_stack import SiteStack
 
 
 class Data(SiteStack):

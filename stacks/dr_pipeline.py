@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.recovery import dr_pipeline
+from lifeline.failover import dr_pipeline
 from lifeline.site import Site
-from stacks.foundation import Foundation
-from stacks.site_stack import SiteStack
+from lifeline.stacks.foundation import Foundation
+from lifeline.stacks.site_stack import SiteStack
 
 
 class DrPipeline(SiteStack):

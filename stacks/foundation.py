@@ -12,7 +12,7 @@ from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import RegionKeys
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from stacks.site_stack import SiteStack
+from lifeline.stacks.site_stack import SiteStack
 
 
 class Foundation(SiteStack):

@@ -9,15 +9,15 @@ import aws_cdk as cdk
 from lifeline.regions import Region
 from lifeline.settings import Settings
 from lifeline.site import Site
-from stacks.application import Application
-from stacks.data import Data
-from stacks.dr_pipeline import DrPipeline
-from stacks.foundation import Foundation
-from stacks.observability import Observability
-from stacks.recovery import Recovery
-from stacks.replication import Replication
-from stacks.streaming import Streaming
-from stacks.witness import Witness
+from lifeline.stacks.application import Application
+from lifeline.stacks.data import Data
+from lifeline.stacks.dr_pipeline import DrPipeline
+from lifeline.stacks.failover import Recovery
+from lifeline.stacks.foundation import Foundation
+from lifeline.stacks.observability import Observability
+from lifeline.stacks.replication import Replication
+from lifeline.stacks.streaming import Streaming
+from lifeline.stacks.witness import Witness
 
 
 @dataclass(frozen=True)

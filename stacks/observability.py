@@ -21,10 +21,10 @@ from lifeline.observability.thresholds import (
     StoreThresholds,
 )
 from lifeline.site import Site
-from stacks.application import Application
-from stacks.data import Data
-from stacks.site_stack import SiteStack
-from stacks.streaming import Streaming
+from lifeline.stacks.application import Application
+from lifeline.stacks.data import Data
+from lifeline.stacks.site_stack import SiteStack
+from lifeline.stacks.streaming import Streaming
 
 
 class Observability(SiteStack):

@@ -11,18 +11,18 @@ from lifeline.data.file_replication import FileReplication
 from lifeline.data.session_cache import SecondaryCache
 from lifeline.foundation.bucket_replication import BucketReplication
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.peer_facts import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerFacts
 from lifeline.settings import LogReplication
 from lifeline.site import Site
+from lifeline.stacks.application import Application
+from lifeline.stacks.data import Data
+from lifeline.stacks.foundation import Foundation
+from lifeline.stacks.site_stack import SiteStack
+from lifeline.stacks.streaming import Streaming
 from lifeline.streaming.log_peering import LogPeering
 from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import MirrorMaker
 from lifeline.streaming.peer_log import PeerLog
-from stacks.application import Application
-from stacks.data import Data
-from stacks.foundation import Foundation
-from stacks.site_stack import SiteStack
-from stacks.streaming import Streaming
 
 REPLICATED_BUCKETS = ("access-log", "audit", "evidence")
 """Not the archive: each region archives the same topics, so each holds a whole one of its own."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from constructs import Construct
 
 from lifeline.site import Site
+from lifeline.stacks.foundation import Foundation
+from lifeline.stacks.site_stack import SiteStack
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
 from lifeline.streaming.schema_registry import SchemaRegistry
 from lifeline.streaming.stream_bridge import StreamBridge
 from lifeline.streaming.topic_archive import TopicArchive
-from stacks.foundation import Foundation
-from stacks.site_stack import SiteStack
 
 
 class Streaming(SiteStack):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from lifeline.failover.probe import Probe
+from lifeline.failover.tables import AuthorityTable
 from lifeline.foundation.keys import Purpose, RegionKeys
-from lifeline.recovery.probe import Probe
-from lifeline.recovery.tables import AuthorityTable
 from lifeline.site import Site
-from stacks.site_stack import SiteStack
+from lifeline.stacks.site_stack import SiteStack
 
 
 class Witness(SiteStack):

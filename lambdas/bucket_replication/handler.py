@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cloudformation.answer import answer_with
+
+from lifeline.lambdas.custom_resource.answer import answer_with
 
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 3})
 RULE = "ToThePeer"

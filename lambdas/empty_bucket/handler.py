@@ -14,8 +14,9 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cloudformation.answer import answer_with
-from cloudformation.stack import is_going
+
+from lifeline.lambdas.custom_resource.answer import answer_with
+from lifeline.lambdas.custom_resource.stack import is_going
 
 CONFIG = Config(connect_timeout=3, read_timeout=30, retries={"max_attempts": 5})
 GONE = ("NoSuchBucket", "404")

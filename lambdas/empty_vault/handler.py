@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
-from cloudformation.answer import answer_with
-from cloudformation.stack import is_going
 
-from empty_vault.vault import BackupVault, empty
+from lifeline.lambdas.custom_resource.answer import answer_with
+from lifeline.lambdas.custom_resource.stack import is_going
+from lifeline.lambdas.empty_vault.vault import BackupVault, empty
 
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
 logger = Logger()

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
-from cloudformation.answer import answer_with
 
-from file_replication.decision import Action
-from file_replication.service import Pair, RegionFiles, now
+from lifeline.lambdas.custom_resource.answer import answer_with
+from lifeline.lambdas.file_replication.decision import Action
+from lifeline.lambdas.file_replication.service import Pair, RegionFiles, now
 
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 logger = Logger()

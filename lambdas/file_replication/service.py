@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
-from recovery_step.service_errors import is_about_the_caller
 
-from file_replication.decision import (
+from lifeline.lambdas.failover_step.service_errors import is_about_the_caller
+from lifeline.lambdas.file_replication.decision import (
     PROTECTED,
     STARTED,
     Action,

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from recovery_io.aws import CALL_TIMEOUT_SECONDS, client
-from recovery_io.http_json import call
-from recovery_io.lease_table import LeaseTable
-from recovery_io.local_table import LocalTable, ProbeResults
-from recovery_io.paging import Pager
-from recovery_io.region_database import RegionDatabase
-
-from keeper.cycle import Ports
-from keeper.settings import KeeperSettings
-from recovery.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.adapters.aws import CALL_TIMEOUT_SECONDS, client
+from lifeline.lambdas.adapters.http_json import call
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.adapters.local_table import LocalTable, ProbeResults
+from lifeline.lambdas.adapters.paging import Pager
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.keeper.cycle import Ports
+from lifeline.lambdas.keeper.settings import KeeperSettings
 
 
 class ServeWatermark:

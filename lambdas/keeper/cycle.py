@@ -12,8 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from keeper.memory import Memory
-from keeper.ports import (
+from lifeline.lambdas.failover.authority import Lease, Promise
+from lifeline.lambdas.failover.decision import Action, Decision, Observation, decide
+from lifeline.lambdas.failover.health import Health, verdict
+from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
+from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.keeper.memory import Memory
+from lifeline.lambdas.keeper.ports import (
     DatabasePort,
     LeasePort,
     PagePort,
@@ -23,11 +28,6 @@ from keeper.ports import (
     WatermarkPort,
     WitnessProbePort,
 )
-from recovery.authority import Lease, Promise
-from recovery.decision import Action, Decision, Observation, decide
-from recovery.health import Health, verdict
-from recovery.lag import estimated_loss_seconds, vetoes
-from recovery.policy import Policy
 
 T = TypeVar("T")
 

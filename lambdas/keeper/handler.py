@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from recovery_io.pace import run_until_deadline
 
-from keeper.adapters import ports, publish_directory
-from keeper.cycle import Cycle
-from keeper.settings import KeeperSettings
-from recovery.policy import Policy
+from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.keeper.adapters import ports, publish_directory
+from lifeline.lambdas.keeper.cycle import Cycle
+from lifeline.lambdas.keeper.settings import KeeperSettings
 
 logger = Logger(service="keeper")
 

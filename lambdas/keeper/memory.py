@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recovery.authority import Lease, Promise
-from recovery.health import Health
-from recovery.lag import Applied
-from recovery.policy import Policy
+from lifeline.lambdas.failover.authority import Lease, Promise
+from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.lag import Applied
+from lifeline.lambdas.failover.policy import Policy
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recovery_io.region_database import DatabaseAddress
-from recovery_io.settings import required
+from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.adapters.settings import required
 
 NAMES = (
     "AWS_REGION",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recovery_io.region_database import RegionDatabase
+from lifeline.lambdas.adapters.region_database import RegionDatabase
 
 
 class MeterDatabase(RegionDatabase):

@@ -7,18 +7,18 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from recovery_io.aws import client
-from recovery_io.http_json import call
-from recovery_io.local_table import LocalTable
-from recovery_io.pace import run_until_deadline
 
-from lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
-from lag_meter.database import MeterDatabase
-from lag_meter.drills import days_since_drill
-from lag_meter.figures import log_lines
-from lag_meter.meter import LagReader, Meter
-from lag_meter.replicas import files_lag_seconds, secret_lag_seconds
-from lag_meter.settings import CachePlace, MeterSettings
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.http_json import call
+from lifeline.lambdas.adapters.local_table import LocalTable
+from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
+from lifeline.lambdas.lag_meter.database import MeterDatabase
+from lifeline.lambdas.lag_meter.drills import days_since_drill
+from lifeline.lambdas.lag_meter.figures import log_lines
+from lifeline.lambdas.lag_meter.meter import LagReader, Meter
+from lifeline.lambdas.lag_meter.replicas import files_lag_seconds, secret_lag_seconds
+from lifeline.lambdas.lag_meter.settings import CachePlace, MeterSettings
 
 LOOK_SECONDS = 10.0
 """Finer than the warning threshold of 15 s (DESIGN, section 8)."""

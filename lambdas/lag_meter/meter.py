@@ -6,9 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from lag_meter.figures import COUNT, DAYS, Figure, lag
-from lag_meter.risk import FRESH_SECONDS, ArrivalRate, events_at_risk, unsafe_seconds
-from recovery.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.lag_meter.figures import COUNT, DAYS, Figure, lag
+from lifeline.lambdas.lag_meter.risk import (
+    FRESH_SECONDS,
+    ArrivalRate,
+    events_at_risk,
+    unsafe_seconds,
+)
 
 T = TypeVar("T")
 LagReader = Callable[[float], float | None]

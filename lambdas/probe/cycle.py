@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from recovery_io.http_json import call
-
-from recovery.health import Health, Sample, judge
-from recovery.policy import Policy
+from lifeline.lambdas.adapters.http_json import call
+from lifeline.lambdas.failover.health import Health, Sample, judge
+from lifeline.lambdas.failover.policy import Policy
 
 PROBE_TIMEOUT_SECONDS = 3.0
 """Source: the constants of PROTOCOL A."""

@@ -6,14 +6,14 @@ import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from recovery_io.aws import client
-from recovery_io.lease_table import LeaseTable
-from recovery_io.local_table import ProbeResults
-from recovery_io.pace import run_until_deadline
 
-from probe.cycle import probe_once
-from probe.settings import ProbeSettings
-from recovery.policy import Policy
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.adapters.local_table import ProbeResults
+from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.probe.cycle import probe_once
+from lifeline.lambdas.probe.settings import ProbeSettings
 
 logger = Logger(service="probe")
 _directory: dict[str, str] = {}

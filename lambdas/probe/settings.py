@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recovery_io.settings import required
+from lifeline.lambdas.adapters.settings import required
 
 NAMES = (
     "AWS_REGION",

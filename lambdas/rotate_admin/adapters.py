@@ -11,7 +11,7 @@ from typing import Any
 import pg8000.native
 from pg8000.exceptions import DatabaseError
 
-from rotate_admin.rotation import CURRENT, PENDING, Refused
+from lifeline.lambdas.rotate_admin.rotation import CURRENT, PENDING, Refused
 
 PASSWORD_CHARACTERS = 40
 SIGN_IN_TIMEOUT_SECONDS = 5

@@ -10,8 +10,8 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from rotate_admin.adapters import ManagedSecret, Server
-from rotate_admin.rotation import Rotation
+from lifeline.lambdas.rotate_admin.adapters import ManagedSecret, Server
+from lifeline.lambdas.rotate_admin.rotation import Rotation
 
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
 logger = Logger()

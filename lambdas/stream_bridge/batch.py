@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from recovery.markers import EVENT_PREFIX, STREAM_MARKER_PREFIX, Marker, Pair, StreamMarker
-from stream_bridge.event_schemas import EventSchemas
-from stream_bridge.validation import Rejected, judge
+from lifeline.lambdas.failover.markers import (
+    EVENT_PREFIX,
+    STREAM_MARKER_PREFIX,
+    Marker,
+    Pair,
+    StreamMarker,
+)
+from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
+from lifeline.lambdas.stream_bridge.validation import Rejected, judge
 
 DEAD_LETTERS = "error.dlq"
 Headers = list[tuple[str, str | bytes | None]]

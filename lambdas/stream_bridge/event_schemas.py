@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,8 @@ class EventSchemas:
 
 
 def schemas_folder() -> Path:
-    """`schemas/` beside this package in the function's asset, at the top of the repository in a checkout."""
-    here = Path(__file__).resolve()
-    for root in here.parents[1:3]:
-        if (root / "schemas" / f"envelope{SUFFIX}").is_file():
-            return root / "schemas"
-    raise FileNotFoundError(f"no schemas/envelope{SUFFIX} beside {here.parent} or its parent")
+    """The package's `schemas/`: the same place in the function's asset, a wheel and a checkout."""
+    return Path(str(files("lifeline") / "schemas"))
 
 
 def load_schemas(folder: Path) -> EventSchemas:

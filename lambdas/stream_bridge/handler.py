@@ -9,11 +9,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from stream_bridge.batch import bridged, incarnations_named, stream_records
-from stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
-from stream_bridge.log_writer import LogWriter, producer_settings
-from stream_bridge.settings import BridgeSettings
-from stream_bridge.stream_identity import StreamIdentity
+from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
+from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
+from lifeline.lambdas.stream_bridge.settings import BridgeSettings
+from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
 
 logger = Logger(service="stream-bridge")
 

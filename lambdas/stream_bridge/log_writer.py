@@ -7,8 +7,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from recovery.markers import Marker
-from stream_bridge.batch import Headers, LogRecord, origin_headers
+from lifeline.lambdas.failover.markers import Marker
+from lifeline.lambdas.stream_bridge.batch import Headers, LogRecord, origin_headers
 
 DELIVERY_TIMEOUT_MS = 5_000
 FLUSH_TIMEOUT_SECONDS = 6.0

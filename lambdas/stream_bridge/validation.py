@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from stream_bridge.event_schemas import EventSchemas
+from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
 
 HOT_RETENTION = timedelta(days=35)
 MAX_FUTURE = timedelta(minutes=5)

@@ -123,7 +123,8 @@ def _imported(root: Path, path: Path) -> Iterator[Path]:
                 base = ".".join([*own, *([base] if base else [])])
             names = [base, *(f"{base}.{one.name}" for one in node.names)]
         for name in names:
-            yield root / Path(*name.split(".")).with_suffix(".py")
+            inside = name.removeprefix("lifeline.lambdas.")
+            yield root / Path(*inside.split(".")).with_suffix(".py")
 
 
 def calls_in(paths: Iterable[Path], entry: str | None = None) -> list[Call]:

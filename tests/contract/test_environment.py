@@ -19,7 +19,7 @@ pytestmark = pytest.mark.synth
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 BY_THE_RUNTIME = {"AWS_REGION", "AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
-FUNCTIONS = ("keeper", "lag_meter", "probe", "recovery_step", "stream_bridge")
+FUNCTIONS = ("keeper", "lag_meter", "probe", "failover_step", "stream_bridge")
 
 
 def read_names(folder: Path) -> set[str]:
@@ -80,7 +80,7 @@ def _texts(node: ast.AST) -> set[str]:
 def given_to_function(assembly: Assembly, stack: str, package: str) -> dict[str, Any]:
     """The environment that `stack` gives to the function of `package`."""
     for one in assembly.resources(stack, "AWS::Lambda::Function"):
-        if one["Properties"]["Handler"] == f"{package}.handler.handler":
+        if one["Properties"]["Handler"] == f"lifeline.lambdas.{package}.handler.handler":
             found: dict[str, Any] = one["Properties"]["Environment"]["Variables"]
             return found
     raise AssertionError(f"{stack} has no function of {package}")
@@ -120,7 +120,7 @@ def given_to_task(assembly: Assembly, family: str) -> set[str]:
     ("service", "not_its_own"), [("processor", ONLY_SERVE | ONLY_MIGRATE), ("serve", ONLY_MIGRATE)]
 )
 def test_a_service_gets_what_it_reads(dev: Assembly, service: str, not_its_own: set[str]) -> None:
-    needed = required_names(ROOT / "services" / "processor")
+    needed = required_names(ROOT / "services" / "event_applier")
     assert needed - given_to_task(dev, service) - not_its_own == set()
 
 

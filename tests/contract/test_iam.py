@@ -75,7 +75,7 @@ WITHOUT_A_CALL: dict[str, dict[str, str]] = {
 
 
 BY_QUESTION = {
-    "peer_facts": "A region's role may look up only the facts that its own stack asks for.",
+    "peer_lookup": "A region's role may look up only the facts that its own stack asks for.",
 }
 """Packages whose grants differ between stacks: all their stacks together must cover the calls."""
 
@@ -98,7 +98,11 @@ def deployed_in(template: Mapping[str, Any], stack: str) -> Iterator[Deployed]:
         handler = str(one["Properties"].get("Handler", ""))
         assert handler.endswith(ENTRY), f"{stack}/{name} runs {handler}, none of our packages"
         role = one["Properties"]["Role"]["Fn::GetAtt"][0]
-        yield Deployed(handler.removesuffix(ENTRY), stack, frozenset(granted(resources, role)))
+        yield Deployed(
+            handler.removeprefix("lifeline.lambdas.").removesuffix(ENTRY),
+            stack,
+            frozenset(granted(resources, role)),
+        )
 
 
 def granted(resources: Mapping[str, Any], role: str) -> set[str]:
@@ -200,18 +204,18 @@ def test_every_explained_grant_is_given(assembly_of: AssemblyOf) -> None:
 
 def test_a_missing_grant_is_noticed(dev: Assembly) -> None:
     template = copy.deepcopy(dev.template("Recovery-cac1"))
-    (before,) = [one for one in deployed_in(template, "") if one.package == "recovery_step"]
+    (before,) = [one for one in deployed_in(template, "") if one.package == "failover_step"]
     for one in template["Resources"].values():
         for statement in one.get("Properties", {}).get("PolicyDocument", {}).get("Statement", []):
             if "rds:FailoverGlobalCluster" in _listed(statement.get("Action", [])):
                 statement["Action"].remove("rds:FailoverGlobalCluster")
-    (after,) = [one for one in deployed_in(template, "") if one.package == "recovery_step"]
-    calls = calls_of(LAMBDAS, "recovery_step")
+    (after,) = [one for one in deployed_in(template, "") if one.package == "failover_step"]
+    calls = calls_of(LAMBDAS, "failover_step")
     assert "rds:FailoverGlobalCluster" in before.grants - after.grants
     assert [one.split(" needs ")[1] for one in refused_calls(calls, after.grants)] == [
         "rds:FailoverGlobalCluster"
     ]
-    assert unused_grants("recovery_step", calls, {"rds:DeleteDBCluster"}) == ["rds:DeleteDBCluster"]
+    assert unused_grants("failover_step", calls, {"rds:DeleteDBCluster"}) == ["rds:DeleteDBCluster"]
 
 
 @pytest.mark.parametrize(
@@ -295,11 +299,11 @@ def test_a_method_that_nobody_names_is_not_reached(tmp_path: Path) -> None:
 def test_the_real_packages_make_the_calls_they_are_known_for() -> None:
     seen = {
         package: {a for call in calls_of(LAMBDAS, package) for one in call.action_sets for a in one}
-        for package in ("keeper", "recovery_step", "empty_bucket", "peer_facts")
+        for package in ("keeper", "failover_step", "empty_bucket", "peer_lookup")
     }
     assert {"states:StartExecution", "sns:Publish", "rds-db:connect"} <= seen["keeper"]
     assert {"rds:FailoverGlobalCluster", "ecs:UpdateService", "s3:PutObject"} <= seen[
-        "recovery_step"
+        "failover_step"
     ]
     assert {"s3:ListBucketVersions", "s3:DeleteObject"} <= seen["empty_bucket"]
-    assert {"kafka:ListClustersV2", "ec2:DescribeVpcs"} <= seen["peer_facts"]
+    assert {"kafka:ListClustersV2", "ec2:DescribeVpcs"} <= seen["peer_lookup"]

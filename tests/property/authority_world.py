@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from recovery import authority
-from recovery.authority import Lease, Promise
-from recovery.decision import Action, DatabaseView, Observation, decide
-from recovery.health import Health
-from recovery.policy import Policy
+from lifeline.lambdas.failover import authority
+from lifeline.lambdas.failover.authority import Lease, Promise
+from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
+from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.policy import Policy
 
 A, B = "a", "b"
 REGIONS = (A, B)

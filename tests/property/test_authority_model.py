@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 from authority_world import POLICY, REGIONS, World, canonical, first, serving, successors
 
-from recovery.authority import NO_HOLDER
-from recovery.decision import Action, DatabaseView, Observation, decide
+from lifeline.lambdas.failover.authority import NO_HOLDER
+from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
 
 NOTHING: frozenset[str] = frozenset()
 

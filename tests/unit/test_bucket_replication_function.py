@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from bucket_replication.handler import provide, replicate, wanted
 from moto import mock_aws
+
+from lifeline.lambdas.bucket_replication.handler import provide, replicate, wanted
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 OWN, PEER = "audit-caw1-123456789012-test", "audit-cac1-123456789012-test"

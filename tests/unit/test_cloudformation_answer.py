@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from cloudformation.answer import ANSWER_ATTEMPTS, answer_with
-from cloudformation.stack import is_going
 
+from lifeline.lambdas.custom_resource.answer import ANSWER_ATTEMPTS, answer_with
+from lifeline.lambdas.custom_resource.stack import is_going
 from tests.unit.stack_server import NOBODY, STACK_ID, StackServer
 
 
@@ -65,7 +65,7 @@ def answer(url: str) -> None:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloudformation.answer.time.sleep", lambda _: None)
+    monkeypatch.setattr("lifeline.lambdas.custom_resource.answer.time.sleep", lambda _: None)
 
 
 def test_an_answer_is_repeated_after_a_connection_that_was_closed() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
-from empty_bucket.handler import UnfinishedError, empty, provide
 from moto import mock_aws
 
+from lifeline.lambdas.empty_bucket.handler import UnfinishedError, empty, provide
 from tests.unit.stack_server import NOBODY, STACK_ID, StackServer
 
 BUCKET = "evidence-caw1-123456789012-test"

@@ -8,18 +8,18 @@ from typing import Any
 
 import boto3
 import pytest
-from cloudformation.answer import ANSWER_ATTEMPTS, ANSWER_TIMEOUT_SECONDS
-from cloudformation.stack import CONFIG as STACK_CONFIG
-from empty_vault.handler import CONFIG, provide
-from empty_vault.vault import (
+from moto import mock_aws
+
+from lifeline.lambdas.custom_resource.answer import ANSWER_ATTEMPTS, ANSWER_TIMEOUT_SECONDS
+from lifeline.lambdas.custom_resource.stack import CONFIG as STACK_CONFIG
+from lifeline.lambdas.empty_vault.handler import CONFIG, provide
+from lifeline.lambdas.empty_vault.vault import (
     EMPTY_WITHIN_SECONDS,
     POLL_SECONDS,
     BackupVault,
     NotEmpty,
     empty,
 )
-from moto import mock_aws
-
 from tests.unit.stack_server import STACK_ID, StackServer
 
 

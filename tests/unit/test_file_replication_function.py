@@ -13,12 +13,25 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from file_replication import handler
-from file_replication.decision import PROMOTED, STARTED, Action, Replication, Side, decide
-from file_replication.service import LOCAL_ONLY, Pair, RegionFiles, StillReplicating
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
+
+from lifeline.lambdas.file_replication import handler
+from lifeline.lambdas.file_replication.decision import (
+    PROMOTED,
+    STARTED,
+    Action,
+    Replication,
+    Side,
+    decide,
+)
+from lifeline.lambdas.file_replication.service import (
+    LOCAL_ONLY,
+    Pair,
+    RegionFiles,
+    StillReplicating,
+)
 
 HOME_ID, AWAY_ID, OTHER_ID = "fs-11111111", "fs-22222222", "fs-33333333"
 HOME, AWAY = "ca-central-1", "ca-west-1"

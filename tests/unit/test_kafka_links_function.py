@@ -9,7 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from kafka_links.handler import LOOK_SECONDS, turn_on
+
+from lifeline.lambdas.kafka_links.handler import LOOK_SECONDS, turn_on
 
 CLUSTER = "arn:aws:kafka:ca-central-1:123456789012:cluster/log-test/8f1c-5"
 ASKED = {

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FORBIDDEN = {
-    "constructs/lifeline": {"stacks", "lab", "drill", "cli", "app", "processor"},
-    "stacks": {"lab", "drill", "cli", "app", "processor"},
-    "lambdas": {"aws_cdk", "lifeline", "stacks", "lab", "drill", "cli", "constructs"},
-    "services": {"aws_cdk", "lifeline", "stacks", "lab", "drill", "cli", "constructs"},
-    "lambdas/recovery": {"boto3", "botocore", "aws_lambda_powertools", "recovery_io", "keeper"},
+    "constructs/lifeline": {"app", "drill", "lab", "lifeline.services", "lifeline.stacks"},
+    "stacks": {"app", "drill", "lab", "lifeline.cli", "lifeline.services"},
+    "lambdas": {"aws_cdk", "constructs", "drill", "lab", "lifeline.services"},
+    "services": {"aws_cdk", "constructs", "drill", "lab"},
+    "lambdas/failover": {"aws_lambda_powertools", "boto3", "botocore"},
 }
+"""What the files of a folder may not import, beside `LIFELINE`'s rule for what runs in AWS."""
+
+LIFELINE = {
+    "lambdas": ("lifeline.lambdas",),
+    "services": ("lifeline.lambdas.failover", "lifeline.services"),
+    "lambdas/failover": ("lifeline.lambdas.failover",),
+}
+"""All of `lifeline` that the files of a folder may import."""
+
+LINKED = {"lambdas", "schemas", "services", "stacks", "_packages"}
+"""Folders of the repository that stand in the package by a link (ADR 12)."""
+
+
+def python_files(folder: Path) -> list[Path]:
+    """Every module of a folder, each once: what is linked into it is read where it lies."""
+    return [
+        path for path in folder.rglob("*.py") if not LINKED & set(path.relative_to(folder).parts)
+    ]
 
 
 def imported(path: Path) -> set[str]:
@@ -33,29 +52,53 @@ def test_the_folder_named_constructs_is_no_package() -> None:
     assert not (ROOT / "constructs" / "__init__.py").exists()
 
 
+def below(name: str, packages: Iterable[str]) -> bool:
+    """Whether the module `name` is one of `packages` or lies in one."""
+    return any(name == one or name.startswith(f"{one}.") for one in packages)
+
+
 @pytest.mark.parametrize("folder", FORBIDDEN)
 def test_layers(folder: str) -> None:
     wrong = [
         (str(path.relative_to(ROOT)), name)
-        for path in (ROOT / folder).rglob("*.py")
+        for path in python_files(ROOT / folder)
         for name in imported(path)
-        if name.split(".")[0] in FORBIDDEN[folder]
+        if below(name, FORBIDDEN[folder])
     ]
     assert wrong == []
 
 
-def test_lifeline_reads_of_the_lambdas_the_plan_only() -> None:
-    packages = {path.name for path in (ROOT / "lambdas").iterdir() if path.is_dir()}
-    found = {
-        name
-        for path in (ROOT / "constructs" / "lifeline").rglob("*.py")
+@pytest.mark.parametrize("folder", LIFELINE)
+def test_what_runs_in_aws_imports_of_lifeline_only_its_own_layer(folder: str) -> None:
+    wrong = [
+        (str(path.relative_to(ROOT)), name)
+        for path in python_files(ROOT / folder)
         for name in imported(path)
-        if name.split(".")[0] in packages
+        if below(name, {"lifeline"}) and not below(name, LIFELINE[folder])
+    ]
+    assert wrong == []
+
+
+def test_constructs_read_of_the_lambdas_the_plan_only() -> None:
+    library = [
+        path for path in python_files(ROOT / "constructs" / "lifeline") if "cli" not in path.parts
+    ]
+    found = {
+        name for path in library for name in imported(path) if below(name, {"lifeline.lambdas"})
     }
-    assert found <= {"recovery.plan"}
+    assert found == {"lifeline.lambdas.failover.plan"}
 
 
 def test_nobody_imports_a_second_copy_of_lifeline() -> None:
-    for folder in ("stacks", "constructs", "tests", "lab", "drill", "cli"):
-        for path in (ROOT / folder).rglob("*.py"):
-            assert not any(name.startswith("constructs.lifeline") for name in imported(path)), path
+    copies = {"constructs.lifeline", "lambdas", "services", "stacks"}
+    for folder in ("stacks", "constructs", "lambdas", "services", "tests", "lab", "drill", "bench"):
+        for path in python_files(ROOT / folder):
+            assert not any(below(name, copies) for name in imported(path)), path
+
+
+@pytest.mark.parametrize("name", sorted(LINKED))
+def test_a_link_leads_to_the_folder_of_its_name(name: str) -> None:
+    link = ROOT / "constructs" / "lifeline" / name
+    assert link.is_symlink()
+    wanted = ROOT / "build" / "lambda" if name == "_packages" else ROOT / name
+    assert (link.parent / link.readlink()).resolve() == wanted.resolve()

@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
-from peer_facts.handler import provide
-from peer_facts.lookup import NotFound, Question, look_up
+
+from lifeline.lambdas.peer_lookup.handler import provide
+from lifeline.lambdas.peer_lookup.lookup import NotFound, Question, look_up
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 SUFFIX = "test"

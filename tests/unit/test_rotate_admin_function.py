@@ -10,8 +10,9 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from rotate_admin.adapters import ManagedSecret
-from rotate_admin.rotation import CURRENT, PENDING, NotWritable, Refused, Rotation
+
+from lifeline.lambdas.rotate_admin.adapters import ManagedSecret
+from lifeline.lambdas.rotate_admin.rotation import CURRENT, PENDING, NotWritable, Refused, Rotation
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 NEW = "22222222-2222-2222-2222-222222222222"

@@ -1,49 +1,60 @@
-"""The functions' code: one asset that all share, staged from sources and fetched packages.
+"""The functions' code: one asset that all share, put together from the package's own files.
 
-The same sources make the same bytes: bytecode is left out and nothing is stamped with a time.
+The same sources make the same bytes: bytecode is left out and nothing is stamped with a time. Nothing is
+fetched: the packages that the functions need lie in `lifeline/_packages` (a wheel brings them, in a
+checkout `make setup` makes them).
 """
 
 from __future__ import annotations
 
-import filecmp
+import atexit
 import functools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-BUILD = ROOT / "build" / "lambda"
-STAGED = BUILD / "functions"
-NATIVE_LAYER = BUILD / "native"
+from lifeline.foundation.resources import package_folder
+
+HANDLER_MODULE = "lifeline.lambdas.{package}.handler"
+"""How a function's module is imported: the same name in a checkout, in the wheel and in Lambda (ADR 12)."""
 SKIPPED_FOLDERS = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
 @functools.cache
 def functions_code() -> str:
-    """The folder of the functions' asset, staged anew if a source changed.
+    """The folder of the functions' asset, put together once a process and removed at its end.
 
     Raises ValueError when the packages were not fetched yet.
     """
-    pure = _fetched("pure")
-    wanted = dict(_files(pure))
-    wanted.update(_files(ROOT / "lambdas"))
-    wanted.update((Path("schemas") / name, path) for name, path in _files(ROOT / "schemas"))
-    if not _is_staged(wanted):
-        _stage(wanted)
-    return str(STAGED)
+    package = package_folder()
+    wanted = dict(_files(_fetched("pure")))
+    wanted[Path("lifeline/__init__.py")] = package / "__init__.py"
+    for name in ("lambdas", "schemas"):
+        inside = Path("lifeline") / name
+        wanted.update((inside / one, path) for one, path in _files(package / name))
+    staged = Path(tempfile.mkdtemp(prefix="lifeline-functions-"))
+    atexit.register(shutil.rmtree, staged, ignore_errors=True)
+    for one, path in wanted.items():
+        target = staged / one
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        target.chmod(0o644)
+    return str(staged)
 
 
 def native_layer_code() -> str:
     """The folder of the native packages' layer. Raises ValueError when it was not fetched yet."""
-    return str(_fetched("native"))
+    return str(_fetched("native").resolve())
 
 
 def _fetched(name: str) -> Path:
-    folder = BUILD / name
+    folder = package_folder() / "_packages" / name
     if not folder.is_dir():
         raise ValueError(
-            f"The functions' packages are missing ({folder.relative_to(ROOT)}); run make setup."
+            f"The functions' packages are missing ({folder}). A wheel of Lifeline brings them; in a "
+            "checkout run `make setup`."
         )
     return folder
 
@@ -55,25 +66,3 @@ def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
             path = Path(here) / name
             if path.suffix != ".pyc" and not name.startswith("requirements"):
                 yield path.relative_to(folder), path
-
-
-def _is_staged(wanted: dict[Path, Path]) -> bool:
-    staged = dict(_files(STAGED))
-    if staged.keys() != wanted.keys():
-        return False
-    return all(filecmp.cmp(wanted[name], staged[name], shallow=False) for name in wanted)
-
-
-def _stage(wanted: dict[Path, Path]) -> None:
-    fresh = BUILD / f".functions.{os.getpid()}"
-    shutil.rmtree(fresh, ignore_errors=True)
-    for name, path in wanted.items():
-        target = fresh / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        target.chmod(0o644)
-    old = BUILD / f".functions.{os.getpid()}.old"
-    if STAGED.exists():
-        STAGED.rename(old)
-    fresh.rename(STAGED)
-    shutil.rmtree(old, ignore_errors=True)

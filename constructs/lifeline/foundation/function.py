@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
-from lifeline.foundation.code import functions_code
+from lifeline.foundation.code import HANDLER_MODULE, functions_code
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.site import Site
@@ -109,7 +109,7 @@ class Function(Construct):
             function_name=name,
             description=does,
             code=lambda_.Code.from_asset(functions_code()),
-            handler=f"{package}.handler.handler",
+            handler=f"{HANDLER_MODULE.format(package=package)}.handler",
             runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=size.memory_mib,

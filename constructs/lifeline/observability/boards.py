@@ -137,7 +137,7 @@ def recovery_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
     return [
         [
             Note(
-                text="# Recovery. Who holds the lease: `python -m cli authority show --suffix "
+                text="# Recovery. Who holds the lease: `lifeline authority show --suffix "
                 f"{site.settings.environment_suffix}`. Why it held: docs/runbooks/holds.md"
             )
         ],

@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_facts import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerFacts
 from lifeline.site import Site
 from lifeline.streaming.replicated_log import IAM_PORT, ReplicatedLog
 

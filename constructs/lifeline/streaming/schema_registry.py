@@ -11,9 +11,10 @@ from aws_cdk import aws_glue as glue
 from constructs import Construct
 
 from lifeline.foundation.destroyable import destroyable
+from lifeline.foundation.resources import package_folder
 from lifeline.site import Site
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
+SCHEMAS = package_folder() / "schemas"
 FIRST = Path(__file__).resolve().parent / "first_schemas"
 """The first definition of each schema; never edited. Glue takes a changed one for another schema."""
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from rotate_admin.adapters import Server
-from rotate_admin.rotation import Refused
 
+from lifeline.lambdas.rotate_admin.adapters import Server
+from lifeline.lambdas.rotate_admin.rotation import Refused
 from tests.integration.datapath.engines import LOOPBACK, postgres
 
 pytestmark = pytest.mark.postgres

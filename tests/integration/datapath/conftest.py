@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from processor.database import connect
-from processor.settings import DatabaseSettings
+from lifeline.services.event_applier.database import connect
+from lifeline.services.event_applier.settings import DatabaseSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
@@ -78,16 +78,16 @@ def connection(database: DatabaseSettings) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def command() -> Callable[..., subprocess.Popen[bytes]]:
-    """Start `python -m processor …`."""
+    """Start `python -m lifeline.services.event_applier …`."""
     return _command
 
 
 def _command(name: str, database: DatabaseSettings, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "processor", name],
+        [sys.executable, "-m", "lifeline.services.event_applier", name],
         env={
             **os.environ,
-            "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'lambdas'}",
+            "PYTHONPATH": str(ROOT / "constructs"),
             "AWS_REGION": HOME,
             "PEER_REGION": RECOVERY,
             "SUFFIX": "test",

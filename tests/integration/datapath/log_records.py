@@ -7,8 +7,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from processor.batch import LogRecord
-from recovery.markers import Marker, Pair
+from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.services.event_applier.batch import LogRecord
 
 TOPIC = "clinical.observation.recorded"
 PAIR = Pair("ca-central-1", "100", "shardId-0")

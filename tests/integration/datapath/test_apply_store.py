@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from processor.authority import APPLY_LOCK, ServingGuard
-from processor.batch import LogRecord, batch_of
-from processor.database import connect
-from processor.positions import read_applied
-from processor.settings import DatabaseSettings
-from processor.store import Applied, NotServing, Store
-from recovery.markers import Pair
+from lifeline.lambdas.failover.markers import Pair
+from lifeline.services.event_applier.authority import APPLY_LOCK, ServingGuard
+from lifeline.services.event_applier.batch import LogRecord, batch_of
+from lifeline.services.event_applier.database import connect
+from lifeline.services.event_applier.positions import read_applied
+from lifeline.services.event_applier.settings import DatabaseSettings
+from lifeline.services.event_applier.store import Applied, NotServing, Store
 from tests.integration.datapath.log_records import (
     PAIR,
     TOPIC,

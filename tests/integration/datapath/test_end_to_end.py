@@ -14,13 +14,17 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from stream_bridge.batch import bridged, stream_records
-from stream_bridge.event_schemas import load_schemas, schemas_folder
-from stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
 
-from processor.settings import DatabaseSettings, LogSettings, RegionSettings
-from processor.watermark_reader import LogMadeAnew, PublishedVectors, WatermarkReader
-from recovery.markers import Marker, StreamMarker
+from lifeline.lambdas.failover.markers import Marker, StreamMarker
+from lifeline.lambdas.stream_bridge.batch import bridged, stream_records
+from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
+from lifeline.services.event_applier.settings import DatabaseSettings, LogSettings, RegionSettings
+from lifeline.services.event_applier.watermark_reader import (
+    LogMadeAnew,
+    PublishedVectors,
+    WatermarkReader,
+)
 from tests.integration.datapath.engines import broker, until
 from tests.integration.datapath.log_records import event_body
 

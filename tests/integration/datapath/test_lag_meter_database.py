@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lag_meter.database import MeterDatabase
-from recovery_io.region_database import DatabaseAddress
 
-from processor.settings import DatabaseSettings
+from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.lag_meter.database import MeterDatabase
+from lifeline.services.event_applier.settings import DatabaseSettings
 
 HOME = "ca-central-1"
 

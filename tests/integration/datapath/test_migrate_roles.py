@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from processor import migrate as migration
-from processor.database import connect
-from processor.settings import DatabaseSettings
+from lifeline.services.event_applier import migrate as migration
+from lifeline.services.event_applier.database import connect
+from lifeline.services.event_applier.settings import DatabaseSettings
 
 pytestmark = pytest.mark.postgres
 

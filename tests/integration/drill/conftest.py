@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from drill.dead_letters import TOPIC
 
-MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "processor" / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "event_applier" / "migrations"
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from lab.engines import start_emulator
 from lab.places import ACCOUNT, HOME, RECOVERY, Places
 from lab.processes import Processes
 from lab.waiting import answers, until
-from recovery.plan import state_machine_definition
+from lifeline.lambdas.failover.plan import state_machine_definition
 
 pytestmark = pytest.mark.lab
 
@@ -94,14 +94,15 @@ def function(clients: Clients, files: str) -> str:
     """The real step function of the recovery region; answers its ARN."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
-        for package in ("recovery", "recovery_io", "recovery_step"):
+        packed.write(ROOT / "constructs" / "lifeline" / "__init__.py", "lifeline/__init__.py")
+        for package in ("", "failover", "adapters", "failover_step"):
             for path in (ROOT / "lambdas" / package).glob("*.py"):
-                packed.write(path, f"{package}/{path.name}")
+                packed.write(path, f"lifeline/{path.relative_to(ROOT)}")
     made = clients.observer("lambda", RECOVERY).create_function(
-        FunctionName="recovery-step-test",
+        FunctionName="failover-step-test",
         Runtime="python3.14",
         Role=ROLE,
-        Handler="recovery_step.handler.handler",
+        Handler="lifeline.lambdas.failover_step.handler.handler",
         Code={"ZipFile": archive.getvalue()},
         Timeout=60,
         Environment={"Variables": {**ENVIRONMENT, "FILE_SYSTEM_ID": files}},

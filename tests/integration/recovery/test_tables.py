@@ -15,11 +15,11 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
-from recovery_io.lease_table import LeaseTable, item_from_lease, lease_from_item
-from recovery_io.local_table import PROMISE_ID, LocalTable
 
-from recovery import authority
-from recovery.authority import NO_HOLDER, Lease, Promise
+from lifeline.lambdas.adapters.lease_table import LeaseTable, item_from_lease, lease_from_item
+from lifeline.lambdas.adapters.local_table import PROMISE_ID, LocalTable
+from lifeline.lambdas.failover import authority
+from lifeline.lambdas.failover.authority import NO_HOLDER, Lease, Promise
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 TABLE = "table"

@@ -1,4 +1,4 @@
-"""`python -m cli authority …` against mocked tables and functions that only answer `report`."""
+"""`lifeline authority …` against mocked tables and functions that only answer `report`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 from moto import mock_aws
-from recovery_io import aws
-from recovery_io.lease_table import LeaseTable
-from recovery_io.local_table import LocalTable
 
-from cli import places as cli_places
-from cli import words
-from cli.__main__ import main
-from recovery.authority import Lease
+from lifeline.cli import places as cli_places
+from lifeline.cli import words
+from lifeline.cli.__main__ import main
+from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.adapters.local_table import LocalTable
+from lifeline.lambdas.failover.authority import Lease
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 START = Lease(holder=HOME, epoch=3, renewals=7, writer=HOME)
@@ -32,7 +32,7 @@ class Functions:
         self._answer = answer
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
-        assert FunctionName == "recovery-step-t"
+        assert FunctionName == "failover-step-t"
         assert json.loads(Payload) == {"step": "report", "region": self._region}
         if self._answer is None:
             raise ConnectTimeoutError(endpoint_url="https://lambda")

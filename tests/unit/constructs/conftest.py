@@ -24,7 +24,7 @@ from lifeline.foundation.network import Network  # noqa: E402
 from lifeline.regions import region_named  # noqa: E402
 from lifeline.settings import Settings  # noqa: E402
 from lifeline.site import Site  # noqa: E402
-from stacks.site_stack import SiteStack  # noqa: E402
+from lifeline.stacks.site_stack import SiteStack  # noqa: E402
 
 ACCOUNT = "123456789012"
 FLAGS = json.loads((Path(__file__).parents[3] / "cdk.json").read_text())["context"]

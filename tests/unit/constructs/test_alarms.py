@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, Lasting, Operator, Rule
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.recovery_alarms import LOOPS
 from lifeline.observability.series import Expression, Series, measure_of
-from lifeline.recovery.minute_loop import LOOP_TIMEOUT_SECONDS
 from tests.unit.constructs.conftest import Bench, BenchMaker
 from tests.unit.constructs.observed import figures, rules
 
@@ -208,7 +208,7 @@ def test_log_lines_are_counted_for_this_environment_alone(bench: BenchMaker) -> 
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("services/processor/quarantine.py", 'say("quarantined", records='),
+        ("services/event_applier/quarantine.py", 'say("quarantined", records='),
         ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
     ],
 )

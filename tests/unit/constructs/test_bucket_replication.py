@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bucket_replication import handler as function
 
 from lifeline.foundation.bucket_replication import REPLICATED, RULE, BucketReplication
+from lifeline.lambdas.bucket_replication import handler as function
 from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
 
 EVERY = list(REPLICATED)

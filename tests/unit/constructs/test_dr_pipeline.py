@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from drill.scenarios import SCENARIOS
+from lifeline.failover.dr_pipeline import DEPLOY, DrPipeline
+from lifeline.failover.drill_schedule import DRILLINGS
+from lifeline.failover.pipeline_project import STEPS, buildspec
 from lifeline.foundation.bucket import BucketEmptying
-from lifeline.recovery.dr_pipeline import DEPLOY, DrPipeline
-from lifeline.recovery.drill_schedule import DRILLINGS
-from lifeline.recovery.pipeline_project import STEPS, buildspec
 from lifeline.settings import Repository
 from scripts import before_destroy
 from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker

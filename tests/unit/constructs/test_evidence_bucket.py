@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aws_cdk.assertions import Match
 
+from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.foundation.bucket import Bucket, BucketEmptying
-from lifeline.recovery.evidence_bucket import EvidenceBucket
 from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match
 
+from lifeline.failover.lag_meter import DatabaseReading, LagMeter, MeasuredStores
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.function import Placement
-from lifeline.recovery.lag_meter import DatabaseReading, LagMeter, MeasuredStores
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 
@@ -62,7 +62,7 @@ def test_it_is_started_every_minute_and_told_of_every_store(bench: BenchMaker) -
         "AWS::Lambda::Function",
         {
             "FunctionName": "lag-meter-test",
-            "Handler": "lag_meter.handler.handler",
+            "Handler": "lifeline.lambdas.lag_meter.handler.handler",
             "Environment": {
                 "Variables": Match.object_like(
                     {

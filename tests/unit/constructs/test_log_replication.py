@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_facts import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerFacts
 from lifeline.streaming.log_peering import LogPeering
 from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import SCRATCH, MirrorMaker

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_cdk.assertions import Match
 
-from lifeline.foundation.peer_facts import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerFacts
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from lifeline.failover import AuthorityTable, MinuteLoop, Probe, RecoveryPlan
 from lifeline.foundation import Function, Provisioner, Size
-from lifeline.recovery import AuthorityTable, MinuteLoop, Probe, RecoveryPlan
-from recovery.plan import PLAN
+from lifeline.lambdas.failover.plan import PLAN
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 
@@ -63,7 +63,7 @@ def test_a_loop_starts_each_minute_and_repeats_no_start(bench: BenchMaker) -> No
 
 def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> None:
     made = bench("ca-west-1")
-    step = function(made, "recovery_step")
+    step = function(made, "failover_step")
     plan = RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     assert plan.state_machine_arn.endswith(":stateMachine:recovery-plan-test")
     (machine,) = made.resources("AWS::StepFunctions::StateMachine")
@@ -77,7 +77,7 @@ def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> No
 
 def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None:
     made = bench()
-    step = function(made, "recovery_step")
+    step = function(made, "failover_step")
     RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     statements = [
         statement
@@ -127,7 +127,7 @@ def test_what_a_provider_makes_has_a_deadline_and_outlives_no_permission(bench: 
 
 def test_no_rule_finds_anything(bench: BenchMaker) -> None:
     made = bench(nag=True)
-    step = function(made, "recovery_step")
+    step = function(made, "failover_step")
     step.without_dead_letters("Called by the state machine only.")
     RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     AuthorityTable(made.stack, "Table", site=made.site, resource_type="lease", expires=False)

@@ -46,7 +46,13 @@ def test_services_are_asked_whether_they_live(bench: BenchMaker) -> None:
     found = containers(made)
     for command in ("apply", "serve"):
         check = found[command]["HealthCheck"]
-        assert check["Command"] == ["CMD", "python", "-m", "processor", "healthy"]
+        assert check["Command"] == [
+            "CMD",
+            "python",
+            "-m",
+            "lifeline.services.event_applier",
+            "healthy",
+        ]
         assert check["StartPeriod"] >= 30
     assert "HealthCheck" not in found["migrate"]
     environment = {one["Name"]: one["Value"] for one in found["apply"]["Environment"]}

@@ -6,10 +6,9 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
-from stream_bridge.batch import bridged, incarnations_named, stream_records
-from stream_bridge.event_schemas import load_schemas, schemas_folder
-
-from recovery.markers import StreamMarker
+from lifeline.lambdas.failover.markers import StreamMarker
+from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
+from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 
 SCHEMAS = load_schemas(schemas_folder())
 SHARD = "shardId-000000000000"

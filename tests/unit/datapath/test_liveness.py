@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from processor import healthy
-from processor.authority import AuthorityRow, Permission
-from processor.health import RegionHealth
-from processor.http_api import http_server
-from processor.liveness import STILL_SECONDS, AliveFile, loop_turns
-from processor.metric_lines import metric_line
+from lifeline.services.event_applier import healthy
+from lifeline.services.event_applier.authority import AuthorityRow, Permission
+from lifeline.services.event_applier.health import RegionHealth
+from lifeline.services.event_applier.http_api import http_server
+from lifeline.services.event_applier.liveness import STILL_SECONDS, AliveFile, loop_turns
+from lifeline.services.event_applier.metric_lines import metric_line
 
 REGION = "ca-west-1"
 

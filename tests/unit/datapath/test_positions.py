@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from processor.batch import MarkerSeen
-from processor.positions import SEEK_SLACK_MS, AppliedMarker, resume_of
-from recovery.markers import Marker, Pair
+from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.services.event_applier.batch import MarkerSeen
+from lifeline.services.event_applier.positions import SEEK_SLACK_MS, AppliedMarker, resume_of
 
 HOME, RECOVERY = Pair("home", "1", "s0"), Pair("recovery", "1", "s0")
 OTHER_SHARD = Pair("home", "1", "s1")

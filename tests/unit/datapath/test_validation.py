@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from stream_bridge.event_schemas import load_schemas, schemas_folder
-from stream_bridge.validation import Accepted, Rejected, judge
+
+from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.validation import Accepted, Rejected, judge
 
 SCHEMAS = load_schemas(schemas_folder())
 ARRIVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

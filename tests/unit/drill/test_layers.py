@@ -7,8 +7,7 @@ from pathlib import Path
 
 DRILL = Path(__file__).resolve().parents[3] / "drill"
 SYSTEM_UNDER_TEST = {
-    "aws_cdk", "constructs", "keeper", "lambdas", "lifeline", "probe", "processor", "recovery",
-    "recovery_io", "recovery_step", "services", "stacks", "stream_bridge", "stream_incarnation",
+    "aws_cdk", "constructs", "lambdas", "lifeline", "services", "stacks"
 }  # fmt: skip
 PROMOTING = ("failover", "switchover", "promote", "start_execution", "pg_promote", "update_item")
 

@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from keeper.cycle import Cycle, Ports
-from keeper.memory import Memory
-
-from recovery import authority
-from recovery.authority import Lease, Promise
-from recovery.decision import Action, DatabaseView, Decision
-from recovery.health import Health, Sample
-from recovery.policy import Policy
+from lifeline.lambdas.failover import authority
+from lifeline.lambdas.failover.authority import Lease, Promise
+from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
+from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.keeper.cycle import Cycle, Ports
+from lifeline.lambdas.keeper.memory import Memory
 
 T = TypeVar("T")
 

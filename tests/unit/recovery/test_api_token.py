@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from recovery_io import aws
-from recovery_step import api_token
-from recovery_step.context import NotReady
 
+from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.failover_step import api_token
+from lifeline.lambdas.failover_step.context import NotReady
 from tests.unit.token_server import CLIENT, TokenServer
 
 REGION = "ca-west-1"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from recovery.authority import NO_HOLDER, Lease
-from recovery.decision import Action, DatabaseView, Observation, decide
-from recovery.health import Health
-from recovery.policy import Policy
+from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
+from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
+from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.policy import Policy
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 POLICY = Policy()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.health import Health, Sample, judge, verdict
-from recovery.lag import Applied, estimated_loss_seconds, vetoes
-from recovery.policy import Policy
+from lifeline.lambdas.failover.health import Health, Sample, judge, verdict
+from lifeline.lambdas.failover.lag import Applied, estimated_loss_seconds, vetoes
+from lifeline.lambdas.failover.policy import Policy
 
 POLICY = Policy()
 UP, DOWN, DARK = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recovery.authority import NO_HOLDER, Lease
-from recovery.decision import Action
+from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
+from lifeline.lambdas.failover.decision import Action
 from tests.unit.recovery.keeper_world import (
     HOME,
     LINKS,

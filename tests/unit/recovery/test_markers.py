@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.markers import (
+from lifeline.lambdas.failover.markers import (
     Entry,
     Marker,
     Pair,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recovery.plan import (
+from lifeline.lambdas.failover.plan import (
     OVERTAKEN,
     PLAN,
     POINT_OF_NO_RETURN,
@@ -17,7 +17,7 @@ from recovery.plan import (
     state_machine_definition,
 )
 
-ARN = "arn:aws:lambda:ca-west-1:111111111111:function:recovery-step-dev"
+ARN = "arn:aws:lambda:ca-west-1:111111111111:function:failover-step-dev"
 MACHINE = state_machine_definition(ARN)
 STATES: dict[str, Any] = MACHINE["States"]
 OTHER_STORES = ("cache", "files", "secrets")

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from recovery_io.aws import client
-from recovery_io.region_database import DatabaseAddress
-from recovery_step import cache_step, files_step, handler, secrets_step
-from recovery_step.context import Degraded, StepContext
-from recovery_step.settings import StepSettings
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.failover_step import cache_step, files_step, handler, secrets_step
+from lifeline.lambdas.failover_step.context import Degraded, StepContext
+from lifeline.lambdas.failover_step.settings import StepSettings
 
 OWN, PEER = "ca-west-1", "ca-central-1"
 GROUP, WORLD = "cache-test", "sgaui-cache-test"

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
-from recovery_io.aws import client
-from recovery_io.lease_table import LeaseTable
-from recovery_step import database_steps
-from recovery_step.context import NotReady, StepContext
-from recovery_step.database_steps import STUCK_SECONDS
 
-from recovery.authority import Lease
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.failover.authority import Lease
+from lifeline.lambdas.failover_step import database_steps
+from lifeline.lambdas.failover_step.context import NotReady, StepContext
+from lifeline.lambdas.failover_step.database_steps import STUCK_SECONDS
 from tests.unit.recovery.test_store_steps import context, credentials
 
 __all__ = ["credentials"]

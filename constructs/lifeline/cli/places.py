@@ -1,0 +1,54 @@
+"""Which tables and functions a suffix means (docs/mechanisms/contracts.md), and clients for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.adapters.local_table import LocalTable
+
+INVOKE_TIMEOUT_SECONDS = 15.0
+"""A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """One deployed system. AWS_ENDPOINT_URL redirects every call, as it does for the AWS CLI."""
+
+    suffix: str
+    home: str
+    recovery: str
+    witness: str
+
+    @property
+    def data_regions(self) -> tuple[str, str]:
+        """Home first."""
+        return (self.home, self.recovery)
+
+    @property
+    def lease_name(self) -> str:
+        """The table in the witness region."""
+        return f"lease-{self.suffix}"
+
+    @property
+    def local_name(self) -> str:
+        """The table in each data region."""
+        return f"authority-{self.suffix}"
+
+    def lease(self) -> LeaseTable:
+        """The lease, in the witness region."""
+        return LeaseTable(client("dynamodb", self.witness), self.lease_name)
+
+    def local(self, region: str) -> LocalTable:
+        """A region's own table."""
+        return LocalTable(self.dynamodb(region), self.local_name)
+
+    def dynamodb(self, region: str) -> Any:
+        """A raw client, for listing what the adapters only write."""
+        return client("dynamodb", region)
+
+    def functions(self, region: str) -> Any:
+        """A Lambda client in a data region."""
+        return client("lambda", region, INVOKE_TIMEOUT_SECONDS)

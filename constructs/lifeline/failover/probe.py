@@ -1,0 +1,71 @@
+"""The probe: looks at other regions as an edge would, and says UNKNOWN when it cannot see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from constructs import Construct
+
+from lifeline.failover.minute_loop import (
+    LOOP_CONCURRENCY,
+    LOOP_TIMEOUT_SECONDS,
+    MinuteLoop,
+)
+from lifeline.failover.tables import AuthorityTable
+from lifeline.foundation.function import Function, Size
+from lifeline.foundation.keys import Keys
+from lifeline.regions import Region
+from lifeline.site import Site
+
+
+class Probe(Construct):
+    """Writes samples of `regions` into `results`.
+
+    Covers: an observer that is itself cut off (its control probe fails: UNKNOWN). Does not cover: a
+    region that answers and is wrong; the keeper's own health says that.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        regions: Sequence[Region],
+        results: AuthorityTable,
+        keys: Keys,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        witness = site.witness
+        self.function = Function(
+            self,
+            "Function",
+            site=site,
+            package="probe",
+            does="Judges the public path of the other regions",
+            environment={
+                "WITNESS_REGION": "" if witness is None else witness.region.name,
+                "LEASE_TABLE": site.lease_table,
+                "RESULTS_TABLE": results.table_name,
+                "PROBE_REGIONS": json.dumps([region.name for region in regions]),
+                "PROBE_TARGETS": "",
+                "PROBE_CONTROL_URL": "",
+            },
+            size=Size(
+                memory_mib=256, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
+            ),
+            keys=keys,
+        )
+        self.function.allow(
+            "KeepSamples",
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            [results.table_arn],
+        )
+        if witness is not None and results.table_name != site.lease_table:
+            self.function.allow(
+                "ReadTheDirectory",
+                ["dynamodb:GetItem"],
+                [witness.table_arn(site.lease_table)],
+            )
+        MinuteLoop(self, "Loop", site=site, function=self.function, rule_name="probe")

@@ -1,0 +1,101 @@
+"""The recovery plan of one region: a state machine that makes its own region active."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as stepfunctions
+from constructs import Construct
+
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.function import Function, allow
+from lifeline.foundation.keys import Keys
+from lifeline.foundation.log_groups import log_group
+from lifeline.lambdas.failover.plan import state_machine_definition
+from lifeline.site import Site
+
+
+class RecoveryPlan(Construct):
+    """The plan's table (`recovery.plan`) as a Step Functions state machine; every step is one function.
+
+    Covers: a step that fails or hangs, before and after the point of no return (the table says how).
+    Does not cover: the decision to start: the keeper's, or a person's.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        step: Function,
+        keys: Keys,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        name = site.names.here("recovery-plan", "state-machine")
+        self.state_machine_arn = site.arn("states", f"stateMachine:{name}")
+        group = log_group(
+            self,
+            "Logs",
+            site=site,
+            keys=keys,
+            name=f"/aws/vendedlogs/states/{name}",
+        )
+        role = iam.Role(
+            self,
+            "Role",
+            role_name=site.names.shared("recovery-plan", "role"),
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+        )
+        policy = iam.ManagedPolicy(self, "Policy", roles=[role])
+        allow(policy, "CallSteps", ["lambda:InvokeFunction"], [step.function.function_arn])
+        allow(
+            policy,
+            "DeliverLogsAndTraces",
+            [
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+                "xray:PutTraceSegments",
+                "xray:PutTelemetryRecords",
+            ],
+            ["*"],
+        )
+        acknowledge(
+            policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="Log delivery and X-Ray take no narrower resource.",
+        )
+        self.state_machine = stepfunctions.CfnStateMachine(
+            self,
+            "Machine",
+            state_machine_name=name,
+            state_machine_type="STANDARD",
+            role_arn=role.role_arn,
+            definition_string=json.dumps(
+                state_machine_definition(step.function.function_arn), indent=1
+            ),
+            logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
+                level="ALL",
+                include_execution_data=True,
+                destinations=[
+                    stepfunctions.CfnStateMachine.LogDestinationProperty(
+                        cloud_watch_logs_log_group=(
+                            stepfunctions.CfnStateMachine.CloudWatchLogsLogGroupProperty(
+                                log_group_arn=group.log_group_arn
+                            )
+                        )
+                    )
+                ],
+            ),
+            tracing_configuration=stepfunctions.CfnStateMachine.TracingConfigurationProperty(
+                enabled=True
+            ),
+        )
+        self.state_machine.node.add_dependency(policy)

@@ -1,0 +1,153 @@
+"""What the other region's services made up themselves: ids and addresses that no name tells."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from aws_cdk import CustomResource
+from constructs import Construct
+
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
+from lifeline.foundation.keys import Keys
+from lifeline.foundation.provisioner import Provisioner
+from lifeline.site import Site
+
+
+class Fact(StrEnum):
+    """A generated id of the peer. The value is the last part of its parameter's name."""
+
+    LOG_CLUSTER_ARN = "log-cluster-arn"
+    """The peer's log (MSK cluster), found by its name."""
+    LOG_BOOTSTRAP = "log-bootstrap"
+    """The peer's brokers, for IAM over TLS: `host:port,…`."""
+    LOG_SUBNETS = "log-subnets"
+    """The subnets of the peer's brokers, joined by commas: one a zone."""
+    LOG_GROUPS = "log-groups"
+    """The security groups of the peer's brokers, joined by commas."""
+    FILE_SYSTEM_ID = "file-system-id"
+    """The peer's shared files, found by the tag Name."""
+    CACHE_GLOBAL_ID = "cache-global-id"
+    """The global replication group that the peer's cache is a member of."""
+    NETWORK_ID = "network-id"
+    """The peer's VPC, found by the tag Name."""
+    PEERING_ID = "peering-id"
+    """The peering connection between the two networks, looked up in the own region."""
+
+
+RESOURCE_TYPE_OF = {
+    Fact.LOG_CLUSTER_ARN: "log",
+    Fact.LOG_BOOTSTRAP: "log",
+    Fact.LOG_SUBNETS: "log",
+    Fact.LOG_GROUPS: "log",
+    Fact.FILE_SYSTEM_ID: "files",
+    Fact.CACHE_GLOBAL_ID: "cache",
+    Fact.NETWORK_ID: "network",
+    Fact.PEERING_ID: "network",
+}
+"""By which resource's deterministic name each fact is looked up."""
+
+KIND_OF = {"log": "kafka", "cache": "cache"}
+"""Kinds of names that are shorter than others (`naming.LONGEST`)."""
+
+
+class PeerFacts(Construct):
+    """Looks each fact up in the peer's region once, when it is created, and keeps the answer here.
+
+    Covers: an update of this stack while the peer is lost: the answer comes from a parameter of the own
+    region, and so does a delete's. Does not cover: a peer that was built anew and has new ids: delete
+    the Replication stack and deploy it again; and the first deploy, which needs the peer.
+
+    Only facts that are asked for are looked up, and only for those does the function get permissions.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+        super().__init__(scope, construct_id)
+        self._site = site
+        self._made: dict[Fact, CustomResource] = {}
+        self._allowed: set[str] = set()
+        self.provider = Provisioner(
+            self,
+            "Provider",
+            site=site,
+            package="peer_lookup",
+            does="Looks up generated ids of the other region at deploy time",
+            keys=keys,
+        )
+
+    def fact(self, fact: Fact) -> str:
+        """The fact as a token that CloudFormation fills in; asked for twice it is looked up once."""
+        if fact not in self._made:
+            self._made[fact] = self._resource(fact)
+        return self._made[fact].get_att_string("Value")
+
+    def parameter(self, fact: Fact) -> str:
+        """The name of the parameter that keeps the answer in the own region."""
+        return f"/lifeline/{self._site.settings.environment_suffix}/peer/{fact}"
+
+    def _resource(self, fact: Fact) -> CustomResource:
+        site, looked_up = self._site, RESOURCE_TYPE_OF[fact]
+        self._allow(fact)
+        return self.provider.resource(
+            _pascal(fact),
+            resource_type="PeerFact",
+            properties={
+                "Fact": str(fact),
+                "Name": site.peer.names.here(looked_up, KIND_OF.get(looked_up, "other")),
+                "PeerRegion": site.peer.region.name,
+                "Parameter": self.parameter(fact),
+            },
+        )
+
+    def _allow(self, fact: Fact) -> None:
+        site, peer = self._site, self._site.peer
+        self.provider.allow(
+            f"Keep{_pascal(fact)}",
+            ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
+            [site.arn("ssm", f"parameter{self.parameter(fact)}")],
+        )
+        match fact:
+            case Fact.LOG_CLUSTER_ARN | Fact.LOG_BOOTSTRAP | Fact.LOG_SUBNETS | Fact.LOG_GROUPS:
+                self._allow_everywhere("FindTheLog", "kafka:ListClustersV2")
+                if fact is Fact.LOG_BOOTSTRAP:
+                    self._allow_everywhere("AskForBrokers", "kafka:GetBootstrapBrokers")
+            case Fact.FILE_SYSTEM_ID:
+                everything = peer.arn("elasticfilesystem", "file-system/*")
+                self.provider.allow(
+                    "FindTheFiles", ["elasticfilesystem:DescribeFileSystems"], [everything]
+                )
+                acknowledge_pattern(
+                    self.provider.policy,
+                    site,
+                    everything,
+                    reason="The id of the file system is what is looked for.",
+                )
+            case Fact.CACHE_GLOBAL_ID:
+                name = peer.names.here("cache", "cache")
+                self.provider.allow(
+                    "FindTheCache",
+                    ["elasticache:DescribeReplicationGroups"],
+                    [peer.arn("elasticache", f"replicationgroup:{name}")],
+                )
+            case Fact.NETWORK_ID:
+                self._allow_everywhere("FindTheNetwork", "ec2:DescribeVpcs")
+            case Fact.PEERING_ID:
+                self._allow_everywhere("FindTheNetwork", "ec2:DescribeVpcs")
+                self._allow_everywhere("FindThePeering", "ec2:DescribeVpcPeeringConnections")
+
+    def _allow_everywhere(self, sid: str, action: str) -> None:
+        """A read for which its service knows no resource; once for all facts that need it."""
+        if action in self._allowed:
+            return
+        self._allowed.add(action)
+        self.provider.allow(sid, [action], ["*"])
+        if len(self._allowed) == 1:
+            acknowledge(
+                self.provider.policy,
+                "AwsSolutions-IAM5[Resource::*]",
+                reason="Lists of clusters and networks, and a cluster's brokers, are reads for which "
+                "their services define no narrower resource.",
+            )
+
+
+def _pascal(fact: Fact) -> str:
+    return "".join(word.capitalize() for word in fact.value.split("-"))

@@ -1,0 +1,1 @@
+"""The code of the functions: a package a function, beside what they share (failover, adapters)."""

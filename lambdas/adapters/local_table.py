@@ -1,0 +1,207 @@
+"""A region's local table: promises, what this region has seen, probe samples, the traffic switch.
+
+The promise methods are `recovery.authority`'s transitions as conditional writes. The rest is this
+region's memory between keeper runs (A7): small items, last writer wins, every one safe to lose late.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lifeline.lambdas.adapters.lease_table import is_refusal
+from lifeline.lambdas.failover.authority import Promise
+from lifeline.lambdas.failover.health import Health, Sample
+
+PROMISE_ID = "failsafe"
+TRAFFIC_ID = "traffic"
+MEMORY_ID = "keeper-memory"
+PROBE_PREFIX = "probe#"
+DECISION_PREFIX = "decision#"
+DECISION_DAYS = 35
+_DAY_SECONDS = 86_400
+
+
+class _Items:
+    """Reads and conditional writes of a table keyed by `id`; `client` is in the table's region."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def _get(self, name: str) -> dict[str, Any]:
+        answer = self._client.get_item(
+            TableName=self._table, Key={"id": {"S": name}}, ConsistentRead=True
+        )
+        item: dict[str, Any] = answer.get("Item", {})
+        return item
+
+    def _put(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self._client.put_item(TableName=self._table, Item={"id": {"S": name}, **attributes})
+
+    def _update(
+        self,
+        name: str,
+        expression: str,
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        """The item after the write, or None when the condition refused it."""
+        aliases: dict[str, Any] = {} if names is None else {"ExpressionAttributeNames": dict(names)}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"id": {"S": name}},
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=dict(values),
+                ReturnValues="ALL_NEW",
+                **aliases,
+            )
+        except ClientError as error:
+            if is_refusal(error):
+                return None
+            raise
+        item: dict[str, Any] = answer["Attributes"]
+        return item
+
+
+class LocalTable(_Items):
+    """One region's local table."""
+
+    def promise(self) -> Promise:
+        """What this region has promised; a missing item is the first promise's start."""
+        item = self._get(PROMISE_ID)
+        return Promise(
+            failsafe=int(item.get("failsafe", {"N": "0"})["N"]),
+            promoting=int(item.get("promoting", {"N": "0"})["N"]),
+            tries=int(item.get("tries", {"N": "0"})["N"]),
+        )
+
+    def ask_failsafe(self, *, epoch: int) -> bool:
+        """`authority.ask_failsafe`, called by the *other* region's keeper. True: bound for ttl + margin."""
+        return (
+            self._update(
+                PROMISE_ID,
+                "ADD failsafe :one",
+                "attribute_not_exists(promoting) OR promoting <= :epoch",
+                {":one": _n(1), ":epoch": _n(epoch)},
+            )
+            is not None
+        )
+
+    def set_out(self, *, epoch: int, failsafe: int) -> int | None:
+        """`authority.set_out`, before a take (A2). The number of this try, or None when refused."""
+        unchanged = "failsafe = :seen"
+        if failsafe == 0:
+            unchanged = "(attribute_not_exists(failsafe) OR failsafe = :seen)"
+        written = self._update(
+            PROMISE_ID,
+            "SET promoting = :epoch ADD tries :one",
+            f"{unchanged} AND (attribute_not_exists(promoting) OR promoting <= :epoch)",
+            {":epoch": _n(epoch), ":seen": _n(failsafe), ":one": _n(1)},
+        )
+        return None if written is None else int(written["tries"]["N"])
+
+    def clear_promise(self, *, tries: int, lease_epoch: int) -> bool:
+        """`authority.clear_promise`, only after the attempt was given up in the lease."""
+        return (
+            self._update(
+                PROMISE_ID,
+                "SET promoting = :lease",
+                "tries = :tries",
+                {":lease": _n(lease_epoch), ":tries": _n(tries)},
+            )
+            is not None
+        )
+
+    def memory(self) -> dict[str, Any]:
+        """What the keepers of this region remember between runs; empty at first."""
+        item = self._get(MEMORY_ID)
+        found = json.loads(item["body"]["S"]) if "body" in item else {}
+        return found if isinstance(found, dict) else {}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Replace the memory."""
+        self._put(MEMORY_ID, {"body": {"S": json.dumps(memory, separators=(",", ":"))}})
+
+    def samples(self, region: str) -> list[Sample]:
+        """The last probes of `region`, oldest first."""
+        return samples_from_item(self._get(PROBE_PREFIX + region))
+
+    def traffic_epoch(self) -> int:
+        """The epoch at which this region's traffic switch was turned on; 0 for never."""
+        return int(self._get(TRAFFIC_ID).get("epoch", {"N": "0"})["N"])
+
+    def shift_traffic(self, epoch: int) -> bool:
+        """Turn the switch on for `epoch`; False when it already stands at or above it."""
+        return (
+            self._update(
+                TRAFFIC_ID,
+                "SET epoch = :epoch",
+                "attribute_not_exists(epoch) OR epoch < :epoch",
+                {":epoch": _n(epoch)},
+            )
+            is not None
+        )
+
+    def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
+        """Keep a decision if it differs from the last one kept; overlapping keepers note it once."""
+        if (
+            self._update(
+                "last-decision",
+                "SET word = :word",
+                "attribute_not_exists(word) OR word <> :word",
+                {":word": {"S": word}},
+            )
+            is None
+        ):
+            return False
+        body = {key: {"S": value} for key, value in decision.items()}
+        expires = {"expires_at": _n(int(at) + DECISION_DAYS * _DAY_SECONDS)}
+        self._put(f"{DECISION_PREFIX}{int(at * 1000):013d}", {**body, **expires})
+        return True
+
+
+class ProbeResults(_Items):
+    """Where an observer keeps its samples of one region: one cycle, one sample, whoever runs (A7)."""
+
+    def samples(self, region: str) -> list[Sample]:
+        """The last samples of `region`, oldest first."""
+        return samples_from_item(self._get(PROBE_PREFIX + region))
+
+    def claim_cycle(self, region: str, cycle: int) -> bool:
+        """Overlapping runs share a cycle: the first to claim it probes."""
+        claimed = self._update(
+            PROBE_PREFIX + region,
+            "SET #cycle = :cycle",
+            "attribute_not_exists(#cycle) OR #cycle < :cycle",
+            {":cycle": _n(cycle)},
+            names={"#cycle": "cycle"},
+        )
+        return claimed is not None
+
+    def keep(self, region: str, sample: Sample, window: int) -> None:
+        """Append one sample and keep the last `window`; samples of one region have one writer a cycle."""
+        kept = [*self.samples(region), sample][-window:]
+        body = [{"at": one.at, "health": str(one.health)} for one in kept]
+        self._client.update_item(
+            TableName=self._table,
+            Key={"id": {"S": PROBE_PREFIX + region}},
+            UpdateExpression="SET samples = :samples",
+            ExpressionAttributeValues={":samples": {"S": json.dumps(body)}},
+        )
+
+
+def samples_from_item(item: Mapping[str, Any]) -> list[Sample]:
+    """The samples kept in a probe item, oldest first; none for an empty item."""
+    raw = item.get("samples", {"S": "[]"})["S"]
+    return [Sample(float(one["at"]), Health(one["health"])) for one in json.loads(raw)]
+
+
+def _n(value: float) -> dict[str, str]:
+    return {"N": repr(value)}

@@ -1,0 +1,167 @@
+"""The authority row and the applied markers in a region's database, over a pure-Python driver.
+
+A keeper must reach its database with what a Lambda has (no native package on the promotion path), and
+AWS's data API does not exist in the recovery region: see the decision record on the driver.
+Every call is bounded by the connection's socket time-out.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pg8000.native
+
+from lifeline.lambdas.failover.decision import DatabaseView
+
+APPLY_LOCK = 7310001
+"""Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """Where a region's database is and how to sign in. `auth` is `iam` or `none` (the lab).
+
+    `host` may name several, separated by commas, tried in order: the writer endpoint of a member that
+    was never promoted does not resolve, its reader endpoint does.
+    """
+
+    host: str
+    port: int
+    name: str
+    user: str
+    auth: str
+    region: str
+
+    @classmethod
+    def from_values(cls, value: Mapping[str, str]) -> DatabaseAddress:
+        """From a function's environment. Raises ValueError for a port that is no number."""
+        return cls(
+            host=value["DATABASE_HOST"],
+            port=int(value["DATABASE_PORT"]),
+            name=value["DATABASE_NAME"],
+            user=value["DATABASE_USER"],
+            auth=value["DATABASE_AUTH"],
+            region=value["AWS_REGION"],
+        )
+
+
+class RegionDatabase:
+    """One lazily opened connection; a failed call closes it, so that the next one starts anew."""
+
+    def __init__(self, address: DatabaseAddress, timeout_seconds: float = 2.0) -> None:
+        self._address = address
+        self._timeout = timeout_seconds
+        self._connection: pg8000.native.Connection | None = None
+
+    def clock(self) -> str:
+        """This server's clock, as text it reads back exactly; taken *before* a renewal is sent (A1)."""
+        return str(self._run("SELECT clock_timestamp()::text")[0][0])
+
+    def view(self) -> DatabaseView:
+        """The authority row and whether this server is a replica."""
+        row = self._run("SELECT epoch, holder, pg_is_in_recovery() FROM authority")[0]
+        return DatabaseView(epoch=int(row[0]), holder=str(row[1]), in_recovery=bool(row[2]))
+
+    def bump(self, *, region: str, epoch: int, renewals: int, renewed_from: str) -> bool:
+        """After a renewal (A1): the region may serve for ttl from `renewed_from`. False: not our row."""
+        rows = self._run(
+            "UPDATE authority SET renewals = greatest(renewals + 1, :renewals), "
+            "renewed_from = greatest(renewed_from, cast(:stamp AS timestamptz)) "
+            "WHERE epoch = :epoch AND holder = :region RETURNING 1",
+            renewals=renewals,
+            stamp=renewed_from,
+            epoch=epoch,
+            region=region,
+        )
+        return bool(rows)
+
+    def newest_applied_born(self, origin: str) -> float | None:
+        """When the newest applied marker of `origin` was born (epoch seconds); None: none yet (A6)."""
+        row = self._run(
+            "SELECT extract(epoch FROM max(born)) FROM applied_marker WHERE origin = :origin",
+            origin=origin,
+        )[0]
+        return None if row[0] is None else float(row[0])
+
+    def open_epoch(self, *, region: str, epoch: int, renewed_from: str) -> int:
+        """Write the new epoch and holder once every applier let go of the lock. Returns the row's epoch.
+
+        Never lowers an epoch; run twice it changes nothing the second time.
+        """
+        self._run("BEGIN")
+        self._run("SET LOCAL lock_timeout = '8s'")
+        self._run("SELECT pg_advisory_xact_lock(cast(:key AS bigint))", key=APPLY_LOCK)
+        self._run(
+            "UPDATE authority SET epoch = :epoch, holder = :region, renewals = renewals + 1, "
+            "renewed_from = cast(:stamp AS timestamptz), opened_at = clock_timestamp() "
+            "WHERE epoch < :epoch",
+            epoch=epoch,
+            region=region,
+            stamp=renewed_from,
+        )
+        row = self._run("SELECT epoch, holder FROM authority")[0]
+        self._run("COMMIT")
+        return int(row[0]) if row[1] == region else -1
+
+    def heartbeat_epoch(self, region: str, within_seconds: float) -> int | None:
+        """The newest epoch at which a processor of `region` applied within the last seconds."""
+        row = self._run(
+            "SELECT max(epoch) FROM heartbeat WHERE region = :region "
+            "AND at > clock_timestamp() - make_interval(secs => :seconds)",
+            region=region,
+            seconds=float(within_seconds),
+        )[0]
+        return None if row[0] is None else int(row[0])
+
+    def close(self) -> None:
+        """Close the connection if there is one; never raises."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except Exception:  # the connection is given up either way
+                return
+
+    def _run(self, sql: str, **values: Any) -> list[Any]:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection.run(sql, **values) or []
+        except Exception:
+            self.close()
+            raise
+
+    def _connect(self) -> pg8000.native.Connection:
+        """To the first of the address's hosts that answers; raises what the last one raised."""
+        *others, last = self._address.host.split(",")
+        for host in others:
+            try:
+                return self._connect_to(replace(self._address, host=host))
+            except Exception:  # not there (yet): the next one says whether anything is
+                continue
+        return self._connect_to(replace(self._address, host=last))
+
+    def _connect_to(self, address: DatabaseAddress) -> pg8000.native.Connection:
+        signed = address.auth == "iam"
+        return pg8000.native.Connection(
+            address.user,
+            host=address.host,
+            port=address.port,
+            database=address.name,
+            password=_iam_token(address) if signed else None,
+            ssl_context=ssl.create_default_context() if signed else None,
+            timeout=self._timeout,
+        )
+
+
+def _iam_token(address: DatabaseAddress) -> str:
+    """Signed locally: signing in needs no control plane and no secret."""
+    from lifeline.lambdas.adapters.aws import client
+
+    token: str = client("rds", address.region).generate_db_auth_token(
+        DBHostname=address.host, Port=address.port, DBUsername=address.user, Region=address.region
+    )
+    return token

@@ -1,0 +1,226 @@
+"""The decision: one keeper's observation in, one action and its reason out (DESIGN section 5).
+
+`decide` is pure: standard library only, time passed in, no effect. Everything unknown holds. The
+guards are an ordered table, each a reason-or-None function, so that the reason a region did not move
+is always one of the words below, and the runbook explains each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
+from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.policy import Policy
+
+
+class Action(StrEnum):
+    """What a keeper does next."""
+
+    HOLD = "hold"
+    RENEW = "renew"
+    RECOVER = "recover"
+    """Renew, and start the plan of this epoch (A4): the lease is ours, our database is not there yet."""
+    ASK_FAILSAFE = "ask-failsafe"
+    SERVE_PAUSED = "serve-paused"
+    """The witness is out of reach, but a pause was read within ttl: nobody may promote (A14)."""
+    TAKE = "take"
+
+
+@dataclass(frozen=True)
+class DatabaseView:
+    """The authority row of the own region's database, and whether that server is a replica."""
+
+    epoch: int
+    holder: str
+    in_recovery: bool
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one keeper saw in one cycle. None means unknown."""
+
+    region: str
+    lease: Lease | None
+    lease_missing: bool = False
+    """The witness answered that there is no lease item (A10): a person must look."""
+    unmoved_seconds: float | None = None
+    """How long lease and promises stood still on this region's own clock (A7)."""
+    own_probe: Health = Health.UNKNOWN
+    witness_probe: Health = Health.UNKNOWN
+    control_answered: bool = False
+    agreed_unhealthy_seconds: float = 0.0
+    database: DatabaseView | None = None
+    serve_answered: bool = False
+    markers_advance: bool | None = None
+    estimated_loss_seconds: float | None = None
+    pause_read_seconds_ago: float | None = None
+    """How long ago a pause still in force was read from the witness; None: never."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An action, the word for why, what it rests on, and whether a person is told."""
+
+    action: Action
+    reason: str
+    evidence: dict[str, object] = field(default_factory=dict)
+    page: bool = False
+
+
+def decide(observation: Observation, policy: Policy, now: float) -> Decision:
+    """What this region's keeper does now (`now`: epoch seconds of its own clock)."""
+    lease = observation.lease
+    if lease is None:
+        return _without_lease(observation, policy)
+    if lease.holder == observation.region:
+        return _as_holder(observation, lease)
+    return _as_candidate(observation, lease, policy, now)
+
+
+def _without_lease(observation: Observation, policy: Policy) -> Decision:
+    if observation.lease_missing:
+        return Decision(Action.HOLD, "lease-item-missing", page=True)
+    row = observation.database
+    if row is None or row.holder != observation.region or row.in_recovery:
+        return Decision(Action.HOLD, "witness-unreachable")
+    paused = observation.pause_read_seconds_ago
+    if paused is not None and paused < policy.ttl_seconds:
+        return Decision(Action.SERVE_PAUSED, "witness-unreachable-while-paused")
+    return Decision(Action.ASK_FAILSAFE, "witness-unreachable", {"epoch": row.epoch})
+
+
+def _as_holder(observation: Observation, lease: Lease) -> Decision:
+    row = observation.database
+    if row is None:
+        # Alive, so it renews (A11); nothing is bumped, so what reads this database stops by A1.
+        # Before the promotion a region's own database may also be what the plan repairs.
+        if lease.writer != observation.region:
+            return Decision(Action.RECOVER, "database-unreachable-before-promotion")
+        return Decision(Action.RENEW, "database-unreachable", page=True)
+    if row.epoch > lease.epoch:
+        return Decision(
+            Action.HOLD,
+            "database-newer-than-lease",
+            {"database_epoch": row.epoch, "lease_epoch": lease.epoch},
+            page=True,
+        )
+    if row.epoch < lease.epoch or row.holder != observation.region or row.in_recovery:
+        return Decision(Action.RECOVER, "database-behind-lease", {"database_epoch": row.epoch})
+    return Decision(Action.RENEW, "holder")
+
+
+def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: float) -> Decision:
+    released_to_me = lease.holder == NO_HOLDER and lease.writer == observation.region
+    guards = RELEASED_GUARDS if released_to_me else TAKE_GUARDS
+    for guard in guards:
+        held = guard(observation, lease, policy, now)
+        if held is not None:
+            return held
+    return Decision(
+        Action.TAKE,
+        "released-to-writer" if released_to_me else "active-lost",
+        {
+            "epoch": lease.epoch + 1,
+            "unmoved_seconds": observation.unmoved_seconds,
+            "estimated_loss_seconds": observation.estimated_loss_seconds,
+            "agreed_unhealthy_seconds": observation.agreed_unhealthy_seconds,
+        },
+    )
+
+
+Guard = Callable[[Observation, Lease, Policy, float], Decision | None]
+
+
+def _hold(reason: str, page: bool = False, **evidence: object) -> Decision:
+    return Decision(Action.HOLD, reason, evidence, page)
+
+
+def _paused(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    return _hold("paused", until=lease.paused_until) if lease.is_paused(now) else None
+
+
+def _lease_moves(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    if o.unmoved_seconds is not None and o.unmoved_seconds >= policy.expiry_seconds:
+        return None
+    if o.unmoved_seconds is not None and o.unmoved_seconds >= 2 * policy.loop_seconds:
+        return _hold("lease-not-expired", unmoved_seconds=o.unmoved_seconds)
+    return _hold("lease-moves", unmoved_seconds=o.unmoved_seconds)
+
+
+def _control_failed(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    return None if o.control_answered else _hold("own-control-probe-failed")
+
+
+def _unfit(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    if o.region in lease.unfit:
+        return _hold("unfit-until-reprotected", page=True)
+    if o.database is None:
+        return _hold("own-database-unreachable", page=True)
+    if not o.serve_answered:
+        return _hold("own-services-unreachable", page=True)
+    return None
+
+
+def _database_newer(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    if o.database is not None and o.database.epoch > lease.epoch:
+        return _hold("database-newer-than-lease", page=True, database_epoch=o.database.epoch)
+    return None
+
+
+def _cooling_down(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    left = lease.moved_at + policy.cool_down_seconds - now
+    return _hold("cool-down", page=True, seconds_left=left) if left > 0 else None
+
+
+def _own_probe(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    if o.own_probe is Health.UNHEALTHY:
+        return None
+    return _hold(f"own-probe-{o.own_probe.lower()}")
+
+
+def _witness_probe(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    if o.witness_probe is Health.UNHEALTHY:
+        return None
+    return _hold(f"witness-probe-{o.witness_probe.lower()}")
+
+
+def _vetoed(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    if o.markers_advance is False:
+        return None
+    if o.agreed_unhealthy_seconds >= policy.veto_lapse_seconds:
+        return None
+    if o.markers_advance is None:
+        return _hold("markers-unknown")
+    return _hold("markers-still-applied", page=True)
+
+
+def _loss(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    loss = o.estimated_loss_seconds
+    if loss is None:
+        return _hold("loss-unknown", page=True)
+    if loss <= policy.max_loss_seconds or lease.approves(lease.epoch + 1, loss, now):
+        return None
+    return _hold(
+        "loss-above-rpo", page=True, loss_seconds=loss, allowed_seconds=policy.max_loss_seconds
+    )
+
+
+TAKE_GUARDS: tuple[Guard, ...] = (
+    _paused,
+    _lease_moves,
+    _control_failed,
+    _unfit,
+    _database_newer,
+    _cooling_down,
+    _own_probe,
+    _witness_probe,
+    _vetoed,
+    _loss,
+)
+"""Every one of these must let go before a standby takes the lease; the first that holds is the reason."""
+
+RELEASED_GUARDS: tuple[Guard, ...] = (_paused, _control_failed, _unfit, _database_newer)
+"""Nobody holds a released lease and the writer is here: no other region can be serving."""

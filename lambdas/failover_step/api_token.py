@@ -1,0 +1,71 @@
+"""The token with which the plan's synthetic transaction calls its own region's API (client credentials).
+
+Only this region is asked: its user pool for the client's secret, its token endpoint for the token.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.http_json import call
+from lifeline.lambdas.adapters.settings import required
+from lifeline.lambdas.failover_step.context import NotReady
+
+NAMES = ("TOKEN_URL", "TOKEN_CLIENT_ID", "USER_POOL_ID")
+SCOPES = "events/write events/read"
+TIMEOUT_SECONDS = 3.0
+MARGIN_SECONDS = 60.0
+"""A token is not used in its last minute: a step may run that long after it looked."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token and until when, by the own monotonic clock, it is used."""
+
+    text: str
+    until: float
+
+
+_held: dict[str, Token] = {}
+
+
+def bearer(region: str) -> str:
+    """A valid token. Raises NotReady, KeyError for a missing setting, OSError, or what boto3 raises."""
+    held = _held.get(region)
+    if held is None or time.monotonic() >= held.until:
+        held = _held[region] = _fetch(region)
+    return held.text
+
+
+def forget(region: str) -> None:
+    """The API refused the token: ask for a new one next time."""
+    _held.pop(region, None)
+
+
+def _fetch(region: str) -> Token:
+    value = required(NAMES)
+    asked_at = time.monotonic()
+    described = client("cognito-idp", region).describe_user_pool_client(
+        UserPoolId=value["USER_POOL_ID"], ClientId=value["TOKEN_CLIENT_ID"]
+    )
+    secret = described["UserPoolClient"]["ClientSecret"]
+    pair = base64.b64encode(f"{value['TOKEN_CLIENT_ID']}:{secret}".encode()).decode()
+    answer = call(
+        "POST",
+        value["TOKEN_URL"],
+        timeout_seconds=TIMEOUT_SECONDS,
+        body=urlencode({"grant_type": "client_credentials", "scope": SCOPES}).encode(),
+        headers={
+            "Authorization": f"Basic {pair}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+    )
+    text = answer.body.get("access_token")
+    if answer.status != 200 or not isinstance(text, str):
+        raise NotReady(f"the token endpoint answered {answer.status} {answer.body.get('error')}")
+    lasts = float(answer.body.get("expires_in") or 0)
+    return Token(text, asked_at + max(0.0, lasts - MARGIN_SECONDS))

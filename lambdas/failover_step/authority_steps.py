@@ -1,0 +1,84 @@
+"""Steps about who may be active: acquire, fence, release, page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.failover.plan import PROMOTION_ACCEPTED
+from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from lifeline.lambdas.failover_step.database_steps import promotion_accepted
+
+FENCE_TIMEOUT_SECONDS = 3.0
+"""Source: rule D7."""
+
+
+def acquire(context: StepContext) -> str:
+    """Read the lease again. Raises NotMine when it is not this region's at this epoch."""
+    lease = context.lease.read()
+    if lease is None:
+        raise NotMine("the lease item is missing: run `lifeline authority init`")
+    if (lease.holder, lease.epoch) != (context.region, context.epoch):
+        raise NotMine(f"the lease is {lease.holder!r} at epoch {lease.epoch}")
+    return f"holder at epoch {lease.epoch}"
+
+
+def fence(context: StepContext) -> str:
+    """Write the new epoch into the old side's database, if it can be reached (A8).
+
+    A courtesy: what fences in any case is A1, by itself. Not reaching it is the expected outcome when a
+    region is lost, and is said, not raised.
+    """
+    settings = context.settings
+    host, port = settings.peer_database_host, settings.peer_database_port
+    if not host:
+        facts = context.lease.region_facts(settings.peer_region)
+        host, port = facts.get("database_host", ""), facts.get("database_port", "")
+    if not host or not port:
+        return "not reached: the other side's database is not in the directory"
+    address = replace(settings.database, host=host, port=int(port), region=settings.peer_region)
+    old = RegionDatabase(address, timeout_seconds=FENCE_TIMEOUT_SECONDS)
+    try:
+        if old.view().in_recovery:
+            return "nothing to fence: the other side's database is a replica"
+        stamp = old.clock()
+        epoch = old.open_epoch(region=context.region, epoch=context.epoch, renewed_from=stamp)
+    except Exception as error:
+        return f"not reached: {type(error).__name__}"
+    finally:
+        old.close()
+    return f"the other side's database is at epoch {epoch}"
+
+
+def release(context: StepContext) -> str:
+    """Let the lease go, unless the promotion turns out to have been accepted after all (D1).
+
+    The answer to the last promotion call may have been lost, so the database service is asked first;
+    when it does not answer, nothing is known and nothing is released yet.
+    """
+    lease = context.lease.read()
+    if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
+        return "not the holder any more"
+    if promotion_accepted(context):
+        context.lease.record_writer(region=context.region, epoch=context.epoch)
+        return PROMOTION_ACCEPTED
+    if context.lease.release(region=context.region, epoch=context.epoch) is None:
+        raise NotReady("the release was refused; looking again")
+    return "released"
+
+
+def page(context: StepContext) -> str:
+    """Tell a person that a step keeps failing; the plan goes on trying."""
+    failed = str(context.event.get("failed_step", "a step"))
+    where = (
+        "Nothing irrevocable has happened, but the lease cannot be released: nobody else can take over "
+        "until it is. Look at it now."
+        if failed == "release"
+        else "It is behind the point of no return and goes on by itself."
+    )
+    context.pager.page(
+        f"Lifeline {context.region}: recovery step {failed} keeps failing",
+        f"The plan recover-e{context.epoch} of {context.region} repeats {failed}. {where} "
+        f"Execution: {context.event.get('execution', '')}",
+    )
+    return f"paged for {failed}"

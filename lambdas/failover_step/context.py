@@ -1,0 +1,71 @@
+"""What a step works with: its input, the settings and the adapters, made once per invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.adapters.local_table import LocalTable
+from lifeline.lambdas.adapters.paging import Pager
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.failover_step.settings import StepSettings
+
+
+class NotReady(Exception):
+    """The step looked, and must look again: the state machine retries it."""
+
+
+class NotMine(Exception):
+    """The lease is not (or no longer) this region's at this epoch: the plan must not go on."""
+
+
+class Degraded(Exception):
+    """What the step wants cannot be had and asking again will not help: said in the evidence, at once."""
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """`event` is the task's payload as `recovery.plan` writes it."""
+
+    settings: StepSettings
+    event: Mapping[str, Any]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that this run makes active."""
+        return int(self.event.get("epoch", 0))
+
+    @property
+    def region(self) -> str:
+        """The region that this run makes active: always the function's own."""
+        return self.settings.region
+
+    @cached_property
+    def lease(self) -> LeaseTable:
+        """The lease item in the witness region."""
+        settings = self.settings
+        return LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
+
+    @cached_property
+    def local(self) -> LocalTable:
+        """This region's local table."""
+        return LocalTable(client("dynamodb", self.region), self.settings.authority_table)
+
+    @cached_property
+    def database(self) -> RegionDatabase:
+        """This region's database."""
+        return RegionDatabase(self.settings.database, timeout_seconds=10.0)
+
+    @cached_property
+    def rds(self) -> Any:
+        """The database service of this region: the surviving one (DESIGN section 4)."""
+        return client("rds", self.region, 8.0)
+
+    @cached_property
+    def pager(self) -> Pager:
+        """This region's page topic."""
+        return Pager(client("sns", self.region), self.settings.page_topic_arn)

@@ -1,0 +1,39 @@
+"""The last step: write the run's timeline where it survives."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.failover.plan import PLAN
+from lifeline.lambdas.failover_step.context import StepContext
+
+
+def record_evidence(context: StepContext) -> str:
+    """Write `recover-e{epoch}.json` into this region's evidence bucket; a repetition overwrites it."""
+    key = f"recover-e{context.epoch}.json"
+    body = {
+        "epoch": context.epoch,
+        "from_epoch": int(context.event["from_epoch"]),
+        "region": context.region,
+        "execution": context.event.get("execution", ""),
+        "execution_started_at": context.event.get("execution_started_at", ""),
+        "timeline": timeline(context.event.get("results", {})),
+    }
+    client("s3", context.region, 8.0).put_object(
+        Bucket=context.settings.evidence_bucket,
+        Key=key,
+        Body=json.dumps(body, indent=2).encode(),
+        ContentType="application/json",
+    )
+    return f"s3://{context.settings.evidence_bucket}/{key}"
+
+
+def timeline(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps' answers in the plan's order; a stage of several steps is a list of answers."""
+    found: dict[str, dict[str, Any]] = {}
+    for answer in results.values():
+        for one in answer if isinstance(answer, list) else [answer]:
+            found[str(one["step"])] = one
+    return [found[step.name] for step in PLAN if step.name in found]

@@ -1,0 +1,79 @@
+"""Entry point: one step of the plan a call (docs/mechanisms/contracts.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from lifeline.lambdas.failover.plan import DEGRADED, PROMOTION_ACCEPTED
+from lifeline.lambdas.failover_step import (
+    authority_steps,
+    cache_step,
+    database_steps,
+    evidence_step,
+    files_step,
+    secrets_step,
+    service_steps,
+)
+from lifeline.lambdas.failover_step.context import Degraded, StepContext
+from lifeline.lambdas.failover_step.settings import StepSettings
+
+logger = Logger(service="failover-step")
+
+STEPS: dict[str, Callable[[StepContext], str]] = {
+    "acquire": authority_steps.acquire,
+    "assess": database_steps.assess,
+    "raise_capacity": service_steps.raise_capacity,
+    "fence": authority_steps.fence,
+    "start_promotion": database_steps.start_promotion,
+    "await_database": database_steps.await_database,
+    "cache": cache_step.promote_cache,
+    "files": files_step.promote_files,
+    "secrets": secrets_step.promote_secrets,
+    "open_database": database_steps.open_database,
+    "resume_processing": service_steps.resume_processing,
+    "open_api": service_steps.open_api,
+    "verify": service_steps.verify,
+    "shift_traffic": service_steps.shift_traffic,
+    "record_evidence": evidence_step.record_evidence,
+    "release": authority_steps.release,
+    "page": authority_steps.page,
+    "report": database_steps.report,
+}
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Run the step named in the event. Raises NotReady, NotMine, or what a service raised."""
+    name = str(event.get("step", ""))
+    if name not in STEPS:
+        raise ValueError(f"there is no step {name!r}; the steps are {', '.join(STEPS)}")
+    context = StepContext(StepSettings.from_environment(), event)
+    if event.get("region") != context.region:
+        raise ValueError(
+            f"this plan makes {context.region} active, asked for {event.get('region')!r}"
+        )
+    outcome = "done"
+    try:
+        detail = STEPS[name](context)
+    except Degraded as reason:
+        detail, outcome = str(reason), DEGRADED
+    if detail == PROMOTION_ACCEPTED:
+        outcome = PROMOTION_ACCEPTED
+    logger.info(
+        "step done",
+        extra={"step": name, "epoch": context.epoch, "outcome": outcome, "detail": detail},
+    )
+    return {
+        "step": name,
+        "outcome": outcome,
+        "started_at": event.get("entered_at") or _now(),
+        "ended_at": _now(),
+        "detail": detail,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

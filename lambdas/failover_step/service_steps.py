@@ -1,0 +1,175 @@
+"""Steps about what serves: raise_capacity, resume_processing, open_api, verify, shift_traffic."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.http_json import Answer, call
+from lifeline.lambdas.failover_step import api_token
+from lifeline.lambdas.failover_step.context import NotReady, StepContext
+
+POLL_SECONDS = 0.5
+POLL_BUDGET_SECONDS = 12.0
+HTTP_TIMEOUT_SECONDS = 3.0
+HEARTBEAT_WITHIN_SECONDS = 5.0
+SYNTHETIC_PATIENT = "synthetic-recovery"
+USER_AGENT = "lifeline-recovery/1"
+"""The web ACL blocks a request that names none."""
+
+
+def raise_capacity(context: StepContext) -> str:
+    """Raise the processor tasks to what an active region needs; never lowers them."""
+    settings = context.settings
+    ecs = client("ecs", context.region, 5.0)
+    services = ecs.describe_services(
+        cluster=settings.ecs_cluster, services=[settings.processor_service]
+    )["services"]
+    if not services:
+        raise NotReady(f"there is no service {settings.processor_service}")
+    desired = int(services[0]["desiredCount"])
+    if desired >= settings.processor_tasks:
+        return f"{desired} tasks are desired already"
+    ecs.update_service(
+        cluster=settings.ecs_cluster,
+        service=settings.processor_service,
+        desiredCount=settings.processor_tasks,
+    )
+    return f"{settings.processor_tasks} tasks desired, {desired} before"
+
+
+def resume_processing(context: StepContext) -> str:
+    """Wait for a processor's heartbeat at this epoch; heartbeats, not task states, are proof."""
+
+    def look() -> str:
+        epoch = context.database.heartbeat_epoch(context.region, HEARTBEAT_WITHIN_SECONDS)
+        if epoch is not None and epoch >= context.epoch:
+            return ""
+        return f"the newest heartbeat is of epoch {epoch}"
+
+    return _wait(look, f"processors apply at epoch {context.epoch}")
+
+
+def open_api(context: StepContext) -> str:
+    """Wait until this region's own public path says that it serves at this epoch."""
+
+    def look() -> str:
+        answer = call(
+            "GET", f"{context.settings.own_api_url}/health", timeout_seconds=HTTP_TIMEOUT_SECONDS
+        )
+        epoch = int(answer.body.get("epoch") or 0)
+        if answer.status == 200 and answer.body.get("serving") and epoch >= context.epoch:
+            return ""
+        return (
+            f"/health answered {answer.status}, serving {answer.body.get('serving')}, epoch {epoch}"
+        )
+
+    return _wait(look, "the regional API serves")
+
+
+def verify(context: StepContext) -> str:
+    """A synthetic patient's event by the regional host into the database and back (D2).
+
+    The event's id follows from the epoch and its sequence is the epoch, so a repetition is a resend.
+    """
+    base = context.settings.own_api_url
+    body, event_id = _synthetic_event(context)
+    posted = _post(context, f"{base}/v1/events", body)
+    if posted.status != 202:
+        raise NotReady(f"POST /v1/events answered {posted.status}")
+
+    def look() -> str:
+        answer = _get(context, f"{base}/v1/events/{event_id}")
+        return "" if answer.status == 200 else f"GET /v1/events answered {answer.status}"
+
+    return _wait(look, "the synthetic event came back from the database")
+
+
+def shift_traffic(context: StepContext) -> str:
+    """Turn this region's traffic switch on. Edges follow the highest reachable epoch."""
+    changed = context.local.shift_traffic(context.epoch)
+    return f"switched on at epoch {context.epoch}" if changed else "switched on already"
+
+
+def _wait(look: Any, done: str) -> str:
+    deadline = time.monotonic() + POLL_BUDGET_SECONDS
+    while True:
+        try:
+            said = str(look())
+        except Exception as error:
+            said = f"cannot tell yet: {error!r}"
+        if not said:
+            return done
+        if time.monotonic() >= deadline:
+            raise NotReady(said)
+        time.sleep(POLL_SECONDS)
+
+
+def _synthetic_event(context: StepContext) -> tuple[bytes, str]:
+    started = str(context.event.get("execution_started_at", ""))
+    name = f"lifeline/{context.settings.suffix}/{context.region}/{context.epoch}/{started}"
+    event_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+    occurred_on = _instant(started)
+    event = {
+        "eventId": event_id,
+        "eventType": "ObservationRecordedEvent",
+        "aggregateId": f"{SYNTHETIC_PATIENT}-{context.region}",
+        "aggregateType": "Patient",
+        "occurredOn": occurred_on,
+        "version": 1,
+        "sequence": context.epoch,
+        "payload": {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+            "subject": {"reference": f"Patient/{SYNTHETIC_PATIENT}-{context.region}"},
+            "effectiveDateTime": occurred_on,
+            "valueQuantity": {
+                "value": 60,
+                "unit": "/min",
+                "system": "http://unitsofmeasure.org",
+                "code": "/min",
+            },
+        },
+        "metadata": {
+            "correlationId": event_id,
+            "causationId": event_id,
+            "traceId": event_id,
+            "userId": "lifeline-recovery",
+        },
+    }
+    return json.dumps({"events": [event]}).encode(), event_id
+
+
+def _instant(text: str) -> str:
+    """The execution's start as an instant: the same for every repetition of the step (C2)."""
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        moment = datetime.now(UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _post(context: StepContext, url: str, body: bytes) -> Answer:
+    return _authorized(context, "POST", url, body)
+
+
+def _get(context: StepContext, url: str) -> Answer:
+    return _authorized(context, "GET", url, None)
+
+
+def _authorized(context: StepContext, method: str, url: str, body: bytes | None) -> Answer:
+    """As any caller from outside: with a token of this region's pool."""
+    headers = {
+        "Authorization": f"Bearer {api_token.bearer(context.region)}",
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+    }
+    answer = call(method, url, timeout_seconds=HTTP_TIMEOUT_SECONDS, body=body, headers=headers)
+    if answer.status == 401:
+        api_token.forget(context.region)
+    return answer

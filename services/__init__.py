@@ -1,0 +1,1 @@
+"""The code of the container services: a package an image."""

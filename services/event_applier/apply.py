@@ -1,0 +1,216 @@
+"""`apply`: the log's events into the database while, and only while, this region may serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import psycopg
+from confluent_kafka import KafkaException
+
+from lifeline.services.event_applier.authority import ServingGuard
+from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
+from lifeline.services.event_applier.database import Connection, connect
+from lifeline.services.event_applier.liveness import AliveFile
+from lifeline.services.event_applier.log_clients import consumer_settings
+from lifeline.services.event_applier.log_lines import say
+from lifeline.services.event_applier.log_reader import LogReader
+from lifeline.services.event_applier.metric_lines import say_metric
+from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
+from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
+from lifeline.services.event_applier.settings import (
+    DEAD_LETTERS,
+    DatabaseSettings,
+    LogSettings,
+    RegionSettings,
+)
+from lifeline.services.event_applier.store import NotServing, Store
+
+BATCH_RECORDS = 2_000
+BATCH_SECONDS = 0.2
+IDLE_SECONDS = 0.5
+HEARTBEAT_SECONDS = 0.9
+LAG_SECONDS = 15.0
+PARTITION_WINDOW_SECONDS = 3_600.0
+MAX_BACKOFF_SECONDS = 5.0
+RETRIES = 5
+
+
+def main() -> int:
+    """The command: runs until SIGTERM."""
+    applier = Applier(
+        DatabaseSettings.from_environment(),
+        LogSettings.from_environment(),
+        RegionSettings.from_environment(os.environ),
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: applier.stopping.set())
+    applier.run()
+    return 0
+
+
+class Applier:
+    """The loop around one reader and one store; either is made anew after it failed."""
+
+    def __init__(
+        self, database: DatabaseSettings, log: LogSettings, region: RegionSettings
+    ) -> None:
+        self._database, self._log, self._region = database, log, region
+        self._guard = ServingGuard(region.region, region.ttl_seconds)
+        self._quarantine = Quarantine(log)
+        self._connection: Connection | None = None
+        self._resumes: dict[Place, Resume] = {}
+        self._restarted: set[Place] = set()
+        self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
+        self._said = ""
+        self._alive = AliveFile.from_environment()
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Until stopping. Failures are said, waited out with growing pauses, never fatal."""
+        pause = 0.1
+        while not self.stopping.is_set():
+            self._alive.touch()
+            reader: LogReader | None = None
+            started = time.monotonic()
+            try:
+                reader = self._reader()
+                self._work(reader)
+            except (psycopg.Error, KafkaException, OSError, RuntimeError) as error:
+                self._say_state(f"starting again: {type(error).__name__}: {_words(error)}")
+            finally:
+                self._disconnect()
+                if reader is not None:
+                    reader.close()
+            pause = 0.1 if time.monotonic() - started > 30 else min(pause * 2, MAX_BACKOFF_SECONDS)
+            self.stopping.wait(pause)
+
+    def _reader(self) -> LogReader:
+        group = f"apply-{self._region.suffix}"
+        topics = [topic for topic in self._log.partitions if topic != DEAD_LETTERS]
+        return LogReader(consumer_settings(self._log, purpose="apply", group=group), topics)
+
+    def _work(self, reader: LogReader) -> None:
+        """Until stopping, or the log fails. A failing database is reconnected, keeping the group."""
+        pause = 0.1
+        while not self.stopping.is_set():
+            self._alive.touch()
+            try:
+                if self._connection is None:
+                    self._connection = connect(self._database, purpose="apply")
+                store = Store(self._connection, self._region.region, self._guard)
+                while not self.stopping.is_set():
+                    self._step(reader, store)
+                    pause = 0.1
+            except (psycopg.Error, OSError) as error:
+                self._say_state(f"database: {type(error).__name__}: {_words(error)}")
+                self._disconnect()
+                reader.stand_still()
+                reader.read(1, pause)  # keeps the group membership alive
+                pause = min(pause * 2, MAX_BACKOFF_SECONDS)
+
+    def _step(self, reader: LogReader, store: Store) -> None:
+        self._alive.touch()
+        asked_at = time.monotonic()
+        if reader.unplaced:
+            permission = self._guard.judge(store.read_authority(), asked_at)
+            self._say_state(permission.reason)
+            if not permission.may_serve or not reader.partitions:
+                reader.read(1, IDLE_SECONDS if not permission.may_serve else BATCH_SECONDS)
+                return
+            self._place(reader)
+        records = reader.read(BATCH_RECORDS, BATCH_SECONDS)
+        batch = batch_of(records)
+        behind = self._overtaken(batch)
+        if behind:
+            say("position lies behind an applied marker: from the beginning", places=len(behind))
+            self._restarted |= behind
+            reader.stand_still()
+            return
+        self._apply(reader, store, records, batch)
+        self._say_lag(reader)
+
+    def _say_lag(self, reader: LogReader) -> None:
+        """Only while applying: a standby reads nothing, so it has no lag to tell of."""
+        now = time.monotonic()
+        if reader.unplaced or now - self._lag_at < LAG_SECONDS:
+            return
+        self._lag_at = now
+        say_metric("ConsumerLag", reader.lag(), self._region.suffix)
+
+    def _apply(
+        self, reader: LogReader, store: Store, records: list[LogRecord], batch: Batch
+    ) -> None:
+        now = time.monotonic()
+        heartbeat = now - self._heartbeat_at >= HEARTBEAT_SECONDS
+        if not records and not heartbeat:
+            return
+        self._quarantine.keep(batch.unreadable)
+        try:
+            for attempt in range(RETRIES):
+                try:
+                    apply_around_bad_rows(store, records, batch, self._quarantine, heartbeat)
+                    break
+                except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                    if attempt == RETRIES - 1:  # C6
+                        raise
+        except NotServing as refused:
+            self._say_state(str(refused))
+            reader.stand_still()
+            return
+        if heartbeat:
+            self._heartbeat_at = now
+        self._extend_window(now)
+
+    def _place(self, reader: LogReader) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        regions = (self._region.region, self._region.peer_region)
+        self._resumes = {
+            place: Resume(None)
+            if place in self._restarted
+            else resume_of(read_applied(connection, place), regions)
+            for place in reader.partitions
+        }
+        self._restarted = set()
+        reader.place(self._resumes)
+        beginning = sum(resume.seek_ms is None for resume in self._resumes.values())
+        say("placed", partitions=len(self._resumes), from_beginning=beginning)
+
+    def _overtaken(self, batch: Batch) -> set[Place]:
+        behind: set[Place] = set()
+        for seen in batch.markers:
+            resume = self._resumes.get(seen.place)
+            if resume is not None and resume.unmet and resume.overtaken(seen):
+                behind.add(seen.place)
+        return behind
+
+    def _extend_window(self, now: float) -> None:
+        """Tomorrow's partitions (C3). Failing is no harm today: the default partition takes the rows."""
+        if now - self._window_at < PARTITION_WINDOW_SECONDS or self._connection is None:
+            return
+        self._window_at = now
+        try:
+            with self._connection.transaction():
+                self._connection.execute("SET LOCAL lock_timeout = '1s'")
+                self._connection.execute("SELECT extend_event_partitions()")
+        except psycopg.Error as error:
+            say("partitions not extended", error=type(error).__name__)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _say_state(self, state: str) -> None:
+        if state != self._said:
+            self._said = state
+            say(state, region=self._region.region, epoch=self._guard.epoch)
+
+
+def _words(error: BaseException) -> str:
+    """The first line only: the lines after it may quote a row."""
+    return str(error).partition("\n")[0][:200]

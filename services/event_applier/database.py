@@ -1,0 +1,79 @@
+"""Connections to the region's own database, every wait bounded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
+from lifeline.services.event_applier.settings import DatabaseSettings
+
+TRANSACTION_TIMEOUT_MS = 5_000
+"""Source: rule A1, the server's own limit; below the lease's margin of 10 s."""
+SSL_MODES = {"iam": "verify-full", "password": "require", "none": "disable"}
+"""By `DATABASE_AUTH`. `password` is the migrations' admin, whose password libpq reads from PGPASSWORD."""
+Connection = psycopg.Connection[Any]
+
+_LIMITS = """
+SELECT set_config(name, %s, false) FROM pg_settings
+WHERE name IN ('transaction_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout')
+"""  # by pg_settings: `transaction_timeout` does not exist before PostgreSQL 17
+
+
+def connect(settings: DatabaseSettings, *, purpose: str, limited: bool = True) -> Connection:
+    """An autocommit connection to the first host that answers. Raises psycopg.Error.
+
+    `limited` sets the server-side timeouts.
+    """
+    *others, last = settings.host.split(",")
+    for host in others:
+        try:
+            return _connect_to(replace(settings, host=host), purpose, limited)
+        except psycopg.OperationalError:  # not there (yet): the next one says whether anything is
+            continue
+    return _connect_to(replace(settings, host=last), purpose, limited)
+
+
+def _connect_to(settings: DatabaseSettings, purpose: str, limited: bool) -> Connection:
+    connection = psycopg.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.name,
+        user=settings.user,
+        password=_iam_token(settings) if settings.auth == "iam" else None,
+        sslmode=SSL_MODES[settings.auth],
+        sslrootcert="system" if settings.auth == "iam" else None,
+        application_name=f"lifeline-{purpose}",
+        connect_timeout=3,
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+        tcp_user_timeout=5_000,
+        options="-c timezone=UTC",
+        autocommit=True,
+    )
+    if limited:
+        connection.execute(_LIMITS, (str(TRANSACTION_TIMEOUT_MS),))
+    return connection
+
+
+def connection_url(settings: DatabaseSettings) -> str:
+    """The same address as a URL, for the migration library."""
+    from urllib.parse import quote
+
+    password = f":{quote(_iam_token(settings), safe='')}" if settings.auth == "iam" else ""
+    ssl = SSL_MODES[settings.auth] + ("&sslrootcert=system" if settings.auth == "iam" else "")
+    user, name = quote(settings.user, safe=""), quote(settings.name, safe="")
+    return f"postgresql+psycopg://{user}{password}@{settings.host}:{settings.port}/{name}?sslmode={ssl}"
+
+
+def _iam_token(settings: DatabaseSettings) -> str:
+    """Signed locally from the task role's credentials; valid for 15 minutes of connecting."""
+    import boto3
+
+    client = boto3.client("rds", region_name=settings.region)
+    token = client.generate_db_auth_token(
+        DBHostname=settings.host, Port=settings.port, DBUsername=settings.user
+    )
+    return str(token)

@@ -1,0 +1,33 @@
+"""`healthy`: the container's health check. Exit status 0 when the process beside it lives.
+
+It asks nothing about databases or logs: a standby waits for both, and a task that is stopped for that
+only waits again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+
+from lifeline.services.event_applier.liveness import loop_turns
+
+TIMEOUT_SECONDS = 3.0
+
+
+def main() -> int:
+    """0: alive. With `ALIVE_FILE` it is `apply` that is asked about, else `serve`."""
+    path = os.environ.get("ALIVE_FILE", "")
+    alive = loop_turns(path) if path else answers(int(os.environ.get("SERVE_PORT", "8080")))
+    return 0 if alive else 1
+
+
+def answers(port: int) -> bool:
+    """Whether `/health` is answered at all; 503 is an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status in (200, 503)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

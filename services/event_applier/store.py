@@ -1,0 +1,158 @@
+"""One batch into the database, in one transaction that first proves its right to write (C1, A1)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from lifeline.services.event_applier.authority import (
+    APPLY_LOCK,
+    READ_AUTHORITY,
+    AuthorityRow,
+    ServingGuard,
+)
+from lifeline.services.event_applier.batch import COLUMNS, Batch
+from lifeline.services.event_applier.database import Connection
+
+CREATE_STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS stage (
+    ord integer, occurred_on timestamptz, event_id uuid, event_type text COLLATE "C",
+    aggregate_type text COLLATE "C", aggregate_id text COLLATE "C", sequence bigint,
+    version smallint, payload jsonb, metadata jsonb, origin text, incarnation text, shard text,
+    shard_sequence numeric, topic text
+) ON COMMIT DELETE ROWS
+"""
+
+# The aggregates come only from rows that the insert returned (C4), one per key, keys sorted (C6).
+INSERT = """
+WITH inserted AS (
+    INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
+        version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch)
+    SELECT occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
+        version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, %(epoch)s
+    FROM stage ORDER BY ord
+    ON CONFLICT (occurred_on, event_id) DO NOTHING
+    RETURNING aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
+), newest AS (
+    SELECT DISTINCT ON (aggregate_type, aggregate_id) *
+    FROM inserted
+    ORDER BY aggregate_type, aggregate_id, sequence DESC, occurred_on DESC, event_id DESC
+), folded AS (
+    INSERT INTO aggregate AS held
+        (aggregate_type, aggregate_id, sequence, occurred_on, event_id, state)
+    SELECT aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
+    FROM newest ORDER BY aggregate_type, aggregate_id
+    ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
+    SET sequence = excluded.sequence, occurred_on = excluded.occurred_on,
+        event_id = excluded.event_id, state = excluded.state
+    WHERE (excluded.sequence, excluded.occurred_on, excluded.event_id)
+        > (held.sequence, held.occurred_on, held.event_id)
+)
+SELECT count(*) FROM inserted
+"""
+
+UPSERT_MARKER = """
+INSERT INTO applied_marker AS held
+    (origin, incarnation, shard, topic, partition, sequence, born, record_time)
+VALUES (%s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), to_timestamp(%s / 1000.0))
+ON CONFLICT (topic, partition, origin, incarnation, shard) DO UPDATE
+SET sequence = excluded.sequence, born = excluded.born, record_time = excluded.record_time
+WHERE held.sequence IS NULL OR held.sequence < excluded.sequence
+"""
+
+DECLARE_PAIR = """
+INSERT INTO applied_marker (origin, incarnation, shard, topic, partition)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+HEARTBEAT = """
+INSERT INTO heartbeat AS held (region, role, epoch, at) VALUES (%s, 'processor', %s, clock_timestamp())
+ON CONFLICT (region, role) DO UPDATE SET epoch = excluded.epoch, at = excluded.at
+"""
+
+
+class NotServing(Exception):
+    """This process may not write now. `new_epoch`: positions must be read again before it may."""
+
+    def __init__(self, reason: str, *, new_epoch: bool) -> None:
+        super().__init__(reason)
+        self.new_epoch = new_epoch
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one transaction did."""
+
+    inserted: int
+    duplicates: int
+    epoch: int
+
+
+class Store:
+    """The database as the applier writes it. Remembers which pairs it has declared."""
+
+    def __init__(self, connection: Connection, region: str, guard: ServingGuard) -> None:
+        self._connection = connection
+        self._region = region
+        self._guard = guard
+        self._declared: set[object] = set()
+        connection.execute("SET synchronous_commit = on")
+
+    def read_authority(self) -> AuthorityRow | None:
+        """One look at the row, without any lock: also on a read-only replica."""
+        row = self._connection.execute(READ_AUTHORITY).fetchone()
+        return None if row is None else AuthorityRow(row[0], row[1], row[2], row[3])
+
+    def apply(self, batch: Batch, *, heartbeat: bool) -> Applied:
+        """All of `batch` or nothing. Raises NotServing, psycopg.Error."""
+        if batch.lines:
+            self._connection.execute(CREATE_STAGE)
+        with self._connection.transaction():
+            self._prove_right()
+            inserted = self._insert(batch)
+            self._mark(batch)
+            if heartbeat:
+                # Last: other tasks of the region wait for this row.
+                self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
+        self._declared |= batch.declared()
+        return Applied(inserted, len(batch.lines) - inserted, self._guard.epoch)
+
+    def _prove_right(self) -> None:
+        # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).
+        asked_at = time.monotonic()
+        self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (APPLY_LOCK,))
+        permission = self._guard.judge(self.read_authority(), asked_at)
+        if permission.new_epoch or not permission.may_serve:
+            raise NotServing(permission.reason, new_epoch=permission.new_epoch)
+
+    def _insert(self, batch: Batch) -> int:
+        if not batch.lines:
+            return 0
+        with self._connection.cursor() as cursor:
+            with cursor.copy(f"COPY stage ({COLUMNS}) FROM STDIN") as copy:
+                copy.write("\n".join(batch.lines) + "\n")
+            cursor.execute(INSERT, {"epoch": self._guard.epoch}, prepare=True)
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    def _mark(self, batch: Batch) -> None:
+        if not batch.markers:
+            return
+        last = sorted(batch.last_markers().items(), key=lambda item: item[0])
+        new = sorted(batch.declared() - self._declared - {key for key, _ in last})
+        with self._connection.cursor() as cursor:
+            if new:
+                cursor.executemany(
+                    DECLARE_PAIR,
+                    [(p.origin, p.incarnation, p.shard, *place) for place, p in new],
+                )
+            cursor.executemany(
+                UPSERT_MARKER,
+                [
+                    (
+                        *(pair.origin, pair.incarnation, pair.shard, *place),
+                        *(seen.marker.sequence, seen.marker.born_ms, seen.record_time_ms),
+                    )
+                    for (place, pair), seen in last
+                ],
+            )
