@@ -23,10 +23,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "services"), str(ROOT / "lambdas")]
 
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder  # noqa: E402
 from lifeline.lambdas.stream_bridge.validation import Accepted, judge  # noqa: E402
-from lifeline.services.event_applier.authority import ServingGuard  # noqa: E402
 from lifeline.services.event_applier.batch import COLUMNS, Batch, LogRecord, batch_of  # noqa: E402
 from lifeline.services.event_applier.database import Connection, connect  # noqa: E402
 from lifeline.services.event_applier.migrate import migrate  # noqa: E402
+from lifeline.services.event_applier.serving_guard import ServingGuard  # noqa: E402
 from lifeline.services.event_applier.settings import DatabaseSettings  # noqa: E402
 from lifeline.services.event_applier.store import Store  # noqa: E402
 from tests.integration.datapath.engines import LOOPBACK, postgres  # noqa: E402

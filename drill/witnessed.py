@@ -25,7 +25,7 @@ def decisions(target: Target, regions: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for region in regions:
         pages = target.observer("dynamodb", region).get_paginator("scan")
-        for page in pages.paginate(TableName=f"authority-{target.suffix}", ConsistentRead=True):
+        for page in pages.paginate(TableName=f"region-state-{target.suffix}", ConsistentRead=True):
             for item in page.get("Items", []):
                 if item["id"]["S"].startswith("decision#"):
                     found.append(_decision(region, {k: plain(v) for k, v in item.items()}))

@@ -137,8 +137,8 @@ def main() -> int:
     code = region_named(home, role="home").code
     names = Names(suffix=given.suffix, code=code, account="")
     stores: tuple[Store, ...] = (
-        Database(names.here("global", "database"), home),
-        Cache(names.here("cache", "cache"), home),
+        Database(names.regional_name("global", "database"), home),
+        Cache(names.regional_name("cache", "cache"), home),
     )
     try:
         return max(ready(store, home, given.switch_back) for store in stores)

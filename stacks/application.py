@@ -30,7 +30,7 @@ class Application(SiteStack):
         streaming: Streaming,
     ) -> None:
         super().__init__(scope, site, "application", description="Services and API")
-        keys = foundation.keys.seen_from(self)
+        keys = foundation.keys.in_stack(self)
         self.services = Services(
             self,
             "Services",

@@ -22,7 +22,7 @@ class Data(SiteStack):
 
     def __init__(self, scope: Construct, *, site: Site, foundation: Foundation) -> None:
         super().__init__(scope, site, "data", description="Database, cache, files, backups")
-        keys = foundation.keys.seen_from(self)
+        keys = foundation.keys.in_stack(self)
         network = foundation.network
         self.database = GlobalDatabase(self, "Database", site=site, network=network, keys=keys)
         self.files = SharedFiles(self, "Files", site=site, network=network, keys=keys)

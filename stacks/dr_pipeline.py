@@ -19,6 +19,6 @@ class DrPipeline(SiteStack):
             self,
             "Drills",
             site=site,
-            keys=foundation.keys.seen_from(self),
+            keys=foundation.keys.in_stack(self),
             emptying=foundation.emptying,
         )

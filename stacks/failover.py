@@ -9,10 +9,10 @@ from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.global_database import DATABASE_NAME, WORKLOAD_USER
 from lifeline.data.session_cache import cache_name, hosts_parameter, user_name
 from lifeline.failover.evidence_bucket import EvidenceBucket
+from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.lag_meter import DatabaseReading, LagMeter, MeasuredStores
 from lifeline.failover.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
 from lifeline.failover.probe import Probe
-from lifeline.failover.recovery_plan import RecoveryPlan
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import AuthorityTable
 from lifeline.foundation.function import Function, Placement, Size
@@ -29,7 +29,7 @@ STEP_TIMEOUT_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
 """Barely more than the longest task waits: a run whose task was given up must not act much later."""
 
 
-class Recovery(SiteStack):
+class Failover(SiteStack):
     """Everything a failover into this region needs; it calls this region, the witness and data planes."""
 
     def __init__(
@@ -41,11 +41,11 @@ class Recovery(SiteStack):
         data: Data,
         application: Application,
     ) -> None:
-        super().__init__(scope, site, "recovery", description="Keeper, probe, plan, evidence")
+        super().__init__(scope, site, "failover", description="Keeper, probe, plan, evidence")
         self._foundation, self._data, self._application = foundation, data, application
-        self._keys = foundation.keys.seen_from(self)
+        self._keys = foundation.keys.in_stack(self)
         self._table = AuthorityTable(
-            self, "Authority", site=site, resource_type="authority", expires=True
+            self, "Authority", site=site, resource_type="region-state", expires=True
         )
         self._evidence = EvidenceBucket(
             self,
@@ -64,15 +64,15 @@ class Recovery(SiteStack):
             keys=self._keys,
         )
         step = self._step()
-        plan = RecoveryPlan(self, "Plan", site=site, step=step, keys=self._keys)
+        plan = FailoverPlan(self, "Plan", site=site, step=step, keys=self._keys)
         self._keeper(plan)
         self._lag_meter()
 
-    def _keeper(self, plan: RecoveryPlan) -> None:
+    def _keeper(self, plan: FailoverPlan) -> None:
         keeper = self._function(
             "Keeper",
             package="keeper",
-            does="Renews the lease, judges the peer, decides",
+            description="Renews the lease, judges the peer, decides",
             environment={
                 "SERVE_URL": self._application.api.serve_url,
                 "STATE_MACHINE_ARN": plan.state_machine_arn,
@@ -114,7 +114,7 @@ class Recovery(SiteStack):
             ),
             stores=MeasuredStores(
                 serve_url=self._application.api.serve_url,
-                authority_table=self._table.table_name,
+                region_state_table=self._table.table_name,
                 evidence_bucket=self._evidence.bucket_name,
                 file_system_id=self._data.files.file_system_id,
                 admin_secret=database.credentials.secret_name,
@@ -132,7 +132,7 @@ class Recovery(SiteStack):
         step = self._function(
             "Step",
             package="failover_step",
-            does="Runs one step of the recovery plan",
+            description="Runs one step of the recovery plan",
             environment={
                 "GLOBAL_CLUSTER": database.global_identifier,
                 "OWN_CLUSTER_ARN": cluster_arn,
@@ -156,7 +156,9 @@ class Recovery(SiteStack):
         step.without_dead_letters("Called by the state machine only, which waits for the answer.")
         world = f"arn:aws:rds::{site.account}:global-cluster:{database.global_identifier}"
         peer = site.peer
-        peer_cluster = peer.arn("rds", f"cluster:{peer.names.shared('database', 'database')}")
+        peer_cluster = peer.arn(
+            "rds", f"cluster:{peer.names.cross_region_name('database', 'database')}"
+        )
         step.allow(
             "PromoteTheDatabase",
             [
@@ -190,7 +192,7 @@ class Recovery(SiteStack):
         construct_id: str,
         *,
         package: str,
-        does: str,
+        description: str,
         environment: dict[str, str],
         size: Size,
     ) -> Function:
@@ -203,19 +205,19 @@ class Recovery(SiteStack):
             construct_id,
             site=site,
             package=package,
-            does=does,
+            description=description,
             environment={
                 "PEER_REGION": site.peer.region.name,
                 "WITNESS_REGION": "" if witness is None else witness.region.name,
                 "LEASE_TABLE": site.lease_table,
-                "AUTHORITY_TABLE": self._table.table_name,
+                "REGION_STATE_TABLE": self._table.table_name,
                 "DATABASE_HOST": database.hosts,
                 "DATABASE_PORT": str(database.port),
                 "DATABASE_NAME": DATABASE_NAME,
                 "DATABASE_USER": WORKLOAD_USER,
                 "DATABASE_AUTH": "iam",
                 "OWN_API_URL": self._application.api.url,
-                "PAGE_TOPIC_ARN": site.arn("sns", site.names.here("page")),
+                "PAGE_TOPIC_ARN": site.arn("sns", site.names.regional_name("page")),
                 "TTL_SECONDS": str(LEASE_TTL_SECONDS),
                 **environment,
             },
@@ -227,7 +229,7 @@ class Recovery(SiteStack):
         if witness is not None:
             made.allow("HoldTheLease", ITEM_ACTIONS, [witness.table_arn(site.lease_table)])
         made.allow("SignInToTheDatabase", ["rds-db:connect"], [database.sign_in_arn])
-        made.allow("Page", ["sns:Publish"], [site.arn("sns", site.names.here("page"))])
+        made.allow("Page", ["sns:Publish"], [site.arn("sns", site.names.regional_name("page"))])
         made.allow(
             "EncryptPagesAndEvidence",
             ["kms:Decrypt", "kms:GenerateDataKey"],

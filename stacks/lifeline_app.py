@@ -12,7 +12,7 @@ from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
 from lifeline.stacks.dr_pipeline import DrPipeline
-from lifeline.stacks.failover import Recovery
+from lifeline.stacks.failover import Failover
 from lifeline.stacks.foundation import Foundation
 from lifeline.stacks.observability import Observability
 from lifeline.stacks.replication import Replication
@@ -28,7 +28,7 @@ class RegionStacks:
     data: Data
     streaming: Streaming
     application: Application
-    recovery: Recovery
+    failover: Failover
     replication: Replication
 
 
@@ -47,7 +47,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         recovery.foundation, "the admin secret's replica is encrypted with that region's key"
     )
     for own, peer in ((home, recovery), (recovery, home)):
-        for stack in (peer.data, peer.streaming, peer.application, peer.recovery):
+        for stack in (peer.data, peer.streaming, peer.application, peer.failover):
             own.replication.add_stack_dependency(
                 stack, "looks up what the peer's stores are called"
             )
@@ -64,7 +64,7 @@ def _region(app: cdk.App, settings: Settings, region: Region) -> RegionStacks:
     data = Data(app, site=site, foundation=foundation)
     streaming = Streaming(app, site=site, foundation=foundation)
     application = Application(app, site=site, foundation=foundation, data=data, streaming=streaming)
-    recovery = Recovery(app, site=site, foundation=foundation, data=data, application=application)
+    failover = Failover(app, site=site, foundation=foundation, data=data, application=application)
     replication = Replication(
         app,
         site=site,
@@ -73,7 +73,7 @@ def _region(app: cdk.App, settings: Settings, region: Region) -> RegionStacks:
         streaming=streaming,
         application=application,
     )
-    replication.add_stack_dependency(recovery, "the evidence bucket is replicated")
+    replication.add_stack_dependency(failover, "the evidence bucket is replicated")
     Observability(
         app,
         site=site,
@@ -82,4 +82,4 @@ def _region(app: cdk.App, settings: Settings, region: Region) -> RegionStacks:
         application=application,
         cache=replication.cache,
     )
-    return RegionStacks(foundation, data, streaming, application, recovery, replication)
+    return RegionStacks(foundation, data, streaming, application, failover, replication)

@@ -7,11 +7,11 @@ from constructs import Construct
 from lifeline.observability.alarms import Alarms, Rule
 from lifeline.observability.boards import recovery_rows, region_rows
 from lifeline.observability.dashboards import Dashboard
+from lifeline.observability.failover_alarms import recovery_rules
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.measured import MeasuredCache
 from lifeline.observability.path_alarms import apply_rules, ingest_rules, log_rules
 from lifeline.observability.path_figures import PathFigures
-from lifeline.observability.recovery_alarms import recovery_rules
 from lifeline.observability.store_alarms import StoreFigures, store_rules
 from lifeline.observability.thresholds import (
     LagThresholds,

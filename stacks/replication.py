@@ -11,7 +11,7 @@ from lifeline.data.file_replication import FileReplication
 from lifeline.data.session_cache import SecondaryCache
 from lifeline.foundation.bucket_replication import BucketReplication
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.peer_lookup import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerLookup
 from lifeline.settings import LogReplication
 from lifeline.site import Site
 from lifeline.stacks.application import Application
@@ -44,8 +44,8 @@ class Replication(SiteStack):
     ) -> None:
         super().__init__(scope, site, "replication", description="What joins the two regions")
         self._foundation, self._streaming, self._application = foundation, streaming, application
-        self._keys = foundation.keys.seen_from(self)
-        self._facts = PeerFacts(self, "PeerFacts", site=site, keys=self._keys)
+        self._keys = foundation.keys.in_stack(self)
+        self._facts = PeerLookup(self, "PeerLookup", site=site, keys=self._keys)
         BucketReplication(
             self, "Buckets", site=site, keys=self._keys, buckets=list(REPLICATED_BUCKETS)
         )

@@ -18,7 +18,7 @@ class SiteStack(Stack):
         super().__init__(
             scope,
             f"{kind.capitalize()}-{site.region.code}",
-            stack_name=site.names.shared(kind, "stack"),
+            stack_name=site.names.cross_region_name(kind, "stack"),
             env=Environment(account=site.settings.account, region=site.region.name),
             termination_protection=site.settings.deletion_protection,
             **properties,

@@ -19,7 +19,7 @@ class Streaming(SiteStack):
 
     def __init__(self, scope: Construct, *, site: Site, foundation: Foundation) -> None:
         super().__init__(scope, site, "streaming", description="Edge buffer, bridge, log")
-        keys = foundation.keys.seen_from(self)
+        keys = foundation.keys.in_stack(self)
         self.stream = EdgeStream(self, "Edge", site=site, keys=keys)
         self.log = ReplicatedLog(self, "Log", site=site, network=foundation.network, keys=keys)
         StreamBridge(

@@ -54,20 +54,20 @@ class Names:
     code: str
     account: str
 
-    def here(self, resource_type: str, kind: str = "other") -> str:
+    def regional_name(self, resource_type: str, kind: str = "other") -> str:
         """A name in a namespace of its own in each region: `{type}-{suffix}`."""
         return fitted(f"{resource_type}-{self.suffix}", LONGEST[kind])
 
-    def shared(self, resource_type: str, kind: str = "other") -> str:
+    def cross_region_name(self, resource_type: str, kind: str = "other") -> str:
         """A name in a namespace that regions share: `{type}-{code}-{suffix}`."""
         return fitted(f"{resource_type}-{self.code}-{self.suffix}", LONGEST[kind])
 
-    def worldwide(self, resource_type: str) -> str:
+    def global_name(self, resource_type: str) -> str:
         """A bucket's name: `{type}-{code}-{account}-{suffix}`. The account is never cut."""
         around = len(f"-{self.code}-") + ACCOUNT_DIGITS + len(f"-{self.suffix}")
         head = fitted(resource_type, LONGEST["bucket"] - around)
         return f"{head}-{self.code}-{self.account}-{self.suffix}"
 
-    def seen_from(self, code: str) -> Names:
+    def in_region(self, code: str) -> Names:
         """The same environment's names in another region."""
         return Names(suffix=self.suffix, code=code, account=self.account)

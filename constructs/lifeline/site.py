@@ -59,7 +59,7 @@ class Site:
     @property
     def lease_table(self) -> str:
         """The lease table's name; empty without a witness."""
-        return "" if self.witness is None else self.witness.names.here("lease", "table")
+        return "" if self.witness is None else self.witness.names.regional_name("lease", "table")
 
     def arn(self, service: str, resource: str) -> str:
         """A literal ARN in this region: no export, no dependency, also for what a peer owns."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.failover.authority import Lease
+from lifeline.lambdas.failover.lease import Lease
 
 RETRY_SECONDS = 0.3
 

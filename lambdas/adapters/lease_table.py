@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
 LEASE_ID = "lease"
 REGION_PREFIX = "region#"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
 from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.policy import Policy
 
 

@@ -34,7 +34,7 @@ class Step:
 
     name: str
     stage: str
-    does: str
+    description: str
     budget_seconds: int
     timeout_seconds: int
     attempts: int

@@ -9,9 +9,9 @@ from typing import Any
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.adapters.local_table import LocalTable
 from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.failover_step.settings import StepSettings
 
 
@@ -51,9 +51,9 @@ class StepContext:
         return LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
 
     @cached_property
-    def local(self) -> LocalTable:
+    def local(self) -> RegionStateTable:
         """This region's local table."""
-        return LocalTable(client("dynamodb", self.region), self.settings.authority_table)
+        return RegionStateTable(client("dynamodb", self.region), self.settings.region_state_table)
 
     @cached_property
     def database(self) -> RegionDatabase:

@@ -14,7 +14,7 @@ NAMES = (
     "PEER_REGION",
     "WITNESS_REGION",
     "LEASE_TABLE",
-    "AUTHORITY_TABLE",
+    "REGION_STATE_TABLE",
     "DATABASE_HOST",
     "DATABASE_PORT",
     "DATABASE_NAME",
@@ -46,7 +46,7 @@ class StepSettings:
     peer_region: str
     witness_region: str
     lease_table: str
-    authority_table: str
+    region_state_table: str
     database: DatabaseAddress
     peer_database_host: str
     peer_database_port: str
@@ -72,7 +72,7 @@ class StepSettings:
             peer_region=value["PEER_REGION"],
             witness_region=value["WITNESS_REGION"],
             lease_table=value["LEASE_TABLE"],
-            authority_table=value["AUTHORITY_TABLE"],
+            region_state_table=value["REGION_STATE_TABLE"],
             database=DatabaseAddress.from_values(value),
             peer_database_host=value["PEER_DATABASE_HOST"],
             peer_database_port=value["PEER_DATABASE_PORT"],

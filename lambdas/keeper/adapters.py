@@ -8,9 +8,9 @@ from typing import Any
 from lifeline.lambdas.adapters.aws import CALL_TIMEOUT_SECONDS, client
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.adapters.local_table import LocalTable, ProbeResults
 from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.adapters.region_state_table import ProbeResults, RegionStateTable
 from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
 from lifeline.lambdas.keeper.cycle import Ports
 from lifeline.lambdas.keeper.settings import KeeperSettings
@@ -62,8 +62,10 @@ def ports(settings: KeeperSettings) -> Ports:
     witness = client("dynamodb", settings.witness_region)
     return Ports(
         lease=LeaseTable(witness, settings.lease_table),
-        local=LocalTable(own, settings.authority_table),
-        peer=LocalTable(client("dynamodb", settings.peer_region), settings.authority_table),
+        local=RegionStateTable(own, settings.region_state_table),
+        peer=RegionStateTable(
+            client("dynamodb", settings.peer_region), settings.region_state_table
+        ),
         witness_probe=ProbeResults(witness, settings.lease_table),
         database=RegionDatabase(settings.database),
         watermark=ServeWatermark(settings.serve_url, settings.region),

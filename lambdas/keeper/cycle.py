@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from lifeline.lambdas.failover.authority import Lease, Promise
 from lifeline.lambdas.failover.decision import Action, Decision, Observation, decide
 from lifeline.lambdas.failover.health import Health, verdict
 from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
+from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.memory import Memory
 from lifeline.lambdas.keeper.ports import (

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lifeline.lambdas.failover.authority import Lease, Promise
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lag import Applied
+from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
 
 

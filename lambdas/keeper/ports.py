@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from lifeline.lambdas.failover.authority import Lease, Promise
 from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.health import Sample
+from lifeline.lambdas.failover.lease import Lease, Promise
 
 
 class LeasePort(Protocol):

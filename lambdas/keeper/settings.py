@@ -13,7 +13,7 @@ NAMES = (
     "PEER_REGION",
     "WITNESS_REGION",
     "LEASE_TABLE",
-    "AUTHORITY_TABLE",
+    "REGION_STATE_TABLE",
     "DATABASE_HOST",
     "DATABASE_PORT",
     "DATABASE_NAME",
@@ -37,7 +37,7 @@ class KeeperSettings:
     peer_region: str
     witness_region: str
     lease_table: str
-    authority_table: str
+    region_state_table: str
     database: DatabaseAddress
     serve_url: str
     own_api_url: str
@@ -56,7 +56,7 @@ class KeeperSettings:
             peer_region=value["PEER_REGION"],
             witness_region=value["WITNESS_REGION"],
             lease_table=value["LEASE_TABLE"],
-            authority_table=value["AUTHORITY_TABLE"],
+            region_state_table=value["REGION_STATE_TABLE"],
             database=DatabaseAddress.from_values(value),
             serve_url=value["SERVE_URL"].rstrip("/"),
             own_api_url=value["OWN_API_URL"].rstrip("/"),

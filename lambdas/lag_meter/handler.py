@@ -10,8 +10,8 @@ from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import call
-from lifeline.lambdas.adapters.local_table import LocalTable
 from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
 from lifeline.lambdas.lag_meter.database import MeterDatabase
 from lifeline.lambdas.lag_meter.drills import days_since_drill
@@ -62,7 +62,7 @@ def _meter(settings: MeterSettings) -> Meter:
         fast["cache"] = lambda now: cache_lag_seconds(
             elasticache, place.group, lambda: _cache_client(place, region), now
         )
-    local = LocalTable(client("dynamodb", region), settings.authority_table)
+    local = RegionStateTable(client("dynamodb", region), settings.region_state_table)
     s3 = client("s3", region, CALL_SECONDS)
     return Meter(
         regions=(region, settings.peer_region),

@@ -12,7 +12,7 @@ NAMES = (
     "AWS_REGION",
     "SUFFIX",
     "PEER_REGION",
-    "AUTHORITY_TABLE",
+    "REGION_STATE_TABLE",
     "DATABASE_HOST",
     "DATABASE_PORT",
     "DATABASE_NAME",
@@ -39,7 +39,7 @@ class MeterSettings:
     region: str
     suffix: str
     peer_region: str
-    authority_table: str
+    region_state_table: str
     database: DatabaseAddress
     serve_url: str
     evidence_bucket: str
@@ -60,7 +60,7 @@ class MeterSettings:
             region=value["AWS_REGION"],
             suffix=value["SUFFIX"],
             peer_region=value["PEER_REGION"],
-            authority_table=value["AUTHORITY_TABLE"],
+            region_state_table=value["REGION_STATE_TABLE"],
             database=DatabaseAddress.from_values(value),
             serve_url=value["SERVE_URL"].rstrip("/"),
             evidence_bucket=value["EVIDENCE_BUCKET"],

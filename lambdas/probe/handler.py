@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.adapters.local_table import ProbeResults
 from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.adapters.region_state_table import ProbeResults
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.probe.cycle import probe_once
 from lifeline.lambdas.probe.settings import ProbeSettings

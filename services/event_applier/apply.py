@@ -10,7 +10,6 @@ import time
 import psycopg
 from confluent_kafka import KafkaException
 
-from lifeline.services.event_applier.authority import ServingGuard
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.liveness import AliveFile
@@ -20,6 +19,7 @@ from lifeline.services.event_applier.log_reader import LogReader
 from lifeline.services.event_applier.metric_lines import say_metric
 from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
 from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
+from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.settings import (
     DEAD_LETTERS,
     DatabaseSettings,

@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
-from lifeline.services.event_applier.authority import READ_AUTHORITY, AuthorityRow, ServingGuard
 from lifeline.services.event_applier.database import Connection, connect
+from lifeline.services.event_applier.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
 from lifeline.services.event_applier.settings import DatabaseSettings, RegionSettings
 
 WAIT_SECONDS = 2.0

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lifeline.services.event_applier.authority import AuthorityRow, Permission
 from lifeline.services.event_applier.log_lines import say
+from lifeline.services.event_applier.serving_guard import AuthorityRow, Permission
 
 FRESH_SECONDS = 5.0
 

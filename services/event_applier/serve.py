@@ -11,12 +11,6 @@ from typing import Any
 
 import boto3
 
-from lifeline.services.event_applier.authority import (
-    READ_AUTHORITY,
-    AuthorityRow,
-    Permission,
-    ServingGuard,
-)
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.event_lookup import EventLookup
 from lifeline.services.event_applier.health import RegionHealth, keep_checking
@@ -24,6 +18,12 @@ from lifeline.services.event_applier.http_api import http_server
 from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.marker_writer import MarkerWriter
 from lifeline.services.event_applier.metric_lines import say_metric
+from lifeline.services.event_applier.serving_guard import (
+    READ_AUTHORITY,
+    AuthorityRow,
+    Permission,
+    ServingGuard,
+)
 from lifeline.services.event_applier.settings import (
     DatabaseSettings,
     LogSettings,
@@ -41,7 +41,7 @@ def main() -> int:
     """The command: runs until SIGTERM."""
     database, log = DatabaseSettings.from_environment(), LogSettings.from_environment()
     region = RegionSettings.from_environment()
-    found = required(os.environ, "STREAM_NAME", "AUTHORITY_TABLE")
+    found = required(os.environ, "STREAM_NAME", "REGION_STATE_TABLE")
     host = os.environ.get("SERVE_HOST", "0.0.0.0")  # noqa: S104 - the task's own interface
     port = int(os.environ.get("SERVE_PORT", "8080"))
     stopping, published = threading.Event(), PublishedVectors()
@@ -52,7 +52,7 @@ def main() -> int:
         region.region,
         sum(log.partitions.values()),
     )
-    traffic = TrafficSwitch(found["AUTHORITY_TABLE"], region.region)
+    traffic = TrafficSwitch(found["REGION_STATE_TABLE"], region.region)
     authority = AuthorityCheck(database, region)
     loops: dict[str, Callable[[], None]] = {
         "markers": lambda: markers.run(stopping),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from lifeline.services.event_applier.authority import (
+from lifeline.services.event_applier.batch import COLUMNS, Batch
+from lifeline.services.event_applier.database import Connection
+from lifeline.services.event_applier.serving_guard import (
     APPLY_LOCK,
     READ_AUTHORITY,
     AuthorityRow,
     ServingGuard,
 )
-from lifeline.services.event_applier.batch import COLUMNS, Batch
-from lifeline.services.event_applier.database import Connection
 
 CREATE_STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage (

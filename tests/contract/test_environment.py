@@ -92,7 +92,7 @@ def test_a_function_gets_what_it_reads(dev: Assembly, package: str, code: str) -
     folder = ROOT / "lambdas" / package
     if not folder.is_dir():
         pytest.skip(f"{package} is not written yet")
-    stack = f"Streaming-{code}" if package == "stream_bridge" else f"Recovery-{code}"
+    stack = f"Streaming-{code}" if package == "stream_bridge" else f"Failover-{code}"
     given = set(given_to_function(dev, stack, package))
     assert required_names(folder) - given == set()
 
@@ -104,7 +104,7 @@ def test_the_witness_probe_gets_what_it_reads(dev: Assembly) -> None:
     assert given["PROBE_REGIONS"] == '["ca-central-1", "ca-west-1"]'
 
 
-ONLY_SERVE = {"STREAM_NAME", "AUTHORITY_TABLE", "SERVE_PORT"}
+ONLY_SERVE = {"STREAM_NAME", "REGION_STATE_TABLE", "SERVE_PORT"}
 ONLY_MIGRATE = {"WORKLOAD_USER"}
 
 

@@ -203,7 +203,7 @@ def test_every_explained_grant_is_given(assembly_of: AssemblyOf) -> None:
 
 
 def test_a_missing_grant_is_noticed(dev: Assembly) -> None:
-    template = copy.deepcopy(dev.template("Recovery-cac1"))
+    template = copy.deepcopy(dev.template("Failover-cac1"))
     (before,) = [one for one in deployed_in(template, "") if one.package == "failover_step"]
     for one in template["Resources"].values():
         for statement in one.get("Properties", {}).get("PolicyDocument", {}).get("Statement", []):

@@ -1,6 +1,6 @@
 """Exhaustive: in every reachable state of a small world one region serves at most, and a way back exists.
 
-The world is `authority_world`; leaving a rule out must make the same search find its hazard, which is how
+The world is `authority_model`; leaving a rule out must make the same search find its hazard, which is how
 we know that the search can fail.
 """
 
@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass
 
 import pytest
-from authority_world import POLICY, REGIONS, World, canonical, first, serving, successors
+from authority_model import POLICY, REGIONS, World, canonical, first, serving, successors
 
-from lifeline.lambdas.failover.authority import NO_HOLDER
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
+from lifeline.lambdas.failover.lease import NO_HOLDER
 
 NOTHING: frozenset[str] = frozenset()
 

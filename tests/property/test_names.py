@@ -18,15 +18,15 @@ ACCOUNTS = st.from_regex(r"[0-9]{12}", fullmatch=True)
 @given(suffix=SUFFIXES, code=CODES, resource_type=TYPES, kind=st.sampled_from(sorted(LONGEST)))
 def test_names_fit_their_service(suffix: str, code: str, resource_type: str, kind: str) -> None:
     names = Names(suffix, code, "0" * 12)
-    assert len(names.here(resource_type, kind)) <= LONGEST[kind]
-    assert len(names.shared(resource_type, kind)) <= LONGEST[kind]
+    assert len(names.regional_name(resource_type, kind)) <= LONGEST[kind]
+    assert len(names.cross_region_name(resource_type, kind)) <= LONGEST[kind]
 
 
 @given(suffix=SUFFIXES, code=CODES, account=ACCOUNTS, resource_type=TYPES)
 def test_buckets_keep_the_account_and_fit(
     suffix: str, code: str, account: str, resource_type: str
 ) -> None:
-    name = Names(suffix, code, account).worldwide(resource_type)
+    name = Names(suffix, code, account).global_name(resource_type)
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", name)
     assert name.endswith(f"-{code}-{account}-{suffix}")
 
@@ -39,4 +39,7 @@ def test_two_names_stay_two(first: str, second: str) -> None:
 
 
 def test_a_short_name_is_left_alone() -> None:
-    assert Names("dev", "cac1", "0" * 12).shared("database", "database") == "database-cac1-dev"
+    assert (
+        Names("dev", "cac1", "0" * 12).cross_region_name("database", "database")
+        == "database-cac1-dev"
+    )

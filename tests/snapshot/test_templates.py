@@ -28,7 +28,7 @@ STACKS = [
         "Data",
         "Streaming",
         "Application",
-        "Recovery",
+        "Failover",
         "Replication",
         "Observability",
     )

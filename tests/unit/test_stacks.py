@@ -78,7 +78,7 @@ def test_regions_wait_for_each_other_only_where_creation_must(dev: Assembly) -> 
     assert across == {("Data-caw1", "Data-cac1"), ("Data-cac1", "Foundation-caw1")}
     for own, peer in (("cac1", "caw1"), ("caw1", "cac1")):
         waited = set(artifacts[f"Replication-{own}"]["dependencies"])
-        assert {f"{kind}-{peer}" for kind in ("Data", "Streaming", "Recovery")} <= waited
+        assert {f"{kind}-{peer}" for kind in ("Data", "Streaming", "Failover")} <= waited
     assert "Replication-cac1" in artifacts["Replication-caw1"]["dependencies"]
 
 
@@ -95,7 +95,7 @@ def test_the_processors_count_is_not_in_the_template(dev: Assembly) -> None:
     assert "DesiredCount" not in processor["Properties"]
 
 
-@pytest.mark.parametrize("stack", ["Recovery-cac1", "Recovery-caw1", "Witness-use2"])
+@pytest.mark.parametrize("stack", ["Failover-cac1", "Failover-caw1", "Witness-use2"])
 def test_rule_a7_the_loops_overlap_and_are_not_repeated(dev: Assembly, stack: str) -> None:
     rules = dev.resources(stack, "AWS::Events::Rule")
     assert rules
@@ -112,7 +112,7 @@ def test_rule_a7_the_loops_overlap_and_are_not_repeated(dev: Assembly, stack: st
 
 
 def test_both_regions_are_alike_but_for_home_facts(dev: Assembly) -> None:
-    for kind in ("Foundation", "Streaming", "Recovery"):
+    for kind in ("Foundation", "Streaming", "Failover"):
         here, there = (_types(dev, f"{kind}-{code}") for code in REGIONS)
         assert here == there
 

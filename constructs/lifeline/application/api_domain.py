@@ -50,7 +50,7 @@ class ApiDomain(Construct):
                     domain_name=domain.name, hosted_zone_id=domain.hosted_zone_id
                 )
             ],
-            tags=[CfnTag(key="Name", value=site.names.here("events-api"))],
+            tags=[CfnTag(key="Name", value=site.names.regional_name("events-api"))],
         )
         self.domain_name = apigateway.CfnDomainName(
             self,
@@ -108,7 +108,7 @@ class ApiDomain(Construct):
 
 def traffic_alarm_name(site: Site) -> str:
     """The alarm's name: the peer's health check finds it by this."""
-    return site.names.here("traffic-here")
+    return site.names.regional_name("traffic-here")
 
 
 def domain_of(site: Site) -> Domain:

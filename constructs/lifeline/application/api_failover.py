@@ -43,7 +43,7 @@ class ApiFailover(Construct):
             hosted_zone_id=named.hosted_zone_id,
             name=f"{named.name}.",
             type="A",
-            set_identifier=site.names.shared("events-api"),
+            set_identifier=site.names.cross_region_name("events-api"),
             failover="PRIMARY" if site.is_home else "SECONDARY",
             health_check_id=None if check is None else check.attr_health_check_id,
             alias_target=route53.CfnRecordSet.AliasTargetProperty(
@@ -68,7 +68,7 @@ class ApiFailover(Construct):
             ),
             health_check_tags=[
                 route53.CfnHealthCheck.HealthCheckTagProperty(
-                    key="Name", value=site.peer.names.shared("traffic-here")
+                    key="Name", value=site.peer.names.cross_region_name("traffic-here")
                 )
             ],
         )

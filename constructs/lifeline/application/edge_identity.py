@@ -45,14 +45,14 @@ class EdgeIdentity(Construct):
             "Events",
             user_pool_id=self.pool.ref,
             identifier=RESOURCE_SERVER,
-            name=site.names.here(RESOURCE_SERVER),
+            name=site.names.regional_name(RESOURCE_SERVER),
             scopes=[
                 _scope(WRITE, "Post events"),
                 _scope(READ, "Read events and the watermark"),
             ],
         )
         self.edges = self._client("Edges", "edges", EDGE_TOKEN_MINUTES, server)
-        self.plan = self._client("Plan", "recovery-plan", PLAN_TOKEN_MINUTES, server)
+        self.plan = self._client("Plan", "failover-plan", PLAN_TOKEN_MINUTES, server)
         prefix = domain_prefix(site)
         # Made after the pool and deleted before it: a pool with a domain cannot be deleted.
         domain = cognito.CfnUserPoolDomain(
@@ -88,7 +88,7 @@ class EdgeIdentity(Construct):
         pool = cognito.CfnUserPool(
             self,
             "Pool",
-            user_pool_name=self._site.names.here("edges"),
+            user_pool_name=self._site.names.regional_name("edges"),
             user_pool_tier="ESSENTIALS",
             admin_create_user_config=cognito.CfnUserPool.AdminCreateUserConfigProperty(
                 allow_admin_create_user_only=True
@@ -127,7 +127,7 @@ class EdgeIdentity(Construct):
             self,
             construct_id,
             user_pool_id=self.pool.ref,
-            client_name=self._site.names.here(name),
+            client_name=self._site.names.regional_name(name),
             generate_secret=True,
             allowed_o_auth_flows_user_pool_client=True,
             allowed_o_auth_flows=["client_credentials"],

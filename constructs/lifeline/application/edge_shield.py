@@ -53,7 +53,7 @@ class EdgeShield(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._site = site
-        self.name = site.names.here("edges")
+        self.name = site.names.regional_name("edges")
         self.acl = wafv2.CfnWebACL(
             self,
             "Acl",

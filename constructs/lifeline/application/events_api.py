@@ -83,7 +83,7 @@ class EventsApi(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._site = site
-        self.name = site.names.here("events-api")
+        self.name = site.names.regional_name("events-api")
         self._private = PrivateBalancer(self, "Private", site=site, network=network, serve=serve)
         self.serve_url = self._private.url
         self.api = self._rest_api(stream, self._access_log(keys))
@@ -94,14 +94,17 @@ class EventsApi(Construct):
         self._authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,
             "Authorizer",
-            authorizer_name=site.names.here("edges"),
+            authorizer_name=site.names.regional_name("edges"),
             cognito_user_pools=[
                 cognito.UserPool.from_user_pool_arn(self, "Pool", identity.pool_arn)
             ],
             results_cache_ttl=Duration.minutes(5),
         )
         self._link = apigateway.VpcLink(
-            self, "Link", vpc_link_name=site.names.here("serve"), targets=[self._private.balancer]
+            self,
+            "Link",
+            vpc_link_name=site.names.regional_name("serve"),
+            targets=[self._private.balancer],
         )
         self._write(stream, keys)
         self._reads()
@@ -189,7 +192,7 @@ class EventsApi(Construct):
         role = iam.Role(
             self,
             "PutRole",
-            role_name=self._site.names.shared("events-api", "role"),
+            role_name=self._site.names.cross_region_name("events-api", "role"),
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "PutPolicy", roles=[role])
@@ -271,7 +274,7 @@ class EventsApi(Construct):
     def _limit_callers(self) -> None:
         self.api.add_usage_plan(
             "Callers",
-            name=self._site.names.here("events-api"),
+            name=self._site.names.regional_name("events-api"),
             description="For integrators that are given an API key.",
             api_stages=[
                 apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)

@@ -36,7 +36,7 @@ class PrivateBalancer(Construct):
         self.balancer = elb.NetworkLoadBalancer(
             self,
             "Balancer",
-            load_balancer_name=site.names.here("serve", "load-balancer"),
+            load_balancer_name=site.names.regional_name("serve", "load-balancer"),
             vpc=network.vpc,
             vpc_subnets=network.workload_subnets,
             internet_facing=False,
@@ -48,7 +48,7 @@ class PrivateBalancer(Construct):
             "Serve",
             port=SERVE_PORT,
             targets=[serve],
-            target_group_name=site.names.here("serve", "load-balancer"),
+            target_group_name=site.names.regional_name("serve", "load-balancer"),
             deregistration_delay=Duration.seconds(DRAIN_SECONDS),
         )
         self.url = f"http://{self.balancer.load_balancer_dns_name}:{SERVE_PORT}"

@@ -44,7 +44,7 @@ class ProcessorScaling(Construct):
         consumer_lag: cloudwatch.Metric,
     ) -> None:
         super().__init__(scope, construct_id)
-        name = site.names.here("processor")
+        name = site.names.regional_name("processor")
         plan = site.settings.capacity
         self.most_tasks = max(
             plan.processor_tasks, min(2 * plan.processor_tasks, plan.partitions[OBSERVATIONS])

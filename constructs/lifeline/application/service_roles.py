@@ -55,9 +55,9 @@ class ServiceRoles(Construct):
         self._of = {service: self._task_role(service) for service in Service}
         apply, serve = self._of[Service.PROCESSOR][1], self._of[Service.SERVE][1]
         topics = [*log.partitions, WATERMARK]
-        allow_reading(apply, log, topics, group=site.names.here("apply"))
+        allow_reading(apply, log, topics, group=site.names.regional_name("apply"))
         allow_writing(apply, log, [REJECTED])
-        allow_reading(serve, log, topics, group=site.names.here("watermark"))
+        allow_reading(serve, log, topics, group=site.names.regional_name("watermark"))
         allow_writing(serve, log, [WATERMARK])
         self._allow_markers(serve, stream)
         if files is not None:
@@ -71,11 +71,11 @@ class ServiceRoles(Construct):
         role = iam.Role(
             self,
             "ExecutionRole",
-            role_name=self._site.names.shared("services-start", "role"),
+            role_name=self._site.names.cross_region_name("services-start", "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
-        streams = f"log-group:/lifeline/{self._site.names.here('services')}:log-stream:*"
+        streams = f"log-group:/lifeline/{self._site.names.regional_name('services')}:log-stream:*"
         allow(
             policy,
             "PullTheImage",
@@ -110,7 +110,7 @@ class ServiceRoles(Construct):
         role = iam.Role(
             self,
             f"{name.capitalize()}Role",
-            role_name=self._site.names.shared(name, "role"),
+            role_name=self._site.names.cross_region_name(name, "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, f"{name.capitalize()}Policy", roles=[role])
@@ -134,5 +134,5 @@ class ServiceRoles(Construct):
             policy,
             "ReadTheTrafficSwitch",
             ["dynamodb:GetItem"],
-            [self._site.table_arn(self._site.names.here("authority", "table"))],
+            [self._site.table_arn(self._site.names.regional_name("region-state", "table"))],
         )

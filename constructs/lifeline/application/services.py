@@ -79,9 +79,9 @@ class Services(Construct):
         super().__init__(scope, construct_id)
         self._site, self._network, self._database, self._keys = site, network, database, keys
         self._files = files
-        self.cluster_name = site.names.here("services")
-        self.processor_name = site.names.here(Service.PROCESSOR)
-        self.serve_name = site.names.here(Service.SERVE)
+        self.cluster_name = site.names.regional_name("services")
+        self.processor_name = site.names.regional_name(Service.PROCESSOR)
+        self.serve_name = site.names.regional_name(Service.SERVE)
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
@@ -124,7 +124,7 @@ class Services(Construct):
             {
                 **common,
                 "STREAM_NAME": stream.stream_name,
-                "AUTHORITY_TABLE": site.names.here("authority", "table"),
+                "REGION_STATE_TABLE": site.names.regional_name("region-state", "table"),
                 "SERVE_PORT": str(SERVE_PORT),
             },
             [self.serve_group],
@@ -178,7 +178,7 @@ class Services(Construct):
             metric_name=name,
             dimensions_map={
                 "ClusterName": self.cluster_name,
-                "ServiceName": self._site.names.here(service),
+                "ServiceName": self._site.names.regional_name(service),
             },
             statistic=statistic,
             period=Duration.minutes(1),
@@ -222,7 +222,7 @@ class Services(Construct):
         task = ecs.FargateTaskDefinition(
             self,
             f"{construct_id}Task",
-            family=self._site.names.here(construct_id.lower()),
+            family=self._site.names.regional_name(construct_id.lower()),
             cpu=TASK_CPU,
             memory_limit_mib=TASK_MEMORY_MIB,
             runtime_platform=ecs.RuntimePlatform(
@@ -293,7 +293,7 @@ class Services(Construct):
             self,
             f"{name.capitalize()}Service",
             cluster=self.cluster,
-            service_name=self._site.names.here(name),
+            service_name=self._site.names.regional_name(name),
             task_definition=self._task(
                 name.capitalize(), command, environment, role=self._roles.of(name)
             ),

@@ -15,7 +15,7 @@ from lifeline.lambdas.adapters.authority_init import (
     refuse_if_initialized,
 )
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.failover.authority import Lease
+from lifeline.lambdas.failover.lease import Lease
 
 APPROVAL_SECONDS = 600.0
 """Source: rule D9."""

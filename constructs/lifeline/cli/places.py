@@ -7,7 +7,7 @@ from typing import Any
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.adapters.local_table import LocalTable
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
@@ -35,15 +35,15 @@ class Places:
     @property
     def local_name(self) -> str:
         """The table in each data region."""
-        return f"authority-{self.suffix}"
+        return f"region-state-{self.suffix}"
 
     def lease(self) -> LeaseTable:
         """The lease, in the witness region."""
         return LeaseTable(client("dynamodb", self.witness), self.lease_name)
 
-    def local(self, region: str) -> LocalTable:
+    def local(self, region: str) -> RegionStateTable:
         """A region's own table."""
-        return LocalTable(self.dynamodb(region), self.local_name)
+        return RegionStateTable(self.dynamodb(region), self.local_name)
 
     def dynamodb(self, region: str) -> Any:
         """A raw client, for listing what the adapters only write."""

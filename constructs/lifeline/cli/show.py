@@ -11,7 +11,7 @@ from lifeline.cli.authority import Say
 from lifeline.cli.failure import Refused
 from lifeline.cli.places import Places
 from lifeline.cli.words import RegionView, screen
-from lifeline.lambdas.adapters.local_table import DECISION_PREFIX
+from lifeline.lambdas.adapters.region_state_table import DECISION_PREFIX
 
 LAST_DECISIONS = 5
 MAX_PAGES = 20

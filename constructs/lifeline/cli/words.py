@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
 
 @dataclass(frozen=True)

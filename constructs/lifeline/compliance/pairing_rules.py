@@ -14,7 +14,7 @@ EMERGENCY_MODE = ("164.308(a)(7)(ii)(C)",)
 TESTING = ("164.308(a)(7)(ii)(D)",)
 REGION_OF_ARN = re.compile(r"arn:[^:]*:[a-z0-9-]+:([a-z0-9-]+):")
 REPLICATOR = "AWS::MSK::Replicator"
-RECOVERY_PLAN_NAME = "recovery-plan"
+RECOVERY_PLAN_NAME = "failover-plan"
 """How the name of the state machine begins that makes a region active."""
 MIRROR = "mirror"
 """Part of the name of the MirrorMaker service, where that copies the log."""

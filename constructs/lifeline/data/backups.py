@@ -98,7 +98,7 @@ class Backups(Construct):
         )
 
     def _vault(self) -> backup.CfnBackupVault:
-        emptying = f"arn:aws:iam::{self._site.account}:role/" + self._site.names.shared(
+        emptying = f"arn:aws:iam::{self._site.account}:role/" + self._site.names.cross_region_name(
             "empty-vault", "role"
         )
         vault = backup.CfnBackupVault(
@@ -130,7 +130,7 @@ class Backups(Construct):
             "Emptying",
             site=site,
             package="empty_vault",
-            does="Empties the backup vault before it is deleted",
+            description="Empties the backup vault before it is deleted",
             keys=self._keys,
         )
         vault = site.arn("backup", f"backup-vault:{self.vault_name}")
@@ -163,7 +163,7 @@ class Backups(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("backup", "role"),
+            role_name=site.names.cross_region_name("backup", "role"),
             description="AWS Backup copies and restores as this role",
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[
@@ -212,7 +212,7 @@ class Backups(Construct):
             self,
             f"{kind}Plan",
             backup_plan=backup.CfnBackupPlan.BackupPlanResourceTypeProperty(
-                backup_plan_name=site.names.here(f"backup-{kind.lower()}"),
+                backup_plan_name=site.names.regional_name(f"backup-{kind.lower()}"),
                 backup_plan_rule=[
                     self._rule("hot", hourly if often else DAILY, policy.hot_days, cold=False),
                     self._rule("audit", MONTHLY, policy.audit_days, cold=True),
@@ -225,7 +225,7 @@ class Backups(Construct):
             backup_plan_id=plan.ref,
             backup_selection=backup.CfnBackupSelection.BackupSelectionResourceTypeProperty(
                 iam_role_arn=self.role.role_arn,
-                selection_name=site.names.here(f"backup-{kind.lower()}"),
+                selection_name=site.names.regional_name(f"backup-{kind.lower()}"),
                 resources=[store.arn for store in stores],
             ),
         )
@@ -245,7 +245,7 @@ class Backups(Construct):
         )
         peer = self._site.peer
         return backup.CfnBackupPlan.BackupRuleResourceTypeProperty(
-            rule_name=self._site.names.here(name),
+            rule_name=self._site.names.regional_name(name),
             target_backup_vault=self.vault.ref,
             schedule_expression=schedule,
             start_window_minutes=START_WITHIN_MINUTES,
@@ -332,4 +332,4 @@ class Backups(Construct):
 
 def vault_name(site: Site) -> str:
     """The vault's name, the same in each region, so that each can name the other's."""
-    return site.names.here("backup", "backup-vault")
+    return site.names.regional_name("backup", "backup-vault")

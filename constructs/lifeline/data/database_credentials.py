@@ -56,7 +56,7 @@ class DatabaseCredentials(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
         super().__init__(scope, construct_id)
         self._site, self._keys = site, keys
-        self.secret_name = site.names.here("database-admin")
+        self.secret_name = site.names.regional_name("database-admin")
         self._made = self._make() if site.is_home else None
         self.secret: secretsmanager.ISecret = self._made or (
             secretsmanager.Secret.from_secret_name_v2(self, "Replica", self.secret_name)
@@ -77,7 +77,7 @@ class DatabaseCredentials(Construct):
         """The roles that may read it, as ARN patterns: those of both regions, as the policy replicates."""
         account = self._site.account
         names = [
-            place.names.shared(name, "role")
+            place.names.cross_region_name(name, "role")
             for place in (self._site, self._site.peer)
             for name in READERS
         ]
@@ -99,7 +99,7 @@ class DatabaseCredentials(Construct):
             "Rotation",
             site=self._site,
             package="rotate_admin",
-            does="Changes the database admin's password",
+            description="Changes the database admin's password",
             environment={
                 "DATABASE_HOST": sign_in.host,
                 "DATABASE_PORT": str(sign_in.port),

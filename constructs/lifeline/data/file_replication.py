@@ -43,7 +43,7 @@ class FileReplication(Construct):
             "Provider",
             site=site,
             package="file_replication",
-            does="Starts the files' replication to the recovery region, unless it must not",
+            description="Starts the files' replication to the recovery region, unless it must not",
             keys=keys,
         )
         source = site.arn("elasticfilesystem", f"file-system/{source_id}")

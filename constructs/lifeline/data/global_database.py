@@ -64,8 +64,8 @@ class GlobalDatabase(Construct):
         super().__init__(scope, construct_id)
         self._site, self._keys = site, keys
         names = site.names
-        self.identifier = names.shared("database", "database")
-        self.global_identifier = names.here("global", "database")
+        self.identifier = names.cross_region_name("database", "database")
+        self.global_identifier = names.regional_name("global", "database")
         self.port = PORT
         self.group = ec2.SecurityGroup(
             self, "Group", vpc=network.vpc, description="The database.", allow_all_outbound=False
@@ -76,7 +76,7 @@ class GlobalDatabase(Construct):
         self._subnets = rds.CfnDBSubnetGroup(
             self,
             "Subnets",
-            db_subnet_group_name=names.here("database", "database"),
+            db_subnet_group_name=names.regional_name("database", "database"),
             db_subnet_group_description="Isolated subnets of three zones.",
             subnet_ids=network.vpc.select_subnets(
                 subnet_type=network.store_subnets.subnet_type
@@ -171,7 +171,9 @@ class GlobalDatabase(Construct):
             self,
             "Parameters",
             family=PARAMETER_FAMILY,
-            db_cluster_parameter_group_name=self._site.names.here("database-pg17", "database"),
+            db_cluster_parameter_group_name=self._site.names.regional_name(
+                "database-pg17", "database"
+            ),
             description="TLS only, bounded waits, logs without patient data.",
             parameters=CLUSTER_PARAMETERS,
         )
@@ -232,7 +234,9 @@ class GlobalDatabase(Construct):
             self,
             "InstanceParameters",
             family=PARAMETER_FAMILY,
-            db_parameter_group_name=self._site.names.here("database-instance-pg17", "database"),
+            db_parameter_group_name=self._site.names.regional_name(
+                "database-instance-pg17", "database"
+            ),
             description="What a server says of waits and spills.",
             parameters=INSTANCE_PARAMETERS,
         )
@@ -244,7 +248,9 @@ class GlobalDatabase(Construct):
                 engine=ENGINE,
                 db_cluster_identifier=self.cluster.ref,
                 db_instance_class="db.serverless",
-                db_instance_identifier=self._site.names.shared(f"database-{number}", "database"),
+                db_instance_identifier=self._site.names.cross_region_name(
+                    f"database-{number}", "database"
+                ),
                 db_parameter_group_name=parameters.ref,
                 # The first two are first in line when the writer fails: they scale with it.
                 promotion_tier=min(number - 1, 1),
@@ -279,7 +285,7 @@ class GlobalDatabase(Construct):
         role = iam.Role(
             self,
             "Monitoring",
-            role_name=self._site.names.shared("database-monitoring", "role"),
+            role_name=self._site.names.cross_region_name("database-monitoring", "role"),
             description="Enhanced monitoring of the database's servers",
             assumed_by=iam.ServicePrincipal("monitoring.rds.amazonaws.com"),
             managed_policies=[
@@ -321,7 +327,7 @@ class GlobalDatabase(Construct):
                     "SourceIdentifier": [
                         self.identifier,
                         self.global_identifier,
-                        *(self._site.names.shared(one, "database") for one in members),
+                        *(self._site.names.cross_region_name(one, "database") for one in members),
                     ],
                     "$or": [
                         {"EventCategories": list(REPORTED_CATEGORIES)},

@@ -31,7 +31,7 @@ def notice(
     return events.CfnRule(
         scope,
         construct_id,
-        name=site.names.here(name, "rule"),
+        name=site.names.regional_name(name, "rule"),
         description=says,
         event_pattern=dict(pattern),
         state=("ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" if read_only_calls else "ENABLED"),

@@ -314,12 +314,12 @@ class SecondaryCache(CacheMember):
 
 def cache_name(site: Site) -> str:
     """The member's id in a region, by which peers and functions find it."""
-    return site.names.here("cache", "cache")
+    return site.names.regional_name("cache", "cache")
 
 
 def user_name(site: Site) -> str:
     """The workloads' user of a member: with IAM its id and its name must be equal."""
-    return site.names.here("cache-workload", "cache")
+    return site.names.regional_name("cache-workload", "cache")
 
 
 def hosts_parameter(site: Site) -> str:

@@ -49,7 +49,7 @@ class SharedFiles(Construct):
         self.group.add_ingress_rule(
             network.file_clients, ec2.Port.tcp(PORT), "Workloads that join file clients"
         )
-        name = site.names.here("files")
+        name = site.names.regional_name("files")
         self.file_system = efs.CfnFileSystem(
             self,
             "FileSystem",

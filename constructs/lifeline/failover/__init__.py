@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lifeline.failover.dr_pipeline import DrPipeline
 from lifeline.failover.evidence_bucket import EvidenceBucket
+from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.lag_meter import DatabaseReading, LagMeter, MeasuredStores
 from lifeline.failover.minute_loop import MinuteLoop
 from lifeline.failover.probe import Probe
-from lifeline.failover.recovery_plan import RecoveryPlan
 from lifeline.failover.tables import AuthorityTable
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "DatabaseReading",
     "DrPipeline",
     "EvidenceBucket",
+    "FailoverPlan",
     "LagMeter",
     "MeasuredStores",
     "MinuteLoop",
     "Probe",
-    "RecoveryPlan",
 ]

@@ -64,7 +64,7 @@ class DrPipeline(Construct):
                 f"{site.settings.home.name}."
             )
         self._site, self._keys = site, keys
-        self.pipeline_name = site.names.here("drill")
+        self.pipeline_name = site.names.regional_name("drill")
         self.pipeline_arn = site.arn("codepipeline", self.pipeline_name)
         self.artifacts = Bucket(
             self,
@@ -77,7 +77,7 @@ class DrPipeline(Construct):
             access_log=Bucket.access_log_of(site),
             lifecycle=Lifecycle(noncurrent_days=ARTIFACT_DAYS),
         )
-        self._evidence = f"arn:aws:s3:::{site.names.worldwide('evidence')}"
+        self._evidence = f"arn:aws:s3:::{site.names.global_name('evidence')}"
         self.stages = (
             self._check(),
             self._deploy(),
@@ -176,8 +176,8 @@ class DrPipeline(Construct):
         )
         return made
 
-    def _destroy(self, step: str, does: str, *, in_pipeline: bool = True) -> DrillProject:
-        made = self._project(step, does, DESTROY, in_pipeline=in_pipeline)
+    def _destroy(self, step: str, description: str, *, in_pipeline: bool = True) -> DrillProject:
+        made = self._project(step, description, DESTROY, in_pipeline=in_pipeline)
         self._assume(made, DESTROYING_ROLES)
         self._see_which_region_writes(made)
         if in_pipeline:
@@ -218,7 +218,7 @@ class DrPipeline(Construct):
     def _project(
         self,
         step: str,
-        does: str,
+        description: str,
         machine: Machine,
         *,
         in_pipeline: bool = True,
@@ -229,7 +229,7 @@ class DrPipeline(Construct):
             step.capitalize(),
             site=self._site,
             step=step,
-            does=does,
+            description=description,
             machine=machine,
             environment=self._environment(),
             keys=self._keys,
@@ -259,7 +259,7 @@ class DrPipeline(Construct):
             "ARTIFACTS_BUCKET": self.artifacts.bucket_name,
             "DRILL_PROFILE": DRILL_PROFILE,
             "DRILL_SETTINGS": " ".join(f"-c {key}={value}" for key, value in chosen.items()),
-            "EVIDENCE_BUCKET": self._site.names.worldwide("evidence"),
+            "EVIDENCE_BUCKET": self._site.names.global_name("evidence"),
             "HOME_CODE": settings.home.code,
             "HOME_REGION": settings.home_region,
             "IMAGE_TAG": settings.image_tag,
@@ -313,7 +313,7 @@ class DrPipeline(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("drill", "role"),
+            role_name=site.names.cross_region_name("drill", "role"),
             description="Starts the stages of the drill pipeline",
             assumed_by=iam.ServicePrincipal(
                 "codepipeline.amazonaws.com",

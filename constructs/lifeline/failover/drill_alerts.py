@@ -79,7 +79,7 @@ class DrillAlerts(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=self._site.names.shared("drill-sweep-start", "role"),
+            role_name=self._site.names.cross_region_name("drill-sweep-start", "role"),
             description="Starts the sweep",
             assumed_by=iam.ServicePrincipal(
                 "events.amazonaws.com",
@@ -112,7 +112,7 @@ class DrillAlerts(Construct):
         events.CfnRule(
             self,
             construct_id,
-            name=self._site.names.here(name, "rule"),
+            name=self._site.names.regional_name(name, "rule"),
             description=description,
             event_pattern=pattern,
             schedule_expression=None if pattern else DAILY_SWEEP,

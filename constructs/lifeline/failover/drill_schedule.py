@@ -61,7 +61,7 @@ class DrillSchedule(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("drill-schedule", "role"),
+            role_name=site.names.cross_region_name("drill-schedule", "role"),
             description="Starts drills when they are due",
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com",
@@ -79,7 +79,7 @@ class DrillSchedule(Construct):
             made = scheduler.CfnSchedule(
                 self,
                 one.name.capitalize(),
-                name=site.names.here(f"drill-{one.name}", "rule"),
+                name=site.names.regional_name(f"drill-{one.name}", "rule"),
                 description=f"Starts the drill {one.scenario}.",
                 schedule_expression=f"cron({one.cron})",
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),

@@ -33,13 +33,13 @@ class DatabaseReading:
 class MeasuredStores:
     """What is measured beside the database: names and ids of this region's side of each store.
 
-    `serve_url` is the base URL of `serve` here; `authority_table` the region's local table;
+    `serve_url` is the base URL of `serve` here; `region_state_table` the region's local table;
     `evidence_bucket` where drills and recoveries are recorded. An empty word for files, secret or cache:
     the environment has none. `cache_hosts_parameter` keeps `primary,reader`.
     """
 
     serve_url: str
-    authority_table: str
+    region_state_table: str
     evidence_bucket: str
     file_system_id: str = ""
     admin_secret: str = ""
@@ -76,10 +76,10 @@ class LagMeter(Construct):
             "Function",
             site=site,
             package="lag_meter",
-            does="Measures how far each store's copy in this region is behind",
+            description="Measures how far each store's copy in this region is behind",
             environment={
                 "PEER_REGION": site.peer.region.name,
-                "AUTHORITY_TABLE": stores.authority_table,
+                "REGION_STATE_TABLE": stores.region_state_table,
                 "DATABASE_HOST": database.hosts,
                 "DATABASE_PORT": str(database.port),
                 "DATABASE_NAME": database.name,
@@ -99,7 +99,9 @@ class LagMeter(Construct):
         )
         self.function.allow("SignInToTheDatabase", ["rds-db:connect"], [database.sign_in_arn])
         self.function.allow(
-            "ReadWhatTheKeeperSaw", ["dynamodb:GetItem"], [site.table_arn(stores.authority_table)]
+            "ReadWhatTheKeeperSaw",
+            ["dynamodb:GetItem"],
+            [site.table_arn(stores.region_state_table)],
         )
         self._allow_evidence()
         if stores.file_system_id:

@@ -43,7 +43,7 @@ class MinuteLoop(Construct):
         self.rule = events.Rule(
             self,
             "EveryMinute",
-            rule_name=site.names.here(rule_name, "rule"),
+            rule_name=site.names.regional_name(rule_name, "rule"),
             description="Starts the next of the overlapping runs.",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[

@@ -47,7 +47,7 @@ class DrillProject(Construct):
         *,
         site: Site,
         step: str,
-        does: str,
+        description: str,
         machine: Machine,
         environment: Mapping[str, str],
         keys: Keys,
@@ -55,7 +55,7 @@ class DrillProject(Construct):
         artifacts: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.name = site.names.here(f"drill-{step}")
+        self.name = site.names.regional_name(f"drill-{step}")
         self.arn = site.arn("codebuild", f"project/{self.name}")
         log_group_name = f"/lifeline/{self.name}"
         group = log_group(
@@ -68,8 +68,8 @@ class DrillProject(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared(f"drill-{step}", "role"),
-            description=f"{does} (runs as this role)",
+            role_name=site.names.cross_region_name(f"drill-{step}", "role"),
+            description=f"{description} (runs as this role)",
             assumed_by=iam.ServicePrincipal(
                 "codebuild.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceArn": self.arn}},
@@ -90,7 +90,7 @@ class DrillProject(Construct):
             self,
             "Project",
             name=self.name,
-            description=does,
+            description=description,
             service_role=self.role.role_arn,
             encryption_key=keys.logs.key_arn,
             artifacts=codebuild.CfnProject.ArtifactsProperty(type=kind),

@@ -43,7 +43,7 @@ class Probe(Construct):
             "Function",
             site=site,
             package="probe",
-            does="Judges the public path of the other regions",
+            description="Judges the public path of the other regions",
             environment={
                 "WITNESS_REGION": "" if witness is None else witness.region.name,
                 "LEASE_TABLE": site.lease_table,

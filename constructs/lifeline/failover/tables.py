@@ -28,7 +28,7 @@ class AuthorityTable(Construct):
         expires: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.table_name = site.names.here(resource_type, "table")
+        self.table_name = site.names.regional_name(resource_type, "table")
         self.table_arn = site.table_arn(self.table_name)
         self.table = dynamodb.Table(
             self,

@@ -11,7 +11,7 @@ from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_lookup import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerLookup
 from lifeline.foundation.provisioner import Provisioner
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "Keys",
     "Lifecycle",
     "Network",
-    "PeerFacts",
+    "PeerLookup",
     "Placement",
     "Provisioner",
     "Purpose",

@@ -46,7 +46,7 @@ class AlertTopics(Construct):
     @staticmethod
     def arn(site: Site, severity: Severity) -> str:
         """The literal ARN of a region's topic: no export, also for the peer's."""
-        return site.arn("sns", site.names.here(severity))
+        return site.arn("sns", site.names.regional_name(severity))
 
     def of(self, severity: Severity) -> sns.Topic:
         """The topic of `severity` in this region."""
@@ -57,7 +57,7 @@ class AlertTopics(Construct):
         topic = sns.Topic(
             self,
             severity.name.capitalize(),
-            topic_name=site.names.here(severity),
+            topic_name=site.names.regional_name(severity),
             display_name=DISPLAY[severity],
             master_key=keys.logs,
             enforce_ssl=True,

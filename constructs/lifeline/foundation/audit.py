@@ -94,7 +94,7 @@ class AuditTrail(Construct):
                     "StringEquals": {"aws:SourceAccount": site.account},
                     "ArnLike": {
                         "aws:SourceArn": [
-                            f"arn:aws:s3:::{site.names.worldwide(name)}" for name in logged
+                            f"arn:aws:s3:::{site.names.global_name(name)}" for name in logged
                         ]
                     },
                 },
@@ -103,10 +103,10 @@ class AuditTrail(Construct):
 
     def _record_calls(self) -> None:
         site = self._site
-        name = site.names.here("trail")
+        name = site.names.regional_name("trail")
         self._let_in_the_trail(site.arn("cloudtrail", f"trail/{name}"))
         self.log_group, role, policy = self._delivery(name)
-        objects = [f"arn:aws:s3:::{site.names.worldwide(one)}/" for one in PATIENT_DATA_BUCKETS]
+        objects = [f"arn:aws:s3:::{site.names.global_name(one)}/" for one in PATIENT_DATA_BUCKETS]
         self.trail = cloudtrail.CfnTrail(
             self,
             "Trail",
@@ -167,7 +167,7 @@ class AuditTrail(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("trail", "role"),
+            role_name=site.names.cross_region_name("trail", "role"),
             description="The trail writes its events to its log group (runs as this role)",
             assumed_by=iam.ServicePrincipal("cloudtrail.amazonaws.com"),
         )

@@ -97,10 +97,10 @@ class BucketEmptying(Provisioner):
             construct_id,
             site=site,
             package="empty_bucket",
-            does="Empties buckets before they are deleted",
+            description="Empties buckets before they are deleted",
             keys=keys,
         )
-        buckets = [f"arn:aws:s3:::{site.names.worldwide(name)}" for name in BUCKETS]
+        buckets = [f"arn:aws:s3:::{site.names.global_name(name)}" for name in BUCKETS]
         everything = [f"{bucket}/*" for bucket in buckets]
         self.allow("ListVersions", ["s3:ListBucketVersions"], buckets)
         self.allow("DeleteVersions", ["s3:DeleteObject", "s3:DeleteObjectVersion"], everything)
@@ -110,7 +110,7 @@ class BucketEmptying(Provisioner):
             *everything,
             reason="Everything in these buckets is deleted with its stack; the names are exact.",
         )
-        stacks = site.arn("cloudformation", f"stack/{site.names.shared('*', 'stack')}/*")
+        stacks = site.arn("cloudformation", f"stack/{site.names.cross_region_name('*', 'stack')}/*")
         self.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [stacks])
         acknowledge_pattern(
             self.policy,
@@ -156,7 +156,7 @@ class Bucket(Construct):
             )
         self._site, self._name = site, name
         self._key = None if purpose is None else keys.of(purpose)
-        self.bucket_name = site.names.worldwide(name)
+        self.bucket_name = site.names.global_name(name)
         self.bucket_arn = f"arn:aws:s3:::{self.bucket_name}"
         self.bucket = s3.Bucket(
             self,
@@ -185,7 +185,7 @@ class Bucket(Construct):
     @staticmethod
     def access_log_of(site: Site) -> str:
         """The name of the region's access-log bucket, which the Foundation stack makes."""
-        return site.names.worldwide(ACCESS_LOG)
+        return site.names.global_name(ACCESS_LOG)
 
     def objects(self, pattern: str = "*") -> str:
         """The ARN of the objects whose keys match `pattern`."""

@@ -60,7 +60,7 @@ class BucketReplication(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("replicate-buckets", "role"),
+            role_name=site.names.cross_region_name("replicate-buckets", "role"),
             description="S3 copies objects to the peer's buckets (runs as this role)",
             assumed_by=iam.ServicePrincipal("s3.amazonaws.com"),
         )
@@ -86,8 +86,8 @@ class BucketReplication(Construct):
             namespace="AWS/S3",
             metric_name=name,
             dimensions_map={
-                "SourceBucket": self._site.names.worldwide(bucket),
-                "DestinationBucket": self._site.peer.names.worldwide(bucket),
+                "SourceBucket": self._site.names.global_name(bucket),
+                "DestinationBucket": self._site.peer.names.global_name(bucket),
                 "RuleId": RULE,
             },
             statistic=statistic,
@@ -95,7 +95,7 @@ class BucketReplication(Construct):
         )
 
     def _arns(self, site: Site) -> list[str]:
-        return [f"arn:aws:s3:::{site.names.worldwide(name)}" for name in self._buckets]
+        return [f"arn:aws:s3:::{site.names.global_name(name)}" for name in self._buckets]
 
     def _let_s3_read_and_copy(self) -> None:
         own = self._arns(self._site)
@@ -162,7 +162,7 @@ class BucketReplication(Construct):
             "Provider",
             site=site,
             package="bucket_replication",
-            does="Replicates the region's buckets to the peer's",
+            description="Replicates the region's buckets to the peer's",
             keys=keys,
         )
         provider.allow(
@@ -181,8 +181,8 @@ class BucketReplication(Construct):
                 name.title().replace("-", ""),
                 resource_type="BucketReplication",
                 properties={
-                    "Bucket": site.names.worldwide(name),
-                    "PeerBucket": site.peer.names.worldwide(name),
+                    "Bucket": site.names.global_name(name),
+                    "PeerBucket": site.peer.names.global_name(name),
                     "PeerKey": self._peer_key(name),
                     "Role": self.role.role_arn,
                 },

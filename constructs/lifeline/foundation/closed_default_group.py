@@ -26,7 +26,7 @@ class ClosedDefaultGroup(Construct):
             "Provider",
             site=site,
             package="close_default_group",
-            does="Empties the default security group",
+            description="Empties the default security group",
             keys=keys,
         )
         group = vpc.vpc_default_security_group

@@ -60,7 +60,7 @@ class Function(Construct):
         *,
         site: Site,
         package: str,
-        does: str,
+        description: str,
         environment: Mapping[str, str],
         size: Size,
         keys: Keys,
@@ -68,7 +68,7 @@ class Function(Construct):
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        name = site.names.here(package.replace("_", "-"), "function")
+        name = site.names.regional_name(package.replace("_", "-"), "function")
         self.logs = log_group(
             self,
             "Logs",
@@ -79,8 +79,8 @@ class Function(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared(package.replace("_", "-"), "role"),
-            description=f"{does} (runs as this role)",
+            role_name=site.names.cross_region_name(package.replace("_", "-"), "role"),
+            description=f"{description} (runs as this role)",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
         self.policy = iam.ManagedPolicy(
@@ -107,7 +107,7 @@ class Function(Construct):
             self,
             "Function",
             function_name=name,
-            description=does,
+            description=description,
             code=lambda_.Code.from_asset(functions_code()),
             handler=f"{HANDLER_MODULE.format(package=package)}.handler",
             runtime=RUNTIME,

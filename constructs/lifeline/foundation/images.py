@@ -42,7 +42,7 @@ class ImageRepositories(Construct):
     @staticmethod
     def name(site: Site, image: Image = Image.PROCESSOR) -> str:
         """A repository's name, the same in each region."""
-        return site.names.here(image)
+        return site.names.regional_name(image)
 
     @staticmethod
     def uri(site: Site, image: Image = Image.PROCESSOR) -> str:

@@ -70,7 +70,7 @@ class Keys:
             )
         return self._by_purpose[purpose]
 
-    def seen_from(self, scope: Construct) -> Keys:
+    def in_stack(self, scope: Construct) -> Keys:
         """The same keys in another stack of the region: by ARN, so that no grant edits their policy."""
         return Keys(
             {
@@ -108,7 +108,7 @@ class RegionKeys(Construct):
     @staticmethod
     def alias(site: Site, purpose: Purpose) -> str:
         """The alias, the same in each region, without `alias/`."""
-        return site.names.here(purpose, "alias")
+        return site.names.regional_name(purpose, "alias")
 
     def _key(self, purpose: Purpose) -> kms.Key:
         return kms.Key(

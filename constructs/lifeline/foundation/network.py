@@ -57,7 +57,7 @@ class Network(Construct):
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
-            vpc_name=site.names.here("network"),
+            vpc_name=site.names.regional_name("network"),
             ip_addresses=ec2.IpAddresses.cidr(self.cidr),
             max_azs=AVAILABILITY_ZONES,
             nat_gateways=site.settings.profile.nat_gateways,
@@ -131,12 +131,12 @@ class Network(Construct):
             "Flows",
             site=site,
             keys=keys,
-            name=f"/lifeline/{site.names.here('flows')}",
+            name=f"/lifeline/{site.names.regional_name('flows')}",
         )
         role = iam.Role(
             self,
             "FlowsRole",
-            role_name=site.names.shared("flows", "role"),
+            role_name=site.names.cross_region_name("flows", "role"),
             description="The network's flow logs are written (runs as this role)",
             assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"),
         )

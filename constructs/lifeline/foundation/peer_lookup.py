@@ -50,7 +50,7 @@ KIND_OF = {"log": "kafka", "cache": "cache"}
 """Kinds of names that are shorter than others (`naming.LONGEST`)."""
 
 
-class PeerFacts(Construct):
+class PeerLookup(Construct):
     """Looks each fact up in the peer's region once, when it is created, and keeps the answer here.
 
     Covers: an update of this stack while the peer is lost: the answer comes from a parameter of the own
@@ -70,7 +70,7 @@ class PeerFacts(Construct):
             "Provider",
             site=site,
             package="peer_lookup",
-            does="Looks up generated ids of the other region at deploy time",
+            description="Looks up generated ids of the other region at deploy time",
             keys=keys,
         )
 
@@ -92,7 +92,7 @@ class PeerFacts(Construct):
             resource_type="PeerFact",
             properties={
                 "Fact": str(fact),
-                "Name": site.peer.names.here(looked_up, KIND_OF.get(looked_up, "other")),
+                "Name": site.peer.names.regional_name(looked_up, KIND_OF.get(looked_up, "other")),
                 "PeerRegion": site.peer.region.name,
                 "Parameter": self.parameter(fact),
             },
@@ -122,7 +122,7 @@ class PeerFacts(Construct):
                     reason="The id of the file system is what is looked for.",
                 )
             case Fact.CACHE_GLOBAL_ID:
-                name = peer.names.here("cache", "cache")
+                name = peer.names.regional_name("cache", "cache")
                 self.provider.allow(
                     "FindTheCache",
                     ["elasticache:DescribeReplicationGroups"],

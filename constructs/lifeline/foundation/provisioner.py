@@ -33,7 +33,7 @@ class Provisioner(Function):
         *,
         site: Site,
         package: str,
-        does: str,
+        description: str,
         keys: Keys,
     ) -> None:
         super().__init__(
@@ -41,7 +41,7 @@ class Provisioner(Function):
             construct_id,
             site=site,
             package=package,
-            does=does,
+            description=description,
             environment={},
             size=Size(memory_mib=256, timeout_seconds=300, concurrency=2),
             keys=keys,

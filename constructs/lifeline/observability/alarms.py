@@ -124,7 +124,7 @@ class Alarms(Construct):
     def arns(self, severity: Severity | None = None) -> list[str]:
         """Literal ARNs, of all or of one severity, in the order of the rules."""
         return [
-            self._site.arn("cloudwatch", f"alarm:{self._site.names.here(rule.what)}")
+            self._site.arn("cloudwatch", f"alarm:{self._site.names.regional_name(rule.what)}")
             for rule in self.rules
             if severity is None or rule.severity is severity
         ]
@@ -140,7 +140,7 @@ class Alarms(Construct):
         alarm = cloudwatch.CfnAlarm(
             self,
             "".join(word.capitalize() for word in rule.what.split("-")),
-            alarm_name=self._site.names.here(rule.what),
+            alarm_name=self._site.names.regional_name(rule.what),
             alarm_description=rule.description,
             comparison_operator=rule.operator.value,
             threshold=rule.limit,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms
 from lifeline.observability.dashboards import AlarmList, LogTable, Note, Panel, Widget
+from lifeline.observability.failover_alarms import LOOPS, loop_series, plan_series
 from lifeline.observability.lifeline_metrics import (
     Store,
     days_since_drill,
@@ -17,7 +18,6 @@ from lifeline.observability.lifeline_metrics import (
     replication_lag,
 )
 from lifeline.observability.path_figures import PathFigures
-from lifeline.observability.recovery_alarms import LOOPS, loop_series, plan_series
 from lifeline.observability.store_alarms import StoreFigures
 from lifeline.observability.thresholds import LagThresholds, LogThresholds, PathThresholds
 from lifeline.site import Site
@@ -145,7 +145,7 @@ def recovery_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
         [
             LogTable(
                 title=f"Decisions in {one.region.name}",
-                log_group=f"/aws/lambda/{one.names.here('keeper', 'function')}",
+                log_group=f"/aws/lambda/{one.names.regional_name('keeper', 'function')}",
                 query=DECISIONS,
                 region=one.region.name,
             )

@@ -87,7 +87,7 @@ class Dashboard(Construct):
         rows: Sequence[Sequence[Widget]],
     ) -> None:
         super().__init__(scope, construct_id)
-        self.name = site.names.shared(name)
+        self.name = site.names.cross_region_name(name)
         self.body = {"start": "-PT3H", "widgets": _laid_out(rows, site.region.name)}
         cloudwatch.CfnDashboard(
             self, "Dashboard", dashboard_name=self.name, dashboard_body=json.dumps(self.body)

@@ -72,8 +72,8 @@ class LogLineMetrics(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
         super().__init__(scope, construct_id)
         self._namespace = f"{NAMESPACE}/{site.settings.environment_suffix}"
-        services = f"/lifeline/{site.names.here('services')}"
-        bridge = f"/aws/lambda/{site.names.here('stream-bridge', 'function')}"
+        services = f"/lifeline/{site.names.regional_name('services')}"
+        bridge = f"/aws/lambda/{site.names.regional_name('stream-bridge', 'function')}"
         self.quarantined = self._count(
             "Quarantined", site, services, name="QuarantinedRecords", value="$.records"
         )
@@ -84,7 +84,7 @@ class LogLineMetrics(Construct):
         logs.CfnMetricFilter(
             self,
             word,
-            filter_name=site.names.here(word.lower()),
+            filter_name=site.names.regional_name(word.lower()),
             log_group_name=group,
             filter_pattern=f'{{ $.message = "{word.lower()}" }}',
             metric_transformations=[

@@ -44,7 +44,7 @@ class EdgeStream(Construct):
         _check_retention(site, retention_hours)
         self._keys = keys
         self.retention_hours = retention_hours
-        self.stream_name = site.names.here("edge-events", "stream")
+        self.stream_name = site.names.regional_name("edge-events", "stream")
         self.stream_arn = site.arn("kinesis", f"stream/{self.stream_name}")
         self.stream = kinesis.Stream(
             self,
@@ -122,7 +122,7 @@ class EdgeStream(Construct):
             "Provider",
             site=site,
             package="stream_incarnation",
-            does="Looks up the stream's incarnation",
+            description="Looks up the stream's incarnation",
             keys=self._keys,
         )
         provider.allow("ReadTheStream", ["kinesis:DescribeStreamSummary"], [self.stream_arn])

@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_lookup import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerLookup
 from lifeline.site import Site
 from lifeline.streaming.replicated_log import IAM_PORT, ReplicatedLog
 
@@ -31,7 +31,7 @@ class LogPeering(Construct):
         site: Site,
         network: Network,
         log: ReplicatedLog,
-        facts: PeerFacts,
+        facts: PeerLookup,
     ) -> None:
         super().__init__(scope, construct_id)
         self.peer_cidr = f"10.{site.peer.region.second_octet}.0.0/16"
@@ -62,13 +62,13 @@ class LogPeering(Construct):
             description=f"The replicator of {site.peer.region.name}",
         )
 
-    def _connection(self, site: Site, network: Network, facts: PeerFacts) -> str:
+    def _connection(self, site: Site, network: Network, facts: PeerLookup) -> str:
         made = ec2.CfnVPCPeeringConnection(
             self,
             "Connection",
             vpc_id=network.vpc.vpc_id,
             peer_vpc_id=facts.fact(Fact.NETWORK_ID),
             peer_region=site.peer.region.name,
-            tags=[CfnTag(key="Name", value=site.names.here("log-peering"))],
+            tags=[CfnTag(key="Name", value=site.names.regional_name("log-peering"))],
         )
         return made.ref

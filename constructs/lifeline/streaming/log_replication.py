@@ -63,7 +63,7 @@ class LogReplicator(Construct):
         if generation < 1:
             raise ValueError(f"Bad generation {generation}; allowed are 1 and more.")
         self._site, self._log, self._peer = site, log, peer
-        self.replicator_name = site.names.here(f"log-replicator-g{generation}", "kafka")
+        self.replicator_name = site.names.regional_name(f"log-replicator-g{generation}", "kafka")
         policy = self._policy(generation)
         group = log_group(
             self,
@@ -143,7 +143,7 @@ class LogReplicator(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared(f"log-replicator-g{generation}", "role"),
+            role_name=site.names.cross_region_name(f"log-replicator-g{generation}", "role"),
             assumed_by=iam.ServicePrincipal(
                 "kafka.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": site.account}},

@@ -41,7 +41,7 @@ class LogStorage(Construct):
         scaling.CfnScalingPolicy(
             self,
             "Policy",
-            policy_name=site.names.here("log-storage"),
+            policy_name=site.names.regional_name("log-storage"),
             policy_type="TargetTrackingScaling",
             scaling_target_id=target.ref,
             target_tracking_scaling_policy_configuration=(

@@ -67,7 +67,7 @@ class MirrorMaker(Construct):
         if not peer.bootstrap:
             raise ValueError("MirrorMaker needs the addresses of the peer's brokers.")
         self._site, self._log, self._peer = site, log, peer
-        self.service_name = site.names.here(IMAGE)
+        self.service_name = site.names.regional_name(IMAGE)
         self.log_group = log_group(
             self,
             "Logs",
@@ -116,7 +116,7 @@ class MirrorMaker(Construct):
         return iam.Role(
             self,
             f"{construct_id}Role",
-            role_name=self._site.names.shared(resource_type, "role"),
+            role_name=self._site.names.cross_region_name(resource_type, "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
 

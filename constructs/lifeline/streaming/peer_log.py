@@ -13,7 +13,7 @@ GROUPS_OF_OURS = ("apply", "watermark")
 
 @dataclass(frozen=True, kw_only=True)
 class PeerLog:
-    """Generated ids of the peer's cluster: tokens of `PeerFacts`, or literals in tests.
+    """Generated ids of the peer's cluster: tokens of `PeerLookup`, or literals in tests.
 
     `subnet_ids` and `group_ids` are only for MSK Replicator, `bootstrap` only for MirrorMaker.
     """
@@ -26,7 +26,7 @@ class PeerLog:
 
 def own_groups(site: Site) -> list[str]:
     """The names of the consumer groups whose offsets stay in their region."""
-    return [site.names.here(group) for group in GROUPS_OF_OURS]
+    return [site.names.regional_name(group) for group in GROUPS_OF_OURS]
 
 
 def in_both_logs(site: Site, kind: str, pattern: str) -> list[str]:
@@ -39,4 +39,4 @@ def in_both_logs(site: Site, kind: str, pattern: str) -> list[str]:
 
 def matching(site: Site, kind: str, pattern: str) -> str:
     """The same in one region's log."""
-    return site.arn("kafka", f"{kind}/{site.names.here('log', 'kafka')}/*/{pattern}")
+    return site.arn("kafka", f"{kind}/{site.names.regional_name('log', 'kafka')}/*/{pattern}")

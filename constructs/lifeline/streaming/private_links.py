@@ -38,7 +38,7 @@ class PrivateLinks(Construct):
             "Provider",
             site=site,
             package="kafka_links",
-            does="Turns on the log's private links",
+            description="Turns on the log's private links",
             keys=keys,
         )
         self._allow(site)
@@ -55,7 +55,7 @@ class PrivateLinks(Construct):
             ["kafka:DescribeClusterV2", "kafka:UpdateConnectivity"],
             [self._cluster_arn],
         )
-        name = site.names.here("kafka-links", "function")
+        name = site.names.regional_name("kafka-links", "function")
         self._provider.allow(
             "CallItselfAgain", ["lambda:InvokeFunction"], [site.arn("lambda", f"function:{name}")]
         )

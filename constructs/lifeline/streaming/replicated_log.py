@@ -59,7 +59,7 @@ class ReplicatedLog(Construct):
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.cluster_name = site.names.here("log", "kafka")
+        self.cluster_name = site.names.regional_name("log", "kafka")
         self.partitions = site.settings.capacity.partitions
         self.topics = (*self.partitions, WATERMARK)
         self.group = self._group(site, network)
@@ -236,7 +236,7 @@ class ReplicatedLog(Construct):
             "Provider",
             site=site,
             package="kafka_bootstrap",
-            does="Looks up the log's bootstrap brokers",
+            description="Looks up the log's bootstrap brokers",
             keys=keys,
         )
         provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], [self.cluster_arn])

@@ -48,7 +48,7 @@ class SchemaRegistry(Construct):
         self, scope: Construct, construct_id: str, *, site: Site, folder: Path = SCHEMAS
     ) -> None:
         super().__init__(scope, construct_id)
-        self.registry_name = site.names.here("events")
+        self.registry_name = site.names.regional_name("events")
         registry = glue.CfnRegistry(
             self,
             "Registry",
@@ -73,7 +73,7 @@ class SchemaRegistry(Construct):
             self,
             construct_id,
             registry=glue.CfnSchema.RegistryProperty(arn=registry.attr_arn),
-            name=site.names.here(kind),
+            name=site.names.regional_name(kind),
             data_format="JSON",
             compatibility="BACKWARD",
             schema_definition=definition_of(first),
@@ -89,7 +89,7 @@ class SchemaRegistry(Construct):
                     schema_definition=now,
                 )
             )
-        self.schema_names[kind] = site.names.here(kind)
+        self.schema_names[kind] = site.names.regional_name(kind)
 
 
 def schema_files(folder: Path) -> list[Path]:

@@ -52,7 +52,7 @@ class StreamBridge(Construct):
         self.layer = lambda_.LayerVersion(
             self,
             "NativePackages",
-            layer_version_name=site.names.here("native-packages"),
+            layer_version_name=site.names.regional_name("native-packages"),
             description="confluent-kafka, jsonschema-rs and orjson for arm64",
             code=lambda_.Code.from_asset(native_layer_code()),
             compatible_runtimes=[RUNTIME],
@@ -64,7 +64,7 @@ class StreamBridge(Construct):
             "Bridge",
             site=site,
             package="stream_bridge",
-            does="Validates events and writes them to the log, markers behind them",
+            description="Validates events and writes them to the log, markers behind them",
             environment={
                 "KAFKA_BOOTSTRAP": log.bootstrap,
                 "KAFKA_AUTH": "iam",

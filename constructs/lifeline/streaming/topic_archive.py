@@ -77,12 +77,12 @@ class TopicArchive(Construct):
             "Logs",
             site=site,
             keys=keys,
-            name=f"/lifeline/{site.names.here('archive')}",
+            name=f"/lifeline/{site.names.regional_name('archive')}",
         )
         self._role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("archive", "role"),
+            role_name=site.names.cross_region_name("archive", "role"),
             assumed_by=iam.ServicePrincipal(
                 "firehose.amazonaws.com",
                 conditions={"StringEquals": {"sts:ExternalId": site.account}},
@@ -116,7 +116,9 @@ class TopicArchive(Construct):
         policy = iam.ManagedPolicy(self, "Policy", roles=[self._role])
         bucket = self.bucket.bucket_arn
         objects, groups = self.bucket.objects(), matching(site, "group", "*")
-        streams = site.arn("logs", f"log-group:/lifeline/{site.names.here('archive')}:log-stream:*")
+        streams = site.arn(
+            "logs", f"log-group:/lifeline/{site.names.regional_name('archive')}:log-stream:*"
+        )
         allow(
             policy,
             "FindTheLog",
@@ -167,7 +169,7 @@ class TopicArchive(Construct):
     def _deliver(self, topic: str, keys: Keys) -> str:
         site = self._site
         words = topic.split(".")
-        name = site.names.here("-".join(("archive", *words)), "rule")
+        name = site.names.regional_name("-".join(("archive", *words)), "rule")
         stream = firehose.CfnDeliveryStream(
             self,
             "".join(word.capitalize() for word in words),

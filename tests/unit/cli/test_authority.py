@@ -17,8 +17,8 @@ from lifeline.cli import words
 from lifeline.cli.__main__ import main
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.adapters.local_table import LocalTable
-from lifeline.lambdas.failover.authority import Lease
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.lease import Lease
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 START = Lease(holder=HOME, epoch=3, renewals=7, writer=HOME)
@@ -51,8 +51,8 @@ class Deployed:
             region: make("dynamodb", region_name=region) for region in (HOME, RECOVERY, WITNESS)
         }
         for region, name in (
-            (HOME, "authority-t"),
-            (RECOVERY, "authority-t"),
+            (HOME, "region-state-t"),
+            (RECOVERY, "region-state-t"),
             (WITNESS, "lease-t"),
         ):
             self.dynamodb[region].create_table(
@@ -63,7 +63,8 @@ class Deployed:
             )
         self.lease = LeaseTable(self.dynamodb[WITNESS], "lease-t")
         self.local = {
-            region: LocalTable(self.dynamodb[region], "authority-t") for region in (HOME, RECOVERY)
+            region: RegionStateTable(self.dynamodb[region], "region-state-t")
+            for region in (HOME, RECOVERY)
         }
         self.answers: dict[str, dict[str, Any] | str | None] = {
             HOME: {"epoch": 4, "holder": HOME, "in_recovery": False},

@@ -8,10 +8,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from lifeline.observability.alarms import Rule
+from lifeline.observability.failover_alarms import recovery_rules
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.path_alarms import apply_rules, ingest_rules, log_rules
 from lifeline.observability.path_figures import PathFigures
-from lifeline.observability.recovery_alarms import recovery_rules
 from lifeline.observability.store_alarms import StoreFigures, store_rules
 from lifeline.observability.thresholds import (
     LagThresholds,

@@ -11,8 +11,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, Lasting, Operator, Rule
+from lifeline.observability.failover_alarms import LOOPS
 from lifeline.observability.lifeline_metrics import LogLineMetrics
-from lifeline.observability.recovery_alarms import LOOPS
 from lifeline.observability.series import Expression, Series, measure_of
 from tests.unit.constructs.conftest import Bench, BenchMaker
 from tests.unit.constructs.observed import figures, rules

@@ -148,14 +148,14 @@ def backup(*vaults: str) -> dict[str, Any]:
             environment(
                 {
                     "Plan": resource(
-                        "StepFunctions::StateMachine", StateMachineName="recovery-plan-a"
+                        "StepFunctions::StateMachine", StateMachineName="failover-plan-a"
                     )
                 }
             ),
             environment(
                 {
                     "Plan": resource(
-                        "StepFunctions::StateMachine", StateMachineName="recovery-plan-a"
+                        "StepFunctions::StateMachine", StateMachineName="failover-plan-a"
                     ),
                     "Alarm": resource("CloudWatch::Alarm", MetricName="DaysSinceDrill"),
                 }

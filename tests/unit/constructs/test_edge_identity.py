@@ -38,7 +38,7 @@ def test_nobody_signs_up_and_machines_get_short_tokens(bench: BenchMaker) -> Non
         assert said["GenerateSecret"] is True
         assert said["TokenValidityUnits"] == {"AccessToken": "minutes"}
         minutes[said["ClientName"]] = said["AccessTokenValidity"]
-    assert minutes == {"edges-test": 60, "recovery-plan-test": 15}
+    assert minutes == {"edges-test": 60, "failover-plan-test": 15}
 
 
 def test_clients_come_after_the_scopes_they_name(bench: BenchMaker) -> None:

@@ -31,8 +31,8 @@ def metered(made: Bench, **stores: str) -> LagMeter:
         ),
         stores=MeasuredStores(
             serve_url="http://serve",
-            authority_table="authority-test",
-            evidence_bucket=made.site.names.worldwide("evidence"),
+            region_state_table="region-state-test",
+            evidence_bucket=made.site.names.global_name("evidence"),
             **stores,
         ),
     )

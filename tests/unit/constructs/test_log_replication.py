@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_lookup import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerLookup
 from lifeline.streaming.log_peering import LogPeering
 from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import SCRATCH, MirrorMaker
@@ -54,7 +54,7 @@ def _replicator(made: Bench, **given: Any) -> LogReplicator:
 
 def _mirror(made: Bench) -> MirrorMaker:
     network, log = _log(made)
-    facts = PeerFacts(made.stack, "Facts", site=made.site, keys=made.keys)
+    facts = PeerLookup(made.stack, "Facts", site=made.site, keys=made.keys)
     LogPeering(made.stack, "Peering", site=made.site, network=network, log=log, facts=facts)
     return MirrorMaker(
         made.stack,

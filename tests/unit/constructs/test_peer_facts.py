@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_cdk.assertions import Match
 
-from lifeline.foundation.peer_lookup import Fact, PeerFacts
+from lifeline.foundation.peer_lookup import Fact, PeerLookup
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 
@@ -21,7 +21,7 @@ def statements(made: Bench) -> dict[str, Any]:
 
 def test_a_fact_asked_for_twice_is_looked_up_once(bench: BenchMaker) -> None:
     made = bench("ca-west-1")
-    facts = PeerFacts(made.stack, "PeerFacts", site=made.site, keys=made.keys)
+    facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
     assert facts.fact(Fact.LOG_CLUSTER_ARN) == facts.fact(Fact.LOG_CLUSTER_ARN)
     template = made.template()
     template.resource_count_is("Custom::PeerFact", 1)
@@ -42,7 +42,7 @@ def test_a_fact_asked_for_twice_is_looked_up_once(bench: BenchMaker) -> None:
 
 def test_only_facts_asked_for_bring_permissions(bench: BenchMaker) -> None:
     made = bench("ca-west-1")
-    PeerFacts(made.stack, "PeerFacts", site=made.site, keys=made.keys).fact(Fact.CACHE_GLOBAL_ID)
+    PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys).fact(Fact.CACHE_GLOBAL_ID)
     said = statements(made)
     assert set(said) == {"WriteLogs", "KeepCacheGlobalId", "FindTheCache"}
     assert said["FindTheCache"]["Resource"] == (
@@ -55,7 +55,7 @@ def test_only_facts_asked_for_bring_permissions(bench: BenchMaker) -> None:
 
 def test_nothing_refers_to_the_peer_but_by_name(bench: BenchMaker) -> None:
     made = bench()
-    facts = PeerFacts(made.stack, "PeerFacts", site=made.site, keys=made.keys)
+    facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
     for fact in Fact:
         facts.fact(fact)
     template = made.template()
@@ -68,7 +68,7 @@ def test_nothing_refers_to_the_peer_but_by_name(bench: BenchMaker) -> None:
 
 def test_the_rule_packs_find_nothing(bench: BenchMaker) -> None:
     made = bench("ca-west-1", nag=True)
-    facts = PeerFacts(made.stack, "PeerFacts", site=made.site, keys=made.keys)
+    facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
     for fact in Fact:
         facts.fact(fact)
     made.template()

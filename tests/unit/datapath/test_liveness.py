@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from lifeline.services.event_applier import healthy
-from lifeline.services.event_applier.authority import AuthorityRow, Permission
 from lifeline.services.event_applier.health import RegionHealth
 from lifeline.services.event_applier.http_api import http_server
 from lifeline.services.event_applier.liveness import STILL_SECONDS, AliveFile, loop_turns
 from lifeline.services.event_applier.metric_lines import metric_line
+from lifeline.services.event_applier.serving_guard import AuthorityRow, Permission
 
 REGION = "ca-west-1"
 

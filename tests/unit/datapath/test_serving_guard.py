@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifeline.services.event_applier.authority import AuthorityRow, ServingGuard
+from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
 
 ME, OTHER = "ca-central-1", "ca-west-1"
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
 from lifeline.lambdas.failover.decision import Action
-from tests.unit.recovery.keeper_world import (
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from tests.unit.failover.keeper_world import (
     HOME,
     LINKS,
     POLICY,

@@ -15,11 +15,11 @@ from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.failover.authority import Lease
+from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover_step import database_steps
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 from lifeline.lambdas.failover_step.database_steps import STUCK_SECONDS
-from tests.unit.recovery.test_store_steps import context, credentials
+from tests.unit.failover.test_store_steps import context, credentials
 
 __all__ = ["credentials"]
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable, item_from_lease, lease_from_item
-from lifeline.lambdas.adapters.local_table import PROMISE_ID, LocalTable
-from lifeline.lambdas.failover import authority
-from lifeline.lambdas.failover.authority import NO_HOLDER, Lease, Promise
+from lifeline.lambdas.adapters.region_state_table import PROMISE_ID, RegionStateTable
+from lifeline.lambdas.failover import lease as transitions
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease, Promise
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 TABLE = "table"
@@ -104,7 +104,7 @@ def test_a_damaged_lease_is_not_a_default(missing: str) -> None:
 @EXAMPLES
 @given(stored=leases, region=regions, epoch=small, health=st.sampled_from(["serving", "sick"]))
 def test_renew(client: Any, stored: Lease, region: str, epoch: int, health: str) -> None:
-    expected = authority.renew(stored, region=region, epoch=epoch)
+    expected = transitions.renew(stored, region=region, epoch=epoch)
     if expected is not None:
         expected = replace(expected, health={**stored.health, region: health})
     holds_lease(
@@ -133,7 +133,7 @@ def test_take_with_fit_and_pause_in_the_condition(
         client,
         stored,
         lambda t: t.take(region=region, seen=seen, now=now),
-        authority.take(stored, region=region, seen=seen, now=now),
+        transitions.take(stored, region=region, seen=seen, now=now),
     )
 
 
@@ -143,7 +143,7 @@ def test_a_take_sees_a_pause_and_an_unfitness_that_came_after_it_looked(
     client: Any, stored: Lease, seen: frozenset[str], paused: float, region: str, now: float
 ) -> None:
     looked = replace(stored, unfit=seen, paused_until=paused)
-    expected = authority.take(stored, region=region, seen=looked, now=now)
+    expected = transitions.take(stored, region=region, seen=looked, now=now)
     if seen != stored.unfit:
         expected = None  # the table writes the whole set, so it refuses more than the model does
     holds_lease(client, stored, lambda t: t.take(region=region, seen=looked, now=now), expected)
@@ -153,21 +153,21 @@ def test_a_take_sees_a_pause_and_an_unfitness_that_came_after_it_looked(
 @given(pair=stored_and_seen())
 def test_give_up_attempt(client: Any, pair: tuple[Lease, Lease]) -> None:
     stored, seen = pair
-    expected = authority.give_up_attempt(stored, seen=seen)
+    expected = transitions.give_up_attempt(stored, seen=seen)
     holds_lease(client, stored, lambda t: t.give_up_attempt(seen=seen), expected)
 
 
 @EXAMPLES
 @given(stored=leases, region=regions, epoch=small)
 def test_release(client: Any, stored: Lease, region: str, epoch: int) -> None:
-    expected = authority.release(stored, region=region, epoch=epoch)
+    expected = transitions.release(stored, region=region, epoch=epoch)
     holds_lease(client, stored, lambda t: t.release(region=region, epoch=epoch), expected)
 
 
 @EXAMPLES
 @given(stored=leases, region=regions, epoch=small)
 def test_record_writer(client: Any, stored: Lease, region: str, epoch: int) -> None:
-    expected = authority.record_writer(stored, region=region, epoch=epoch)
+    expected = transitions.record_writer(stored, region=region, epoch=epoch)
     holds_lease(client, stored, lambda t: t.record_writer(region=region, epoch=epoch), expected)
 
 
@@ -197,19 +197,19 @@ def test_approve_names_the_next_epoch(
     )
 
 
-def stored_promise(client: Any, promise: Promise) -> LocalTable:
+def stored_promise(client: Any, promise: Promise) -> RegionStateTable:
     """Nobody ever writes a zero: what is zero is not in the item, and no item means three zeros."""
     client.delete_item(TableName=TABLE, Key={"id": {"S": PROMISE_ID}})
     values = {name: {"N": str(value)} for name, value in vars(promise).items() if value}
     if values:
         client.put_item(TableName=TABLE, Item={"id": {"S": PROMISE_ID}, **values})
-    return LocalTable(client, TABLE)
+    return RegionStateTable(client, TABLE)
 
 
 @EXAMPLES
 @given(stored=promises, epoch=small)
 def test_ask_failsafe(client: Any, stored: Promise, epoch: int) -> None:
-    expected = authority.ask_failsafe(stored, epoch=epoch)
+    expected = transitions.ask_failsafe(stored, epoch=epoch)
     table = stored_promise(client, stored)
     assert table.ask_failsafe(epoch=epoch) is (expected is not None)
     assert table.promise() == (expected or stored)
@@ -218,7 +218,7 @@ def test_ask_failsafe(client: Any, stored: Promise, epoch: int) -> None:
 @EXAMPLES
 @given(stored=promises, epoch=small, failsafe=st.integers(0, 2))
 def test_set_out(client: Any, stored: Promise, epoch: int, failsafe: int) -> None:
-    expected = authority.set_out(stored, epoch=epoch, failsafe=failsafe)
+    expected = transitions.set_out(stored, epoch=epoch, failsafe=failsafe)
     table = stored_promise(client, stored)
     tries = table.set_out(epoch=epoch, failsafe=failsafe)
     assert tries == (None if expected is None else expected.tries)
@@ -229,7 +229,7 @@ def test_set_out(client: Any, stored: Promise, epoch: int, failsafe: int) -> Non
 @given(stored=promises, tries=small, lease_epoch=small)
 def test_clear_promise(client: Any, stored: Promise, tries: int, lease_epoch: int) -> None:
     """Tries count from 1: `set_out` numbers the first."""
-    expected = authority.clear_promise(stored, tries=tries, lease_epoch=lease_epoch)
+    expected = transitions.clear_promise(stored, tries=tries, lease_epoch=lease_epoch)
     table = stored_promise(client, stored)
     assert table.clear_promise(tries=tries, lease_epoch=lease_epoch) is (expected is not None)
     assert table.promise() == (expected or stored)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from lifeline.lambdas.failover import authority
-from lifeline.lambdas.failover.authority import Lease, Promise
+from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.cycle import Cycle, Ports
 from lifeline.lambdas.keeper.memory import Memory
@@ -217,18 +217,18 @@ class World:
                 row.replica = False
                 run.at = "record"
             case "record":
-                written = authority.record_writer(self.lease, region=region, epoch=run.epoch)
+                written = transitions.record_writer(self.lease, region=region, epoch=run.epoch)
                 self.lease = written or self.lease
                 run.at = "done" if written is None else "stamp"
             case "release":
-                released = authority.release(self.lease, region=region, epoch=run.epoch)
+                released = transitions.release(self.lease, region=region, epoch=run.epoch)
                 self.lease = released or self.lease
                 run.at = "promote" if released is None and mine else "done"
             case "stamp":
                 run.stamp = self.clock(region)
                 run.at = "renew"
             case "renew":
-                renewed = authority.renew(self.lease, region=region, epoch=run.epoch)
+                renewed = transitions.renew(self.lease, region=region, epoch=run.epoch)
                 self.lease = renewed or self.lease
                 run.at = "done" if renewed is None else "open"
             case "open":
@@ -311,13 +311,15 @@ class LeaseTwin:
         return self._world.call(self._source, WITNESS, lambda: self._world.lease)
 
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
-        return self._change(lambda lease: authority.renew(lease, region=region, epoch=epoch))
+        return self._change(lambda lease: transitions.renew(lease, region=region, epoch=epoch))
 
     def take(self, *, region: str, seen: Lease, now: float) -> Lease | None:
-        return self._change(lambda lease: authority.take(lease, region=region, seen=seen, now=now))
+        return self._change(
+            lambda lease: transitions.take(lease, region=region, seen=seen, now=now)
+        )
 
     def give_up_attempt(self, *, seen: Lease) -> Lease | None:
-        return self._change(lambda lease: authority.give_up_attempt(lease, seen=seen))
+        return self._change(lambda lease: transitions.give_up_attempt(lease, seen=seen))
 
     def _change(self, change: Callable[[Lease], Lease | None]) -> Lease | None:
         def effect() -> Lease | None:
@@ -340,16 +342,16 @@ class LocalTwin:
         return self._call(lambda: self._world.promises[self._owner])
 
     def ask_failsafe(self, *, epoch: int) -> bool:
-        return self._change(lambda one: authority.ask_failsafe(one, epoch=epoch)) is not None
+        return self._change(lambda one: transitions.ask_failsafe(one, epoch=epoch)) is not None
 
     def set_out(self, *, epoch: int, failsafe: int) -> int | None:
-        out = self._change(lambda one: authority.set_out(one, epoch=epoch, failsafe=failsafe))
+        out = self._change(lambda one: transitions.set_out(one, epoch=epoch, failsafe=failsafe))
         return None if out is None else out.tries
 
     def clear_promise(self, *, tries: int, lease_epoch: int) -> bool:
         return (
             self._change(
-                lambda one: authority.clear_promise(one, tries=tries, lease_epoch=lease_epoch)
+                lambda one: transitions.clear_promise(one, tries=tries, lease_epoch=lease_epoch)
             )
             is not None
         )

@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "AWS_REGION": OWN,
     "SUFFIX": "test",
     "PEER_REGION": "ca-central-1",
-    "AUTHORITY_TABLE": "authority-test",
+    "REGION_STATE_TABLE": "region-state-test",
     "DATABASE_HOST": "127.0.0.1",
     "DATABASE_PORT": "9",
     "DATABASE_NAME": "lifeline",

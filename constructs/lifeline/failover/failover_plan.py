@@ -16,7 +16,7 @@ from lifeline.lambdas.failover.plan import state_machine_definition
 from lifeline.site import Site
 
 
-class RecoveryPlan(Construct):
+class FailoverPlan(Construct):
     """The plan's table (`recovery.plan`) as a Step Functions state machine; every step is one function.
 
     Covers: a step that fails or hangs, before and after the point of no return (the table says how).
@@ -33,7 +33,7 @@ class RecoveryPlan(Construct):
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
-        name = site.names.here("recovery-plan", "state-machine")
+        name = site.names.regional_name("failover-plan", "state-machine")
         self.state_machine_arn = site.arn("states", f"stateMachine:{name}")
         group = log_group(
             self,
@@ -45,7 +45,7 @@ class RecoveryPlan(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=site.names.shared("recovery-plan", "role"),
+            role_name=site.names.cross_region_name("failover-plan", "role"),
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])

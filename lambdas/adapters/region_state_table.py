@@ -13,8 +13,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lifeline.lambdas.adapters.lease_table import is_refusal
-from lifeline.lambdas.failover.authority import Promise
 from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.lease import Promise
 
 PROMISE_ID = "failsafe"
 TRAFFIC_ID = "traffic"
@@ -70,7 +70,7 @@ class _Items:
         return item
 
 
-class LocalTable(_Items):
+class RegionStateTable(_Items):
     """One region's local table."""
 
     def promise(self) -> Promise:

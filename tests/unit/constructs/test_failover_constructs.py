@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lifeline.failover import AuthorityTable, MinuteLoop, Probe, RecoveryPlan
+from lifeline.failover import AuthorityTable, FailoverPlan, MinuteLoop, Probe
 from lifeline.foundation import Function, Provisioner, Size
 from lifeline.lambdas.failover.plan import PLAN
 from tests.unit.constructs.conftest import Bench, BenchMaker
@@ -19,7 +19,7 @@ def function(made: Bench, package: str) -> Function:
         "Function",
         site=made.site,
         package=package,
-        does="Something",
+        description="Something",
         environment={},
         size=Size(memory_mib=256, timeout_seconds=30, concurrency=2),
         keys=made.keys,
@@ -32,9 +32,9 @@ def test_a_table_of_the_authority_forgets_only_what_may_expire(
 ) -> None:
     made = bench()
     table = AuthorityTable(
-        made.stack, "Table", site=made.site, resource_type="authority", expires=expires
+        made.stack, "Table", site=made.site, resource_type="region-state", expires=expires
     )
-    assert table.table_name == "authority-test"
+    assert table.table_name == "region-state-test"
     (found,) = made.resources("AWS::DynamoDB::Table")
     assert found["DeletionPolicy"] == "Delete"
     properties = found["Properties"]
@@ -64,8 +64,8 @@ def test_a_loop_starts_each_minute_and_repeats_no_start(bench: BenchMaker) -> No
 def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> None:
     made = bench("ca-west-1")
     step = function(made, "failover_step")
-    plan = RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
-    assert plan.state_machine_arn.endswith(":stateMachine:recovery-plan-test")
+    plan = FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
+    assert plan.state_machine_arn.endswith(":stateMachine:failover-plan-test")
     (machine,) = made.resources("AWS::StepFunctions::StateMachine")
     properties = machine["Properties"]
     assert properties["LoggingConfiguration"]["Level"] == "ALL"
@@ -78,7 +78,7 @@ def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> No
 def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None:
     made = bench()
     step = function(made, "failover_step")
-    RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
+    FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     statements = [
         statement
         for policy in made.resources("AWS::IAM::ManagedPolicy")
@@ -92,7 +92,7 @@ def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None
 def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:
     made = bench()
     results = AuthorityTable(
-        made.stack, "Table", site=made.site, resource_type="authority", expires=True
+        made.stack, "Table", site=made.site, resource_type="region-state", expires=True
     )
     Probe(
         made.stack,
@@ -104,7 +104,7 @@ def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:
     )
     (found,) = made.resources("AWS::Lambda::Function")
     variables = found["Properties"]["Environment"]["Variables"]
-    assert variables["RESULTS_TABLE"] == "authority-test"
+    assert variables["RESULTS_TABLE"] == "region-state-test"
     assert json.loads(variables["PROBE_REGIONS"]) == ["ca-west-1"]
 
 
@@ -115,7 +115,7 @@ def test_what_a_provider_makes_has_a_deadline_and_outlives_no_permission(bench: 
         "Provider",
         site=made.site,
         package="stream_incarnation",
-        does="Looks something up",
+        description="Looks something up",
         keys=made.keys,
     )
     provider.resource("Fact", resource_type="Fact", properties={"Of": "this"})
@@ -129,6 +129,6 @@ def test_no_rule_finds_anything(bench: BenchMaker) -> None:
     made = bench(nag=True)
     step = function(made, "failover_step")
     step.without_dead_letters("Called by the state machine only.")
-    RecoveryPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
+    FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     AuthorityTable(made.stack, "Table", site=made.site, resource_type="lease", expires=False)
     made.template()

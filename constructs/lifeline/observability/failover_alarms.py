@@ -61,7 +61,7 @@ def recovery_rules(site: Site, lag: LagThresholds, limits: RecoveryThresholds) -
             limit=0,
             lasting=AT_ONCE,
             severity=Severity.CRITICAL,
-            runbook="recovery-plan",
+            runbook="failover-plan",
             fine_without_data="a plan that does not run says nothing; keeper-silent guards who starts it.",
         ),
         Rule(
@@ -82,14 +82,14 @@ def loop_series(site: Site, function: str, name: str) -> Series:
     return Series(
         namespace="AWS/Lambda",
         name=name,
-        dimensions={"FunctionName": site.names.here(function, "function")},
+        dimensions={"FunctionName": site.names.regional_name(function, "function")},
         statistic="Sum",
     )
 
 
 def plan_series(site: Site, name: str) -> Series:
     """Sum of a Step Functions metric of the region's plan."""
-    machine = site.names.here("recovery-plan", "state-machine")
+    machine = site.names.regional_name("failover-plan", "state-machine")
     return Series(
         namespace="AWS/States",
         name=name,

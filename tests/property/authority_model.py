@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lifeline.lambdas.failover import authority
-from lifeline.lambdas.failover.authority import Lease, Promise
+from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
 from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
 
 A, B = "a", "b"
@@ -123,7 +123,7 @@ def successors(
         yield from _plan(world, region)
     if world.delayed_take is not None:
         who, seen = world.delayed_take
-        taken = authority.take(world.lease, region=who, seen=seen, now=0)
+        taken = transitions.take(world.lease, region=who, seen=seen, now=0)
         yield replace(world, lease=taken or world.lease, delayed_take=None)
     for link in range(3):
         if not world.links[link]:
@@ -206,7 +206,7 @@ def _keeper(
                     yield done(after)
         case "renew":
             assert keeper.lease is not None
-            renewed = authority.renew(world.lease, region=region, epoch=keeper.lease.epoch)
+            renewed = transitions.renew(world.lease, region=region, epoch=keeper.lease.epoch)
             if link and renewed is not None:
                 yield become(replace(world, lease=renewed), at="bump")
                 if world.faults < max_faults:  # the reply is lost
@@ -221,7 +221,7 @@ def _keeper(
             elif "A2" in without:  # no promise: a holder without the witness just goes on
                 yield become(world, at="bump")
             else:
-                asked = authority.ask_failsafe(world.promises[other], epoch=keeper.view.epoch)
+                asked = transitions.ask_failsafe(world.promises[other], epoch=keeper.view.epoch)
                 if asked is None:
                     yield done(world)
                 else:
@@ -240,7 +240,7 @@ def _keeper(
             assert keeper.lease is not None
             assert keeper.promise is not None
             failsafe = world.promises[r].failsafe if "A2" in without else keeper.promise.failsafe
-            out = authority.set_out(
+            out = transitions.set_out(
                 world.promises[r], epoch=keeper.lease.epoch + 1, failsafe=failsafe
             )
             if out is None:
@@ -253,7 +253,7 @@ def _keeper(
                 )
         case "take":
             assert keeper.lease is not None
-            taken = authority.take(world.lease, region=region, seen=keeper.lease, now=0)
+            taken = transitions.take(world.lease, region=region, seen=keeper.lease, now=0)
             if link:
                 yield become(replace(world, lease=taken or world.lease), at="reread")
             else:
@@ -272,7 +272,7 @@ def _keeper(
                 yield become(world, at="give-up", lease=world.lease)
         case "abandon":
             assert keeper.promise is not None
-            out = authority.set_out(
+            out = transitions.set_out(
                 world.promises[r],
                 epoch=keeper.promise.promoting,
                 failsafe=keeper.promise.failsafe,
@@ -290,7 +290,7 @@ def _keeper(
             given = (
                 world.lease
                 if "attempt" in without
-                else authority.give_up_attempt(world.lease, seen=keeper.lease)
+                else transitions.give_up_attempt(world.lease, seen=keeper.lease)
             )
             if not link or given is None:
                 yield done(world)
@@ -299,7 +299,7 @@ def _keeper(
         case "clear":
             assert keeper.lease is not None
             tries = world.promises[r].tries if "tries" in without else keeper.tries
-            cleared = authority.clear_promise(
+            cleared = transitions.clear_promise(
                 world.promises[r], tries=tries, lease_epoch=keeper.lease.epoch
             )
             yield done(
@@ -337,13 +337,13 @@ def _plan(world: World, r: int) -> Iterator[World]:
             if not mine:
                 yield become(world, None)
                 return
-            written = authority.record_writer(world.lease, region=region, epoch=plan.epoch)
+            written = transitions.record_writer(world.lease, region=region, epoch=plan.epoch)
             assert written is not None
             databases = _put(world.databases, r, replace(world.databases[r], replica=False))
             yield become(replace(world, lease=written, databases=databases), "stamp")
             yield become(world, "release")  # refused: nothing is cut
         case "release":
-            released = authority.release(world.lease, region=region, epoch=plan.epoch)
+            released = transitions.release(world.lease, region=region, epoch=plan.epoch)
             if released is not None:
                 yield become(replace(world, lease=released), None)
             else:
@@ -351,7 +351,7 @@ def _plan(world: World, r: int) -> Iterator[World]:
         case "stamp":
             yield become(world, "renew")
         case "renew":
-            renewed = authority.renew(world.lease, region=region, epoch=plan.epoch)
+            renewed = transitions.renew(world.lease, region=region, epoch=plan.epoch)
             if renewed is None:
                 yield become(world, None)
             else:

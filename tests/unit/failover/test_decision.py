@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lifeline.lambdas.failover.authority import NO_HOLDER, Lease
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
 from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.policy import Policy
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"

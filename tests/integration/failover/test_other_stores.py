@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "PEER_REGION": HOME,
     "WITNESS_REGION": "us-east-2",
     "LEASE_TABLE": "lease-test",
-    "AUTHORITY_TABLE": "authority-test",
+    "REGION_STATE_TABLE": "region-state-test",
     "DATABASE_HOST": "nowhere",
     "DATABASE_PORT": "5432",
     "DATABASE_NAME": "lifeline",
