@@ -21,7 +21,7 @@ _SET_BY_AWS = "set_by_aws"
 
 
 class RegionRole(StrEnum):
-    """Where a call goes, seen from the caller: never *home* or *active*, which change or are not its business."""
+    """Where a call goes, seen from the caller; never *active*, which changes at run time."""
 
     OWN = "own"
     PEER = "peer"
@@ -50,7 +50,7 @@ Call = AwsCall | HostCall
 
 
 def set_by_aws() -> Any:
-    """A field whose variable the runtime sets (AWS_REGION): read by the code, never written by a construct."""
+    """A field whose variable the runtime sets (AWS_REGION): read, never written by a construct."""
     return dataclasses.field(default="", metadata={_SET_BY_AWS: True})
 
 

@@ -106,9 +106,7 @@ class Marker:
             born_ms=_whole(body, "born_ms"),
             shards=_texts(body, "shards"),
             partitions=tuple(
-                (str(topic), int(partition))
-                for topic, numbers in topics.items()
-                for partition in numbers
+                (topic, partition) for topic in topics for partition in _partitions(topics, topic)
             ),
         )
 
@@ -216,7 +214,10 @@ def entries_from_json(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Entry]:
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:
-    body = json.loads(raw)
+    try:
+        body = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError(f"not a {what}: it nests too deep to be read") from error
     if not isinstance(body, dict) or body.get("lifelineMarker") != MARKER_VERSION:
         raise ValueError(f"not a {what} of version {MARKER_VERSION}: {raw[:80]!r}")
     return body
@@ -241,3 +242,10 @@ def _whole(body: Mapping[str, Any], key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"marker: {key} must be a whole number, got {value!r}")
     return value
+
+
+def _partitions(topics: Mapping[str, Any], topic: str) -> list[int]:
+    numbers = topics[topic]
+    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
+        raise ValueError(f"marker: partitions of {topic} must be whole numbers, got {numbers!r}")
+    return numbers

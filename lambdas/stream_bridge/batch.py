@@ -19,7 +19,7 @@ from lifeline.lambdas.failover.markers import (
     StreamMarker,
 )
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
-from lifeline.lambdas.stream_bridge.validation import Rejected, judge
+from lifeline.lambdas.stream_bridge.validation import Rejected, judge, total
 
 DEAD_LETTERS = "error.dlq"
 Headers = list[tuple[str, str | bytes | None]]
@@ -53,6 +53,9 @@ class BridgedBatch:
     records: list[LogRecord]
     marker: Marker | None
     rejected: dict[str, int]
+    """Records by the reason of their reject."""
+    defects: dict[str, int]
+    """Records whose judgement raised, by the exception's class: ours to repair (B23)."""
 
 
 def stream_records(event: Mapping[str, Any], now: datetime) -> list[StreamRecord]:
@@ -65,10 +68,9 @@ def incarnations_named(records: Iterable[StreamRecord]) -> set[str]:
     named = set()
     for record in records:
         if record.partition_key.startswith(STREAM_MARKER_PREFIX):
-            try:
-                named.add(StreamMarker.from_bytes(record.data).incarnation)
-            except ValueError:
-                continue
+            found = total(StreamMarker.from_bytes, record.data)
+            if isinstance(found, StreamMarker):
+                named.add(found.incarnation)
     return named
 
 
@@ -84,11 +86,12 @@ def bridged(
     written: list[LogRecord] = []
     marker: Marker | None = None
     rejected: dict[str, int] = {}
+    defects: dict[str, int] = {}
     places = tuple((topic, number) for topic, count in partitions for number in range(count))
     for record in records:
         origin = Pair(region, incarnation, record.shard)
         if record.partition_key.startswith(STREAM_MARKER_PREFIX):
-            found = _marker(record, origin, places)
+            found = total(_marker, record, origin, places)
             if isinstance(found, Marker):
                 marker = found
                 continue
@@ -98,10 +101,12 @@ def bridged(
         headers = origin_headers(origin, record.sequence)
         if isinstance(verdict, Rejected):
             rejected[verdict.reason] = rejected.get(verdict.reason, 0) + 1
+            if verdict.defect:
+                defects[verdict.defect] = defects.get(verdict.defect, 0) + 1
             written.append(_dead_letter(record, verdict, headers))
         else:
             written.append(LogRecord(verdict.topic, verdict.key.encode(), record.data, headers))
-    return BridgedBatch(written, marker, rejected)
+    return BridgedBatch(written, marker, rejected, defects)
 
 
 def origin_headers(pair: Pair, sequence: int) -> Headers:
@@ -129,7 +134,8 @@ def _marker(
 
 def _dead_letter(record: StreamRecord, verdict: Rejected, headers: Headers) -> LogRecord:
     reasons: Headers = [("reason", verdict.reason.encode()), ("detail", verdict.detail.encode())]
-    key = record.partition_key.removeprefix(EVENT_PREFIX).encode()
+    # Not every string of JSON has a UTF-8 form: half a surrogate pair has none.
+    key = record.partition_key.removeprefix(EVENT_PREFIX).encode(errors="replace")
     return LogRecord(DEAD_LETTERS, key, record.data, [*headers, *reasons])
 
 

@@ -28,13 +28,19 @@ def schemas_folder() -> Path:
 
 
 def load_schemas(folder: Path) -> EventSchemas:
-    """Compile every schema. A file is named `{eventType}.v{version}.schema.json`."""
+    """Compile every schema. A file is named `{eventType}.v{version}.schema.json`.
+
+    Raises FileNotFoundError or ValueError. Without schemas every event would look unknown and go to
+    `error.dlq`: the fault is ours, so the batch must wait instead (B23).
+    """
     payloads: dict[tuple[str, int], Any] = {}
     versions: dict[str, set[int]] = {}
     for path in sorted((folder / "events").glob(f"*{SUFFIX}")):
         event_type, _, version = path.name.removesuffix(SUFFIX).rpartition(".v")
         payloads[event_type, int(version)] = _compiled(path)
         versions.setdefault(event_type, set()).add(int(version))
+    if not payloads:
+        raise FileNotFoundError(f"no *{SUFFIX} in {folder / 'events'}")
     return EventSchemas(
         envelope=_compiled(folder / f"envelope{SUFFIX}"),
         payloads=payloads,
@@ -43,4 +49,7 @@ def load_schemas(folder: Path) -> EventSchemas:
 
 
 def _compiled(path: Path) -> Any:
-    return jsonschema_rs.validator_for(orjson.loads(path.read_bytes()))
+    try:
+        return jsonschema_rs.validator_for(orjson.loads(path.read_bytes()))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is no JSON Schema: {error}") from error

@@ -34,6 +34,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         writer.write_marker(batch.marker, _now_ms())
     if batch.rejected:
         logger.warning("rejected", extra={"rejected": batch.rejected})
+    if batch.defects:
+        # The class alone: an exception's text may quote a patient's data.
+        logger.error("defects", extra={"defects": batch.defects})
     return {"written": len(batch.records), "marker": batch.marker is not None}
 
 

@@ -7,21 +7,26 @@ that a redelivered batch, or a tail drained days later, is judged as it was the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import orjson
 
+from lifeline.lambdas.failover.event_limits import MAX_NESTING
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
 
 HOT_RETENTION = timedelta(days=35)
 MAX_FUTURE = timedelta(minutes=5)
 MAX_OFFSET = timedelta(hours=15, minutes=59)  # the database refuses wider zone offsets
 _TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-]\d{2}:\d{2})",
+    r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-]\d{2}:[0-5]\d)",
     re.ASCII,
 )
+_HOLDERS = frozenset({dict, list})  # as orjson makes them
+_INTEGERS = ("version", "sequence")
 _TYPE = re.compile(r"[A-Z][a-zA-Z]*Event", re.ASCII)
 _TOPICS = (
     (re.compile(r"ObservationRecordedEvent"), "clinical.observation.recorded"),
@@ -44,19 +49,47 @@ class Rejected:
 
     reason: str
     detail: str
+    defect: str = ""
+    """The class of the exception that judging raised: a defect of ours, not of the record's sender."""
 
 
 Verdict = Accepted | Rejected
+T = TypeVar("T")
 
 
 def judge(raw: bytes, arrived_at: datetime, schemas: EventSchemas) -> Verdict:
-    """The verdict on one event. Never raises for anything that `raw` may hold."""
+    """The verdict on one event. Never raises for anything that `raw` may hold (B23)."""
+    return total(_judged, raw, arrived_at, schemas)
+
+
+def total(judgement: Callable[..., T], *arguments: object) -> T | Rejected:
+    """What `judgement` returns; a reject with the reason `defect` when it raises (B23).
+
+    An exception would have the batch delivered again for ever: one record would stop its shard. Its text
+    may quote the record, so only its class is kept. Raises what says nothing about the record: no memory
+    left, or the process told to end.
+    """
+    try:
+        return judgement(*arguments)
+    except (MemoryError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of a native package is no Exception
+        name = type(error).__name__
+        return Rejected(
+            "defect", f"A defect of the bridge: judging the record raised {name}.", name
+        )
+
+
+def _judged(raw: bytes, arrived_at: datetime, schemas: EventSchemas) -> Verdict:
     try:
         event = orjson.loads(raw)
-    except (orjson.JSONDecodeError, RecursionError):
+    except orjson.JSONDecodeError:
         return Rejected("malformed", "The record is not JSON that can be read.")
     if not isinstance(event, dict):
         return Rejected("malformed", "The record is not a JSON object.")
+    # Before all that recurses: the schemas' validators and the search for NUL have limits of their own.
+    if _may_nest_too_deep(raw) and _nests_too_deep(event):
+        return Rejected("malformed", f"The event nests deeper than {MAX_NESTING} levels.")
     if b"\\u0000" in raw and _holds_nul(event):
         return Rejected("malformed", "The event holds a NUL character, which cannot be stored.")
     return (
@@ -95,7 +128,8 @@ def _refused_time(occurred_on: object) -> Rejected | None:
     if not _TIME.fullmatch(occurred_on):
         return Rejected(
             "bad-time",
-            "occurredOn is not RFC 3339 with seconds 00-59 and at most 6 fractional digits.",
+            "occurredOn is not RFC 3339 with seconds and offset minutes 00-59 and at most 6 "
+            "fractional digits.",
         )
     try:
         offset = _instant(occurred_on).utcoffset()
@@ -109,7 +143,13 @@ def _refused_time(occurred_on: object) -> Rejected | None:
 def _refused_shape(event: dict[str, Any], schemas: EventSchemas) -> Rejected | None:
     if not schemas.envelope.is_valid(event):
         return Rejected("schema", _why(schemas.envelope, event, "envelope"))
-    payload_schema = schemas.payloads[event["eventType"], int(event["version"])]
+    # JSON Schema takes 2.0 for an integer; the database's columns do not, nor does the schema's name.
+    for name in _INTEGERS:
+        if not isinstance(event[name], int):
+            return Rejected(
+                "schema", f"{name} must be written as an integer, without fraction or exponent."
+            )
+    payload_schema = schemas.payloads[event["eventType"], event["version"]]
     if not payload_schema.is_valid(event["payload"]):
         return Rejected("schema", _why(payload_schema, event["payload"], "payload"))
     return None
@@ -149,9 +189,32 @@ def _instant(text: str) -> datetime:
     return moment
 
 
-def _holds_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any("\x00" in key or _holds_nul(inner) for key, inner in value.items())
-    return isinstance(value, list) and any(_holds_nul(inner) for inner in value)
+def _may_nest_too_deep(raw: bytes) -> bool:
+    """Cheap: an event with few brackets, as nearly every one is, needs no walk."""
+    return raw.count(b"{") + raw.count(b"[") > MAX_NESTING
+
+
+def _nests_too_deep(event: dict[str, Any]) -> bool:
+    return any(number > MAX_NESTING for number, _ in enumerate(_levels(event), start=1))
+
+
+def _levels(event: dict[str, Any]) -> Iterator[list[Any]]:
+    """The objects and lists of `event`, level by level, without recursion."""
+    level: list[Any] = [event]
+    while level:
+        yield level
+        level = [
+            inner
+            for holder in level
+            for inner in (holder.values() if type(holder) is dict else holder)
+            if type(inner) in _HOLDERS
+        ]
+
+
+def _holds_nul(event: dict[str, Any]) -> bool:
+    return any(
+        isinstance(text, str) and "\x00" in text
+        for level in _levels(event)
+        for holder in level
+        for text in (chain(holder, holder.values()) if isinstance(holder, dict) else holder)
+    )

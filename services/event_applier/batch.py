@@ -83,7 +83,9 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
             else:
                 batch.lines.append(_line(number, record, headers))
                 number += 1
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MemoryError:  # says nothing about the record
+            raise
+        except Exception as error:  # whatever it is, one record must not stop the log (B23)
             batch.unreadable.append((record, type(error).__name__))
     return batch
 
