@@ -15,10 +15,10 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
-SOURCES := app.py constructs stacks lambdas services lab drill bench scripts tests
-TYPED := app.py constructs lab drill bench scripts tests
+SOURCES := app.py examples constructs stacks lambdas services lab drill bench scripts tests
+TYPED := app.py examples constructs lab drill bench scripts tests
 
-.PHONY: help setup drill test check soak synth deploy destroy nag bench lock snapshots clean
+.PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -81,6 +81,11 @@ destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; afte
 
 nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control
 	@$(PY) scripts/nag_report.py --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)
+
+wheel: setup ## Build build/wheel/lifeline-*.whl: constructs, functions, layers, schemas
+	@rm -rf build/wheel
+	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	@ls build/wheel/*.whl
 
 bench: setup ## Ratios measured in one run
 	@$(PY) bench/store_path.py $(ARGS)
