@@ -18,12 +18,13 @@ FUNCTIONS = ("pure", "native/python")
 SERVICES = ROOT / "services" / "event_applier" / "requirements.txt"
 HEAD = """# Which software of others does a deployment run?
 
-Written by `make docs` from the packages' own metadata. Lifeline itself is under the Apache License 2.0 (`LICENSE`).
+Written by `make docs` from the packages' own metadata. Lifeline itself is under the Apache License 2.0
+(`LICENSE`).
 """
 LGPL_NOTE = """
-psycopg is under the LGPL 3.0. Lifeline uses it unchanged, as a package of its own in the image: whoever runs the image
-can put another build of it in its place (`services/event_applier/requirements.txt`, then `docker buildx build`). The
-wheel does not carry it.
+psycopg is under the LGPL 3.0. Lifeline uses it unchanged, as a package of its own in the image: whoever runs
+the image can put another build of it in its place (`services/event_applier/requirements.txt`, then `docker
+buildx build`). The wheel does not carry it.
 """
 
 
@@ -43,11 +44,12 @@ def in_the_image() -> Iterator[Distribution]:
 
 def licence(package: Distribution) -> str:
     """The licence as the metadata says it. Raises ValueError for a package that says none."""
-    said = package.metadata.get("License-Expression") or ""
-    for classifier in package.metadata.get_all("Classifier") or []:
+    metadata = package.metadata.json
+    said = str(metadata.get("license_expression") or "")
+    for classifier in metadata.get("classifier") or []:
         if not said and classifier.startswith("License :: OSI Approved :: "):
             said = classifier.rpartition(" :: ")[2]
-    said = said or (package.metadata.get("License") or "").strip().split("\n")[0]
+    said = said or str(metadata.get("license") or "").strip().split("\n")[0]
     if not said:
         raise ValueError(f"{package.metadata['Name']} names no licence in its metadata")
     return said

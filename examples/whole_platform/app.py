@@ -1,7 +1,7 @@
 """The whole platform: both regions and the witness, from the installed wheel.
 
-    cdk synth -c environmentSuffix=demo
-    cdk deploy --all -c environmentSuffix=demo
+cdk synth -c environmentSuffix=demo
+cdk deploy --all -c environmentSuffix=demo
 """
 
 from __future__ import annotations

@@ -6,13 +6,13 @@ Only this region is asked: its user pool for the client's secret, its token endp
 from __future__ import annotations
 
 import base64
-import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.adapters.settings import required
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover_step.context import NotReady
 
 NAMES = ("TOKEN_URL", "TOKEN_CLIENT_ID", "USER_POOL_ID")
@@ -33,11 +33,11 @@ class Token:
 _held: dict[str, Token] = {}
 
 
-def bearer(region: str) -> str:
+def bearer(region: str, clock: Clock = SYSTEM_CLOCK) -> str:
     """A valid token. Raises NotReady, KeyError for a missing setting, OSError, or what boto3 raises."""
     held = _held.get(region)
-    if held is None or time.monotonic() >= held.until:
-        held = _held[region] = _fetch(region)
+    if held is None or clock.monotonic() >= held.until:
+        held = _held[region] = _fetch(region, clock)
     return held.text
 
 
@@ -46,9 +46,9 @@ def forget(region: str) -> None:
     _held.pop(region, None)
 
 
-def _fetch(region: str) -> Token:
+def _fetch(region: str, clock: Clock) -> Token:
     value = required(NAMES)
-    asked_at = time.monotonic()
+    asked_at = clock.monotonic()
     described = client("cognito-idp", region).describe_user_pool_client(
         UserPoolId=value["USER_POOL_ID"], ClientId=value["TOKEN_CLIENT_ID"]
     )

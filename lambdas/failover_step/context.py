@@ -12,6 +12,7 @@ from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover_step.settings import StepSettings
 
 
@@ -33,6 +34,7 @@ class StepContext:
 
     settings: StepSettings
     event: Mapping[str, Any]
+    clock: Clock = SYSTEM_CLOCK
 
     @property
     def epoch(self) -> int:

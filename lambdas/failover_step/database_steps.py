@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,7 +28,7 @@ def assess(context: StepContext) -> str:
     """Read the replica before anything changes: what the evidence says of its state."""
     view = context.database.view()
     born = context.database.newest_applied_born(context.settings.peer_region)
-    age = "unknown" if born is None else f"{time.time() - born:.1f} s old"
+    age = "unknown" if born is None else f"{context.clock.now() - born:.1f} s old"
     return f"epoch {view.epoch}, replica {view.in_recovery}, newest applied marker {age}"
 
 
@@ -68,14 +67,14 @@ def start_promotion(context: StepContext) -> str:
     The lease is read right before the call, and an attempt that was slow until then asks no more: its task
     may have timed out and the lease been released, while this run still goes on.
     """
-    began = time.monotonic()
+    began = context.clock.monotonic()
     accepted = promotion_accepted(context)
     lease = context.lease.read()
     if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
         raise NotMine("the lease moved before the promotion was asked for")
     if accepted:
         said = "the writer is here, or on its way, already"
-    elif time.monotonic() - began > ASK_WITHIN_SECONDS:
+    elif context.clock.monotonic() - began > ASK_WITHIN_SECONDS:
         raise NotReady("the looks before it took too long to ask for the promotion in this attempt")
     else:
         context.rds.failover_global_cluster(
@@ -95,14 +94,14 @@ def await_database(context: StepContext) -> str:
     A promotion past its budget leaves the global cluster (DESIGN, section 4): slower to make good again,
     since the other member must be rebuilt, but a service that does not finish cannot hold a recovery up.
     """
-    deadline = time.monotonic() + POLL_BUDGET_SECONDS
+    deadline = context.clock.monotonic() + POLL_BUDGET_SECONDS
     while True:
         said = _not_writable_because(context)
         if not said:
             return "this region's cluster is the writer and takes writes"
-        if time.monotonic() >= deadline:
+        if context.clock.monotonic() >= deadline:
             raise NotReady(said + _leave_when_stuck(context))
-        time.sleep(POLL_SECONDS)
+        context.clock.sleep(POLL_SECONDS)
 
 
 def _leave_when_stuck(context: StepContext) -> str:
@@ -135,7 +134,7 @@ def _waited_seconds(context: StepContext) -> float:
         entered = datetime.fromisoformat(str(context.event.get("entered_at", "")))
     except ValueError:
         return 0.0
-    return (datetime.now(UTC) - entered).total_seconds()
+    return context.clock.now() - entered.timestamp()
 
 
 def open_database(context: StepContext) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +50,7 @@ def resume_processing(context: StepContext) -> str:
             return ""
         return f"the newest heartbeat is of epoch {epoch}"
 
-    return _wait(look, f"processors apply at epoch {context.epoch}")
+    return _wait(context, look, f"processors apply at epoch {context.epoch}")
 
 
 def open_api(context: StepContext) -> str:
@@ -68,7 +67,7 @@ def open_api(context: StepContext) -> str:
             f"/health answered {answer.status}, serving {answer.body.get('serving')}, epoch {epoch}"
         )
 
-    return _wait(look, "the regional API serves")
+    return _wait(context, look, "the regional API serves")
 
 
 def verify(context: StepContext) -> str:
@@ -86,7 +85,7 @@ def verify(context: StepContext) -> str:
         answer = _get(context, f"{base}/v1/events/{event_id}")
         return "" if answer.status == 200 else f"GET /v1/events answered {answer.status}"
 
-    return _wait(look, "the synthetic event came back from the database")
+    return _wait(context, look, "the synthetic event came back from the database")
 
 
 def shift_traffic(context: StepContext) -> str:
@@ -95,8 +94,9 @@ def shift_traffic(context: StepContext) -> str:
     return f"switched on at epoch {context.epoch}" if changed else "switched on already"
 
 
-def _wait(look: Any, done: str) -> str:
-    deadline = time.monotonic() + POLL_BUDGET_SECONDS
+def _wait(context: StepContext, look: Any, done: str) -> str:
+    clock = context.clock
+    deadline = clock.monotonic() + POLL_BUDGET_SECONDS
     while True:
         try:
             said = str(look())
@@ -104,16 +104,16 @@ def _wait(look: Any, done: str) -> str:
             said = f"cannot tell yet: {error!r}"
         if not said:
             return done
-        if time.monotonic() >= deadline:
+        if clock.monotonic() >= deadline:
             raise NotReady(said)
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
 
 
 def _synthetic_event(context: StepContext) -> tuple[bytes, str]:
     started = str(context.event.get("execution_started_at", ""))
     name = f"lifeline/{context.settings.suffix}/{context.region}/{context.epoch}/{started}"
     event_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-    occurred_on = _instant(started)
+    occurred_on = _instant(started, context.clock.now())
     event = {
         "eventId": event_id,
         "eventType": "ObservationRecordedEvent",
@@ -145,12 +145,12 @@ def _synthetic_event(context: StepContext) -> tuple[bytes, str]:
     return json.dumps({"events": [event]}).encode(), event_id
 
 
-def _instant(text: str) -> str:
+def _instant(text: str, now: float) -> str:
     """The execution's start as an instant: the same for every repetition of the step (C2)."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        moment = datetime.now(UTC)
+        moment = datetime.fromtimestamp(now, UTC)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -165,7 +165,7 @@ def _get(context: StepContext, url: str) -> Answer:
 def _authorized(context: StepContext, method: str, url: str, body: bytes | None) -> Answer:
     """As any caller from outside: with a token of this region's pool."""
     headers = {
-        "Authorization": f"Bearer {api_token.bearer(context.region)}",
+        "Authorization": f"Bearer {api_token.bearer(context.region, context.clock)}",
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.adapters import ports, publish_directory
 from lifeline.lambdas.keeper.cycle import Cycle
@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         peer_region=settings.peer_region,
         policy=policy,
         ports=ports(settings),
-        clock=time.time,
+        clock=SYSTEM_CLOCK.now,
         log=lambda message, **extra: logger.info(message, extra=extra),
     )
     cycles = run_until_deadline(cycle.run, policy.loop_seconds, context, event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
 from lifeline.lambdas.lag_meter.database import MeterDatabase
 from lifeline.lambdas.lag_meter.drills import days_since_drill
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     meter = _meter(settings)
 
     def look() -> None:
-        now = time.time()
+        now = SYSTEM_CLOCK.now()
         for line in log_lines(meter.look(now), suffix=settings.suffix, now=now):
             print(line)
 

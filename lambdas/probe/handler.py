@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -11,6 +10,7 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import ProbeResults
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.probe.cycle import probe_once
 from lifeline.lambdas.probe.settings import ProbeSettings
@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 control_url=settings.control_url,
                 results=results,
                 policy=policy,
-                now=time.time(),
+                now=SYSTEM_CLOCK.now(),
                 log=lambda message, **extra: logger.info(message, extra=extra),
             )
         except Exception as error:  # an observer that cannot write is silent: its samples grow old

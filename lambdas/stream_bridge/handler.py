@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
@@ -21,7 +21,7 @@ logger = Logger(service="stream-bridge")
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Bridge one batch of one shard. Raises when anything was not acknowledged."""
     settings, schemas, writer, identity = _parts()
-    records = stream_records(event, datetime.now(UTC))
+    records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
     batch = bridged(
         records,
         region=settings.region,
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return int(SYSTEM_CLOCK.now() * 1_000)
 
 
 @cache

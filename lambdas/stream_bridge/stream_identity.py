@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 
 KEEP_SECONDS = 60.0
 
@@ -14,8 +15,10 @@ KEEP_SECONDS = 60.0
 class StreamIdentity:
     """A re-created stream reuses shard ids: a warm function must notice."""
 
-    def __init__(self, stream_name: str, region: str, client: Any = None) -> None:
-        self._stream_name = stream_name
+    def __init__(
+        self, stream_name: str, region: str, client: Any = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._stream_name, self._clock = stream_name, clock
         self._client = client or boto3.client(
             "kinesis",
             region_name=region,
@@ -26,10 +29,10 @@ class StreamIdentity:
 
     def incarnation(self, named: set[str]) -> str:
         """Whole epoch seconds as a string. `named` by markers in the batch: another one asks anew."""
-        stale = time.monotonic() - self._asked_at > KEEP_SECONDS
+        stale = self._clock.monotonic() - self._asked_at > KEEP_SECONDS
         if not self._incarnation or stale or named - {self._incarnation}:
             answer = self._client.describe_stream_summary(StreamName=self._stream_name)
             created = answer["StreamDescriptionSummary"]["StreamCreationTimestamp"]
             self._incarnation = str(int(created.timestamp()))
-            self._asked_at = time.monotonic()
+            self._asked_at = self._clock.monotonic()
         return self._incarnation

@@ -6,11 +6,11 @@ A check that has not succeeded lately is not ok: silence is never health.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.serving_guard import AuthorityRow, Permission
 
@@ -32,7 +32,7 @@ class Check:
 class RegionHealth:
     """Written by the checking threads, read by requests; single assignments need no lock."""
 
-    def __init__(self, region: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, region: str, clock: Clock = SYSTEM_CLOCK) -> None:
         self._region, self._clock = region, clock
         self.ingest = Check()
         self.database = Check()
@@ -40,7 +40,7 @@ class RegionHealth:
 
     def answer(self) -> tuple[int, dict[str, Any]]:
         """HTTP status and body of `/health`."""
-        now = self._clock()
+        now = self._clock.monotonic()
         ingest, database = self.ingest.fresh(now), self.database.fresh(now)
         row, permission = self.authority()
         body = {
@@ -63,19 +63,24 @@ class RegionHealth:
     def authority(self) -> tuple[AuthorityRow | None, Permission | None]:
         """The row last read and what it permits; nothing when it is not fresh."""
         check = self.database
-        if check.value is None or not check.fresh(self._clock()):
+        if check.value is None or not check.fresh(self._clock.monotonic()):
             return None, None
         row, permission = check.value
         return row, permission
 
 
 def keep_checking(
-    check: Check, ask: Callable[[], Any], every_seconds: float, stopping: threading.Event, name: str
+    check: Check,
+    ask: Callable[[], Any],
+    every_seconds: float,
+    stopping: threading.Event,
+    name: str,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """A thread's loop: a good answer replaces the last one, a failure lets it grow old."""
     failing = False
     while not stopping.is_set():
-        asked_at = time.monotonic()
+        asked_at = clock.monotonic()
         try:
             check.value = ask()
             check.at = asked_at
@@ -86,4 +91,4 @@ def keep_checking(
             if not failing:
                 say("check fails", check=name, error=type(error).__name__)
             failing = True
-        stopping.wait(max(0.0, asked_at + every_seconds - time.monotonic()))
+        clock.wait(stopping, asked_at + every_seconds - clock.monotonic())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import (
     STREAM_MARKER_PREFIX,
     StreamMarker,
@@ -19,7 +19,14 @@ REFRESH_SECONDS = 30.0
 class MarkerWriter:
     """The thread's loop. A failed second is a second without a marker: nothing becomes safe meanwhile."""
 
-    def __init__(self, stream: StreamClient, region: str, partitions: int) -> None:
+    def __init__(
+        self,
+        stream: StreamClient,
+        region: str,
+        partitions: int,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._clock = clock
         self._stream, self._region, self._partitions = stream, region, partitions
         self._shards: tuple[OpenShard, ...] = ()
         self._incarnation = ""
@@ -28,7 +35,7 @@ class MarkerWriter:
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping; no exception ends it."""
-        due = time.monotonic()
+        due = self._clock.monotonic()
         while not stopping.is_set():
             try:
                 self.write_once()
@@ -37,17 +44,17 @@ class MarkerWriter:
                 self._refreshed_at = float("-inf")  # the stream may have been made anew
                 self._say_once(f"no marker written: {type(error).__name__}")
             interval = marker_interval_seconds(len(self._shards), self._partitions)
-            due = max(due + interval, time.monotonic())
-            stopping.wait(due - time.monotonic())
+            due = max(due + interval, self._clock.monotonic())
+            self._clock.wait(stopping, due - self._clock.monotonic())
 
     def write_once(self) -> None:
         """One marker for each shard in one call. Raises what the stream raises."""
-        if time.monotonic() - self._refreshed_at > REFRESH_SECONDS:
+        if self._clock.monotonic() - self._refreshed_at > REFRESH_SECONDS:
             self._incarnation = self._stream.incarnation()
             self._shards = self._stream.open_shards()
-            self._refreshed_at = time.monotonic()
+            self._refreshed_at = self._clock.monotonic()
         names = tuple(one.shard for one in self._shards)
-        born_ms = time.time_ns() // 1_000_000
+        born_ms = int(self._clock.now() * 1_000)
         records = [
             {
                 "PartitionKey": f"{STREAM_MARKER_PREFIX}{one.shard}",

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import Marker, Watermark, entries_from_json, entries_to_json
 from lifeline.services.event_applier.log_clients import client_settings, consumer_settings
 from lifeline.services.event_applier.log_lines import say
@@ -55,8 +55,13 @@ class WatermarkReader:
     """The thread's loop: read, observe, publish each second."""
 
     def __init__(
-        self, log: LogSettings, region: RegionSettings, published: PublishedVectors
+        self,
+        log: LogSettings,
+        region: RegionSettings,
+        published: PublishedVectors,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._log, self._region, self._published = log, region, published
         self._watermark = Watermark()
         self._last: dict[tuple[str, int], int] = {}
@@ -70,7 +75,7 @@ class WatermarkReader:
                 self._follow(consumer, stopping)
             except Exception as error:
                 say("watermark reader starts again", error=f"{type(error).__name__}: {error}"[:200])
-                stopping.wait(1.0)
+                self._clock.wait(stopping, 1.0)
             finally:
                 if consumer is not None:
                     consumer.close()
@@ -122,12 +127,12 @@ class WatermarkReader:
             client_settings(self._log, purpose="watermark")
             | {"acks": "all", "delivery.timeout.ms": 4_000}
         )
-        publish_at = time.monotonic()
+        publish_at = self._clock.monotonic()
         while not stopping.is_set():
             for message in consumer.consume(READ_RECORDS, READ_SECONDS):
                 self._take(message)
-            if time.monotonic() >= publish_at:
-                publish_at = time.monotonic() + PUBLISH_SECONDS
+            if self._clock.monotonic() >= publish_at:
+                publish_at = self._clock.monotonic() + PUBLISH_SECONDS
                 self._publish(producer)
 
     def _take(self, message: Any) -> None:

@@ -15,6 +15,7 @@ from lifeline.services.event_applier.http_api import http_server
 from lifeline.services.event_applier.liveness import STILL_SECONDS, AliveFile, loop_turns
 from lifeline.services.event_applier.metric_lines import metric_line
 from lifeline.services.event_applier.serving_guard import AuthorityRow, Permission
+from tests.support.clocks import ManualClock
 
 REGION = "ca-west-1"
 
@@ -76,7 +77,7 @@ def test_a_metric_is_a_line_that_the_log_service_reads() -> None:
 def test_traffic_is_here_when_the_region_serves_and_its_switch_is_on(
     may_serve: bool, switch: int, epoch: int, here: bool
 ) -> None:
-    health = RegionHealth(REGION, clock=lambda: 100.0)
+    health = RegionHealth(REGION, clock=ManualClock(at=100.0))
     health.database.value = (AuthorityRow(epoch, REGION, 5, 1.0), Permission(may_serve, ""))
     health.traffic.value = switch
     health.database.at = 90.0
