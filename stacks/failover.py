@@ -16,7 +16,7 @@ from lifeline.failover.probe import Probe
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import AuthorityTable
 from lifeline.foundation.function import Function, Placement, Size
-from lifeline.lambdas.failover.plan import PLAN
+from lifeline.lambdas.failover.plan import LONGEST_STEP_SECONDS
 from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
@@ -25,8 +25,6 @@ from lifeline.stacks.site_stack import SiteStack
 
 ITEM_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
 STEP_CONCURRENCY = 10
-STEP_TIMEOUT_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
-"""Barely more than the longest task waits: a run whose task was given up must not act much later."""
 
 
 class Failover(SiteStack):
@@ -83,6 +81,14 @@ class Failover(SiteStack):
             ),
         )
         keeper.allow("StartThePlan", ["states:StartExecution"], [plan.state_machine_arn])
+        executions = plan.state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
+        keeper.allow("LookAtItsRuns", ["states:DescribeExecution"], [executions])
+        acknowledge_pattern(
+            keeper.policy,
+            self.site,
+            executions,
+            reason="One execution for each epoch and run: the numbers are not known beforehand.",
+        )
         witness = self.site.witness
         written = [self._table.table_arn]
         if witness is not None:
@@ -150,7 +156,7 @@ class Failover(SiteStack):
                 "USER_POOL_ID": identity.pool_id,
             },
             size=Size(
-                memory_mib=512, timeout_seconds=STEP_TIMEOUT_SECONDS, concurrency=STEP_CONCURRENCY
+                memory_mib=512, timeout_seconds=LONGEST_STEP_SECONDS, concurrency=STEP_CONCURRENCY
             ),
         )
         step.without_dead_letters("Called by the state machine only, which waits for the answer.")

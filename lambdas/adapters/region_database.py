@@ -7,14 +7,18 @@ Every call is bounded by the connection's socket time-out.
 
 from __future__ import annotations
 
+import random
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pg8000.native
 
 from lifeline.lambdas.failover.decision import DatabaseView
+from lifeline.lambdas.failover.lease import NO_HOLDER
+from lifeline.lambdas.failover.writer_search import WriterSearch
 
 APPLY_LOCK = 7310001
 """Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""
@@ -49,11 +53,23 @@ class DatabaseAddress:
 
 
 class RegionDatabase:
-    """One lazily opened connection; a failed call closes it, so that the next one starts anew."""
+    """One lazily opened connection; a failed call closes it, so that the next one starts anew.
 
-    def __init__(self, address: DatabaseAddress, timeout_seconds: float = 2.0) -> None:
+    So does a look at a replica (A16): `jitter` and `monotonic` say when.
+    """
+
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        timeout_seconds: float = 2.0,
+        *,
+        jitter: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._address = address
         self._timeout = timeout_seconds
+        self._search = WriterSearch(jitter)
+        self._monotonic = monotonic
         self._connection: pg8000.native.Connection | None = None
 
     def clock(self) -> str:
@@ -63,7 +79,10 @@ class RegionDatabase:
     def view(self) -> DatabaseView:
         """The authority row and whether this server is a replica."""
         row = self._run("SELECT epoch, holder, pg_is_in_recovery() FROM authority")[0]
-        return DatabaseView(epoch=int(row[0]), holder=str(row[1]), in_recovery=bool(row[2]))
+        found = DatabaseView(epoch=int(row[0]), holder=str(row[1]), in_recovery=bool(row[2]))
+        if self._search.leave(in_recovery=found.in_recovery, now=self._monotonic()):
+            self.close()
+        return found
 
     def bump(self, *, region: str, epoch: int, renewals: int, renewed_from: str) -> bool:
         """After a renewal (A1): the region may serve for ttl from `renewed_from`. False: not our row."""
@@ -89,22 +108,42 @@ class RegionDatabase:
     def open_epoch(self, *, region: str, epoch: int, renewed_from: str) -> int:
         """Write the new epoch and holder once every applier let go of the lock. Returns the row's epoch.
 
-        Never lowers an epoch; run twice it changes nothing the second time.
+        Never lowers an epoch; run twice it changes nothing the second time. An equal epoch that nobody
+        holds is what a fence left in the old copy, replicated from there (A16).
         """
-        self._run("BEGIN")
-        self._run("SET LOCAL lock_timeout = '8s'")
-        self._run("SELECT pg_advisory_xact_lock(cast(:key AS bigint))", key=APPLY_LOCK)
-        self._run(
+        row = self._change_epoch(
             "UPDATE authority SET epoch = :epoch, holder = :region, renewals = renewals + 1, "
             "renewed_from = cast(:stamp AS timestamptz), opened_at = clock_timestamp() "
-            "WHERE epoch < :epoch",
+            "WHERE epoch < :epoch OR (epoch = :epoch AND holder = :nobody)",
             epoch=epoch,
             region=region,
             stamp=renewed_from,
+            nobody=NO_HOLDER,
         )
-        row = self._run("SELECT epoch, holder FROM authority")[0]
-        self._run("COMMIT")
         return int(row[0]) if row[1] == region else -1
+
+    def fence_epoch(self, *, epoch: int) -> int:
+        """Write the new epoch, held by nobody, into the *old* copy. Returns the row's epoch.
+
+        The row replicates: one that named the new region would let it serve from its replica (A16).
+        """
+        row = self._change_epoch(
+            "UPDATE authority SET epoch = :epoch, holder = :nobody, renewals = renewals + 1, "
+            "opened_at = clock_timestamp() WHERE epoch < :epoch",
+            epoch=epoch,
+            nobody=NO_HOLDER,
+        )
+        return int(row[0])
+
+    def _change_epoch(self, update: str, **values: Any) -> list[Any]:
+        """Run `update` once every applier let go of the lock (C1). Returns (epoch, holder)."""
+        self._run("BEGIN")
+        self._run("SET LOCAL lock_timeout = '8s'")
+        self._run("SELECT pg_advisory_xact_lock(cast(:key AS bigint))", key=APPLY_LOCK)
+        self._run(update, **values)
+        row: list[Any] = self._run("SELECT epoch, holder FROM authority")[0]
+        self._run("COMMIT")
+        return row
 
     def heartbeat_epoch(self, region: str, within_seconds: float) -> int | None:
         """The newest epoch at which a processor of `region` applied within the last seconds."""

@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 from lifeline.lambdas.adapters.lease_table import is_refusal
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.lease import Promise
+from lifeline.lambdas.failover.plan_runs import PlanRuns
 
 PROMISE_ID = "failsafe"
 TRAFFIC_ID = "traffic"
 MEMORY_ID = "keeper-memory"
 PROBE_PREFIX = "probe#"
+PLAN_PREFIX = "plan#"
 DECISION_PREFIX = "decision#"
 DECISION_DAYS = 35
 _DAY_SECONDS = 86_400
@@ -149,6 +151,63 @@ class RegionStateTable(_Items):
             is not None
         )
 
+    def plan_runs(self, epoch: int) -> PlanRuns:
+        """The runs of the epoch's plan (A17); a missing item is an epoch without any."""
+        return runs_from_item(epoch, self._get(f"{PLAN_PREFIX}{epoch}"))
+
+    def claim_run(self, epoch: int, *, run: int, now: float) -> PlanRuns | None:
+        """`plan_runs.claim`: take the next run's number, before its execution is started."""
+        newest = "#run = :before"
+        if run == 1:
+            newest = "(attribute_not_exists(#run) OR #run = :before)"
+        written = self._update(
+            f"{PLAN_PREFIX}{epoch}",
+            "SET #run = :run, claimed_at = :now, ended_at = :zero",
+            newest,
+            {":run": _n(run), ":before": _n(run - 1), ":now": _n(now), ":zero": _n(0)},
+            names={"#run": "run"},
+        )
+        return None if written is None else runs_from_item(epoch, written)
+
+    def note_run_end(self, epoch: int, *, run: int, now: float) -> bool:
+        """`plan_runs.note_end`: the first keeper that sees the newest run closed says when."""
+        return (
+            self._update(
+                f"{PLAN_PREFIX}{epoch}",
+                "SET ended_at = :now",
+                "#run = :run AND ended_at = :zero",
+                {":run": _n(run), ":now": _n(now), ":zero": _n(0)},
+                names={"#run": "run"},
+            )
+            is not None
+        )
+
+    def forget_run_end(self, epoch: int, *, run: int) -> bool:
+        """`plan_runs.forget_end`."""
+        return (
+            self._update(
+                f"{PLAN_PREFIX}{epoch}",
+                "SET ended_at = :zero",
+                "#run = :run",
+                {":run": _n(run), ":zero": _n(0)},
+                names={"#run": "run"},
+            )
+            is not None
+        )
+
+    def complete_run(self, epoch: int, *, run: int) -> bool:
+        """`plan_runs.complete`, by the plan's last step; False for a run that no keeper claimed."""
+        return (
+            self._update(
+                f"{PLAN_PREFIX}{epoch}",
+                "SET completed = :run",
+                "#run >= :run AND (attribute_not_exists(completed) OR completed < :run)",
+                {":run": _n(run)},
+                names={"#run": "run"},
+            )
+            is not None
+        )
+
     def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
         """Keep a decision if it differs from the last one kept; overlapping keepers note it once."""
         if (
@@ -195,6 +254,18 @@ class ProbeResults(_Items):
             UpdateExpression="SET samples = :samples",
             ExpressionAttributeValues={":samples": {"S": json.dumps(body)}},
         )
+
+
+def runs_from_item(epoch: int, item: Mapping[str, Any]) -> PlanRuns:
+    """The runs in a plan's item; an empty one is an epoch without any."""
+    zero = {"N": "0"}
+    return PlanRuns(
+        epoch=epoch,
+        run=int(item.get("run", zero)["N"]),
+        claimed_at=float(item.get("claimed_at", zero)["N"]),
+        ended_at=float(item.get("ended_at", zero)["N"]),
+        completed=int(item.get("completed", zero)["N"]),
+    )
 
 
 def samples_from_item(item: Mapping[str, Any]) -> list[Sample]:

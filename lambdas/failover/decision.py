@@ -37,6 +37,11 @@ class DatabaseView:
     holder: str
     in_recovery: bool
 
+    def serves(self, lease: Lease) -> bool:
+        """Whether the lease's holder may serve by this row; not by a replica's or nobody's (A16)."""
+        at_lease = (self.epoch, self.holder) == (lease.epoch, lease.holder)
+        return at_lease and not self.in_recovery
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -107,7 +112,8 @@ def _as_holder(observation: Observation, lease: Lease) -> Decision:
             {"database_epoch": row.epoch, "lease_epoch": lease.epoch},
             page=True,
         )
-    if row.epoch < lease.epoch or row.holder != observation.region or row.in_recovery:
+    if not row.serves(lease):
+        # Also an equal epoch that nobody holds: a fence's row, replicated (A16).
         return Decision(Action.RECOVER, "database-behind-lease", {"database_epoch": row.epoch})
     return Decision(Action.RENEW, "holder")
 

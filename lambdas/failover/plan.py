@@ -21,7 +21,8 @@ class OnFailure(StrEnum):
     DEGRADE = "degrade"
     """Say so in the evidence and go on: the step must not block recovery."""
     PAGE_AND_REPEAT = "page-and-repeat"
-    """A person is told and the step is tried again, for as long as it takes."""
+    """A person is told and the step is tried again, for as long as it takes: after `MAX_ROUNDS` rounds
+    by the next run, which the keeper starts (A17)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ POINT_OF_NO_RETURN = "start_promotion"
 DETECT_BUDGET_SECONDS = 35
 DECIDE_BUDGET_SECONDS = 5
 REPEAT_PAUSE_SECONDS = 10
+
+EVENT_LIMIT = 25_000
+"""Events of one execution's history; one more and the service ends it (Step Functions, quotas)."""
+MAX_ROUNDS = 30
+"""Rounds of one step before the run ends and the next one goes on: if every step used them all, the
+history would stay below `EVENT_LIMIT` (A17)."""
 
 PLAN: tuple[Step, ...] = (
     Step(
@@ -209,6 +216,11 @@ PLAN: tuple[Step, ...] = (
 )
 
 
+LONGEST_STEP_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
+"""The step function's time-out: barely more than the longest task waits, so that a run whose task was
+given up does not act much later."""
+
+
 def stages() -> tuple[tuple[Step, ...], ...]:
     """The plan's stages in order; the steps of one stage run at the same time."""
     found: list[list[Step]] = []
@@ -238,6 +250,9 @@ def rto_budget_seconds() -> int:
 OVERTAKEN = "NotMine"
 """The error of a step that finds the lease elsewhere: this run ends, whoever holds it goes on."""
 
+HANDED_OVER = "HandedOver"
+"""The error of a run that ends because it repeated a step often enough: the next run goes on."""
+
 DEGRADED = "degraded"
 """The outcome of a step that says at once, with the reason, that the plan must go on without it."""
 
@@ -253,8 +268,14 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
             "Type": "Pass",
             "Result": {},
             "ResultPath": "$.results",
+            "Next": "begin_rounds",
+        },
+        "begin_rounds": {
+            "Type": "Pass",
+            "Result": {name: {"n": 0} for name in _repeated()},
+            "ResultPath": "$.rounds",
             "Next": order[0][0].stage,
-        }
+        },
     }
     for number, stage in enumerate(order):
         following = order[number + 1][0].stage if number + 1 < len(order) else "recovered"
@@ -262,9 +283,11 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
             states[stage[0].stage] = _parallel(stage, step_function_arn, following)
         else:
             states.update(_sequential(stage[0], step_function_arn, following))
-    # A release that cannot be written yet is paged and repeated: its execution's name is used up, so
-    # nobody else would.
-    states.update(_page_and_repeat("release", step_function_arn))
+    # The last call for a promotion may still be on its way when its task was given up: nothing is
+    # released before no such call can be left (A17).
+    states["settle"] = {"Type": "Wait", "Seconds": LONGEST_STEP_SECONDS, "Next": "release"}
+    # A release that cannot be written yet is paged and repeated: the lease is still this region's.
+    states.update(_page_and_repeat("release", step_function_arn, "handed_over"))
     states["release"] = {
         **_task("release", 15, step_function_arn),
         "ResultPath": "$.results.release",
@@ -297,11 +320,26 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
         "Error": "Overtaken",
         "Cause": "The lease is not this region's at this epoch any more; nothing was undone.",
     }
+    states["handed_over"] = _handed_over()
     states["recovered"] = {"Type": "Succeed"}
     return {
         "Comment": "Makes this region active. Generated from the recovery plan; do not edit.",
         "StartAt": "begin",
         "States": states,
+    }
+
+
+def _repeated() -> list[str]:
+    """The steps that are paged and repeated."""
+    steps = [step.name for step in PLAN if step.on_failure is OnFailure.PAGE_AND_REPEAT]
+    return [*steps, "release"]
+
+
+def _handed_over() -> dict[str, Any]:
+    return {
+        "Type": "Fail",
+        "Error": HANDED_OVER,
+        "Cause": "A step was repeated often enough for one run; the keeper starts the next (A17).",
     }
 
 
@@ -357,14 +395,14 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
     }
     more: dict[str, Any] = {}
     if step.on_failure is OnFailure.COMPENSATE:
-        catch = "release"
+        catch = "settle" if step.name == POINT_OF_NO_RETURN else "release"
     elif step.on_failure is OnFailure.DEGRADE:
         catch = f"{step.name}_degraded"
         result_path = f"$.results.{step.name}"
         more = {catch: {**_degraded(step), "ResultPath": result_path, "Next": following}}
     else:
         catch = f"{step.name}_page"
-        more = _page_and_repeat(step.name, step_function_arn)
+        more = _page_and_repeat(step.name, step_function_arn, "handed_over")
     state["Catch"] = [
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
@@ -372,8 +410,10 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
     return {step.name: state, **more}
 
 
-def _page_and_repeat(name: str, step_function_arn: str) -> dict[str, Any]:
+def _page_and_repeat(name: str, step_function_arn: str, handed_over: str) -> dict[str, Any]:
+    """The states between a step's failure and its next try; after `MAX_ROUNDS` they end the run."""
     page, pause = f"{name}_page", f"{name}_pause"
+    count, again = f"{name}_count", f"{name}_again"
     task = _task("page", 10, step_function_arn)
     task["Parameters"]["Payload"]["failed_step"] = name
     return {
@@ -384,7 +424,24 @@ def _page_and_repeat(name: str, step_function_arn: str) -> dict[str, Any]:
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": pause}],
             "Next": pause,
         },
-        pause: {"Type": "Wait", "Seconds": REPEAT_PAUSE_SECONDS, "Next": name},
+        pause: {"Type": "Wait", "Seconds": REPEAT_PAUSE_SECONDS, "Next": count},
+        count: {
+            "Type": "Pass",
+            "Parameters": {"n.$": f"States.MathAdd($.rounds.{name}.n, 1)"},
+            "ResultPath": f"$.rounds.{name}",
+            "Next": again,
+        },
+        again: {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Variable": f"$.rounds.{name}.n",
+                    "NumericGreaterThanEquals": MAX_ROUNDS,
+                    "Next": handed_over,
+                }
+            ],
+            "Default": name,
+        },
     }
 
 
@@ -407,7 +464,7 @@ def _parallel(stage: tuple[Step, ...], step_function_arn: str, following: str) -
     return {
         "Type": "Parallel",
         "ResultPath": f"$.results.{stage[0].stage}",
-        # Only a branch that was overtaken fails; the others answer, degrade or go on trying.
+        # A branch that was overtaken fails, and one that hands over: that error ends the run as it is.
         "Catch": [{"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"}],
         "Next": following,
         "Branches": [_branch(step, step_function_arn) for step in stage],
@@ -423,7 +480,9 @@ def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
         catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught}]
     else:
         caught, overtaken = f"{step.name}_page", f"{step.name}_overtaken"
-        states = _page_and_repeat(step.name, step_function_arn)
+        handed_over = f"{step.name}_handed_over"
+        states = _page_and_repeat(step.name, step_function_arn, handed_over)
+        states[handed_over] = _handed_over()
         states[overtaken] = {"Type": "Fail", "Error": OVERTAKEN, "Cause": "The lease moved."}
         catch = [
             {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": overtaken},

@@ -24,7 +24,7 @@ def acquire(context: StepContext) -> str:
 
 
 def fence(context: StepContext) -> str:
-    """Write the new epoch into the old side's database, if it can be reached (A8).
+    """Write the new epoch, held by nobody, into the old side's database, if it can be reached (A8, A16).
 
     A courtesy: what fences in any case is A1, by itself. Not reaching it is the expected outcome when a
     region is lost, and is said, not raised.
@@ -41,8 +41,7 @@ def fence(context: StepContext) -> str:
     try:
         if old.view().in_recovery:
             return "nothing to fence: the other side's database is a replica"
-        stamp = old.clock()
-        epoch = old.open_epoch(region=context.region, epoch=context.epoch, renewed_from=stamp)
+        epoch = old.fence_epoch(epoch=context.epoch)
     except Exception as error:
         return f"not reached: {type(error).__name__}"
     finally:
@@ -78,7 +77,7 @@ def page(context: StepContext) -> str:
     )
     context.pager.page(
         f"Lifeline {context.region}: recovery step {failed} keeps failing",
-        f"The plan recover-e{context.epoch} of {context.region} repeats {failed}. {where} "
+        f"The plan of {context.region} for epoch {context.epoch} repeats {failed}. {where} "
         f"Execution: {context.event.get('execution', '')}",
     )
     return f"paged for {failed}"

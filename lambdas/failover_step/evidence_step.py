@@ -1,4 +1,4 @@
-"""The last step: write the run's timeline where it survives."""
+"""The last step: write the run's timeline where it survives, and record that the run completed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from typing import Any
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.plan import PLAN
+from lifeline.lambdas.failover.plan_runs import run_of
 from lifeline.lambdas.failover_step.context import StepContext
 
 
 def record_evidence(context: StepContext) -> str:
-    """Write `recover-e{epoch}.json` into this region's evidence bucket; a repetition overwrites it."""
+    """Write `recover-e{epoch}.json` into this region's evidence bucket; a repetition overwrites it.
+
+    Then record the completion in the region's table: from here on no keeper starts another run (A17).
+    """
+    execution = str(context.event.get("execution", ""))
+    run = run_of(execution)
     key = f"recover-e{context.epoch}.json"
     body = {
         "epoch": context.epoch,
+        "run": run,
         "from_epoch": int(context.event["from_epoch"]),
         "region": context.region,
-        "execution": context.event.get("execution", ""),
+        "execution": execution,
         "execution_started_at": context.event.get("execution_started_at", ""),
         "timeline": timeline(context.event.get("results", {})),
     }
@@ -27,6 +34,8 @@ def record_evidence(context: StepContext) -> str:
         Body=json.dumps(body, indent=2).encode(),
         ContentType="application/json",
     )
+    if run:
+        context.local.complete_run(context.epoch, run=run)
     return f"s3://{context.settings.evidence_bucket}/{key}"
 
 

@@ -12,8 +12,12 @@ from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import ProbeResults, RegionStateTable
 from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.failover.plan_runs import RunStatus
 from lifeline.lambdas.keeper.cycle import Ports
 from lifeline.lambdas.keeper.settings import KeeperSettings
+
+STILL_RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
+"""Source: Step Functions, DescribeExecution."""
 
 
 class ServeWatermark:
@@ -38,22 +42,32 @@ class ServeWatermark:
 
 
 class Plan:
-    """The own region's state machine; the execution's name is the idempotency key (A4)."""
+    """The own region's state machine; an execution's name is its idempotency key (A4, A17)."""
 
     def __init__(self, states: Any, arn: str, region: str) -> None:
         self._states = states
         self._arn = arn
         self._region = region
 
-    def start(self, *, epoch: int, from_epoch: int) -> None:
-        """Start `recover-e{epoch}`; one that exists already is the one we wanted."""
-        body = {"epoch": epoch, "from_epoch": from_epoch, "region": self._region}
+    def status(self, name: str) -> RunStatus:
+        """What became of the execution of that name."""
+        machine = self._arn.replace(":stateMachine:", ":execution:", 1)
+        try:
+            found = self._states.describe_execution(executionArn=f"{machine}:{name}")
+        except self._states.exceptions.ExecutionDoesNotExist:
+            return RunStatus.MISSING
+        return RunStatus.RUNNING if found["status"] in STILL_RUNNING else RunStatus.CLOSED
+
+    def start(self, name: str, *, epoch: int) -> bool:
+        """Start the execution; False when the name is taken, by a running one or for good."""
+        body = {"epoch": epoch, "from_epoch": epoch - 1, "region": self._region}
         try:
             self._states.start_execution(
-                stateMachineArn=self._arn, name=f"recover-e{epoch}", input=json.dumps(body)
+                stateMachineArn=self._arn, name=name, input=json.dumps(body)
             )
         except self._states.exceptions.ExecutionAlreadyExists:
-            return
+            return False
+        return True
 
 
 def ports(settings: KeeperSettings) -> Ports:

@@ -16,8 +16,10 @@ from lifeline.lambdas.failover.decision import Action, Decision, Observation, de
 from lifeline.lambdas.failover.health import Health, verdict
 from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.memory import Memory
+from lifeline.lambdas.keeper.plan_runs import ensure_running
 from lifeline.lambdas.keeper.ports import (
     DatabasePort,
     LeasePort,
@@ -166,8 +168,8 @@ class Cycle:
         match decision.action:
             case Action.RENEW | Action.RECOVER if lease is not None:
                 self._renew(lease, look)
-                if decision.action is Action.RECOVER:
-                    self._start_plan(lease)
+                # A row that cannot be read is no proof against a completed plan; one that says so is.
+                self._keep_plan(lease, decision.action is Action.RENEW, now)
             case Action.ASK_FAILSAFE:
                 self._ask_failsafe(look)
             case Action.SERVE_PAUSED:
@@ -182,7 +184,7 @@ class Cycle:
 
     def _renew(self, lease: Lease, look: Look) -> None:
         view = look.observation.database
-        health = "serving" if view is not None and view.epoch == lease.epoch else "recovering"
+        health = "serving" if view is not None and view.serves(lease) else "recovering"
         renewed = self._attempt(
             "renew",
             lambda: self._ports.lease.renew(region=self._region, epoch=lease.epoch, health=health),
@@ -195,7 +197,7 @@ class Cycle:
 
     def _ask_failsafe(self, look: Look) -> None:
         view = look.observation.database
-        if view is None or view.holder != self._region:
+        if view is None or view.in_recovery or view.holder != self._region:
             return
         promised = self._attempt(
             "ask failsafe", lambda: self._ports.peer.ask_failsafe(epoch=view.epoch)
@@ -229,7 +231,7 @@ class Cycle:
         # After a lost reply the lease itself says whose it is (A4).
         current = taken or self._read_lease()[0]
         if current is not None and current.holder == self._region:
-            self._start_plan(current)
+            self._keep_plan(current, False, now)
         elif current is not None:
             self._give_up(current, tries)
 
@@ -250,11 +252,25 @@ class Cycle:
                 lambda: self._ports.local.clear_promise(tries=tries, lease_epoch=given_up.epoch),
             )
 
-    def _start_plan(self, lease: Lease) -> None:
-        self._attempt(
-            "start plan",
-            lambda: self._ports.plan.start(epoch=lease.epoch, from_epoch=lease.epoch - 1),
+    def _keep_plan(self, lease: Lease, completion_counts: bool, now: float) -> None:
+        """The plan of the lease's epoch runs until a run of it has completed (A4, A17)."""
+        replacing = self._attempt(
+            "keep plan",
+            lambda: ensure_running(
+                self._ports.local,
+                self._ports.plan,
+                epoch=lease.epoch,
+                completion_counts=completion_counts,
+                now=now,
+            ),
         )
+        if replacing is not None:
+            self._ports.pager.page(
+                f"Lifeline {self._region}: the recovery plan was started again",
+                f"{run_name(lease.epoch, replacing - 1)} of {self._region} ended without completing, "
+                f"or the region does not serve any more; {run_name(lease.epoch, replacing)} was "
+                f"started. Look at how the ended execution failed (failover-plan.md).",
+            )
 
     def _pause_read_seconds_ago(self, now: float) -> float | None:
         if self._pause_read_at is None or now >= self._pause_until:

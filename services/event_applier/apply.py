@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ import time
 import psycopg
 from confluent_kafka import KafkaException
 
+from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.liveness import AliveFile
@@ -51,6 +53,10 @@ def main() -> int:
     return 0
 
 
+class ServerInRecovery(Exception):
+    """Connected to a replica: look for the writer again (A16)."""
+
+
 class Applier:
     """The loop around one reader and one store; either is made anew after it failed."""
 
@@ -59,6 +65,7 @@ class Applier:
     ) -> None:
         self._database, self._log, self._region = database, log, region
         self._guard = ServingGuard(region.region, region.ttl_seconds)
+        self._search = WriterSearch(random.random)
         self._quarantine = Quarantine(log)
         self._connection: Connection | None = None
         self._resumes: dict[Place, Resume] = {}
@@ -104,6 +111,9 @@ class Applier:
                 while not self.stopping.is_set():
                     self._step(reader, store)
                     pause = 0.1
+            except ServerInRecovery:
+                self._disconnect()
+                reader.stand_still()
             except (psycopg.Error, OSError) as error:
                 self._say_state(f"database: {type(error).__name__}: {_words(error)}")
                 self._disconnect()
@@ -117,6 +127,8 @@ class Applier:
         if reader.unplaced:
             permission = self._guard.judge(store.read_authority(), asked_at)
             self._say_state(permission.reason)
+            if self._search.leave(in_recovery=permission.in_recovery, now=asked_at):
+                raise ServerInRecovery
             if not permission.may_serve or not reader.partitions:
                 reader.read(1, IDLE_SECONDS if not permission.may_serve else BATCH_SECONDS)
                 return

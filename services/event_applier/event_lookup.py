@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import random
 import threading
 import time
 import uuid
@@ -10,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
 from lifeline.services.event_applier.settings import DatabaseSettings, RegionSettings
@@ -67,6 +69,7 @@ class EventLookup:
     def _work(self) -> None:
         connection: Connection | None = None
         guard = ServingGuard(self._region.region, self._region.ttl_seconds)
+        search = WriterSearch(random.random)
         while True:
             wanted, reply, deadline = self._questions.get()
             if time.monotonic() > deadline:
@@ -74,7 +77,7 @@ class EventLookup:
             try:
                 if connection is None or connection.closed:
                     connection = connect(self._database, purpose="lookup")
-                answer = self._ask(connection, guard, wanted)
+                answer = self._ask(connection, guard, search, wanted)
             except (psycopg.Error, OSError) as error:
                 answer = 503, {"error": f"the database failed: {type(error).__name__}"}
                 if connection is not None:
@@ -82,10 +85,14 @@ class EventLookup:
                 connection = None
             reply.put_nowait(answer)
 
-    def _ask(self, connection: Connection, guard: ServingGuard, wanted: uuid.UUID) -> Answer:
+    def _ask(
+        self, connection: Connection, guard: ServingGuard, search: WriterSearch, wanted: uuid.UUID
+    ) -> Answer:
         asked_at = time.monotonic()
         row = connection.execute(READ_AUTHORITY).fetchone()
         permission = guard.judge(AuthorityRow(*row) if row else None, asked_at)
+        if search.leave(in_recovery=permission.in_recovery, now=asked_at):
+            connection.close()  # the next question connects anew (A16)
         if not permission.may_serve:
             return 503, {"error": f"this region does not serve: {permission.reason}"}
         found = connection.execute(FIND, (wanted,)).fetchone()

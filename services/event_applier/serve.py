@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import boto3
 
+from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.event_lookup import EventLookup
 from lifeline.services.event_applier.health import RegionHealth, keep_checking
@@ -104,22 +106,29 @@ class AuthorityCheck:
     def __init__(self, database: DatabaseSettings, region: RegionSettings) -> None:
         self._database = database
         self._guard = ServingGuard(region.region, region.ttl_seconds)
+        self._search = WriterSearch(random.random)
         self._connection: Connection | None = None
 
     def ask(self) -> tuple[AuthorityRow | None, Permission]:
-        """Raises psycopg.Error, OSError; the next call connects anew."""
+        """Raises psycopg.Error, OSError; the next call connects anew, as it does after a replica (A16)."""
         try:
             if self._connection is None:
                 self._connection = connect(self._database, purpose="health")
             asked_at = time.monotonic()
             found = self._connection.execute(READ_AUTHORITY).fetchone()
         except Exception:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+            self._disconnect()
             raise
         row = AuthorityRow(*found) if found else None
-        return row, self._guard.judge(row, asked_at)
+        permission = self._guard.judge(row, asked_at)
+        if self._search.leave(in_recovery=permission.in_recovery, now=asked_at):
+            self._disconnect()
+        return row, permission
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 class TrafficSwitch:

@@ -7,35 +7,44 @@ from dataclasses import dataclass
 APPLY_LOCK = 7310001
 READ_AUTHORITY = """
 SELECT epoch, holder, renewals,
-       extract(epoch FROM clock_timestamp() - renewed_from)::float8
+       extract(epoch FROM clock_timestamp() - renewed_from)::float8,
+       pg_is_in_recovery()
 FROM authority
 """
 
 
 @dataclass(frozen=True)
 class AuthorityRow:
-    """The database's authority row; `age_seconds` by that server's clock since the renewal was sent."""
+    """The database's authority row; `age_seconds` by that server's clock since the renewal was sent.
+
+    `in_recovery`: the server is a replica, and the row is its writer's (A16).
+    """
 
     epoch: int
     holder: str
     renewals: int
     age_seconds: float
+    in_recovery: bool
 
 
 @dataclass(frozen=True)
 class Permission:
-    """`may_serve` with the reason in words; `new_epoch`: the row is newer than what was served before."""
+    """`may_serve` with the reason in words; `new_epoch`: the row is newer than what was served before.
+
+    `in_recovery`: refused because the server is a replica; the client looks for the writer again (A16).
+    """
 
     may_serve: bool
     reason: str
     new_epoch: bool = False
+    in_recovery: bool = False
 
 
 class ServingGuard:
     """Judges each row read, with two clocks: the server's age, and the own monotonic one.
 
     Invariant: never serves when `renewals` has not moved for ttl on the own clock, nor at an epoch
-    below the highest one seen.
+    below the highest one seen, nor from a server in recovery (A16).
     """
 
     def __init__(self, region: str, ttl_seconds: float) -> None:
@@ -50,6 +59,11 @@ class ServingGuard:
         """`asked_at` is the own monotonic clock *before* the row was read."""
         if row is None:
             return Permission(False, "no authority row")
+        if row.in_recovery:
+            # A replica may lag: its row raises the epoch, and starts no clock of renewals.
+            new_epoch = row.epoch > self.epoch
+            self.epoch = max(self.epoch, row.epoch)
+            return Permission(False, "the server is in recovery", new_epoch, in_recovery=True)
         if row.epoch < self.epoch:
             return Permission(False, f"row is of epoch {row.epoch}, served at {self.epoch}")
         new_epoch = row.epoch > self.epoch

@@ -101,7 +101,7 @@ class Store:
     def read_authority(self) -> AuthorityRow | None:
         """One look at the row, without any lock: also on a read-only replica."""
         row = self._connection.execute(READ_AUTHORITY).fetchone()
-        return None if row is None else AuthorityRow(row[0], row[1], row[2], row[3])
+        return None if row is None else AuthorityRow(*row)
 
     def apply(self, batch: Batch, *, heartbeat: bool) -> Applied:
         """All of `batch` or nothing. Raises NotServing, psycopg.Error."""

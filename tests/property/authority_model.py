@@ -2,8 +2,10 @@
 
 The state is a value; `successors` gives every next state over all interleavings of the keepers' single
 calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
-lost, a write delayed. Conditions and decisions are the real ones (`recovery.authority`, `recovery.decision`);
-only the sequence of calls of a keeper's cycle is written again here, call by call.
+lost, a write delayed, a plan's death at any step (A17). Conditions, decisions and the guard that lets
+a process serve are the real ones (`recovery.authority`, `recovery.decision`, `processor.authority`); only the
+sequence of calls of a keeper's cycle is written again here, call by call. A replica has its writer's row at
+once while the link is up, and keeps the last one while it is cut (A16).
 
 Both observers always say UNHEALTHY: the worst an observer can do. What is left to keep two regions from
 serving at once is the protocol itself.
@@ -19,6 +21,7 @@ from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
 
 A, B = "a", "b"
 REGIONS = (A, B)
@@ -70,7 +73,7 @@ class Plan:
     """A run of the recovery plan: its epoch and next step."""
 
     epoch: int
-    at: str = "promote"
+    at: str = "fence"
     stamp_age: int = 0
 
 
@@ -85,31 +88,50 @@ class World:
     keepers: tuple[tuple[Keeper, ...], ...]
     plans: tuple[Plan | None, ...]
     started: tuple[int, int]
+    """The newest epoch whose plan was ever started in each region (kept without A17 only)."""
+    completed: tuple[int, int]
+    """The newest epoch whose plan completed in each region."""
     delayed_take: tuple[str, Lease] | None
     links: tuple[bool, bool, bool]
     faults: int
 
 
-def first(keepers_b: int = 1) -> World:
+def first() -> World:
     """Region a is active at epoch 1; all links are up."""
     return World(
         lease=Lease(holder=A, epoch=1, renewals=0, writer=A),
         promises=(Promise(), Promise()),
         databases=(Database(1, A, 0, False), Database(1, A, 0, True)),
         memories=(Memory(), Memory()),
-        keepers=((Keeper(),), (Keeper(),) * keepers_b),
+        keepers=((Keeper(),), (Keeper(),)),
         plans=(None, None),
-        started=(1, 1),
+        started=(1, 0),
+        completed=(1, 0),
         delayed_take=None,
         links=(True, True, True),
         faults=0,
     )
 
 
-def serving(world: World, region: int) -> bool:
+def after_take() -> World:
+    """Region b took the lease of epoch 2; a lives, stopped by itself; b's plan is before the fence."""
+    world = first()
+    return replace(
+        world,
+        databases=tuple(replace(one, age=OLD) for one in world.databases),
+        lease=Lease(holder=B, epoch=2, renewals=1, writer=A, unfit=frozenset({A})),
+        promises=(Promise(), Promise(promoting=2, tries=1)),
+        plans=(None, Plan(2)),
+        started=(1, 2),
+    )
+
+
+def serving(world: World, region: int, without: frozenset[str] = frozenset()) -> bool:
     """Whether something in this region may still commit or answer a read (A1, transaction time-out)."""
     row = world.databases[region]
-    return row.holder == REGIONS[region] and not row.replica and row.age < TTL + TRANSACTION
+    in_recovery = row.replica and "A16" not in without
+    found = AuthorityRow(row.epoch, row.holder, 0, row.age, in_recovery)
+    return ServingGuard(REGIONS[region], TTL + TRANSACTION).judge(found, 0.0).may_serve
 
 
 def successors(
@@ -120,14 +142,19 @@ def successors(
     for region in (0, 1):
         for number in range(len(world.keepers[region])):
             yield from _keeper(world, region, number, max_faults, max_epoch, features)
-        yield from _plan(world, region)
+        yield from _plan(world, region, max_faults, features)
+        if world.plans[region] is not None and world.faults < max_faults:
+            # Aborted, timed out, failed, or at the service's limit of events.
+            dead = _put(world.plans, region, None)
+            yield replace(world, plans=dead, faults=world.faults + 1)
     if world.delayed_take is not None:
         who, seen = world.delayed_take
         taken = transitions.take(world.lease, region=who, seen=seen, now=0)
         yield replace(world, lease=taken or world.lease, delayed_take=None)
     for link in range(3):
         if not world.links[link]:
-            yield replace(world, links=_put(world.links, link, True))
+            healed = replace(world, links=_put(world.links, link, True))
+            yield _followed(healed)
         elif world.faults < max_faults:
             yield replace(world, links=_put(world.links, link, False), faults=world.faults + 1)
 
@@ -191,10 +218,10 @@ def _keeper(
             decision = decide(observation, POLICY, 0)
             after = replace(world, memories=_put(world.memories, r, memory))
             match decision.action:
-                case Action.RENEW:
-                    yield become(after, at="renew", lease=lease)
-                case Action.RECOVER if lease is not None:
-                    yield become(_start_plan(after, r, lease.epoch), at="renew", lease=lease)
+                case Action.RENEW | Action.RECOVER if lease is not None:
+                    counts = decision.action is Action.RENEW
+                    kept = _keep_plan(after, r, lease.epoch, counts, without)
+                    yield become(kept, at="renew", lease=lease)
                 case Action.ASK_FAILSAFE:
                     yield become(after, at="ask")
                 case Action.TAKE if lease is not None and lease.epoch < max_epoch:
@@ -232,7 +259,8 @@ def _keeper(
             view = keeper.view
             assert view is not None
             row = own
-            if row.epoch == view.epoch and row.holder == region and not row.replica:
+            mine = view.holder == region and not view.in_recovery
+            if mine and row.epoch == view.epoch and row.holder == region and not row.replica:
                 age = 0 if "A1" in without else min(row.age, keeper.stamp_age)
                 row = replace(row, age=age)
             yield done(_with_row(world, r, row))
@@ -267,7 +295,7 @@ def _keeper(
             if not link:
                 yield done(world)
             elif world.lease.holder == region:
-                yield done(_start_plan(world, r, world.lease.epoch))
+                yield done(_keep_plan(world, r, world.lease.epoch, False, without))
             else:
                 yield become(world, at="give-up", lease=world.lease)
         case "abandon":
@@ -311,16 +339,24 @@ def _keeper(
             raise AssertionError(keeper.at)
 
 
-def _start_plan(world: World, r: int, epoch: int) -> World:
-    """The execution's name is the idempotency key: each epoch's plan starts once (A4)."""
-    if world.started[r] >= epoch:
+def _keep_plan(
+    world: World, r: int, epoch: int, completion_counts: bool, without: frozenset[str]
+) -> World:
+    """The newest run is started unless one runs, or completed and its completion counts (A17).
+
+    Without A17 the execution's name is the epoch's: each epoch's plan starts once.
+    """
+    plan = world.plans[r]
+    running = plan is not None and plan.epoch == epoch
+    completed = world.completed[r] >= epoch and completion_counts
+    used_up = "A17" in without and world.started[r] >= epoch
+    if running or completed or used_up:
         return world
-    return replace(
-        world, plans=_put(world.plans, r, Plan(epoch)), started=_put(world.started, r, epoch)
-    )
+    started = _put(world.started, r, epoch) if "A17" in without else world.started
+    return replace(world, plans=_put(world.plans, r, Plan(epoch)), started=started)
 
 
-def _plan(world: World, r: int) -> Iterator[World]:
+def _plan(world: World, r: int, max_faults: int, without: frozenset[str]) -> Iterator[World]:
     plan, region = world.plans[r], REGIONS[r]
     if plan is None:
         return
@@ -330,9 +366,21 @@ def _plan(world: World, r: int) -> Iterator[World]:
         return replace(other, plans=_put(other.plans, r, following))
 
     mine = (world.lease.holder, world.lease.epoch) == (region, plan.epoch)
-    if plan.at != "open" and not world.links[r]:
+    if plan.at not in ("fence", "open") and not world.links[r]:
         return  # the witness is out of reach: the step is tried again later
     match plan.at:
+        case "fence":
+            old = world.databases[1 - r]
+            if not world.links[2] or old.replica or old.epoch >= plan.epoch:
+                yield become(world, "promote")
+            else:
+                if world.faults < max_faults:  # not reached all the same
+                    lost = replace(world, faults=world.faults + 1)
+                    yield become(lost, "promote")
+                fenced = replace(old, epoch=plan.epoch, holder=transitions.NO_HOLDER)
+                if "A16" in without:
+                    fenced = replace(fenced, holder=region, age=0)
+                yield become(_with_row(world, 1 - r, fenced), "promote")
         case "promote":
             if not mine:
                 yield become(world, None)
@@ -359,25 +407,42 @@ def _plan(world: World, r: int) -> Iterator[World]:
                 yield replace(world, lease=renewed, plans=_put(world.plans, r, following))
         case "open":
             row = world.databases[r]
-            if row.epoch < plan.epoch:
+            free = row.epoch == plan.epoch and row.holder == transitions.NO_HOLDER
+            if row.epoch < plan.epoch or free:
                 row = replace(row, epoch=plan.epoch, holder=region, age=plan.stamp_age)
-            yield become(_with_row(world, r, row), None)
+            opened = become(_with_row(world, r, row), None)
+            if world.faults < max_faults:  # it dies before it records its completion
+                yield replace(opened, faults=world.faults + 1)
+            completed = max(opened.completed[r], plan.epoch)
+            yield replace(opened, completed=_put(opened.completed, r, completed))
         case _:
             raise AssertionError(plan.at)
 
 
 def _with_row(world: World, r: int, row: Database) -> World:
     """Write one region's row; a replica on the other side follows it."""
-    databases = _put(world.databases, r, row)
-    other = databases[1 - r]
-    if other.replica:
-        follower = replace(other, epoch=row.epoch, holder=row.holder, age=row.age)
-        databases = _put(databases, 1 - r, follower)
+    return _followed(replace(world, databases=_put(world.databases, r, row)))
+
+
+def _followed(world: World) -> World:
+    """A replica that its writer reaches has the writer's row."""
+    databases = world.databases
+    if not world.links[2]:
+        return world
+    for r in (0, 1):
+        row = databases[1 - r]
+        if databases[r].replica and not row.replica:
+            follower = replace(row, replica=True)
+            databases = _put(databases, r, follower)
     return replace(world, databases=databases)
 
 
 def canonical(world: World) -> World:
-    """Counters only matter by being equal or not: 1 for the current value, 0 for an older one."""
+    """Counters only matter by being equal or not: 1 for the current value, 0 for an older one.
+
+    An age only matters where it lets its own region serve: of a row that names it, of a stamp that can be
+    written into such a row.
+    """
     lease = world.lease
 
     def lease_of(seen: Lease | None) -> Lease | None:
@@ -390,14 +455,16 @@ def canonical(world: World) -> World:
             attempt=int(same_epoch and seen.attempt == lease.attempt),
         )
 
-    def keeper_of(keeper: Keeper, promise: Promise) -> Keeper:
-        seen = keeper.promise
+    def keeper_of(keeper: Keeper, promise: Promise, region: str) -> Keeper:
+        seen, view = keeper.promise, keeper.view
+        bumps = view is not None and view.holder == region and not view.in_recovery
         if seen is not None:
             seen = replace(seen, failsafe=int(seen.failsafe == promise.failsafe), tries=0)
         return replace(
             keeper,
             lease=lease_of(keeper.lease),
             promise=seen,
+            stamp_age=keeper.stamp_age if bumps else 0,
             tries=int(keeper.tries == promise.tries) if keeper.tries else 0,
         )
 
@@ -424,9 +491,13 @@ def canonical(world: World) -> World:
         memories=tuple(
             memory_of(m, p) for m, p in zip(world.memories, world.promises, strict=True)
         ),
+        databases=tuple(
+            row if row.holder == region else replace(row, age=OLD)
+            for row, region in zip(world.databases, REGIONS, strict=True)
+        ),
         keepers=tuple(
-            tuple(sorted((keeper_of(k, p) for k in group), key=repr))
-            for group, p in zip(world.keepers, world.promises, strict=True)
+            tuple(sorted((keeper_of(k, p, region) for k in group), key=repr))
+            for group, p, region in zip(world.keepers, world.promises, REGIONS, strict=True)
         ),
         delayed_take=delayed,
     )

@@ -10,7 +10,16 @@ from collections import deque
 from dataclasses import dataclass
 
 import pytest
-from authority_model import POLICY, REGIONS, World, canonical, first, serving, successors
+from authority_model import (
+    POLICY,
+    REGIONS,
+    World,
+    after_take,
+    canonical,
+    first,
+    serving,
+    successors,
+)
 
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
 from lifeline.lambdas.failover.lease import NO_HOLDER
@@ -34,11 +43,11 @@ def explore(
     max_faults: int,
     max_epoch: int,
     without: frozenset[str] = NOTHING,
-    keepers_b: int = 1,
+    start_at: World | None = None,
     stop_after: int = 2_000_000,
 ) -> Explored:
     """Breadth first from the healthy start; ends at the first state in which both regions serve."""
-    start = canonical(first(keepers_b))
+    start = canonical(start_at or first())
     found = Explored([start], {start: 0}, [[]])
     todo = deque([0])
     while todo and len(found.states) < stop_after:
@@ -54,7 +63,7 @@ def explore(
                 found.numbers[following] = known
                 found.states.append(following)
                 found.before.append([])
-                if serving(following, 0) and serving(following, 1):
+                if serving(following, 0, without) and serving(following, 1, without):
                     found.both_serve = following
                     return found
                 todo.append(known)
@@ -113,6 +122,29 @@ def test_the_search_finds_the_hazard_that_each_rule_prevents(rule: str) -> None:
     """paused-keeper-zombie (A1) and failsafe-then-take (A2): without the rule both regions serve."""
     found = explore(max_faults=2, max_epoch=2, without=frozenset({rule}))
     assert found.both_serve is not None
+
+
+@pytest.mark.soak
+def test_a_failover_that_is_refused_and_given_back() -> None:
+    """One fault of any kind from the take of epoch 2 on, to the end of epoch 3 (A16, A17)."""
+    found = explore(max_faults=1, max_epoch=3, start_at=after_take())
+    assert found.both_serve is None
+    assert found.epochs_fell is None
+    assert len(found.states) > 50_000
+    assert dead_ends(found) == []
+
+
+def test_the_search_finds_a_replica_that_serves_without_a16() -> None:
+    """fenced-row-replicated: the promotion is refused, the link cut, and the writer takes again."""
+    found = explore(max_faults=1, max_epoch=3, without=frozenset({"A16"}), start_at=after_take())
+    assert found.both_serve is not None
+
+
+def test_the_search_finds_that_a_dead_plan_leaves_nobody_active_without_a17() -> None:
+    """plan-dies: its name is used up, so no path leads back to a region that serves."""
+    found = explore(max_faults=1, max_epoch=2, without=frozenset({"A17"}), start_at=after_take())
+    assert found.both_serve is None
+    assert dead_ends(found) != []
 
 
 @pytest.mark.soak

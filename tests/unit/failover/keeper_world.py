@@ -2,8 +2,9 @@
 
 The ports are twins of the adapters, built on the pure transitions. Every port call is a place where the
 schedule may put something between: other keepers' whole cycles, plan steps, time, a cut link, a lost reply,
-the keeper's death. Both observers always say UNHEALTHY, the worst an observer can do; what is left to keep
-two regions from serving at once is the protocol.
+the keeper's death, the end of a plan's run (A17). What serves is judged by the deployed guard, which sees
+the rows that replicate (A16). Both observers always say UNHEALTHY, the worst an observer can do; what is
+left to keep two regions from serving at once is the protocol.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from lifeline.lambdas.failover import lease as transitions
+from lifeline.lambdas.failover import plan_runs
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.cycle import Cycle, Ports
 from lifeline.lambdas.keeper.memory import Memory
+from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
 
 T = TypeVar("T")
 
@@ -76,9 +80,10 @@ class Row:
 
 @dataclass
 class Execution:
-    """A run of a region's plan; `at` is its next step."""
+    """A run of a region's plan; `at` is its next step, `done` once it is closed."""
 
     epoch: int
+    run: int
     at: str = "acquire"
     stamp: float = 0.0
 
@@ -86,7 +91,9 @@ class Execution:
 class World:
     """Home is active at epoch 1, all links are up, both regions' keepers have seen the other healthy."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+        """`without` names rules to leave out (A16): the scenario must then fail."""
+        self._without = without
         self.now = 1000.0
         self.lease: Lease | None = Lease(holder=HOME, epoch=1, renewals=0, writer=HOME)
         self.promises = {region: Promise() for region in REGIONS}
@@ -96,9 +103,10 @@ class World:
             HOME: Row(epoch=1, holder=HOME, renewed_from=self.now),
             RECOVERY: Row(replica=True),
         }
-        self.follow()
         self.cut_links: set[frozenset[str]] = set()
-        self.executions: dict[tuple[str, int], Execution] = {}
+        self.follow()
+        self.executions: dict[tuple[str, str], Execution] = {}
+        self.plan_runs = {(HOME, 1): PlanRuns(epoch=1, run=1, completed=1)}
         self.decided: list[tuple[str, Decision]] = []
         self.pages: list[str] = []
         self.both_served = False
@@ -157,6 +165,7 @@ class World:
 
     def _do_heal(self, event: Event) -> None:
         self.cut_links.discard(event.what)
+        self.follow()
 
     def _do_pause(self, event: Event) -> None:
         if self.lease is not None:
@@ -165,6 +174,12 @@ class World:
     def _do_delete_lease(self, _event: Event) -> None:
         self.lease = None
 
+    def _do_end_plan(self, event: Event) -> None:
+        """The region's newest run ends where it is: aborted, timed out, or at the limit of events."""
+        run = self.newest_run(event.what)
+        if run is not None:
+            run.at = "done"
+
     def _do_reprotect(self, _event: Event) -> None:
         """The region without authority is rebuilt as a replica and fit again (A13)."""
         lease = self.lease
@@ -172,6 +187,8 @@ class World:
             return
         if self.rows[lease.holder].epoch != lease.epoch:
             return
+        if not self._linked(HOME, RECOVERY):
+            return  # rebuilt from the holder's database, so not without it
         self.rows[other(lease.holder)].replica = True
         self.follow()
         self.lease = replace(lease, unfit=frozenset())
@@ -192,10 +209,9 @@ class World:
     def _do_plan(self, event: Event) -> None:
         """The next step of the region's newest plan, if its calls get through."""
         region, refused = event.what
-        epochs = [epoch for who, epoch in self.executions if who == region]
-        if not epochs or self.lease is None:
+        run = self.newest_run(region)
+        if run is None or self.lease is None:
             return
-        run = self.executions[region, max(epochs)]
         mine = (self.lease.holder, self.lease.epoch) == (region, run.epoch)
         row = self.rows[region]
         needs_witness = run.at in ("acquire", "promote", "record", "release", "renew")
@@ -207,7 +223,7 @@ class World:
             case "fence":
                 old = self.rows[other(region)]
                 if self._linked(region, other(region)) and not old.replica and not refused:
-                    self._open(old, region, run.epoch, self.now)
+                    self._fence(old, region, run.epoch)
                 run.at = "promote"
             case "promote" if not mine:
                 run.at = "done"
@@ -233,6 +249,11 @@ class World:
                 run.at = "done" if renewed is None else "open"
             case "open":
                 self._open(row, region, run.epoch, run.stamp)
+                run.at = "complete"
+            case "complete":
+                key = (region, run.epoch)
+                runs = self.plan_runs[key]
+                self.plan_runs[key] = plan_runs.complete(runs, run=run.run) or runs
                 run.at = "done"
 
     # What holds it together
@@ -270,18 +291,40 @@ class World:
     def _linked(self, one: str, two: str) -> bool:
         return frozenset({one, two}) not in self.cut_links
 
+    def newest_run(self, region: str) -> Execution | None:
+        """The region's run of the highest epoch and run number, closed or not."""
+        runs = [run for (who, _name), run in self.executions.items() if who == region]
+        return max(runs, key=lambda run: (run.epoch, run.run), default=None)
+
+    def runs_of(self, region: str) -> list[str]:
+        """The names of the region's executions, in the order of their start."""
+        return [name for who, name in self.executions if who == region]
+
     def _fresh(self, region: str, seconds: float) -> bool:
+        """The deployed guard on the region's own copy, a replica's included (A16)."""
         row = self.rows[region]
         age = self.clock(region) - row.renewed_from
-        return row.holder == region and not row.replica and age < seconds
+        in_recovery = row.replica and "A16" not in self._without
+        found = AuthorityRow(row.epoch, row.holder, row.renewals, age, in_recovery)
+        return ServingGuard(region, seconds).judge(found, 0.0).may_serve
+
+    def _fence(self, row: Row, region: str, epoch: int) -> None:
+        if row.epoch < epoch:
+            row.epoch, row.holder = epoch, transitions.NO_HOLDER
+            if "A16" in self._without:
+                row.holder, row.renewed_from = region, self.clock(region)
+        self.follow()
 
     def _open(self, row: Row, region: str, epoch: int, stamp: float) -> None:
-        if row.epoch < epoch:
+        if row.epoch < epoch or (row.epoch == epoch and row.holder == transitions.NO_HOLDER):
             row.epoch, row.holder, row.renewed_from = epoch, region, stamp
         self.follow()
 
     def follow(self) -> None:
-        """A replica has what its primary has (at once: the worst for a keeper that reads it)."""
+        """A replica has what its primary has: at once (the worst for a keeper that reads it), while the
+        link between the regions is up."""
+        if not self._linked(HOME, RECOVERY):
+            return
         for region in REGIONS:
             if self.rows[region].replica:
                 self.rows[region] = replace(self.rows[other(region)], replica=True)
@@ -371,6 +414,34 @@ class LocalTwin:
     def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
         return self._call(lambda: True)
 
+    def plan_runs(self, epoch: int) -> PlanRuns:
+        return self._call(lambda: self._runs(epoch))
+
+    def claim_run(self, epoch: int, *, run: int, now: float) -> PlanRuns | None:
+        return self._change_runs(epoch, lambda one: plan_runs.claim(one, run=run, now=now))
+
+    def note_run_end(self, epoch: int, *, run: int, now: float) -> bool:
+        noted = self._change_runs(epoch, lambda one: plan_runs.note_end(one, run=run, now=now))
+        return noted is not None
+
+    def forget_run_end(self, epoch: int, *, run: int) -> bool:
+        forgotten = self._change_runs(epoch, lambda one: plan_runs.forget_end(one, run=run))
+        return forgotten is not None
+
+    def _runs(self, epoch: int) -> PlanRuns:
+        return self._world.plan_runs.get((self._owner, epoch), PlanRuns(epoch))
+
+    def _change_runs(
+        self, epoch: int, change: Callable[[PlanRuns], PlanRuns | None]
+    ) -> PlanRuns | None:
+        def effect() -> PlanRuns | None:
+            changed = change(self._runs(epoch))
+            if changed is not None:
+                self._world.plan_runs[self._owner, epoch] = changed
+            return changed
+
+        return self._call(effect)
+
     def _call(self, effect: Callable[[], T]) -> T:
         return self._world.call(self._source, self._owner, effect)
 
@@ -441,17 +512,30 @@ class WatermarkTwin:
 
 
 class PlanTwin:
-    """Executions by name: starting one twice changes nothing (A4)."""
+    """Executions by name: a name is started once, as the service has it (A4, A17)."""
 
     def __init__(self, world: World, region: str) -> None:
         self._world = world
         self._region = region
 
-    def start(self, *, epoch: int, from_epoch: int) -> None:
-        def effect() -> None:
-            self._world.executions.setdefault((self._region, epoch), Execution(epoch))
+    def status(self, name: str) -> RunStatus:
+        def effect() -> RunStatus:
+            found = self._world.executions.get((self._region, name))
+            if found is None:
+                return RunStatus.MISSING
+            return RunStatus.CLOSED if found.at == "done" else RunStatus.RUNNING
 
-        self._world.call(self._region, self._region, effect)
+        return self._world.call(self._region, self._region, effect)
+
+    def start(self, name: str, *, epoch: int) -> bool:
+        def effect() -> bool:
+            if (self._region, name) in self._world.executions:
+                return False
+            made = Execution(epoch, plan_runs.run_of(name))
+            self._world.executions[self._region, name] = made
+            return True
+
+        return self._world.call(self._region, self._region, effect)
 
 
 class PagerTwin:

@@ -102,7 +102,12 @@ class TestHolder:
 
     @pytest.mark.parametrize(
         "row",
-        [DatabaseView(0, "", False), DatabaseView(1, RECOVERY, False), DatabaseView(1, HOME, True)],
+        [
+            DatabaseView(0, "", False),
+            DatabaseView(1, "", False),
+            DatabaseView(1, RECOVERY, False),
+            DatabaseView(1, HOME, True),
+        ],
     )
     def test_recovers_when_its_database_is_behind(self, row: DatabaseView) -> None:
         assert decide(replace(self.HELD, database=row), POLICY, NOW).action is Action.RECOVER

@@ -14,6 +14,11 @@ from hypothesis import strategies as st
 
 from lifeline.lambdas.failover.decision import Action
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover.plan_runs import (
+    BACKOFF_FIRST_SECONDS,
+    BACKOFF_LONGEST_SECONDS,
+    PlanRuns,
+)
 from tests.unit.failover.keeper_world import (
     HOME,
     LINKS,
@@ -24,11 +29,14 @@ from tests.unit.failover.keeper_world import (
     WITNESS,
     Between,
     Event,
+    Execution,
     World,
 )
 
 LOOP, TTL, EXPIRY = POLICY.loop_seconds, POLICY.ttl_seconds, POLICY.expiry_seconds
 TOO_LATE = EXPIRY + 1
+HEALED_CYCLES = 4 * int(EXPIRY / LOOP) + int(BACKOFF_LONGEST_SECONDS / LOOP)
+"""Enough for a take, the longest back-off before a plan's next run, and the run."""
 
 
 def lease_of(world: World) -> Lease:
@@ -179,7 +187,7 @@ def test_a_take_whose_reply_is_lost_starts_the_plan() -> None:
     take = 10
     world.cycle(RECOVERY, between={take: Between(outcome="lost")})
     assert lease_of(judged(world)).holder == RECOVERY
-    assert (RECOVERY, 2) in world.executions
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
 
 
 def test_a_take_whose_reply_and_re_read_are_lost_starts_the_plan_in_the_next_cycle() -> None:
@@ -194,7 +202,7 @@ def test_a_take_whose_reply_and_re_read_are_lost_starts_the_plan_in_the_next_cyc
     assert not world.executions
     world.cycle(RECOVERY, 1)
     assert judged(world).last(RECOVERY) == (Action.RECOVER, "database-behind-lease")
-    assert (RECOVERY, 2) in world.executions
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
 
 
 def test_a_keeper_that_dies_between_set_out_and_take_is_abandoned_by_the_next() -> None:
@@ -304,6 +312,151 @@ def test_a_pause_that_ends_while_the_standby_slept_does_not_let_both_serve() -> 
     judged(world)
 
 
+def taken_by_recovery() -> World:
+    """Home is lost and the standby has taken the lease; its plan's first run is started."""
+    world = World()
+    both_cycle(world, 2)
+    lose_home(world)
+    take_over(world)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
+    return world
+
+
+def recovery_alone(world: World, seconds: float) -> None:
+    """Both of the standby's overlapping keepers at their pace."""
+    for _ in range(int(seconds / LOOP)):
+        world.cycle(RECOVERY)
+        world.cycle(RECOVERY, 1)
+        world.wait(LOOP)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_plan_dies(steps: int) -> None:
+    """Named scenario: a run that ended before any of its steps is replaced, once, with one page (A17)."""
+    world = taken_by_recovery()
+    world.plan(RECOVERY, steps)
+    world.happen(Event("end_plan", RECOVERY))
+    recovery_alone(world, BACKOFF_FIRST_SECONDS)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"], "steps of the ended run may still act"
+    recovery_alone(world, 2 * LOOP)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1", "recover-e2-r2"]
+    world.plan(RECOVERY)
+    recovery_alone(world, 2 * BACKOFF_LONGEST_SECONDS)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1", "recover-e2-r2"]
+    assert world.pages.count(f"Lifeline {RECOVERY}: the recovery plan was started again") == 1
+    assert judged(world).serving(RECOVERY)
+
+
+def test_a_run_that_goes_on_has_no_twin() -> None:
+    world = taken_by_recovery()
+    recovery_alone(world, 2 * BACKOFF_LONGEST_SECONDS)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
+
+
+@pytest.mark.parametrize("call", [12, 13])
+def test_a_claimed_run_that_was_never_started_is_started_under_its_name(call: int) -> None:
+    """The keeper dies between claim and start; call 13 is the start (A17)."""
+    world = World()
+    both_cycle(world, 2)
+    lose_home(world)
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY, between={call: Between(outcome="dies")})
+    assert lease_of(world).holder == RECOVERY
+    assert not world.executions
+    assert world.plan_runs.get((RECOVERY, 2), PlanRuns(2)).run == call - 12
+    world.cycle(RECOVERY, 1)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
+
+
+def test_two_keepers_that_start_the_same_claim_have_one_run() -> None:
+    """The other keeper sees the claim without an execution and starts it first (A17)."""
+    world = World()
+    both_cycle(world, 2)
+    lose_home(world)
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY, between={13: Between((Event("cycle", (RECOVERY, 1)),))})
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
+    assert world.plan_runs[RECOVERY, 2].run == 1
+
+
+def test_names_used_up_before_this_deployment_are_passed_over() -> None:
+    """An environment deployed again within 90 days: its table knows none of the service's names (A17)."""
+    world = World()
+    both_cycle(world, 2)
+    for run in range(1, 9):
+        world.executions[RECOVERY, f"recover-e2-r{run}"] = Execution(2, run, at="done")
+    lose_home(world)
+    take_over(world)
+    recovery_alone(world, 2 * BACKOFF_LONGEST_SECONDS)
+    assert world.runs_of(RECOVERY)[-1] == "recover-e2-r9"
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+
+
+def test_a_completed_plan_does_not_count_for_a_row_that_is_behind() -> None:
+    """Completed, and the row names nobody: another run makes the region active again (A17)."""
+    world = taken_by_recovery()
+    world.plan(RECOVERY)
+    assert world.plan_runs[RECOVERY, 2].completed == 1
+    world.rows[RECOVERY].holder = NO_HOLDER
+    recovery_alone(world, BACKOFF_FIRST_SECONDS + 2 * LOOP)
+    world.plan(RECOVERY)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1", "recover-e2-r2"]
+    assert judged(world).serving(RECOVERY)
+
+
+def test_a_row_that_was_behind_for_a_moment_starts_no_run() -> None:
+    world = taken_by_recovery()
+    world.plan(RECOVERY)
+    for _ in range(3):
+        world.rows[RECOVERY].replica = True  # the keeper's connection fell back to a reader
+        world.happen(Event("cut", LINKS[2]))
+        recovery_alone(world, BACKOFF_FIRST_SECONDS - LOOP)
+        world.rows[RECOVERY].replica = False
+        recovery_alone(world, 2 * LOOP)
+    assert world.runs_of(RECOVERY) == ["recover-e2-r1"]
+
+
+def fenced_row_replicated(without: frozenset[str] = frozenset()) -> World:
+    """Named scenario: the fence's row reaches the replica, the promotion is refused, the link is cut,
+    and the writer takes the released lease."""
+    world = World(without=without)
+    both_cycle(world, 2)
+    world.happen(*refusal(RECOVERY))
+    assert lease_of(world).holder == HOME
+    world.plan(HOME)
+    return world
+
+
+def test_fenced_row_replicated() -> None:
+    """A16: the replica has the fence's row and serves neither by it nor by being one."""
+    world = fenced_row_replicated()
+    assert (world.rows[RECOVERY].epoch, world.rows[RECOVERY].holder) == (2, NO_HOLDER)
+    assert judged(world).serving(HOME)
+
+
+def test_without_a16_the_fenced_row_lets_both_serve() -> None:
+    """The scenario can fail: a guard blind to recovery, and a fence that names the standby."""
+    assert fenced_row_replicated(frozenset({"A16"})).both_served
+
+
+def test_a_promotion_after_the_fence_opens_the_same_epoch() -> None:
+    """The replicated row is equal and nobody's: behind for A4, and opened at its epoch (A16)."""
+    world = World()
+    both_cycle(world, 2)
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY)
+    world.plan(RECOVERY, 3)  # acquire, fence, promote
+    world.cycle(RECOVERY)
+    assert world.last(RECOVERY) == (Action.RECOVER, "database-behind-lease")
+    world.plan(RECOVERY, 5)
+    assert (world.rows[RECOVERY].epoch, world.rows[RECOVERY].holder) == (2, RECOVERY)
+    assert judged(world).serving(RECOVERY)
+
+
 # Random schedules
 
 seconds = st.sampled_from([0.5, 2.0, LOOP, LOOP, 11.0, TTL, TTL + TRANSACTION_SECONDS, EXPIRY + 1])
@@ -319,6 +472,7 @@ plain = simple(
     {
         "tick": seconds,
         "plan": st.tuples(st.sampled_from(REGIONS), st.booleans()),
+        "end_plan": st.sampled_from(REGIONS),
         "cut": links,
         "heal": links,
     }
@@ -348,11 +502,22 @@ def outage(region: str) -> list[Event]:
     return [look, Event("tick", TOO_LATE), look, *plan]
 
 
+def refusal(region: str) -> list[Event]:
+    """Another: the take, the fence, the promotion refused, the link cut and the lease given back."""
+    look = Event("cycle", (region, 0))
+    fenced = [Event("plan", (region, False))] * 2
+    refused = [Event("plan", (region, True))] * 2
+    cut = Event("cut", LINKS[2])
+    back = Event("cycle", (HOME if region == RECOVERY else RECOVERY, 0))
+    return [look, Event("tick", TOO_LATE), look, *fenced, cut, *refused, back]
+
+
 schedules = st.lists(
     st.one_of(
         st.lists(plain | quiet | nested | simple({"reprotect": st.none()}), max_size=6),
         st.lists(cycles(nested | plain | quiet), min_size=1, max_size=2),
         st.sampled_from(REGIONS).map(outage),
+        st.sampled_from(REGIONS).map(refusal),
         st.builds(
             lambda keeper, call, region: [
                 Event("cycle", keeper, {call: Between(tuple(outage(region)))})
@@ -381,7 +546,7 @@ def test_after_any_schedule_healing_brings_one_region_back(schedule: list[Event]
     world.happen(*schedule)
     for link in LINKS:
         world.happen(Event("heal", link))
-    for _ in range(4 * int(EXPIRY / LOOP)):
+    for _ in range(HEALED_CYCLES):
         both_cycle(world)
         for region in REGIONS:
             world.plan(region, 1)

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from lifeline.lambdas.failover.plan import (
+    EVENT_LIMIT,
+    HANDED_OVER,
+    MAX_ROUNDS,
     OVERTAKEN,
     PLAN,
     POINT_OF_NO_RETURN,
@@ -115,6 +118,79 @@ def test_no_failure_behind_the_point_of_no_return_leads_to_release() -> None:
             assert "release" not in _successors(_states_of(step.name)[step.name]), step.name
 
 
+def test_nothing_is_released_while_a_promotion_may_still_be_asked_for() -> None:
+    """A17: the function of an attempt that was given up lives on; the release waits for its longest life."""
+    assert _successors(STATES[POINT_OF_NO_RETURN]) == {"await_stores", "settle", "overtaken"}
+    assert STATES["settle"]["Next"] == "release"
+    assert STATES["settle"]["Seconds"] >= max(step.timeout_seconds for step in PLAN) + 5
+
+
+def _repeated(states: dict[str, Any]) -> list[str]:
+    return [name.removesuffix("_again") for name in states if name.endswith("_again")]
+
+
+def _turns_without(states: dict[str, Any], left_out: set[str]) -> bool:
+    """Whether the states' graph has a cycle that avoids `left_out`."""
+    left = {
+        name: {one for one in _successors(state) if one not in left_out}
+        for name, state in states.items()
+        if name not in left_out
+    }
+    while left:
+        ends = [name for name, following in left.items() if not following]
+        if not ends:
+            return True
+        for name in ends:
+            del left[name]
+        for following in left.values():
+            following.difference_update(ends)
+    return False
+
+
+def test_every_loop_counts_its_rounds_and_ends() -> None:
+    """A17: no cycle of states avoids a count, and at the bound each count leads to the hand-over."""
+    rounds = STATES["begin_rounds"]["Result"]
+    seen = []
+    for states in _machines(MACHINE):
+        counted = _repeated(states)
+        # The promotion that was accepted after all leads forward from `release`, which is counted.
+        assert not _turns_without(states, {f"{name}_again" for name in counted})
+        for name in counted:
+            (choice,) = states[f"{name}_again"]["Choices"]
+            assert choice["Variable"] == f"$.rounds.{name}.n"
+            assert choice["NumericGreaterThanEquals"] == MAX_ROUNDS
+            assert states[choice["Next"]]["Type"] == "Fail"
+            assert states[choice["Next"]]["Error"] == HANDED_OVER
+            assert states[f"{name}_count"]["ResultPath"] == f"$.rounds.{name}"
+            assert rounds[name] == {"n": 0}
+        seen += counted
+    assert sorted(seen) == sorted(rounds)
+    repeated = [step.name for step in PLAN if step.on_failure is OnFailure.PAGE_AND_REPEAT]
+    assert sorted(seen) == sorted([*repeated, "release"])
+
+
+def _events_of(state: dict[str, Any]) -> int:
+    """The most events that one visit of a state writes into the history."""
+    if state["Type"] != "Task":
+        return 2  # entered, exited
+    retries = sum(int(one.get("MaxAttempts", 3)) for one in state.get("Retry", []))
+    return 2 + 4 * (1 + retries)  # each attempt: scheduled, started, submitted, its end
+
+
+def test_a_run_ends_before_the_services_event_limit() -> None:
+    """A17: even if every loop used all its rounds and every other state were visited once."""
+    total = 2
+    for states in _machines(MACHINE):
+        looped = _repeated(states)
+        for name, state in states.items():
+            step = next((one for one in looped if name == one or name.startswith(f"{one}_")), None)
+            visits = MAX_ROUNDS if step and state["Type"] != "Fail" else 1
+            total += visits * _events_of(state)
+    assert MAX_ROUNDS >= 10, "a hand-over costs a back-off"
+    assert total < EVENT_LIMIT
+    assert total * 2 > EVENT_LIMIT, "the count above sees the loops"
+
+
 def test_a_lost_reply_to_the_promotion_goes_forward() -> None:
     choice = STATES["was_released"]["Choices"][0]
     assert (choice["StringEquals"], choice["Next"]) == (
@@ -128,7 +204,7 @@ def test_the_database_goes_on_trying_beside_stores_that_give_up() -> None:
     branches = {branch["StartAt"]: branch["States"] for branch in stage["Branches"]}
     assert tuple(branches) == ("await_database", *OTHER_STORES)
     database = branches["await_database"]
-    assert database["await_database_pause"]["Next"] == "await_database"
+    assert database["await_database_again"]["Default"] == "await_database"
     assert "await_database_page" in _successors(database["await_database"])
     for store in OTHER_STORES:
         assert _successors(branches[store][store]) == {f"{store}_degraded"}
