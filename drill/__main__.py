@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         "--bad-events", action="store_true", help="slip in events that must be refused"
     )
     run.add_argument("--keep-lab", action="store_true", help="keep the lab until Enter is pressed")
-    run.add_argument("--port-base", type=int, default=14500, help="first port of the lab")
+    run.add_argument(
+        "--port-base", type=int, help="first port of the lab (default: a block that is free)"
+    )
     run.add_argument("--lab-dir", type=Path, default=Path("build/lab"), help="folder of the lab")
     commands.add_parser("list", help="list the scenarios")
     check = commands.add_parser("check", help="check a finished run again, from its own folder")

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from lab import inventory
+from lab.folder import port_base_of_running
 from lab.lab import Lab
 from lab.places import DATA_REGIONS
 from lab.processes import end_leftovers, tree
@@ -73,7 +74,10 @@ def main() -> int:
     parser.add_argument("command", choices=("up", "down", "status", "deploy", "destroy"))
     parser.add_argument("--suffix", default="drill", help="environmentSuffix (default: drill)")
     parser.add_argument("--profile", default="dev")
-    parser.add_argument("--port-base", type=int, default=14500)
+    parser.add_argument(
+        "--port-base", type=int,
+        help="first port (default: up takes a free block; deploy and destroy those of the lab that runs)",
+    )  # fmt: skip
     parser.add_argument("--workdir", type=Path, default=Path("build/lab"))
     parser.add_argument("--engines-only", action="store_true", help="up: deploy nothing")
     given = parser.parse_args()
@@ -83,9 +87,12 @@ def main() -> int:
         elif given.command == "status":
             status(given.workdir)
         else:
+            port_base = given.port_base
+            if port_base is None and given.command != "up":
+                port_base = port_base_of_running(given.workdir)
             lab = Lab(
                 suffix=given.suffix, profile=given.profile, workdir=given.workdir,
-                port_base=given.port_base,
+                port_base=port_base,
             )  # fmt: skip
             if given.command == "deploy":
                 for line in lab.deploy_stacks().lines():

@@ -67,6 +67,10 @@ def install_provider(clients: Clients, places: Places) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(ROOT / "lab" / "provider" / "index.py", "index.py")
     for region in ALL_REGIONS:
+        # It has no role that could make its log group (`emulated_log_groups`).
+        clients.observer("logs", region).create_log_group(
+            logGroupName=f"/aws/lambda/{PROVIDER_NAME}"
+        )
         clients.observer("lambda", region).create_function(
             FunctionName=PROVIDER_NAME, Runtime="python3.14", Handler="index.handler",
             Role=f"arn:aws:iam::{ACCOUNT}:role/{PROVIDER_NAME}", Timeout=60,

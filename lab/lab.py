@@ -35,7 +35,10 @@ from lab.conditions import Conditions
 from lab.controller import ROLES, ROOT, Controller
 from lab.deployment import DeployReport
 from lab.faults import Breaker, Fault
+from lab.folder import own, write_port_base
+from lab.locks import Held
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
+from lab.ports import claim, free_block
 from lab.processes import Processes, end_leftovers
 from lab.stacks import Stacks
 from lab.store_watch import StoreWatch
@@ -55,7 +58,10 @@ class RegionEndpoints:
 
 
 class Lab:
-    """Two data regions and the witness on loopback."""
+    """Two data regions and the witness on loopback.
+
+    `port_base` is its first port; None takes a block of ports that no other run has.
+    """
 
     def __init__(
         self,
@@ -63,14 +69,14 @@ class Lab:
         suffix: str = "drill",
         profile: str = "dev",
         workdir: Path = Path("build/lab"),
-        port_base: int = 14500,
+        port_base: int | None = None,
         say: Callable[[str], None] = print,
         control_plane_only: bool = False,
     ) -> None:
         self.suffix = suffix
         self.profile = profile
         self.workdir = workdir.resolve()
-        self.places = Places(port_base)
+        self.places = Places(free_block() if port_base is None else port_base)
         self.say = say
         self.control_plane_only = control_plane_only
         self.processes = Processes(self.workdir)
@@ -81,9 +87,20 @@ class Lab:
         )
         self._controller: Controller | None = None
         self._closed = threading.Lock()
+        self._folder: Held | None = None
 
     def __enter__(self) -> Lab:
         """Start the engines. Raises LabError; then nothing of what was started is left."""
+        claim(self.places.port_base)
+        self._folder = own(self.workdir)
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start(self) -> None:
         left = end_leftovers(self.workdir)
         if left:
             self.say(f"lab: ended what an earlier run left: {', '.join(left)}")
@@ -94,12 +111,8 @@ class Lab:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _interrupt)
             signal.signal(signal.SIGHUP, _interrupt)
-        try:
-            self._start_engines()
-        except BaseException:
-            self.close()
-            raise
-        return self
+        write_port_base(self.workdir, self.places.port_base)
+        self._start_engines()
 
     def _start_engines(self) -> None:
         started = time.monotonic()
@@ -139,6 +152,9 @@ class Lab:
                 self._controller.stop()
                 self._controller = None
             self.processes.stop_all()
+            if self._folder is not None:
+                self._folder.release()
+                self._folder = None
 
     def deploy(self) -> DeployReport:
         """Synthesize, rewrite, bootstrap, deploy; then databases, topics, authority, services."""

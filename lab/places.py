@@ -51,9 +51,9 @@ class Link:
 
 @dataclass(frozen=True)
 class Places:
-    """All ports of one lab, from one base: two labs with bases 100 apart do not meet."""
+    """All ports of one lab, from one base: two labs with bases 100 apart do not meet (`lab.ports`)."""
 
-    port_base: int = 14500
+    port_base: int
 
     @property
     def emulator(self) -> int:

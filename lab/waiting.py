@@ -31,6 +31,18 @@ def port_open(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
+def port_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket() as probe:
+        # A connection that ended a moment ago must not make its port look taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
 def answers(port: int, path: str, seconds: float = 2.0) -> bool:
     """Whether an HTTP server on the port answers 200 for the path."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=seconds)
@@ -46,12 +58,8 @@ def answers(port: int, path: str, seconds: float = 2.0) -> bool:
 def require_free(ports: dict[str, int]) -> None:
     """Raises LabError with the first port that is taken."""
     for purpose, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                raise LabError(
-                    f"Port {port} is taken and {purpose} needs it: stop what listens there, "
-                    f"or give another --port-base."
-                ) from None
+        if not port_free(port):
+            raise LabError(
+                f"Port {port} is taken and {purpose} needs it: stop what listens there, "
+                f"or give another --port-base."
+            )

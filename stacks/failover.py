@@ -80,6 +80,8 @@ class Failover(SiteStack):
                 memory_mib=512, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
             ),
         )
+        # Its ARN is text here: without this the plan could be made after who starts it, and go before it.
+        keeper.function.node.add_dependency(plan.state_machine)
         keeper.allow("StartThePlan", ["states:StartExecution"], [plan.state_machine_arn])
         executions = plan.state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
         keeper.allow("LookAtItsRuns", ["states:DescribeExecution"], [executions])

@@ -14,7 +14,6 @@ from drill.targets import BrokenThing, Deployed, Endpoints
 from lab import Lab
 
 WORKDIR = Path("build/lab")
-PORT_BASE = 14500
 
 
 class LocalTarget:
@@ -31,7 +30,7 @@ class LocalTarget:
         suffix: str = "drill",
         keep: bool = False,
         workdir: Path = WORKDIR,
-        port_base: int = PORT_BASE,
+        port_base: int | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
         self.suffix = suffix

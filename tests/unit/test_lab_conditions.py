@@ -54,7 +54,7 @@ def test_a_cut_link_parts_the_regions_and_nobody_else() -> None:
     assert outcome("caw1", cut, "dynamodb", HOME) == "reset"
     assert outcome("cac1", cut, "dynamodb", WITNESS) == "passes"
     assert outcome("use2", cut, "dynamodb", HOME) == "passes"
-    states = link_states(Places().links(), cut)
+    states = link_states(Places(14500).links(), cut)
     assert states["log-cac1-to-caw1"] == states["fence-caw1-to-cac1"] == "cut"
     assert states["probe-use2-to-cac1"] == "open"
 
@@ -62,10 +62,10 @@ def test_a_cut_link_parts_the_regions_and_nobody_else() -> None:
 def test_conditions_add_up_and_heal_to_nothing() -> None:
     both = Conditions().with_link_cut().with_lost(HOME)
     assert outcome("caw1", both, "rds", HOME) == "reset"
-    assert set(link_states(Places().links(), Conditions()).values()) == {"open"}
+    assert set(link_states(Places(14500).links(), Conditions()).values()) == {"open"}
     assert all(not rules_for(source, Conditions()) for source in SOURCES)
 
 
 def test_no_two_things_of_a_lab_share_a_port() -> None:
-    ports = list(Places().all_ports().values())
+    ports = list(Places(14500).all_ports().values())
     assert len(ports) == len(set(ports))

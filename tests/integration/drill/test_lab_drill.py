@@ -53,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
     patch.setattr(evidence, "ROOT", folder / "drill")
     options = Options(events_per_second=800.0, before_seconds=20.0, seed=7, bad_events=True)
     try:
-        with LocalTarget(workdir=folder / "lab", port_base=16500) as target:
+        with LocalTarget(workdir=folder / "lab") as target:
             run = LinkCutThenKillThenLoss(SCENARIOS["region-loss"], options, target, print)
             outcome = run.go()
     finally:

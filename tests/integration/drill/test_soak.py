@@ -23,7 +23,7 @@ def test_scenario(
 ) -> None:
     monkeypatch.setattr(evidence, "ROOT", tmp_path / "drill")
     options = Options(kill_apply=kills, bad_events=kills > 0)
-    with LocalTarget(workdir=tmp_path / "lab", port_base=16700) as target:
+    with LocalTarget(workdir=tmp_path / "lab") as target:
         found = Run(SCENARIOS[scenario], options, target, print).go().evidence
     unmet = [name for name, met in found["objectives_met"].items() if not met]
     assert found["verdict"] == PASS, (unmet, found["events"], found["failures"])

@@ -11,27 +11,28 @@ import pytest
 from lab.calls import Clients
 from lab.engines import start_emulator
 from lab.places import ACCOUNT, RECOVERY, Places
+from lab.ports import free_block
 from lab.processes import Processes
 from lab.waiting import answers, until
 from lifeline.lambdas.failover.plan import HANDED_OVER, MAX_ROUNDS, state_machine_definition
 
 pytestmark = pytest.mark.lab
 
-PLACES = Places(port_base=16900)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    places = Places(free_block())
     processes = Processes(tmp_path_factory.mktemp("emulator"))
-    start_emulator(processes, PLACES, processes.logs.parent)
+    start_emulator(processes, places, processes.logs.parent)
     try:
         until(
             "the emulator's first answer",
-            lambda: answers(PLACES.emulator, "/_ministack/health"),
+            lambda: answers(places.emulator, "/_ministack/health"),
             seconds=30,
         )
-        yield Clients(PLACES)
+        yield Clients(places)
     finally:
         processes.stop_all()
 

@@ -19,6 +19,7 @@ import pytest
 from lab.calls import Clients
 from lab.engines import start_emulator
 from lab.places import ACCOUNT, HOME, RECOVERY, Places
+from lab.ports import free_block
 from lab.processes import Processes
 from lab.waiting import answers, until
 from lifeline.lambdas.failover.plan import state_machine_definition
@@ -26,7 +27,6 @@ from lifeline.lambdas.failover.plan import state_machine_definition
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).resolve().parents[3]
-PLACES = Places(port_base=16800)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 SECRET = "database-admin-test"
 LONGEST_SECONDS = 3.0
@@ -54,21 +54,21 @@ ENVIRONMENT = {
     "PAGE_TOPIC_ARN": "",
     "CACHE_GROUP": "cache-test",
     "ADMIN_SECRET": SECRET,
-    "AWS_ENDPOINT_URL": PLACES.emulator_url(),
 }
 
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
     processes = Processes(tmp_path_factory.mktemp("emulator"))
-    start_emulator(processes, PLACES, processes.logs.parent)
+    places = Places(free_block())
+    start_emulator(processes, places, processes.logs.parent)
     try:
         until(
             "the emulator's first answer",
-            lambda: answers(PLACES.emulator, "/_ministack/health"),
+            lambda: answers(places.emulator, "/_ministack/health"),
             seconds=30,
         )
-        yield Clients(PLACES)
+        yield Clients(places)
     finally:
         processes.stop_all()
 
@@ -98,14 +98,16 @@ def function(clients: Clients, files: str) -> str:
         for package in ("", "failover", "adapters", "failover_step"):
             for path in (ROOT / "lambdas" / package).glob("*.py"):
                 packed.write(path, f"lifeline/{path.relative_to(ROOT)}")
-    made = clients.observer("lambda", RECOVERY).create_function(
+    functions = clients.observer("lambda", RECOVERY)
+    variables = {"AWS_ENDPOINT_URL": functions.meta.endpoint_url, "FILE_SYSTEM_ID": files}
+    made = functions.create_function(
         FunctionName="failover-step-test",
         Runtime="python3.14",
         Role=ROLE,
         Handler="lifeline.lambdas.failover_step.handler.handler",
         Code={"ZipFile": archive.getvalue()},
         Timeout=60,
-        Environment={"Variables": {**ENVIRONMENT, "FILE_SYSTEM_ID": files}},
+        Environment={"Variables": {**ENVIRONMENT, **variables}},
     )
     return str(made["FunctionArn"])
 

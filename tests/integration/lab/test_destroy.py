@@ -23,7 +23,6 @@ from lab.stacks import Stacks
 from lab.store_watch import StoreChange
 from lab.toolkit import ROOT
 
-PORT_BASE = 16900
 FIRST, SECOND = "alfa", "bravo"
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -48,9 +47,7 @@ class Life:
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     folder = tmp_path_factory.mktemp("lab")
-    with Lab(
-        suffix=FIRST, workdir=folder, port_base=PORT_BASE, control_plane_only=True
-    ) as lab:  # fmt: skip
+    with Lab(suffix=FIRST, workdir=folder, control_plane_only=True) as lab:
         yield _live(lab)
 
 

@@ -1,9 +1,12 @@
-"""What the lab adds to the emulator: global caches and the second version of MSK's API."""
+"""What the lab adds to the emulator: global caches, MSK's second API version, who may make a log group."""
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab import Lab, toolkit
-from lab.places import HOME, RECOVERY
+from lab.places import ACCOUNT, HOME, RECOVERY
 from lab.toolkit import ROOT
 
-PORT_BASE = 17100
 SUFFIX = "caches"
 GROUP = f"cache-{SUFFIX}"
 
@@ -25,9 +27,7 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
-    with Lab(
-        suffix=SUFFIX, workdir=folder, port_base=PORT_BASE, control_plane_only=True
-    ) as started:
+    with Lab(suffix=SUFFIX, workdir=folder, control_plane_only=True) as started:
         yield started
 
 
@@ -132,3 +132,66 @@ def test_the_second_version_of_the_logs_api_shows_the_same_clusters(lab: Lab) ->
     assert shown["BrokerNodeGroupInfo"]["ConnectivityInfo"] == {"VpcConnectivity": iam}
     assert kafka.list_clusters_v2(ClusterNameFilter="other")["ClusterInfoList"] == []
     kafka.delete_cluster(ClusterArn=arn)
+
+
+OUTLIVES_ITS_GROUP = """
+import boto3
+
+def handler(event, context):
+    boto3.client("logs").delete_log_group(logGroupName=event["group"])
+    print("the run goes on")
+"""
+"""A run that is under way while `cdk destroy` deletes its log group: no clock decides the order."""
+WRITE_LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "left"), [(WRITE_LOGS, False), ([*WRITE_LOGS, "logs:CreateLogGroup"], True)]
+)
+def test_a_run_makes_its_log_group_anew_only_if_its_role_may(
+    lab: Lab, actions: list[str], left: bool
+) -> None:
+    name = f"may-create-{SUFFIX}" if left else f"may-write-{SUFFIX}"
+    group = f"/aws/lambda/{name}"
+    logs = lab.observer("logs", HOME)
+    logs.create_log_group(logGroupName=group)
+    made_function(lab, name, OUTLIVES_ITS_GROUP, actions)
+    event = json.dumps({"group": group})
+    # The answer comes after the run's log was written.
+    answer = lab.observer("lambda", HOME).invoke(FunctionName=name, Payload=event)
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert groups(lab, name) == ([group] if left else [])
+
+
+def test_a_role_that_is_gone_makes_no_log_group(lab: Lab) -> None:
+    name = f"no-role-{SUFFIX}"
+    made_function(lab, name, "def handler(event, context):\n    print('said')\n", None)
+    functions = lab.observer("lambda", HOME)
+    assert functions.invoke(FunctionName=name)["StatusCode"] == 200
+    assert groups(lab, name) == []
+    lab.observer("logs", HOME).create_log_group(logGroupName=f"/aws/lambda/{name}")
+    assert functions.invoke(FunctionName=name)["StatusCode"] == 200
+    written = lab.observer("logs", HOME).filter_log_events(logGroupName=f"/aws/lambda/{name}")
+    assert "said" in [one["message"] for one in written["events"]]
+
+
+def made_function(lab: Lab, name: str, code: str, actions: list[str] | None) -> None:
+    """A function and its role with these actions on everything; None: no role."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", code)
+    if actions is not None:
+        iam = lab.observer("iam", HOME)
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="logs", PolicyDocument=document)
+    lab.observer("lambda", HOME).create_function(
+        FunctionName=name, Runtime="python3.14", Handler="index.handler", Timeout=30,
+        Role=f"arn:aws:iam::{ACCOUNT}:role/{name}", Code={"ZipFile": packed.getvalue()},
+    )  # fmt: skip
+
+
+def groups(lab: Lab, name: str) -> list[str]:
+    found = lab.observer("logs", HOME).describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
+    return [str(one["logGroupName"]) for one in found["logGroups"]]

@@ -20,12 +20,11 @@ from lab.waiting import until
 pytestmark = pytest.mark.lab
 
 TOPIC = "clinical.observation.recorded"
-PORT_BASE = 16300
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(workdir=tmp_path_factory.mktemp("lab"), port_base=PORT_BASE, say=_quiet) as started:
+    with Lab(workdir=tmp_path_factory.mktemp("lab"), say=_quiet) as started:
         for region in DATA_REGIONS:
             started.brokers[region].create_topics({TOPIC: 2})
         for region in DATA_REGIONS:
@@ -142,7 +141,7 @@ def test_a_lost_region_is_dead_and_cut_off_and_the_others_work(lab: Lab) -> None
 
 
 def test_a_taken_port_is_refused_before_anything_starts(lab: Lab, tmp_path: Path) -> None:
-    second = Lab(workdir=tmp_path, port_base=PORT_BASE, say=_quiet)
+    second = Lab(workdir=tmp_path, port_base=lab.places.port_base, say=_quiet)
     with pytest.raises(LabError, match=r"Port \d+ is taken and .* needs it"):
         second.__enter__()
     assert not second.processes.named("")
