@@ -51,12 +51,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.fixture(scope="session")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def interpreters() -> list[str]:
+    """Both ends of the supported range, as far as this machine has them: ours, and the newest other."""
+    named = [shutil.which(f"python3.{minor}") for minor in range(14, 11, -1)]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    kept = [str(one) for one in sorted(pyenv.glob("3.1[1-4].*/bin/python3"), reverse=True)]
+    for one in [*filter(None, named), *kept]:
+        asked = subprocess.run([one, "-c", "import venv"], capture_output=True, check=False)
+        if asked.returncode == 0 and Path(one).resolve() != Path(sys.executable).resolve():
+            return [sys.executable, one]
+    return [sys.executable]
+
+
+@pytest.fixture(scope="session", params=interpreters(), ids=lambda one: f"by {Path(one).parts[-3]}")
+def python(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The interpreter of a fresh environment that has the wheel and what it depends on, as locked."""
     folder = tmp_path_factory.mktemp("installed")
     uv = str(Path(sys.executable).parent / "uv")
-    made = run([uv, "venv", "--quiet", "--python", sys.executable, "venv"], folder)
+    made = run([uv, "venv", "--quiet", "--python", request.param, "venv"], folder)
     assert made.returncode == 0, made.stderr
     installed = run(
         [
