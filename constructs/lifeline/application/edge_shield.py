@@ -49,9 +49,16 @@ class EdgeShield(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, stage_arn: str, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        stage_arn: str,
+        keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         self.name = site.names.regional_name("edges")
         self.acl = wafv2.CfnWebACL(

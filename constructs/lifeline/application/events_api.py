@@ -74,7 +74,7 @@ class EventsApi(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         stream: EdgeStream,
         serve: ecs.FargateService,
@@ -82,6 +82,7 @@ class EventsApi(Construct):
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         self.name = site.names.regional_name("events-api")
         self._private = PrivateBalancer(self, "Private", site=site, network=network, serve=serve)

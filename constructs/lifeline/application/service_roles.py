@@ -42,7 +42,7 @@ class ServiceRoles(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         database: GlobalDatabase,
         stream: EdgeStream,
         log: ReplicatedLog,
@@ -50,6 +50,7 @@ class ServiceRoles(Construct):
         files: SharedFiles | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site, self._database, self._keys = site, database, keys
         self.start = self._start_role()
         self._of = {service: self._task_role(service) for service in Service}

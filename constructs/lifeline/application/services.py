@@ -68,7 +68,7 @@ class Services(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         database: GlobalDatabase,
         stream: EdgeStream,
@@ -77,6 +77,7 @@ class Services(Construct):
         files: SharedFiles | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site, self._network, self._database, self._keys = site, network, database, keys
         self._files = files
         self.cluster_name = site.names.regional_name("services")

@@ -60,7 +60,7 @@ class Backups(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         tier: RecoveryTier,
         stores: Sequence[ProtectedStore],
@@ -68,6 +68,7 @@ class Backups(Construct):
         if not stores:
             raise ValueError("There are no stores to back up; name at least one.")
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site, self._keys, self.policy = site, keys, tier.backups
         self.vault_name = vault_name(site)
         self.vault = self._vault()

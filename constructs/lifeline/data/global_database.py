@@ -57,11 +57,12 @@ class GlobalDatabase(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site, self._keys = site, keys
         names = site.names
         self.identifier = names.cross_region_name("database", "database")

@@ -53,11 +53,12 @@ class DrPipeline(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         if not site.is_home:
             raise ValueError(
                 f"The drill pipeline cannot be in {site.region.name}; allowed is the home region "

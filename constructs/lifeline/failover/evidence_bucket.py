@@ -25,7 +25,7 @@ class EvidenceBucket(Bucket):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         emptying: BucketEmptying,
         access_log: str,

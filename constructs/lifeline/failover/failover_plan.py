@@ -28,11 +28,12 @@ class FailoverPlan(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         step: Function,
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         name = site.names.regional_name("failover-plan", "state-machine")
         self.state_machine_arn = site.arn("states", f"stateMachine:{name}")
         group = log_group(

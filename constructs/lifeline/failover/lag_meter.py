@@ -63,13 +63,14 @@ class LagMeter(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         placement: Placement,
         database: DatabaseReading,
         stores: MeasuredStores,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site, self._keys, self._stores = site, keys, stores
         self.function = Function(
             self,

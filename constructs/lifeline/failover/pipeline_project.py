@@ -45,7 +45,7 @@ class DrillProject(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         step: str,
         description: str,
         machine: Machine,
@@ -55,6 +55,7 @@ class DrillProject(Construct):
         artifacts: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.name = site.names.regional_name(f"drill-{step}")
         self.arn = site.arn("codebuild", f"project/{self.name}")
         log_group_name = f"/lifeline/{self.name}"

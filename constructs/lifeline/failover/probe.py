@@ -31,12 +31,13 @@ class Probe(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         regions: Sequence[Region],
         results: AuthorityTable,
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         witness = site.witness
         self.function = Function(
             self,

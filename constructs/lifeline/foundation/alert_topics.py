@@ -38,8 +38,11 @@ class AlertTopics(Construct):
     not confirm the subscription, or who sleeps through an e-mail.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, site: Site | None = None, keys: Keys
+    ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         self._topics = {severity: self._topic(severity, keys) for severity in Severity}
 

@@ -46,11 +46,12 @@ class AuditTrail(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site, self._keys = site, keys
         self.access_log = Bucket(
             self,

@@ -45,11 +45,12 @@ class BucketReplication(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         buckets: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         unknown = [name for name in buckets if name not in REPLICATED]
         if unknown or not buckets:
             raise ValueError(

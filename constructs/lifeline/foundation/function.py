@@ -58,7 +58,7 @@ class Function(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         package: str,
         description: str,
         environment: Mapping[str, str],
@@ -68,6 +68,7 @@ class Function(Construct):
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         name = site.names.regional_name(package.replace("_", "-"), "function")
         self.logs = log_group(
             self,

@@ -95,10 +95,11 @@ class RegionKeys(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         purposes: Sequence[Purpose] = tuple(Purpose),
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         made = {purpose: self._key(purpose) for purpose in purposes}
         self.keys = Keys(made)

@@ -31,7 +31,7 @@ class Provisioner(Function):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         package: str,
         description: str,
         keys: Keys,

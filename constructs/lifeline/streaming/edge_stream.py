@@ -36,11 +36,12 @@ class EdgeStream(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         keys: Keys,
         retention_hours: int = RETENTION_HOURS,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         _check_retention(site, retention_hours)
         self._keys = keys
         self.retention_hours = retention_hours

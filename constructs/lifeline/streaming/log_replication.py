@@ -45,7 +45,7 @@ class LogReplicator(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         log: ReplicatedLog,
         peer: PeerLog,
@@ -53,6 +53,7 @@ class LogReplicator(Construct):
         generation: int = 1,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         if log.private_links is None:
             raise ValueError(
                 f"MSK Replicator cannot reach brokers of class {site.settings.profile.broker_class}; "

@@ -56,7 +56,7 @@ class MirrorMaker(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         cluster: ecs.ICluster,
         log: ReplicatedLog,
@@ -64,6 +64,7 @@ class MirrorMaker(Construct):
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         if not peer.bootstrap:
             raise ValueError("MirrorMaker needs the addresses of the peer's brokers.")
         self._site, self._log, self._peer = site, log, peer

@@ -40,7 +40,7 @@ class StreamBridge(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         stream: EdgeStream,
         log: ReplicatedLog,
@@ -48,6 +48,7 @@ class StreamBridge(Construct):
         page_topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         shards = site.settings.capacity.shards
         self.layer = lambda_.LayerVersion(
             self,

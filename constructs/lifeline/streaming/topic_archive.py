@@ -49,12 +49,13 @@ class TopicArchive(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         log: ReplicatedLog,
         keys: Keys,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         if log.private_links is None:
             raise ValueError(
                 f"Firehose cannot reach brokers of class {site.settings.profile.broker_class}; allowed "
