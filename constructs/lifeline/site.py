@@ -98,7 +98,23 @@ class Site:
         if given is not None:
             return given
         key = scope.node.try_get_context(CONTEXT_KEY)
-        return _derived(scope) if key is None else _attached[str(key)]
+        return Site.derived(scope) if key is None else _attached[str(key)]
+
+    @staticmethod
+    def derived(scope: Construct) -> Site:
+        """A site of the construct's own, from its stack and its path."""
+        stack = Stack.of(scope)
+        suffix = ConstructNames.unique_resource_name(
+            scope, max_length=SUFFIX_CHARACTERS, separator="-"
+        ).lower()
+        known = not Token.is_unresolved(stack.region)
+        region = Region(stack.region, code_of(stack.region) if known else stack.region, "")
+        settings = StackSettings(
+            environment_suffix=suffix,
+            account=None if Token.is_unresolved(stack.account) else stack.account,
+            only_region=region,
+        )
+        return Site(settings, region)
 
     @staticmethod
     def attach(scope: Construct, site: Site) -> None:
@@ -164,18 +180,3 @@ class Site:
     def table_arn(self, name: str) -> str:
         """A DynamoDB table's ARN in this region."""
         return self.arn("dynamodb", f"table/{name}")
-
-
-def _derived(scope: Construct) -> Site:
-    stack = Stack.of(scope)
-    suffix = ConstructNames.unique_resource_name(
-        scope, max_length=SUFFIX_CHARACTERS, separator="-"
-    ).lower()
-    known = not Token.is_unresolved(stack.region)
-    region = Region(stack.region, code_of(stack.region) if known else stack.region, "")
-    settings = StackSettings(
-        environment_suffix=suffix,
-        account=None if Token.is_unresolved(stack.account) else stack.account,
-        only_region=region,
-    )
-    return Site(settings, region)

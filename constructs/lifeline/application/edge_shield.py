@@ -55,10 +55,11 @@ class EdgeShield(Construct):
         *,
         site: Site | None = None,
         stage_arn: str,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site = site
         self.name = site.names.regional_name("edges")
         self.acl = wafv2.CfnWebACL(

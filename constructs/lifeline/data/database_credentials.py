@@ -54,10 +54,16 @@ class DatabaseCredentials(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site | None = None, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.secret_name = site.names.regional_name("database-admin")
         self._made = self._make() if site.is_home else None

@@ -59,10 +59,11 @@ class GlobalDatabase(Construct):
         *,
         site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         names = site.names
         self.identifier = names.cross_region_name("database", "database")

@@ -51,10 +51,11 @@ class CacheMember(Construct):
         *,
         site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.identifier = cache_name(site)
         self.user = user_name(site)
@@ -210,10 +211,11 @@ class SessionCache(CacheMember):
         *,
         site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id, site=site, network=network, keys=keys)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not site.is_home:
             raise ValueError(
                 f"SessionCache creates the global datastore, at home; {site.region.name} is the "
@@ -289,11 +291,12 @@ class SecondaryCache(CacheMember):
         *,
         site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
         global_id: str,
     ) -> None:
         super().__init__(scope, construct_id, site=site, network=network, keys=keys)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if site.is_home:
             raise ValueError(
                 f"SecondaryCache joins the datastore from the recovery region; {site.region.name} is "

@@ -44,10 +44,11 @@ class SharedFiles(Construct):
         *,
         site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.port = PORT
         self.group = ec2.SecurityGroup(

@@ -54,11 +54,12 @@ class DrPipeline(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        keys: Keys,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not site.is_home:
             raise ValueError(
                 f"The drill pipeline cannot be in {site.region.name}; allowed is the home region "

@@ -26,7 +26,7 @@ class EvidenceBucket(Bucket):
         construct_id: str,
         *,
         site: Site | None = None,
-        keys: Keys,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
         access_log: str,
     ) -> None:

@@ -64,13 +64,14 @@ class LagMeter(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        keys: Keys,
+        keys: Keys | None = None,
         placement: Placement,
         database: DatabaseReading,
         stores: MeasuredStores,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys, self._stores = site, keys, stores
         self.function = Function(
             self,

@@ -34,10 +34,11 @@ class Probe(Construct):
         site: Site | None = None,
         regions: Sequence[Region],
         results: AuthorityTable,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         witness = site.witness
         self.function = Function(
             self,

@@ -39,10 +39,16 @@ class AlertTopics(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site | None = None, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site = site
         self._topics = {severity: self._topic(severity, keys) for severity in Severity}
 

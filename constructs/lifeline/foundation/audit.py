@@ -47,11 +47,12 @@ class AuditTrail(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        keys: Keys,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.access_log = Bucket(
             self,

@@ -92,7 +92,12 @@ class BucketEmptying(Provisioner):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site | None = None, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -140,7 +145,7 @@ class Bucket(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        keys: Keys,
+        keys: Keys | None = None,
         name: str,
         purpose: Purpose | None,
         emptying: BucketEmptying,
@@ -149,6 +154,7 @@ class Bucket(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if name not in BUCKETS:
             raise ValueError(
                 f"Nothing may empty a bucket {name!r}; allowed are {', '.join(BUCKETS)}."

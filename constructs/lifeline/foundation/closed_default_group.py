@@ -24,10 +24,11 @@ class ClosedDefaultGroup(Construct):
         *,
         site: Site | None = None,
         vpc: ec2.Vpc,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         provider = Provisioner(
             self,
             "Provider",

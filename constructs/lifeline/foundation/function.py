@@ -63,12 +63,13 @@ class Function(Construct):
         description: str,
         environment: Mapping[str, str],
         size: Size,
-        keys: Keys,
+        keys: Keys | None = None,
         placement: Placement | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         name = site.names.regional_name(package.replace("_", "-"), "function")
         self.logs = log_group(
             self,

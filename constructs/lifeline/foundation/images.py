@@ -34,10 +34,16 @@ class ImageRepositories(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site | None = None, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self.repositories = {image: self._repository(site, keys, image) for image in Image}
         if site.is_home and site.settings.profile.owns_account:
             self._copy_to(site.peer)

@@ -52,10 +52,16 @@ class Network(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site | None = None, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self.cidr = f"10.{site.region.second_octet}.0.0/16"
         self.vpc = ec2.Vpc(
             self,

@@ -34,7 +34,7 @@ class Provisioner(Function):
         site: Site | None = None,
         package: str,
         description: str,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(
             scope,

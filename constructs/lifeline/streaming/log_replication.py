@@ -49,11 +49,12 @@ class LogReplicator(Construct):
         network: Network,
         log: ReplicatedLog,
         peer: PeerLog,
-        keys: Keys,
+        keys: Keys | None = None,
         generation: int = 1,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if log.private_links is None:
             raise ValueError(
                 f"MSK Replicator cannot reach brokers of class {site.settings.profile.broker_class}; "

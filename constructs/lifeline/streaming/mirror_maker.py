@@ -61,10 +61,11 @@ class MirrorMaker(Construct):
         cluster: ecs.ICluster,
         log: ReplicatedLog,
         peer: PeerLog,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not peer.bootstrap:
             raise ValueError("MirrorMaker needs the addresses of the peer's brokers.")
         self._site, self._log, self._peer = site, log, peer

@@ -34,11 +34,12 @@ class PrivateLinks(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        keys: Keys,
+        keys: Keys | None = None,
         cluster_arn: str,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._cluster_arn = cluster_arn
         self._provider = Provisioner(
             self,

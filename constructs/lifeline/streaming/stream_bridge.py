@@ -44,11 +44,12 @@ class StreamBridge(Construct):
         network: Network,
         stream: EdgeStream,
         log: ReplicatedLog,
-        keys: Keys,
+        keys: Keys | None = None,
         page_topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         shards = site.settings.capacity.shards
         self.layer = lambda_.LayerVersion(
             self,

@@ -51,3 +51,8 @@ def test_the_package_has_constructs() -> None:
 @pytest.mark.parametrize("construct", constructs(), ids=lambda one: one.__name__)
 def test_no_construct_requires_a_site(construct: type[Construct]) -> None:
     assert "site" not in required(construct)
+
+
+@pytest.mark.parametrize("construct", constructs(), ids=lambda one: one.__name__)
+def test_no_construct_requires_keys(construct: type[Construct]) -> None:
+    assert "keys" not in required(construct)
