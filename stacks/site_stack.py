@@ -23,6 +23,7 @@ class SiteStack(Stack):
             termination_protection=site.settings.deletion_protection,
             **properties,
         )
+        Site.attach(self, site)
         self.site = site
         Tags.of(self).add("Environment", site.settings.environment_suffix)
         Tags.of(self).add("Project", "Lifeline")

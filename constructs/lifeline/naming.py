@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 HASH_DIGITS = 8
 ACCOUNT_DIGITS = 12
+REGION_CHARACTERS = 16
+"""Room for the name of a region that is not known at synth."""
 
 LONGEST = {
     "load-balancer": 32,
@@ -47,7 +49,8 @@ class Names:
     """The names of one environment, seen from one region.
 
     `account` is a 12-digit number or, where the account is not known at synth, a token that stands for
-    one: it counts as twelve characters.
+    one: it counts as twelve characters. So may `code` be a token for the region's name; it then stands at
+    the end of a name, where nothing cuts it.
     """
 
     suffix: str
@@ -60,13 +63,21 @@ class Names:
 
     def cross_region_name(self, resource_type: str, kind: str = "other") -> str:
         """A name in a namespace that regions share: `{type}-{code}-{suffix}`."""
+        if self._code_is_token:
+            head = fitted(f"{resource_type}-{self.suffix}", LONGEST[kind] - REGION_CHARACTERS - 1)
+            return f"{head}-{self.code}"
         return fitted(f"{resource_type}-{self.code}-{self.suffix}", LONGEST[kind])
 
     def global_name(self, resource_type: str) -> str:
         """A bucket's name: `{type}-{code}-{account}-{suffix}`. The account is never cut."""
-        around = len(f"-{self.code}-") + ACCOUNT_DIGITS + len(f"-{self.suffix}")
+        code = REGION_CHARACTERS if self._code_is_token else len(self.code)
+        around = code + len("--") + ACCOUNT_DIGITS + len(f"-{self.suffix}")
         head = fitted(resource_type, LONGEST["bucket"] - around)
         return f"{head}-{self.code}-{self.account}-{self.suffix}"
+
+    @property
+    def _code_is_token(self) -> bool:
+        return self.code.startswith("${Token[")
 
     def in_region(self, code: str) -> Names:
         """The same environment's names in another region."""

@@ -6,11 +6,12 @@ gaps: the regional service tables, read in November 2026 (docs/mechanisms).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 PATIENT_DATA_COUNTRY = "Canada"
+"""Where the environments of this application keep patient data; another application says its own."""
 
 
 class Service(StrEnum):
@@ -79,15 +80,34 @@ PIPELINE_SERVICES = (Service.CODEPIPELINE, Service.CODEBUILD)
 WITNESS_SERVICES = (Service.DYNAMODB, Service.LAMBDA_ARM64)
 
 
-def region_named(name: str, *, role: str) -> Region:
+def region_named(name: str, *, role: str, catalog: Mapping[str, Region] = CATALOG) -> Region:
     """The catalog's entry. Raises ValueError for a region that nobody has looked at."""
     try:
-        return CATALOG[name]
+        return catalog[name]
     except KeyError:
-        known = ", ".join(sorted(CATALOG))
+        known = ", ".join(sorted(catalog))
         raise ValueError(
             f"{role} region {name!r} is not in the region catalog; known are {known}."
         ) from None
+
+
+DIRECTIONS = {
+    "central": "c",
+    "north": "n",
+    "northeast": "ne",
+    "northwest": "nw",
+    "south": "s",
+    "southeast": "se",
+    "southwest": "sw",
+    "east": "e",
+    "west": "w",
+}
+
+
+def code_of(name: str) -> str:
+    """A short code for a region that no catalog names: `eu-south-1` is `eus1`, `us-gov-west-1` `usgw1`."""
+    area, *middle, number = name.split("-")
+    return "".join((area, *(DIRECTIONS.get(one, one[:1]) for one in middle), number))
 
 
 def require_services(region: Region, services: Iterable[Service], *, role: str) -> None:
@@ -100,13 +120,13 @@ def require_services(region: Region, services: Iterable[Service], *, role: str) 
         )
 
 
-def require_residency(region: Region, *, role: str) -> None:
-    """Raises ValueError when patient data in `region` would leave the country it must stay in."""
-    if region.country != PATIENT_DATA_COUNTRY:
-        allowed = ", ".join(
-            sorted(one.name for one in CATALOG.values() if one.country == PATIENT_DATA_COUNTRY)
-        )
+def require_residency(
+    region: Region, country: str, *, role: str, catalog: Mapping[str, Region] = CATALOG
+) -> None:
+    """Raises ValueError when patient data in `region` would leave the `country` it must stay in."""
+    if region.country != country:
+        allowed = ", ".join(sorted(one.name for one in catalog.values() if one.country == country))
         raise ValueError(
             f"{role} region {region.name} lies in {region.country} and would hold patient data, "
-            f"which must stay in {PATIENT_DATA_COUNTRY}; allowed are {allowed}."
+            f"which must stay in {country}; allowed are {allowed or 'none in the catalog'}."
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from lifeline.capacity import CapacityPlan
 from lifeline.profiles import PROFILES, Profile
 from lifeline.regions import (
+    CATALOG,
+    PATIENT_DATA_COUNTRY,
     PATIENT_DATA_SERVICES,
     PIPELINE_SERVICES,
     WITNESS_SERVICES,
@@ -118,6 +120,10 @@ class Settings:
     """None: MSK Replicator where both regions have it, else MirrorMaker 2."""
     domain: Domain | None = None
     repository: Repository | None = None
+    catalog: Mapping[str, Region] = field(default_factory=lambda: CATALOG, hash=False, repr=False)
+    """The regions that somebody has looked at; give your own to go elsewhere."""
+    data_country: str | None = PATIENT_DATA_COUNTRY
+    """The country that patient data must stay in; None: any region of the catalog may hold it."""
 
     def __post_init__(self) -> None:
         try:
@@ -138,19 +144,19 @@ class Settings:
     @property
     def home(self) -> Region:
         """Where the environment was created; not necessarily where it is active."""
-        return region_named(self.home_region, role="home")
+        return region_named(self.home_region, role="home", catalog=self.catalog)
 
     @property
     def recovery(self) -> Region:
         """The other region that holds patient data."""
-        return region_named(self.recovery_region, role="recovery")
+        return region_named(self.recovery_region, role="recovery", catalog=self.catalog)
 
     @property
     def witness(self) -> Region | None:
         """The third vantage point, without patient data."""
         if self.witness_region is None:
             return None
-        return region_named(self.witness_region, role="witness")
+        return region_named(self.witness_region, role="witness", catalog=self.catalog)
 
     @property
     def automatic_failover(self) -> bool:
@@ -178,6 +184,11 @@ class Settings:
     def brokers_take_private_links(self) -> bool:
         """Whether MSK Replicator and Firehose can reach the brokers (multi-VPC connectivity)."""
         return self.profile.broker_class not in BROKERS_WITHOUT_PRIVATE_LINKS
+
+    @property
+    def has_peer(self) -> bool:
+        """Whether a second region holds patient data."""
+        return True
 
     def peer_of(self, region: Region) -> Region:
         """The other one of the two regions that hold patient data."""
@@ -216,7 +227,8 @@ class Settings:
                 f"allowed is a third region, or {NO_WITNESS!r} to turn automatic failover off."
             )
         for role, region in (("home", self.home), ("recovery", self.recovery)):
-            require_residency(region, role=role)
+            if self.data_country is not None:
+                require_residency(region, self.data_country, role=role, catalog=self.catalog)
             require_services(region, PATIENT_DATA_SERVICES, role=role)
         if self.witness is not None:
             require_services(self.witness, WITNESS_SERVICES, role="witness")

@@ -2,18 +2,31 @@
 
 A construct may know whether its region is *home* (a fact of creation). Nothing here says which region is
 active: that is the lease's business and changes without a deploy.
+
+Nobody has to give a site. The application tells its stacks once (`Site.attach`); in a plain `cdk.Stack`
+a construct derives one from the stack and from its own path.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field
 
-from aws_cdk import Aws
+from aws_cdk import Aws, Stack, Token
+from aws_cdk import Names as ConstructNames
+from constructs import Construct
 
 from lifeline.naming import Names
-from lifeline.regions import Region
-from lifeline.settings import Settings
+from lifeline.regions import Region, code_of
+from lifeline.settings import LogReplication, Settings
+
+CONTEXT_KEY = "lifeline:site"
+SUFFIX_CHARACTERS = 24
+"""Of a derived suffix: enough for a hash, and short enough for the name of a load balancer."""
+
+_attached: dict[str, Site] = {}
+_numbers = itertools.count(1)
 
 
 @functools.cache
@@ -22,12 +35,106 @@ def _account_token() -> str:
     return str(Aws.ACCOUNT_ID)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StackSettings(Settings):
+    """What a construct in a plain `cdk.Stack` assumes: the sizes of the dev profile, one region.
+
+    Any region and any suffix is taken. What needs a second region or a witness is told so in a sentence.
+    """
+
+    only_region: Region
+    witness_region: str | None = None
+    data_country: str | None = None
+    log_replication: LogReplication | None = LogReplication.MIRRORMAKER
+    home_region: str = field(default="", init=False)
+    recovery_region: str = field(default="", init=False)
+
+    @property
+    def home(self) -> Region:
+        """The stack's own region: what it makes, it makes there."""
+        return self.only_region
+
+    @property
+    def recovery(self) -> Region:
+        """Raises ValueError: a plain stack knows of no other region."""
+        raise ValueError(
+            f"A plain stack in {self.only_region.name} knows of no recovery region; give the construct a "
+            "`site`, or tell the stack once with `Site.attach(stack, site)`."
+        )
+
+    @property
+    def has_peer(self) -> bool:
+        """Never: a plain stack knows of no other region."""
+        return False
+
+    def peer_of(self, region: Region) -> Region:
+        """Raises ValueError: a plain stack knows of no other region."""
+        return self.recovery
+
+    def _check_words(self) -> None:
+        """Nothing: suffix and account are the CDK's."""
+
+    def _check_regions(self) -> None:
+        """Nothing: the region is the user's choice."""
+
+    def _check_replication(self) -> None:
+        """Nothing: there is no other region."""
+
+
 @dataclass(frozen=True)
 class Site:
     """One region of one environment."""
 
     settings: Settings
     region: Region
+
+    @staticmethod
+    def of(scope: Construct, given: Site | None = None) -> Site:
+        """The site of a construct: `given`, else its stack's (`attach`), else one of its own.
+
+        A derived one has the stack's region and account, and names made from the construct's path: two
+        constructs of a kind in one stack get different names, and the same ones at every synth.
+        """
+        if given is not None:
+            return given
+        key = scope.node.try_get_context(CONTEXT_KEY)
+        return Site.derived(scope) if key is None else _attached[str(key)]
+
+    @staticmethod
+    def derived(scope: Construct) -> Site:
+        """A site of the construct's own, from its stack and its path."""
+        stack = Stack.of(scope)
+        suffix = ConstructNames.unique_resource_name(
+            scope, max_length=SUFFIX_CHARACTERS, separator="-"
+        ).lower()
+        known = not Token.is_unresolved(stack.region)
+        region = Region(stack.region, code_of(stack.region) if known else stack.region, "")
+        settings = StackSettings(
+            environment_suffix=suffix,
+            account=None if Token.is_unresolved(stack.account) else stack.account,
+            only_region=region,
+        )
+        return Site(settings, region)
+
+    @staticmethod
+    def attach(scope: Construct, site: Site) -> None:
+        """Tell `scope`, a stack as a rule, which site everything in it belongs to.
+
+        Raises ValueError when something stands in it already, which could have missed it.
+        """
+        if scope.node.children:
+            raise ValueError(
+                f"{scope.node.path or 'The app'} got its site after "
+                f"{', '.join(one.node.id for one in scope.node.children)}; attach it first."
+            )
+        key = str(next(_numbers))
+        _attached[key] = site
+        scope.node.set_context(CONTEXT_KEY, key)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether no application gave it: then nothing else has names that follow from it."""
+        return isinstance(self.settings, StackSettings)
 
     @property
     def account(self) -> str:
@@ -45,8 +152,13 @@ class Site:
         return self.region == self.settings.home
 
     @property
+    def has_peer(self) -> bool:
+        """Whether a second region holds patient data."""
+        return self.settings.has_peer
+
+    @property
     def peer(self) -> Site:
-        """The other region that holds patient data."""
+        """The other region that holds patient data. Raises ValueError where there is none."""
         return Site(self.settings, self.settings.peer_of(self.region))
 
     @property

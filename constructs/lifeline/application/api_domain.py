@@ -33,12 +33,13 @@ class ApiDomain(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         api: apigateway.RestApi,
         traffic_here: cloudwatch.Metric,
         alert: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         domain = domain_of(site)
         certificate = acm.CfnCertificate(
             self,

@@ -32,9 +32,10 @@ class ApiFailover(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, domain: ApiDomain
+        self, scope: Construct, construct_id: str, *, site: Site | None = None, domain: ApiDomain
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         named = domain_of(site)
         check = self._standby_has_not_taken_over(site) if site.is_home else None
         self.record = route53.CfnRecordSet(

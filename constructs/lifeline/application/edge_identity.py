@@ -36,8 +36,9 @@ class EdgeIdentity(Construct):
     cover: a token endpoint that is down longer than a token lasts: events then wait on the edges' disks.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         self.pool = self._pool()
         server = cognito.CfnUserPoolResourceServer(

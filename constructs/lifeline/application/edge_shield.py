@@ -49,9 +49,17 @@ class EdgeShield(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, stage_arn: str, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        stage_arn: str,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site = site
         self.name = site.names.regional_name("edges")
         self.acl = wafv2.CfnWebACL(

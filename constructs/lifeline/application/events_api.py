@@ -74,14 +74,16 @@ class EventsApi(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         stream: EdgeStream,
         serve: ecs.FargateService,
         identity: EdgeIdentity,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site = site
         self.name = site.names.regional_name("events-api")
         self._private = PrivateBalancer(self, "Private", site=site, network=network, serve=serve)

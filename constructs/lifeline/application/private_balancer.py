@@ -28,11 +28,12 @@ class PrivateBalancer(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         serve: ecs.FargateService,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.balancer = elb.NetworkLoadBalancer(
             self,
             "Balancer",

@@ -38,12 +38,13 @@ class ProcessorScaling(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         cluster_name: str,
         service: ecs.FargateService,
         consumer_lag: cloudwatch.Metric,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         name = site.names.regional_name("processor")
         plan = site.settings.capacity
         self.most_tasks = max(

@@ -42,14 +42,16 @@ class ServiceRoles(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         database: GlobalDatabase,
         stream: EdgeStream,
         log: ReplicatedLog,
-        keys: Keys,
+        keys: Keys | None = None,
         files: SharedFiles | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._database, self._keys = site, database, keys
         self.start = self._start_role()
         self._of = {service: self._task_role(service) for service in Service}

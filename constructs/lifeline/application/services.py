@@ -68,15 +68,17 @@ class Services(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         database: GlobalDatabase,
         stream: EdgeStream,
         log: ReplicatedLog,
-        keys: Keys,
+        keys: Keys | None = None,
         files: SharedFiles | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._network, self._database, self._keys = site, network, database, keys
         self._files = files
         self.cluster_name = site.names.regional_name("services")

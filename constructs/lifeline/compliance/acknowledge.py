@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import aws_cdk as cdk
@@ -9,6 +10,9 @@ from constructs import IConstruct
 
 from lifeline.compliance.pack_names import AWS_SOLUTIONS, CONTINUITY, SHARED
 from lifeline.site import Site
+
+PSEUDO_PARAMETER = re.compile(r"\$\{Token\[AWS\.(\w+)\.\d+\]\}")
+"""What the CDK writes for a region, account or partition that is not known at synth."""
 
 
 def acknowledge_pattern(construct: IConstruct, site: Site, *patterns: str, reason: str) -> None:
@@ -27,7 +31,8 @@ def acknowledge(construct: IConstruct, *ids: str, reason: str) -> None:
     An id names its pack (`AwsSolutions-IAM5[Resource::*]`, `LifelineContinuity-SecretWithoutReplica`) or,
     for a rule that HIPAA, NIST and PCI share, only the rule (`LambdaDLQ`): it is then written for all
     three, as it is when it names one of them. A pack that has no such rule never asks for its id. An id
-    that names a plugin itself (`CloudFormation-Validate::F3002`) is taken as it is.
+    that names a plugin itself (`CloudFormation-Validate::F3002`) is taken as it is. A token of a pseudo
+    parameter in an id becomes the packs' own writing of it, `<AWS::Region>`.
 
     An acknowledged finding is not lost: the id names its plugin (`plugin::rule`), so that the packs still
     report it and the CDK moves it, with the reason, to the report's suppressed findings.
@@ -39,7 +44,8 @@ def acknowledge(construct: IConstruct, *ids: str, reason: str) -> None:
 def expanded(ids: Iterable[str]) -> list[str]:
     """Every id as the CDK wants it: `plugin::rule`."""
     found: list[str] = []
-    for one in ids:
+    for given in ids:
+        one = PSEUDO_PARAMETER.sub(r"<AWS::\1>", given)
         if "::" in one.partition("[")[0]:
             found.append(one)
             continue

@@ -60,14 +60,16 @@ class Backups(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         tier: RecoveryTier,
         stores: Sequence[ProtectedStore],
     ) -> None:
         if not stores:
             raise ValueError("There are no stores to back up; name at least one.")
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys, self.policy = site, keys, tier.backups
         self.vault_name = vault_name(site)
         self.vault = self._vault()

@@ -53,8 +53,17 @@ class DatabaseCredentials(Construct):
     The page comes from the account's trail: without a trail of management events there is none.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.secret_name = site.names.regional_name("database-admin")
         self._made = self._make() if site.is_home else None

@@ -27,17 +27,19 @@ class FileReplication(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         source_id: str,
         destination_id: str,
     ) -> None:
+        super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not site.is_home:
             raise ValueError(
                 f"Files replicate from home when they are created; {site.region.name} is the recovery "
                 "region. Its direction is turned at run time."
             )
-        super().__init__(scope, construct_id)
         provider = Provisioner(
             self,
             "Provider",

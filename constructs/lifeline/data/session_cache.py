@@ -45,9 +45,17 @@ class CacheMember(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, network: Network, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        network: Network,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.identifier = cache_name(site)
         self.user = user_name(site)
@@ -197,14 +205,22 @@ class SessionCache(CacheMember):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, network: Network, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        network: Network,
+        keys: Keys | None = None,
     ) -> None:
+        super().__init__(scope, construct_id, site=site, network=network, keys=keys)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not site.is_home:
             raise ValueError(
                 f"SessionCache creates the global datastore, at home; {site.region.name} is the "
                 "recovery region, whose member is a SecondaryCache."
             )
-        super().__init__(scope, construct_id, site=site, network=network, keys=keys)
         profile = site.settings.profile
         parameters = elasticache.CfnParameterGroup(
             self,
@@ -273,17 +289,19 @@ class SecondaryCache(CacheMember):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
         global_id: str,
     ) -> None:
+        super().__init__(scope, construct_id, site=site, network=network, keys=keys)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if site.is_home:
             raise ValueError(
                 f"SecondaryCache joins the datastore from the recovery region; {site.region.name} is "
                 "home, whose member is the SessionCache."
             )
-        super().__init__(scope, construct_id, site=site, network=network, keys=keys)
         member = elasticache.CfnReplicationGroup(
             self,
             "Member",

@@ -38,9 +38,17 @@ class SharedFiles(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, network: Network, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        network: Network,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.port = PORT
         self.group = ec2.SecurityGroup(

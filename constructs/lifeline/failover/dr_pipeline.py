@@ -53,11 +53,13 @@ class DrPipeline(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not site.is_home:
             raise ValueError(
                 f"The drill pipeline cannot be in {site.region.name}; allowed is the home region "

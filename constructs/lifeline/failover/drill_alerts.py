@@ -27,11 +27,12 @@ class DrillAlerts(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         pipeline_name: str,
         sweep: DrillProject,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         ended = {
             "source": ["aws.codepipeline"],

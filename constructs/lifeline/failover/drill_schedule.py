@@ -53,11 +53,12 @@ class DrillSchedule(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         pipeline_name: str,
         drillings: Sequence[Drilling] = DRILLINGS,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         role = iam.Role(
             self,
             "Role",

@@ -25,8 +25,8 @@ class EvidenceBucket(Bucket):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
         access_log: str,
     ) -> None:

@@ -28,11 +28,13 @@ class FailoverPlan(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         step: Function,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         name = site.names.regional_name("failover-plan", "state-machine")
         self.state_machine_arn = site.arn("states", f"stateMachine:{name}")
         group = log_group(

@@ -63,13 +63,15 @@ class LagMeter(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         placement: Placement,
         database: DatabaseReading,
         stores: MeasuredStores,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys, self._stores = site, keys, stores
         self.function = Function(
             self,

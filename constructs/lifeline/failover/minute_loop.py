@@ -29,11 +29,12 @@ class MinuteLoop(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         function: Function,
         rule_name: str,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         function.function.configure_async_invoke(
             retry_attempts=0, max_event_age=Duration.seconds(MAX_START_AGE_SECONDS)
         )

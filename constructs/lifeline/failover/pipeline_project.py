@@ -45,16 +45,18 @@ class DrillProject(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         step: str,
         description: str,
         machine: Machine,
         environment: Mapping[str, str],
-        keys: Keys,
+        keys: Keys | None = None,
         in_pipeline: bool = True,
         artifacts: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self.name = site.names.regional_name(f"drill-{step}")
         self.arn = site.arn("codebuild", f"project/{self.name}")
         log_group_name = f"/lifeline/{self.name}"

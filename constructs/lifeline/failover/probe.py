@@ -31,12 +31,14 @@ class Probe(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         regions: Sequence[Region],
         results: AuthorityTable,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         witness = site.witness
         self.function = Function(
             self,

@@ -23,11 +23,12 @@ class AuthorityTable(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         resource_type: str,
         expires: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.table_name = site.names.regional_name(resource_type, "table")
         self.table_arn = site.table_arn(self.table_name)
         self.table = dynamodb.Table(

@@ -38,8 +38,17 @@ class AlertTopics(Construct):
     not confirm the subscription, or who sleeps through an e-mail.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site = site
         self._topics = {severity: self._topic(severity, keys) for severity in Severity}
 

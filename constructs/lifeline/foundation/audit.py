@@ -46,11 +46,13 @@ class AuditTrail(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
         self.access_log = Bucket(
             self,

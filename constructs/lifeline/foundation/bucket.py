@@ -91,7 +91,14 @@ class BucketEmptying(Provisioner):
     many went, and goes on where it stopped when it is repeated.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -100,6 +107,7 @@ class BucketEmptying(Provisioner):
             description="Empties buckets before they are deleted",
             keys=keys,
         )
+        site = Site.of(self, site)
         buckets = [f"arn:aws:s3:::{site.names.global_name(name)}" for name in BUCKETS]
         everything = [f"{bucket}/*" for bucket in buckets]
         self.allow("ListVersions", ["s3:ListBucketVersions"], buckets)
@@ -136,8 +144,8 @@ class Bucket(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         name: str,
         purpose: Purpose | None,
         emptying: BucketEmptying,
@@ -145,6 +153,8 @@ class Bucket(Construct):
         lifecycle: Lifecycle | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if name not in BUCKETS:
             raise ValueError(
                 f"Nothing may empty a bucket {name!r}; allowed are {', '.join(BUCKETS)}."

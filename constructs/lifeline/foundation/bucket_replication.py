@@ -45,11 +45,13 @@ class BucketReplication(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         buckets: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         unknown = [name for name in buckets if name not in REPLICATED]
         if unknown or not buckets:
             raise ValueError(

@@ -18,9 +18,17 @@ class ClosedDefaultGroup(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, vpc: ec2.Vpc, keys: Keys
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        vpc: ec2.Vpc,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         provider = Provisioner(
             self,
             "Provider",

@@ -58,16 +58,18 @@ class Function(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         package: str,
         description: str,
         environment: Mapping[str, str],
         size: Size,
-        keys: Keys,
+        keys: Keys | None = None,
         placement: Placement | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         name = site.names.regional_name(package.replace("_", "-"), "function")
         self.logs = log_group(
             self,

@@ -33,8 +33,17 @@ class ImageRepositories(Construct):
     The name is the same in both regions: the registry copies to a repository of the same name.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self.repositories = {image: self._repository(site, keys, image) for image in Image}
         if site.is_home and site.settings.profile.owns_account:
             self._copy_to(site.peer)

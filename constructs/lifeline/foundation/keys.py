@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -14,6 +14,9 @@ from lifeline.site import Site
 
 WAITING_DAYS = 7
 """How long a deleted key can still be called back; the least that KMS allows."""
+
+DEFAULT_ID = "LifelineKeys"
+"""The construct in a stack that holds the keys which nobody gave."""
 
 ENCRYPT_ACTIONS = (
     "kms:Encrypt",
@@ -45,6 +48,19 @@ class Keys:
 
     def __init__(self, by_purpose: Mapping[Purpose, kms.IKey]) -> None:
         self._by_purpose = dict(by_purpose)
+
+    @staticmethod
+    def or_default(scope: Construct, given: Keys | None = None) -> Keys:
+        """`given`, else the keys of the stack of `scope`: made once, found by all in it."""
+        if given is not None:
+            return given
+        stack = Stack.of(scope)
+        made = stack.node.try_find_child(DEFAULT_ID)
+        if made is None:
+            # Not the application's names: they belong to the keys that it made itself.
+            made = RegionKeys(stack, DEFAULT_ID, site=Site.derived(stack))
+        found = {one: made.node.find_child(one.name.capitalize()) for one in Purpose}
+        return Keys({one: key for one, key in found.items() if isinstance(key, kms.Key)})
 
     @property
     def data(self) -> kms.IKey:
@@ -95,10 +111,11 @@ class RegionKeys(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         purposes: Sequence[Purpose] = tuple(Purpose),
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         made = {purpose: self._key(purpose) for purpose in purposes}
         self.keys = Keys(made)

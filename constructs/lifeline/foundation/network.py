@@ -51,8 +51,17 @@ class Network(Construct):
     standby then decides; a profile without interface endpoints, whose calls go out through NAT.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self.cidr = f"10.{site.region.second_octet}.0.0/16"
         self.vpc = ec2.Vpc(
             self,

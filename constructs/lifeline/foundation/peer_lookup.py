@@ -60,8 +60,17 @@ class PeerLookup(Construct):
     Only facts that are asked for are looked up, and only for those does the function get permissions.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site, keys: Keys) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._site = site
         self._made: dict[Fact, CustomResource] = {}
         self._allowed: set[str] = set()

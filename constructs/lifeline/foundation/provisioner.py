@@ -31,10 +31,10 @@ class Provisioner(Function):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         package: str,
         description: str,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(
             scope,

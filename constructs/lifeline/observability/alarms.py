@@ -111,10 +111,11 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         rules: Iterable[Rule],
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._site = site
         self.rules = tuple(rules)
         self._refuse_twins()

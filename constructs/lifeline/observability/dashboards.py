@@ -82,11 +82,12 @@ class Dashboard(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         name: str,
         rows: Sequence[Sequence[Widget]],
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.name = site.names.cross_region_name(name)
         self.body = {"start": "-PT3H", "widgets": _laid_out(rows, site.region.name)}
         cloudwatch.CfnDashboard(

@@ -69,8 +69,9 @@ class LogLineMetrics(Construct):
     filter cannot add a fixed dimension, and two environments of one account must not be added up.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self._namespace = f"{NAMESPACE}/{site.settings.environment_suffix}"
         services = f"/lifeline/{site.names.regional_name('services')}"
         bridge = f"/aws/lambda/{site.names.regional_name('stream-bridge', 'function')}"

@@ -36,11 +36,13 @@ class EdgeStream(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         retention_hours: int = RETENTION_HOURS,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         _check_retention(site, retention_hours)
         self._keys = keys
         self.retention_hours = retention_hours

@@ -28,12 +28,13 @@ class LogPeering(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         log: ReplicatedLog,
         facts: PeerLookup,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.peer_cidr = f"10.{site.peer.region.second_octet}.0.0/16"
         self.peering_id = (
             self._connection(site, network, facts) if site.is_home else facts.fact(Fact.PEERING_ID)

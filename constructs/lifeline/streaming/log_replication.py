@@ -45,14 +45,16 @@ class LogReplicator(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         log: ReplicatedLog,
         peer: PeerLog,
-        keys: Keys,
+        keys: Keys | None = None,
         generation: int = 1,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if log.private_links is None:
             raise ValueError(
                 f"MSK Replicator cannot reach brokers of class {site.settings.profile.broker_class}; "

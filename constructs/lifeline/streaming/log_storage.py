@@ -26,9 +26,10 @@ class LogStorage(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, cluster_arn: str
+        self, scope: Construct, construct_id: str, *, site: Site | None = None, cluster_arn: str
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         target = scaling.CfnScalableTarget(
             self,
             "Target",

@@ -56,14 +56,16 @@ class MirrorMaker(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         cluster: ecs.ICluster,
         log: ReplicatedLog,
         peer: PeerLog,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if not peer.bootstrap:
             raise ValueError("MirrorMaker needs the addresses of the peer's brokers.")
         self._site, self._log, self._peer = site, log, peer

@@ -29,9 +29,17 @@ class PrivateLinks(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, keys: Keys, cluster_arn: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+        cluster_arn: str,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self._cluster_arn = cluster_arn
         self._provider = Provisioner(
             self,

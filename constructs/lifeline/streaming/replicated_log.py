@@ -54,11 +54,13 @@ class ReplicatedLog(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
-        keys: Keys,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         self.cluster_name = site.names.regional_name("log", "kafka")
         self.partitions = site.settings.capacity.partitions
         self.topics = (*self.partitions, WATERMARK)

@@ -45,9 +45,15 @@ class SchemaRegistry(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, site: Site, folder: Path = SCHEMAS
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        folder: Path = SCHEMAS,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.registry_name = site.names.regional_name("events")
         registry = glue.CfnRegistry(
             self,

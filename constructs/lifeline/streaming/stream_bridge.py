@@ -40,14 +40,16 @@ class StreamBridge(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         network: Network,
         stream: EdgeStream,
         log: ReplicatedLog,
-        keys: Keys,
+        keys: Keys | None = None,
         page_topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         shards = site.settings.capacity.shards
         self.layer = lambda_.LayerVersion(
             self,

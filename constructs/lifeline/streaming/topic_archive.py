@@ -49,12 +49,14 @@ class TopicArchive(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         log: ReplicatedLog,
-        keys: Keys,
+        keys: Keys | None = None,
         emptying: BucketEmptying,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
         if log.private_links is None:
             raise ValueError(
                 f"Firehose cannot reach brokers of class {site.settings.profile.broker_class}; allowed "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk.assertions import Template
 
+from lifeline.foundation.function import Function, Size
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from tests.unit.constructs.conftest import BenchMaker
 
@@ -37,3 +40,21 @@ def test_aliases_are_the_same_in_both_regions(bench: BenchMaker) -> None:
 def test_a_purpose_without_a_key_is_refused() -> None:
     with pytest.raises(ValueError, match="no key for DATA here"):
         _ = Keys({}).data
+
+
+def test_a_stack_without_keys_gets_one_set_for_all_that_stands_in_it() -> None:
+    stack = cdk.Stack(cdk.App(analytics_reporting=False), "Orders")
+    for one in ("First", "Second"):
+        Function(
+            stack,
+            one,
+            package="peer_lookup",
+            description=one,
+            environment={},
+            size=Size(memory_mib=128, timeout_seconds=3, concurrency=1),
+        )
+    template = Template.from_stack(stack)
+    assert len(template.find_resources("AWS::KMS::Key")) == len(Purpose)
+    functions = template.find_resources("AWS::Lambda::Function").values()
+    assert len({one["Properties"]["FunctionName"] for one in functions}) == 2
+    assert len({str(one["Properties"]["KmsKeyArn"]) for one in functions}) == 1

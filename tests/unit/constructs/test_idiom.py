@@ -1,0 +1,58 @@
+"""What a CDK user expects of every construct of the package: nothing of Lifeline's own is required."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from constructs import Construct
+
+AREAS = (
+    "application",
+    "compliance",
+    "data",
+    "failover",
+    "foundation",
+    "observability",
+    "streaming",
+)
+
+
+def constructs() -> list[type[Construct]]:
+    """Every public construct class of the package; stacks belong to the application."""
+    found = []
+    for area in AREAS:
+        package = importlib.import_module(f"lifeline.{area}")
+        for one in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"lifeline.{area}.{one.name}")
+            found += [
+                made
+                for name, made in vars(module).items()
+                if inspect.isclass(made)
+                and issubclass(made, Construct)
+                and made.__module__ == module.__name__
+                and not name.startswith("_")
+            ]
+    return found
+
+
+def required(construct: type[Construct]) -> list[str]:
+    """The parameters of a construct that a user must give."""
+    parameters = inspect.signature(construct.__init__).parameters.values()
+    return [one.name for one in parameters if one.default is inspect.Parameter.empty]
+
+
+def test_the_package_has_constructs() -> None:
+    assert len(constructs()) > 40
+
+
+@pytest.mark.parametrize("construct", constructs(), ids=lambda one: one.__name__)
+def test_no_construct_requires_a_site(construct: type[Construct]) -> None:
+    assert "site" not in required(construct)
+
+
+@pytest.mark.parametrize("construct", constructs(), ids=lambda one: one.__name__)
+def test_no_construct_requires_keys(construct: type[Construct]) -> None:
+    assert "keys" not in required(construct)
