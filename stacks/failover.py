@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.application.services import LEASE_TTL_SECONDS
 from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.global_database import DATABASE_NAME, WORKLOAD_USER
 from lifeline.data.session_cache import cache_name, hosts_parameter, user_name
@@ -17,6 +16,7 @@ from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import AuthorityTable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.lambdas.failover.plan import LONGEST_STEP_SECONDS
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
 from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
