@@ -40,6 +40,7 @@ LAG_METRICS = (
     "PatientsAtRisk",
     "DaysSinceDrill",
 )
+WORD = re.compile(r"\w+")
 HEARTBEAT = re.compile("heartbeat", re.IGNORECASE)
 
 
@@ -97,6 +98,8 @@ def _metric_names(resource: Resource) -> list[str]:
     for query in resource.properties.get("Metrics", []):
         metric = query.get("MetricStat", {}).get("Metric", {})
         found.add(rendered(metric.get("MetricName", "")))
+        # A query (SELECT, SEARCH) names its metrics in its text.
+        found.update(WORD.findall(rendered(query.get("Expression", ""))))
     return sorted(found - {""})
 
 

@@ -271,12 +271,7 @@ class GlobalDatabase(Construct):
             acknowledge(
                 instance,
                 "RDSInBackupPlan",
-                "RDSInstanceDeletionProtectionEnabled",
-                "RDSMultiAZSupport",
-                "RDSInstanceBackupEnabled",
-                "RDSLoggingEnabled",
-                reason="Backups, logs, zones and protection belong to the Aurora cluster, not to its "
-                "instances.",
+                reason="Backups belong to the Aurora cluster, not to its instances.",
             )
             instances.append(instance)
         return instances
@@ -344,9 +339,4 @@ class GlobalDatabase(Construct):
             "RDSInstanceDeletionProtectionEnabled",
             "AwsSolutions-RDS10",
             reason="Everything is destroyable by design; protection is the deletionProtection setting.",
-        )
-        acknowledge(
-            self.cluster,
-            "AwsSolutions-RDS11",
-            reason="A port that people know; the group lets in the workloads only.",
         )

@@ -282,6 +282,36 @@ def backup(*vaults: str) -> dict[str, Any]:
             ["Home/Lag"],
         ),
         (
+            "LagAlarmIgnoresMissingData",
+            environment(
+                {
+                    "Lag": resource(
+                        "CloudWatch::Alarm",
+                        Metrics=[
+                            {
+                                "Id": "m",
+                                "Expression": {
+                                    "Fn::Join": [
+                                        "",
+                                        ["SELECT MAX(TimeSinceLastSync) WHERE Id = ", {"Ref": "F"}],
+                                    ]
+                                },
+                            }
+                        ],
+                    )
+                }
+            ),
+            environment(
+                {
+                    "Disk": resource(
+                        "CloudWatch::Alarm",
+                        Metrics=[{"Id": "m", "Expression": "SELECT MAX(KafkaDataLogsDiskUsed)"}],
+                    )
+                }
+            ),
+            ["Home/Lag"],
+        ),
+        (
             "KeptAfterDelete",
             environment(
                 {
