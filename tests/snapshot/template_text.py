@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lifeline.compliance.environment import rendered
 from lifeline.compliance.keeping_rules import STATEFUL
+from lifeline.compliance.synthesized_environment import rendered
 
 ASSET_HASH = re.compile(r"[0-9a-f]{64}")
 PLAN = "AWS::StepFunctions::StateMachine"

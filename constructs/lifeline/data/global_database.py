@@ -315,7 +315,7 @@ class GlobalDatabase(Construct):
             "Events",
             site=self._site,
             name="database-events",
-            says="The database failed over, failed, was fenced or is about to be maintained",
+            description="The database failed over, failed, was fenced or is about to be maintained",
             pattern={
                 "source": ["aws.rds"],
                 "detail": {

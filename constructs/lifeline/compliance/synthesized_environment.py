@@ -74,7 +74,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Environment:
+class SynthesizedEnvironment:
     """Every stack of one environment."""
 
     settings: Settings
@@ -145,7 +145,7 @@ def intrinsics(value: Any, name: str) -> Iterator[Any]:
             yield from intrinsics(one, name)
 
 
-def environment_in(folder: Path, settings: Settings) -> Environment:
+def read_environment(folder: Path, settings: Settings) -> SynthesizedEnvironment:
     """The environment of a written cloud assembly. Raises OSError or KeyError for anything else."""
     artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"]
     stacks = []
@@ -156,4 +156,4 @@ def environment_in(folder: Path, settings: Settings) -> Environment:
         path = folder / artifact["properties"]["templateFile"]
         template = json.loads(path.read_text())
         stacks.append(StackTemplate(name, region["region"] if region else "", template, str(path)))
-    return Environment(settings, tuple(stacks))
+    return SynthesizedEnvironment(settings, tuple(stacks))

@@ -7,7 +7,7 @@ from typing import Protocol
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 
-class MeasuredApi(Protocol):
+class ApiMetricSource(Protocol):
     """`lifeline.application.events_api.EventsApi`."""
 
     def metric_latency_p95(self) -> cloudwatch.Metric: ...
@@ -16,7 +16,7 @@ class MeasuredApi(Protocol):
     def metric_requests(self) -> cloudwatch.Metric: ...
 
 
-class MeasuredStream(Protocol):
+class StreamMetricSource(Protocol):
     """`lifeline.streaming.edge_stream.EdgeStream`."""
 
     def metric_iterator_age(self) -> cloudwatch.Metric: ...
@@ -24,7 +24,7 @@ class MeasuredStream(Protocol):
     def metric_incoming_records(self) -> cloudwatch.Metric: ...
 
 
-class MeasuredLog(Protocol):
+class LogMetricSource(Protocol):
     """`lifeline.streaming.replicated_log.ReplicatedLog`."""
 
     def metric_offline_partitions(self) -> cloudwatch.IMetric: ...
@@ -33,7 +33,7 @@ class MeasuredLog(Protocol):
     def metric_disk_used(self) -> cloudwatch.IMetric: ...
 
 
-class MeasuredServices(Protocol):
+class ServicesMetricSource(Protocol):
     """`lifeline.application.services.Services`; `service` is `processor` or `serve`."""
 
     def metric_cpu(self, service: str) -> cloudwatch.Metric: ...
@@ -41,7 +41,7 @@ class MeasuredServices(Protocol):
     def metric_consumer_lag(self) -> cloudwatch.Metric: ...
 
 
-class MeasuredDatabase(Protocol):
+class DatabaseMetricSource(Protocol):
     """`lifeline.data.global_database.GlobalDatabase`."""
 
     def metric_replication_lag(self) -> cloudwatch.Metric: ...
@@ -51,7 +51,7 @@ class MeasuredDatabase(Protocol):
     def metric_capacity(self) -> cloudwatch.Metric: ...
 
 
-class MeasuredCache(Protocol):
+class CacheMetricSource(Protocol):
     """`lifeline.data.session_cache.SessionCache`."""
 
     def metric_replication_lag(self) -> cloudwatch.IMetric: ...
@@ -60,14 +60,14 @@ class MeasuredCache(Protocol):
     def metric_evictions(self) -> cloudwatch.IMetric: ...
 
 
-class MeasuredFiles(Protocol):
+class FilesMetricSource(Protocol):
     """`lifeline.data.shared_files.SharedFiles`."""
 
     def metric_time_since_last_sync(self) -> cloudwatch.IMetric: ...
     def metric_io_limit(self) -> cloudwatch.Metric: ...
 
 
-class MeasuredBackups(Protocol):
+class BackupsMetricSource(Protocol):
     """`lifeline.data.backups.Backups`."""
 
     def metric_completed(self) -> cloudwatch.Metric: ...
