@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.observability.alarms import Alarms, Rule
-from lifeline.observability.boards import recovery_rows, region_rows
+from lifeline.observability.alarms import Alarms, AlarmSpec
 from lifeline.observability.dashboards import Dashboard
-from lifeline.observability.failover_alarms import recovery_rules
+from lifeline.observability.failover_alarms import failover_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
-from lifeline.observability.measured import MeasuredCache
-from lifeline.observability.path_alarms import apply_rules, ingest_rules, log_rules
-from lifeline.observability.path_figures import PathFigures
-from lifeline.observability.store_alarms import StoreFigures, store_rules
+from lifeline.observability.metric_sources import CacheMetricSource
+from lifeline.observability.path_alarms import apply_alarms, ingest_alarms, log_alarms
+from lifeline.observability.path_metrics import PathMetrics
+from lifeline.observability.region_dashboards import failover_rows, region_rows
+from lifeline.observability.store_alarms import StoreMetrics, store_alarms
 from lifeline.observability.thresholds import (
+    FailoverThresholds,
     LagThresholds,
     LogThresholds,
     PathThresholds,
-    RecoveryThresholds,
     StoreThresholds,
 )
 from lifeline.site import Site
@@ -38,21 +38,21 @@ class Observability(SiteStack):
         data: Data,
         streaming: Streaming,
         application: Application,
-        cache: MeasuredCache,
+        cache: CacheMetricSource,
     ) -> None:
         """`cache`: the region's member of the global datastore, whichever stack made it."""
         super().__init__(scope, site, "observability", description="Alarms and dashboards")
-        self._path = PathFigures.of(
+        self._path = PathMetrics.of(
             api=application.api,
             stream=streaming.stream,
             log=streaming.log,
             services=application.services,
             lines=LogLineMetrics(self, "Lines", site=site),
         )
-        self._stores = StoreFigures.of(
+        self._stores = StoreMetrics.of(
             database=data.database, cache=cache, files=data.files, backups=data.backups
         )
-        self.alarms = Alarms(self, "Alarms", site=site, rules=self._rules())
+        self.alarms = Alarms(self, "Alarms", site=site, specs=self._alarm_specs())
         Dashboard(
             self,
             "Region",
@@ -65,19 +65,19 @@ class Observability(SiteStack):
             "Recovery",
             site=site,
             name="recovery",
-            rows=recovery_rows(site, alarms=self.alarms, lag=LagThresholds.of(site.settings)),
+            rows=failover_rows(site, alarms=self.alarms, lag=LagThresholds.of(site.settings)),
         )
         # The log groups whose lines are counted, and the topics that alarms tell, have names, not references.
         self.add_stack_dependency(application, "its log groups must be there to be counted in")
 
-    def _rules(self) -> list[Rule]:
+    def _alarm_specs(self) -> list[AlarmSpec]:
         settings = self.site.settings
         lag = LagThresholds.of(settings)
         stores = StoreThresholds.of(settings.capacity)
         return [
-            *ingest_rules(self._path, PathThresholds(), settings.tier),
-            *log_rules(self._path, LogThresholds()),
-            *apply_rules(self._path, LogThresholds(), PathThresholds()),
-            *store_rules(self._stores, stores, lag, settings.tier),
-            *recovery_rules(self.site, lag, RecoveryThresholds.of(settings)),
+            *ingest_alarms(self._path, PathThresholds(), settings.tier),
+            *log_alarms(self._path, LogThresholds()),
+            *apply_alarms(self._path, LogThresholds(), PathThresholds()),
+            *store_alarms(self._stores, stores, lag, settings.tier),
+            *failover_alarms(self.site, lag, FailoverThresholds.of(settings)),
         ]

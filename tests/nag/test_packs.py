@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lifeline.compliance.dead_acknowledgements import dead_acknowledgements
 from lifeline.compliance.hipaa import CONTROLS
 from lifeline.compliance.nag_rows import CRITICALITY, TESTING, Row, Status, rows_of
 from lifeline.compliance.rule_catalogue import hipaa_rules
@@ -56,6 +57,14 @@ def test_no_finding_is_left(checked: Checked, profile: str, account: str | None)
     ]
     assert not left, "\n".join(dict.fromkeys(left))
     assert assembly.exit_code == 0, assembly.said[-4_000:]
+
+
+def test_every_acknowledgement_answers_a_finding(checked: Checked) -> None:
+    """S13: one that answers none hides that its finding is gone, or will hide the next one."""
+    dead = dead_acknowledgements(
+        (checked(profile, account).folder, account) for profile, account in PROFILES
+    )
+    assert not dead, "\n".join(f"{one.path}: {one.rule}" for one in dead)
 
 
 @pytest.fixture(scope="session")

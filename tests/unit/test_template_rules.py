@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from lifeline.compliance.environment import Environment, Resource, environment_in
 from lifeline.compliance.keeping_rules import (
     IDENTITIES,
     STATEFUL,
@@ -21,6 +20,11 @@ from lifeline.compliance.keeping_rules import (
     resources_of,
 )
 from lifeline.compliance.physical_names import NAME_PROPERTIES, carries
+from lifeline.compliance.synthesized_environment import (
+    Resource,
+    SynthesizedEnvironment,
+    read_environment,
+)
 from lifeline.regions import CATALOG
 from lifeline.settings import Settings
 from tests.conftest import Assembly
@@ -53,17 +57,19 @@ AssemblyOf = Callable[..., Assembly]
 
 
 @pytest.fixture(scope="session", params=PROFILES)
-def environment(request: pytest.FixtureRequest, assembly_of: AssemblyOf) -> Environment:
+def environment(request: pytest.FixtureRequest, assembly_of: AssemblyOf) -> SynthesizedEnvironment:
     """Every template of a profile."""
     return _environment(assembly_of, request.param)
 
 
-def _environment(assembly_of: AssemblyOf, profile: str, suffix: str = "test") -> Environment:
+def _environment(
+    assembly_of: AssemblyOf, profile: str, suffix: str = "test"
+) -> SynthesizedEnvironment:
     settings = Settings(environment_suffix=suffix, profile_name=profile)
-    return environment_in(assembly_of(profile, suffix).folder, settings)
+    return read_environment(assembly_of(profile, suffix).folder, settings)
 
 
-def test_what_holds_state_says_delete(environment: Environment) -> None:
+def test_what_holds_state_says_delete(environment: SynthesizedEnvironment) -> None:
     held = [one for one in environment.resources() if one.type in STATEFUL]
     assert len(held) > 50
     for one in held:
@@ -71,13 +77,13 @@ def test_what_holds_state_says_delete(environment: Environment) -> None:
         assert said == {"Delete"}, (one.stack.name, one.logical_id)
 
 
-def test_nothing_is_kept(environment: Environment) -> None:
+def test_nothing_is_kept(environment: SynthesizedEnvironment) -> None:
     for one in environment.resources():
         said = {one.body.get("DeletionPolicy"), one.body.get("UpdateReplacePolicy")}
         assert said <= {"Delete", None}, (one.stack.name, one.logical_id)
 
 
-def test_every_bucket_vault_and_repository_is_emptied(environment: Environment) -> None:
+def test_every_bucket_vault_and_repository_is_emptied(environment: SynthesizedEnvironment) -> None:
     """CloudFormation deletes none of them while something is in it."""
     emptied: dict[str, str] = {
         "AWS::S3::Bucket": "Custom::EmptyBucket",
@@ -92,7 +98,7 @@ def test_every_bucket_vault_and_repository_is_emptied(environment: Environment) 
         assert one.properties.get("EmptyOnDelete") is True, one.logical_id
 
 
-def test_no_identity_has_a_wildcard_action_of_ours(environment: Environment) -> None:
+def test_no_identity_has_a_wildcard_action_of_ours(environment: SynthesizedEnvironment) -> None:
     for one in environment.of_type(*IDENTITIES):
         for statement in identity_statements(one):
             for action in actions_of(statement):
@@ -123,7 +129,7 @@ def test_any_resource_is_allowed_only_where_the_docs_say_why(assembly_of: Assemb
     assert sorted(documented - given) == []
 
 
-def _any_resource(environment: Environment) -> Iterator[tuple[str, str]]:
+def _any_resource(environment: SynthesizedEnvironment) -> Iterator[tuple[str, str]]:
     """Role (without region code and suffix) and action of every statement on `*`."""
     for one in environment.of_type(*IDENTITIES):
         for statement in identity_statements(one):
@@ -143,7 +149,7 @@ def _roles_of(policy: Resource) -> list[str]:
     return [re.sub(rf"-({codes})-test$", "", name) for name in names]
 
 
-def test_stacks_stay_below_cloudformations_limits(environment: Environment) -> None:
+def test_stacks_stay_below_cloudformations_limits(environment: SynthesizedEnvironment) -> None:
     """500 resources and 1 MB are the service's; a tenth is kept for an emergency."""
     for stack in environment.stacks:
         assert len(stack.resources) < MOST_RESOURCES, stack.name
@@ -206,7 +212,9 @@ def test_two_suffixes_share_no_name(assembly_of: AssemblyOf) -> None:
     assert {name for _, name in first & second} <= {""}
 
 
-def test_names_of_worldwide_spaces_differ_between_regions(environment: Environment) -> None:
+def test_names_of_worldwide_spaces_differ_between_regions(
+    environment: SynthesizedEnvironment,
+) -> None:
     """IAM and S3 names are the account's or the world's: two regions must not ask for the same one."""
     worldwide = environment.of_type("AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::S3::Bucket")
     names = [(one.type, physical_name(one)) for one in worldwide if physical_name(one)]

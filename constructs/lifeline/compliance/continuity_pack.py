@@ -13,10 +13,14 @@ from pathlib import Path
 import aws_cdk as cdk
 import jsii
 
+from lifeline.compliance.continuity_rule import ContinuityRule, Refusal
 from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
-from lifeline.compliance.environment import Environment, Resource, StackTemplate
 from lifeline.compliance.pack_names import CONTINUITY
-from lifeline.compliance.rule import Refusal, Rule
+from lifeline.compliance.synthesized_environment import (
+    Resource,
+    StackTemplate,
+    SynthesizedEnvironment,
+)
 from lifeline.settings import Settings
 
 
@@ -57,7 +61,7 @@ class ContinuityPack:
             )
             for one in context.stack_templates
         ]
-        environment = Environment(self._settings, stacks)
+        environment = SynthesizedEnvironment(self._settings, stacks)
         violations = [
             _violation(rule, because, refused)
             for rule in CONTINUITY_RULES
@@ -82,10 +86,10 @@ def _by_reason(found: Iterable[tuple[Resource, Refusal]]) -> dict[str, Refused]:
     return grouped
 
 
-def _violation(rule: Rule, because: str, refused: Refused) -> cdk.PolicyViolation:
+def _violation(rule: ContinuityRule, because: str, refused: Refused) -> cdk.PolicyViolation:
     return cdk.PolicyViolation(
         rule_name=rule_id(rule),
-        description=f"{rule.says} Here: {because}.",
+        description=f"{rule.description} Here: {because}.",
         fix=rule.fix,
         severity="error",
         violating_resources=[

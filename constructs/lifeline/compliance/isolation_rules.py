@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from lifeline.compliance.environment import (
-    Environment,
+from lifeline.compliance.continuity_rule import ContinuityRule, Refusal, everything, types
+from lifeline.compliance.synthesized_environment import (
     Resource,
     StackTemplate,
+    SynthesizedEnvironment,
     intrinsics,
     rendered,
     texts,
 )
-from lifeline.compliance.rule import Refusal, Rule, everything, types
 
 KEY_ARN = re.compile(r"arn:[^:]*:kms:([a-z0-9-]+):")
 DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
@@ -40,10 +40,11 @@ LAG_METRICS = (
     "PatientsAtRisk",
     "DaysSinceDrill",
 )
+WORD = re.compile(r"\w+")
 HEARTBEAT = re.compile("heartbeat", re.IGNORECASE)
 
 
-def _key_elsewhere(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _key_elsewhere(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     for text in texts(resource.properties, without=REPLICA_KEYS):
         for region in KEY_ARN.findall(text):
             if region != resource.region:
@@ -57,11 +58,13 @@ def _key_elsewhere(_environment: Environment, resource: Resource) -> Iterable[Re
                 yield Refusal(f"its replica in {own} needs a key of {region} to be read")
 
 
-def _encrypted(environment: Environment) -> Iterable[Resource]:
+def _encrypted(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     return [one for one in environment.resources() if not one.type.startswith(KEY_GRANTS)]
 
 
-def _into_another_region(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _into_another_region(
+    environment: SynthesizedEnvironment, resource: Resource
+) -> Iterable[Refusal]:
     if resource.type.startswith(CROSS_REGION_PROVIDERS):
         yield Refusal("it copies exports between regions, so both must live to deploy", "Type")
     exported = _exports(environment.stacks, resource.region)
@@ -81,7 +84,7 @@ def _exports(stacks: Iterable[StackTemplate], region: str) -> set[str]:
     return {name for stack in stacks if stack.region == region for name in stack.exports}
 
 
-def _silence_is_fine(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _silence_is_fine(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     measured = [
         name for name in _metric_names(resource) if name in LAG_METRICS or HEARTBEAT.search(name)
     ]
@@ -97,29 +100,31 @@ def _metric_names(resource: Resource) -> list[str]:
     for query in resource.properties.get("Metrics", []):
         metric = query.get("MetricStat", {}).get("Metric", {})
         found.add(rendered(metric.get("MetricName", "")))
+        # A query (SELECT, SEARCH) names its metrics in its text.
+        found.update(WORD.findall(rendered(query.get("Expression", ""))))
     return sorted(found - {""})
 
 
 ISOLATION_RULES = (
-    Rule(
+    ContinuityRule(
         name="KeyOfAnotherRegion",
-        says="What a region stores is encrypted with a key of that region.",
+        description="What a region stores is encrypted with a key of that region.",
         fix="Use the region's own key of the purpose (lifeline.foundation.Keys).",
         controls=("164.308(a)(7)(ii)(C)", "164.312(a)(2)(ii)", "164.312(a)(2)(iv)"),
         examines=_encrypted,
         refuses=_key_elsewhere,
     ),
-    Rule(
+    ContinuityRule(
         name="ReferenceIntoAnotherRegion",
-        says="No template reads an export, parameter or secret of another region.",
+        description="No template reads an export, parameter or secret of another region.",
         fix="Address the peer by its deterministic name (Site.peer, Site.arn).",
         controls=("164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(C)"),
         examines=everything,
         refuses=_into_another_region,
     ),
-    Rule(
+    ContinuityRule(
         name="LagAlarmIgnoresMissingData",
-        says="An alarm on lag, on a heartbeat or on what is at risk rings when its data stop.",
+        description="An alarm on lag, on a heartbeat or on what is at risk rings when its data stop.",
         fix="Set TreatMissingData to breaching.",
         controls=("164.308(a)(7)(ii)(B)", "164.312(b)"),
         examines=types("AWS::CloudWatch::Alarm"),

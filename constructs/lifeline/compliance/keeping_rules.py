@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lifeline.compliance.environment import Environment, Resource, rendered
+from lifeline.compliance.continuity_rule import ContinuityRule, Refusal
 from lifeline.compliance.physical_names import NAME_PROPERTIES, carries
-from lifeline.compliance.rule import Refusal, Rule
+from lifeline.compliance.synthesized_environment import Resource, SynthesizedEnvironment, rendered
 from lifeline.compliance.tagging import tag_keys, tag_property
 
 TAGS = frozenset({"Environment", "Project", "Compliance"})
@@ -72,7 +72,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _whole_service(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _whole_service(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     for statement in identity_statements(resource):
         if statement.get("Effect") == "Deny":
             continue
@@ -81,11 +81,11 @@ def _whole_service(_environment: Environment, resource: Resource) -> Iterable[Re
                 yield Refusal(f"it allows {action}", "Properties/PolicyDocument")
 
 
-def _identities(environment: Environment) -> Iterable[Resource]:
+def _identities(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     return environment.of_type(*IDENTITIES)
 
 
-def _kept(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _kept(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
         given = resource.body.get(policy)
         if given in KEEPING:
@@ -94,7 +94,7 @@ def _kept(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
             yield Refusal(f"its {policy} is left to CloudFormation; write Delete", policy)
 
 
-def _deletable(environment: Environment) -> Iterable[Resource]:
+def _deletable(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     said = ("DeletionPolicy", "UpdateReplacePolicy")
     return [
         one
@@ -103,7 +103,7 @@ def _deletable(environment: Environment) -> Iterable[Resource]:
     ]
 
 
-def _untagged(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _untagged(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     name = tag_property(resource.type, resource.region)
     if name is None:
         return
@@ -112,11 +112,11 @@ def _untagged(_environment: Environment, resource: Resource) -> Iterable[Refusal
         yield Refusal(f"it lacks {', '.join(sorted(missing))}", f"Properties/{name}")
 
 
-def _taggable(environment: Environment) -> Iterable[Resource]:
+def _taggable(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     return [one for one in environment.resources() if tag_property(one.type, one.region)]
 
 
-def _foreign_name(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _foreign_name(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     name = physical_name(resource)
     if name and not carries(name, environment.settings.environment_suffix):
         yield Refusal(
@@ -135,38 +135,38 @@ def physical_name(resource: Resource) -> str:
     return rendered(value)
 
 
-def _named(environment: Environment) -> Iterable[Resource]:
+def _named(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     return [one for one in environment.resources() if physical_name(one)]
 
 
 KEEPING_RULES = (
-    Rule(
+    ContinuityRule(
         name="WholeServiceAllowed",
-        says="No identity is allowed `*` or all actions of a service.",
+        description="No identity is allowed `*` or all actions of a service.",
         fix="Name each action.",
         controls=("164.308(a)(3)(i)", "164.308(a)(4)(ii)(B)", "164.312(a)(1)"),
         examines=_identities,
         refuses=_whole_service,
     ),
-    Rule(
+    ContinuityRule(
         name="KeptAfterDelete",
-        says="Deleting a stack deletes what it made; what holds state says so.",
+        description="Deleting a stack deletes what it made; what holds state says so.",
         fix="Write Delete as deletion and update-replace policy.",
         controls=("164.310(d)(2)(i)",),
         examines=_deletable,
         refuses=_kept,
     ),
-    Rule(
+    ContinuityRule(
         name="WithoutTags",
-        says="What takes tags says its environment, project and compliance regime.",
+        description="What takes tags says its environment, project and compliance regime.",
         fix="Make it in a stack that tags (stacks.site_stack), or tag it by hand.",
         controls=("164.310(d)(2)(iii)",),
         examines=_taggable,
         refuses=_untagged,
     ),
-    Rule(
+    ContinuityRule(
         name="NameWithoutSuffix",
-        says="A physical name carries the environment's suffix.",
+        description="A physical name carries the environment's suffix.",
         fix="Take the name from Site.names.",
         controls=("164.310(d)(2)(iii)",),
         examines=_named,

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
-from lifeline.compliance.environment import environment_in
 from lifeline.compliance.hipaa import CONTROLS
 from lifeline.compliance.pack_names import SHARED
 from lifeline.compliance.rule_catalogue import hipaa_rules
+from lifeline.compliance.synthesized_environment import read_environment
 from lifeline.settings import Settings
 
 NO_CONTROL = "none"
@@ -151,7 +151,7 @@ def _examined(folder: Path, settings: Settings, controls: Controls) -> Iterator[
         for name in nag_rule.examines:
             for path in by_name.get(name, []):
                 yield nag_rule.name, path
-    environment = environment_in(folder, settings)
+    environment = read_environment(folder, settings)
     for rule in CONTINUITY_RULES:
         for resource in rule.examines(environment):
             stack = resource.stack.name

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from lifeline.compliance.environment import Environment, Resource, rendered
-from lifeline.compliance.rule import Refusal, Rule, types
+from lifeline.compliance.continuity_rule import ContinuityRule, Refusal, types
+from lifeline.compliance.synthesized_environment import Resource, SynthesizedEnvironment, rendered
 
 BACKUP_PLAN = ("164.308(a)(7)(ii)(A)",)
 RECOVERY_PLAN = ("164.308(a)(7)(ii)(B)",)
@@ -20,7 +20,7 @@ MIRROR = "mirror"
 """Part of the name of the MirrorMaker service, where that copies the log."""
 
 
-def _database_alone(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _database_alone(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     clusters = environment.of_type("AWS::RDS::DBCluster")
     if resource.type == "AWS::RDS::GlobalCluster":
         wanted = {resource.text("GlobalClusterIdentifier"), f"${{{resource.logical_id}}}"}
@@ -34,7 +34,7 @@ def _database_alone(environment: Environment, resource: Resource) -> Iterable[Re
         yield Refusal(f"its members lie in {_named(regions)} only")
 
 
-def _cache_alone(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _cache_alone(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     groups = environment.of_type("AWS::ElastiCache::ReplicationGroup")
     globals_ = environment.of_type("AWS::ElastiCache::GlobalReplicationGroup")
     members = [
@@ -57,14 +57,14 @@ def _cache_alone(environment: Environment, resource: Resource) -> Iterable[Refus
         yield Refusal(f"its members lie in {_named(regions)} only")
 
 
-def _secret_alone(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _secret_alone(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     replicas = resource.properties.get("ReplicaRegions", [])
     elsewhere = {rendered(one.get("Region")) for one in replicas} - {resource.region}
     if not elsewhere:
         yield Refusal("it has no replica in another region", "Properties/ReplicaRegions")
 
 
-def _one_way(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _one_way(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     copiers = {one.region for one in environment.resources() if _copies_the_log(one)}
     if resource.region not in copiers:
         yield Refusal(f"nothing in {resource.region} copies the other region's log to it")
@@ -76,7 +76,7 @@ def _copies_the_log(resource: Resource) -> bool:
     return resource.type == "AWS::ECS::Service" and MIRROR in resource.text("ServiceName")
 
 
-def _forgets_too_soon(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _forgets_too_soon(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     settings = environment.settings
     needed = settings.tier.rto_seconds + settings.budgets.detect_seconds
     hours = int(resource.properties.get("RetentionPeriodHours", 24))
@@ -87,7 +87,7 @@ def _forgets_too_soon(environment: Environment, resource: Resource) -> Iterable[
         )
 
 
-def _copied_nowhere(_environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _copied_nowhere(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     plan = resource.properties.get("BackupPlan", {})
     for number, rule in enumerate(plan.get("BackupPlanRule", [])):
         vaults = [rendered(one["DestinationBackupVaultArn"]) for one in rule.get("CopyActions", [])]
@@ -99,13 +99,13 @@ def _copied_nowhere(_environment: Environment, resource: Resource) -> Iterable[R
             )
 
 
-def _restore_untested(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _restore_untested(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     tested = {one.region for one in environment.of_type("AWS::Backup::RestoreTestingPlan")}
     if resource.region not in tested:
         yield Refusal(f"no restore-testing plan in {resource.region} ever restores what it keeps")
 
 
-def _drills_unwatched(environment: Environment, resource: Resource) -> Iterable[Refusal]:
+def _drills_unwatched(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     alarms = environment.of_type("AWS::CloudWatch::Alarm")
     if not any("DaysSinceDrill" in rendered(one.properties) for one in alarms):
         yield Refusal(
@@ -113,7 +113,7 @@ def _drills_unwatched(environment: Environment, resource: Resource) -> Iterable[
         )
 
 
-def _recovery_plans(environment: Environment) -> Iterable[Resource]:
+def _recovery_plans(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     machines = environment.of_type("AWS::StepFunctions::StateMachine")
     return [one for one in machines if one.text("StateMachineName").startswith(RECOVERY_PLAN_NAME)]
 
@@ -123,17 +123,17 @@ def _named(regions: set[str]) -> str:
 
 
 PAIRING_RULES = (
-    Rule(
+    ContinuityRule(
         name="DatabaseWithoutSecondMember",
-        says="A database is a member of a global cluster with members in two regions.",
+        description="A database is a member of a global cluster with members in two regions.",
         fix="Make the member of the other region (lifeline.data.GlobalDatabase in both).",
         controls=RECOVERY_PLAN + EMERGENCY_MODE,
         examines=types("AWS::RDS::GlobalCluster", "AWS::RDS::DBCluster"),
         refuses=_database_alone,
     ),
-    Rule(
+    ContinuityRule(
         name="CacheWithoutSecondMember",
-        says="A cache is a member of a global group with members in two regions.",
+        description="A cache is a member of a global group with members in two regions.",
         fix="Make the member of the other region (lifeline.data.SessionCache in both).",
         controls=RECOVERY_PLAN + EMERGENCY_MODE,
         examines=types(
@@ -141,49 +141,49 @@ PAIRING_RULES = (
         ),
         refuses=_cache_alone,
     ),
-    Rule(
+    ContinuityRule(
         name="SecretWithoutReplica",
-        says="A secret has a replica in the other region.",
+        description="A secret has a replica in the other region.",
         fix="Give it ReplicaRegions; acknowledge one that is of use in its own region only.",
         controls=(*EMERGENCY_MODE, "164.312(a)(2)(ii)"),
         examines=types("AWS::SecretsManager::Secret"),
         refuses=_secret_alone,
     ),
-    Rule(
+    ContinuityRule(
         name="ReplicatorInOneDirection",
-        says="The log is copied in both directions: a replicator lives in each region.",
+        description="The log is copied in both directions: a replicator lives in each region.",
         fix="Make the replicator (or MirrorMaker service) of the other direction.",
         controls=BACKUP_PLAN + RECOVERY_PLAN,
         examines=types("AWS::MSK::Cluster"),
         refuses=_one_way,
     ),
-    Rule(
+    ContinuityRule(
         name="StreamRetentionTooShort",
-        says="The edge stream keeps events longer than RTO and detection together.",
+        description="The edge stream keeps events longer than RTO and detection together.",
         fix="Raise RetentionPeriodHours.",
         controls=BACKUP_PLAN,
         examines=types("AWS::Kinesis::Stream"),
         refuses=_forgets_too_soon,
     ),
-    Rule(
+    ContinuityRule(
         name="BackupWithoutCopy",
-        says="Every rule of a backup plan copies to a vault of another region.",
+        description="Every rule of a backup plan copies to a vault of another region.",
         fix="Give the rule a copy action with the other region's vault.",
         controls=BACKUP_PLAN,
         examines=types("AWS::Backup::BackupPlan"),
         refuses=_copied_nowhere,
     ),
-    Rule(
+    ContinuityRule(
         name="RestoreUntested",
-        says="What a backup plan keeps is restored for a test, regularly, in its region.",
+        description="What a backup plan keeps is restored for a test, regularly, in its region.",
         fix="Make a restore-testing plan beside the backup plan.",
         controls=TESTING,
         examines=types("AWS::Backup::BackupPlan"),
         refuses=_restore_untested,
     ),
-    Rule(
+    ContinuityRule(
         name="DrillsUnwatched",
-        says="An alarm rings when the last drill is too long ago.",
+        description="An alarm rings when the last drill is too long ago.",
         fix="Make the alarm on Lifeline/DaysSinceDrill (lifeline.observability).",
         controls=TESTING,
         examines=_recovery_plans,

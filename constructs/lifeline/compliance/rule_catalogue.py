@@ -28,7 +28,7 @@ class NagRule:
     """One HIPAA rule of cdk-nag."""
 
     name: str
-    says: str
+    description: str
     controls: tuple[str, ...]
     examines: frozenset[str]
     """Constructs by their full name, such as `aws-cdk-lib.aws_rds.CfnDBCluster`."""

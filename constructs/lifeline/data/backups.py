@@ -307,7 +307,7 @@ class Backups(Construct):
             "Failures",
             site=self._site,
             name="backup-failed",
-            says="A backup, its copy to the other region or a restore test failed",
+            description="A backup, its copy to the other region or a restore test failed",
             pattern={
                 "source": ["aws.backup"],
                 "detail-type": [

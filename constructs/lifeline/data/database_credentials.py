@@ -212,7 +212,7 @@ class DatabaseCredentials(Construct):
             "UnexpectedRead",
             site=self._site,
             name="admin-read",
-            says="Somebody nobody named read the database admin's password",
+            description="Somebody nobody named read the database admin's password",
             pattern={
                 "source": ["aws.secretsmanager"],
                 "detail-type": ["AWS API Call via CloudTrail"],
@@ -241,7 +241,7 @@ class DatabaseCredentials(Construct):
             "PolicyChange",
             site=self._site,
             name="admin-policy",
-            says="Somebody changed who may read the database admin's password",
+            description="Somebody changed who may read the database admin's password",
             pattern={
                 "source": ["aws.secretsmanager"],
                 "detail-type": ["AWS API Call via CloudTrail"],

@@ -273,12 +273,7 @@ class GlobalDatabase(Construct):
             acknowledge(
                 instance,
                 "RDSInBackupPlan",
-                "RDSInstanceDeletionProtectionEnabled",
-                "RDSMultiAZSupport",
-                "RDSInstanceBackupEnabled",
-                "RDSLoggingEnabled",
-                reason="Backups, logs, zones and protection belong to the Aurora cluster, not to its "
-                "instances.",
+                reason="Backups belong to the Aurora cluster, not to its instances.",
             )
             instances.append(instance)
         return instances
@@ -322,7 +317,7 @@ class GlobalDatabase(Construct):
             "Events",
             site=self._site,
             name="database-events",
-            says="The database failed over, failed, was fenced or is about to be maintained",
+            description="The database failed over, failed, was fenced or is about to be maintained",
             pattern={
                 "source": ["aws.rds"],
                 "detail": {
@@ -346,9 +341,4 @@ class GlobalDatabase(Construct):
             "RDSInstanceDeletionProtectionEnabled",
             "AwsSolutions-RDS10",
             reason="Everything is destroyable by design; protection is the deletionProtection setting.",
-        )
-        acknowledge(
-            self.cluster,
-            "AwsSolutions-RDS11",
-            reason="A port that people know; the group lets in the workloads only.",
         )

@@ -18,7 +18,7 @@ def notice(
     *,
     site: Site,
     name: str,
-    says: str,
+    description: str,
     pattern: Mapping[str, Any],
     severity: Severity,
     read_only_calls: bool = False,
@@ -32,7 +32,7 @@ def notice(
         scope,
         construct_id,
         name=site.names.regional_name(name, "rule"),
-        description=says,
+        description=description,
         event_pattern=dict(pattern),
         state=("ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" if read_only_calls else "ENABLED"),
         targets=[

@@ -183,11 +183,6 @@ class CacheMember(Construct):
         )
         acknowledge(
             member,
-            "AwsSolutions-AEC5",
-            reason="A port that people know; the group lets in the workloads only.",
-        )
-        acknowledge(
-            member,
             "AwsSolutions-AEC6",
             reason="Sign-in is by IAM and a user group, which is stronger; a token excludes it.",
         )
@@ -322,6 +317,11 @@ class SecondaryCache(CacheMember):
             log_delivery_configurations=self._log_deliveries(),
         )
         self._finish(member)
+        acknowledge(
+            member,
+            "AwsSolutions-AEC5",
+            reason="A port that people know; the group lets in the workloads only.",
+        )
         acknowledge(
             member,
             "AwsSolutions-AEC3",

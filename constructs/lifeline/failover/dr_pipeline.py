@@ -127,9 +127,6 @@ class DrPipeline(Construct):
             ],
             copies,
         )
-        made.acknowledge_pattern(
-            site, *copies, reason="The suffix of a throw-away environment is its execution's."
-        )
         made.allow(
             "FindTheApi",
             ["apigateway:GET"],
@@ -211,10 +208,8 @@ class DrPipeline(Construct):
         )
         project.acknowledge_pattern(
             site,
-            database,
-            cache,
             world,
-            reason="The suffix of a throw-away environment is its execution's.",
+            reason="The service puts letters of its own before the datastore's name.",
         )
 
     def _project(

@@ -50,8 +50,3 @@ class AuthorityTable(Construct):
             "DynamoDBInBackupPlan",
             reason="A lease that is restored is a lie: rule A10 makes it again from the databases.",
         )
-        acknowledge(
-            self.table,
-            "NIST.800.53.R5-DynamoDBTableDeletionProtectionEnabled",
-            reason="Everything is destroyable by design; protection is the deletionProtection setting.",
-        )

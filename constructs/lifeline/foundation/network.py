@@ -156,11 +156,6 @@ class Network(Construct):
             ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             [group.log_group_arn],
         )
-        acknowledge(
-            policy,
-            "AwsSolutions-IAM5[Resource::<NetworkFlows5E2F8E6B.Arn>]",
-            reason="The ARN that CloudFormation returns for a log group ends in :*, its streams.",
-        )
         record = ec2.CfnFlowLog(
             self,
             "FlowLog",

@@ -1,7 +1,7 @@
-"""The alarm layer: a rule says when a person must look; `Alarms` makes it CloudWatch's.
+"""The alarm layer: an `AlarmSpec` says when a person must look; `Alarms` makes it CloudWatch's.
 
-A rule states its operator, its limit, how long, how severe, what without data, and the runbook. Without
-data an alarm fires (`BREACHING`): silence is never health. A rule that does otherwise says why in words
+A spec states operator, threshold, evaluation, severity, what missing data mean, and the runbook. Without
+data an alarm fires (`BREACHING`): silence is never health. A spec that does otherwise says why in words
 that stand in the alarm itself.
 """
 
@@ -17,7 +17,7 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.alert_topics import AlertTopics, Severity
-from lifeline.observability.series import Expression, Measure, Series
+from lifeline.observability.metric_specs import AnyMetricSpec, MathSpec, MetricSpec
 from lifeline.site import Site
 
 MINUTE = 60
@@ -26,7 +26,7 @@ RUNBOOKS = "docs/runbooks"
 
 
 class Operator(StrEnum):
-    """How the figure stands to the limit when the alarm fires."""
+    """How the metric stands to the threshold when the alarm fires."""
 
     ABOVE = "GreaterThanThreshold"
     AT_LEAST = "GreaterThanOrEqualToThreshold"
@@ -34,20 +34,21 @@ class Operator(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lasting:
-    """`breaching` of the last `looked_at` periods of `period_seconds` must be over the limit.
+class Evaluation:
+    """`datapoints_to_alarm` of the last `evaluation_periods`, of `period_seconds` each, must breach.
 
-    Raises ValueError for more breaching periods than looked at, or a period that alarms do not take.
+    Raises ValueError for more datapoints than periods, or a period that alarms do not take.
     """
 
-    breaching: int = 3
-    looked_at: int = 3
+    datapoints_to_alarm: int = 3
+    evaluation_periods: int = 3
     period_seconds: int = MINUTE
 
     def __post_init__(self) -> None:
-        if not 1 <= self.breaching <= self.looked_at:
+        if not 1 <= self.datapoints_to_alarm <= self.evaluation_periods:
             raise ValueError(
-                f"{self.breaching} of {self.looked_at} periods cannot breach; allowed are 1 to all."
+                f"{self.datapoints_to_alarm} datapoints of {self.evaluation_periods} periods cannot alarm; "
+                "allowed are 1 to all."
             )
         if self.period_seconds % MINUTE or not MINUTE <= self.period_seconds <= DAY:
             raise ValueError(
@@ -55,48 +56,48 @@ class Lasting:
             )
 
 
-THREE_MINUTES = Lasting()
-TWO_OF_THREE_MINUTES = Lasting(breaching=2, looked_at=3)
-FIVE_MINUTES = Lasting(breaching=5, looked_at=5)
-THREE_OF_FIVE_MINUTES = Lasting(breaching=3, looked_at=5)
-TEN_MINUTES = Lasting(breaching=10, looked_at=10)
-AT_ONCE = Lasting(breaching=1, looked_at=1)
+THREE_MINUTES = Evaluation()
+TWO_OF_THREE_MINUTES = Evaluation(datapoints_to_alarm=2, evaluation_periods=3)
+FIVE_MINUTES = Evaluation(datapoints_to_alarm=5, evaluation_periods=5)
+THREE_OF_FIVE_MINUTES = Evaluation(datapoints_to_alarm=3, evaluation_periods=5)
+TEN_MINUTES = Evaluation(datapoints_to_alarm=10, evaluation_periods=10)
+AT_ONCE = Evaluation(datapoints_to_alarm=1, evaluation_periods=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
-    """One alarm of one region, named `{what}-{suffix}`.
+class AlarmSpec:
+    """One alarm of one region, named `{name}-{suffix}`.
 
-    `fine_without_data`: why no data is no fault here, and what notices a real silence; None: it is one.
+    `not_breaching_because`: why no data is no fault here, and what notices a real silence; None: it is one.
     """
 
-    what: str
-    says: str
-    measures: Measure
+    name: str
+    description: str
+    metric: AnyMetricSpec
     operator: Operator
-    limit: float
+    threshold: float
     severity: Severity
     runbook: str
     """The page's name under docs/runbooks, without `.md`."""
-    lasting: Lasting = THREE_MINUTES
-    fine_without_data: str | None = None
+    evaluation: Evaluation = THREE_MINUTES
+    not_breaching_because: str | None = None
     role_dependent: bool = False
     """Whether AWS has this lag in one runtime role only: then our own lag, which both have, is the guard."""
 
     @property
-    def missing_data(self) -> str:
-        """CloudWatch's word for what no data means."""
-        return "breaching" if self.fine_without_data is None else "notBreaching"
+    def treat_missing_data(self) -> str:
+        """CloudWatch's value for what missing data mean."""
+        return "breaching" if self.not_breaching_because is None else "notBreaching"
 
     @property
-    def description(self) -> str:
-        """What the page says: how bad, what, what to read."""
+    def alarm_description(self) -> str:
+        """What the page shows: severity, description, runbook."""
         silence = (
             "No data fires it as well."
-            if self.fine_without_data is None
-            else f"No data is fine: {self.fine_without_data}"
+            if self.not_breaching_because is None
+            else f"No data is fine: {self.not_breaching_because}"
         )
-        return f"{self.severity.name}: {self.says} {silence} Runbook: {RUNBOOKS}/{self.runbook}.md"
+        return f"{self.severity.name}: {self.description} {silence} Runbook: {RUNBOOKS}/{self.runbook}.md"
 
 
 class Alarms(Construct):
@@ -112,79 +113,81 @@ class Alarms(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        rules: Iterable[Rule],
+        specs: Iterable[AlarmSpec],
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self._site = site
-        self.rules = tuple(rules)
-        self._refuse_twins()
-        for rule in self.rules:
-            self._alarm(rule)
+        self.specs = tuple(specs)
+        self._refuse_duplicate_names()
+        for spec in self.specs:
+            self._alarm(spec)
 
     def arns(self, severity: Severity | None = None) -> list[str]:
-        """Literal ARNs, of all or of one severity, in the order of the rules."""
+        """Literal ARNs, of all or of one severity, in the order of the specs."""
         return [
-            self._site.arn("cloudwatch", f"alarm:{self._site.names.regional_name(rule.what)}")
-            for rule in self.rules
-            if severity is None or rule.severity is severity
+            self._site.arn("cloudwatch", f"alarm:{self._site.names.regional_name(spec.name)}")
+            for spec in self.specs
+            if severity is None or spec.severity is severity
         ]
 
-    def _refuse_twins(self) -> None:
-        names = [rule.what for rule in self.rules]
-        twins = sorted({name for name in names if names.count(name) > 1})
-        if twins:
-            raise ValueError(f"Two alarms have the name {', '.join(twins)}; allowed is one each.")
+    def _refuse_duplicate_names(self) -> None:
+        names = [spec.name for spec in self.specs]
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
+            raise ValueError(
+                f"Two alarms have the name {', '.join(duplicates)}; allowed is one each."
+            )
 
-    def _alarm(self, rule: Rule) -> None:
-        lasting = rule.lasting
+    def _alarm(self, spec: AlarmSpec) -> None:
+        evaluation = spec.evaluation
         alarm = cloudwatch.CfnAlarm(
             self,
-            "".join(word.capitalize() for word in rule.what.split("-")),
-            alarm_name=self._site.names.regional_name(rule.what),
-            alarm_description=rule.description,
-            comparison_operator=rule.operator.value,
-            threshold=rule.limit,
-            evaluation_periods=lasting.looked_at,
-            datapoints_to_alarm=lasting.breaching,
-            treat_missing_data=rule.missing_data,
+            "".join(word.capitalize() for word in spec.name.split("-")),
+            alarm_name=self._site.names.regional_name(spec.name),
+            alarm_description=spec.alarm_description,
+            comparison_operator=spec.operator.value,
+            threshold=spec.threshold,
+            evaluation_periods=evaluation.evaluation_periods,
+            datapoints_to_alarm=evaluation.datapoints_to_alarm,
+            treat_missing_data=spec.treat_missing_data,
             actions_enabled=True,
-            alarm_actions=[AlertTopics.arn(self._site, rule.severity)],
-            **_measured(rule.measures, lasting.period_seconds),
+            alarm_actions=[AlertTopics.arn(self._site, spec.severity)],
+            **_metric_properties(spec.metric, evaluation.period_seconds),
         )
-        if rule.role_dependent and rule.fine_without_data is not None:
+        if spec.role_dependent and spec.not_breaching_because is not None:
             acknowledge(
                 alarm,
                 "LifelineContinuity-LagAlarmIgnoresMissingData",
-                reason=rule.fine_without_data,
+                reason=spec.not_breaching_because,
             )
 
 
-def _measured(measures: Measure, period_seconds: int) -> dict[str, Any]:
-    if isinstance(measures, Series):
-        statistic = "extended_statistic" if measures.is_percentile else "statistic"
+def _metric_properties(metric: AnyMetricSpec, period_seconds: int) -> dict[str, Any]:
+    if isinstance(metric, MetricSpec):
+        statistic = "extended_statistic" if metric.is_percentile else "statistic"
         return {
-            "namespace": measures.namespace,
-            "metric_name": measures.name,
-            "dimensions": _dimensions(measures),
+            "namespace": metric.namespace,
+            "metric_name": metric.metric_name,
+            "dimensions": _dimensions(metric),
             "period": period_seconds,
-            statistic: measures.statistic,
+            statistic: metric.statistic,
         }
-    inputs = [_input(key, one, period_seconds) for key, one in measures.series.items()]
-    return {"metrics": [*inputs, _math("result", measures, period_seconds, returned=True)]}
+    inputs = [_input(key, one, period_seconds) for key, one in metric.using_metrics.items()]
+    return {"metrics": [*inputs, _math("result", metric, period_seconds, returned=True)]}
 
 
 def _input(
-    key: str, one: Measure, period_seconds: int
+    key: str, one: AnyMetricSpec, period_seconds: int
 ) -> cloudwatch.CfnAlarm.MetricDataQueryProperty:
-    if not isinstance(one, Series):
+    if not isinstance(one, MetricSpec):
         return _math(key, one, period_seconds, returned=False)
     return cloudwatch.CfnAlarm.MetricDataQueryProperty(
         id=key,
         return_data=False,
         metric_stat=cloudwatch.CfnAlarm.MetricStatProperty(
             metric=cloudwatch.CfnAlarm.MetricProperty(
-                namespace=one.namespace, metric_name=one.name, dimensions=_dimensions(one)
+                namespace=one.namespace, metric_name=one.metric_name, dimensions=_dimensions(one)
             ),
             period=period_seconds,
             stat=one.statistic,
@@ -193,19 +196,19 @@ def _input(
 
 
 def _math(
-    key: str, one: Expression, period_seconds: int, *, returned: bool
+    key: str, one: MathSpec, period_seconds: int, *, returned: bool
 ) -> cloudwatch.CfnAlarm.MetricDataQueryProperty:
-    """A query says its own period; other math has that of its series."""
+    """A query says its own period; other math has that of its metrics."""
     return cloudwatch.CfnAlarm.MetricDataQueryProperty(
         id=key,
-        expression=one.text,
+        expression=one.expression,
         period=period_seconds if one.is_query else None,
         return_data=returned,
     )
 
 
-def _dimensions(series: Series) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
+def _dimensions(metric: MetricSpec) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
     return [
         cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
-        for name, value in sorted(series.dimensions.items())
+        for name, value in sorted(metric.dimensions.items())
     ]

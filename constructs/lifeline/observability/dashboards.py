@@ -14,7 +14,7 @@ from typing import Any
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from lifeline.observability.series import Measure, Series
+from lifeline.observability.metric_specs import AnyMetricSpec, MetricSpec
 from lifeline.site import Site
 
 COLUMNS = 24
@@ -30,14 +30,15 @@ LONGEST_LOOK = "-P3M"
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A graph of labelled series. `limits` are drawn as lines; `region` None is the dashboard's own.
+    """A graph of labelled metrics; each of `annotations` is a horizontal line.
 
-    `latest`: the newest value alone, of the last three months, for what is published rarely.
+    `region`: None is the dashboard's own. `latest`: the newest value alone, of the last three months, for
+    what is published rarely.
     """
 
     title: str
-    lines: Mapping[str, Measure]
-    limits: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, AnyMetricSpec]
+    annotations: Mapping[str, float] = field(default_factory=dict)
     region: str | None = None
     latest: bool = False
 
@@ -156,18 +157,18 @@ def _rendered(widget: Widget, region: str) -> tuple[str, dict[str, Any]]:
 
 def _graph(panel: Panel, region: str) -> dict[str, Any]:
     metrics: list[list[Any]] = []
-    for number, (label, line) in enumerate(panel.lines.items()):
-        if isinstance(line, Series):
+    for number, (label, line) in enumerate(panel.metrics.items()):
+        if isinstance(line, MetricSpec):
             metrics.append(_metric(line, {"label": label}))
             continue
-        drawn = line.with_ids({key: f"{key}x{number}" for key in line.series})
+        drawn = line.with_ids({key: f"{key}x{number}" for key in line.using_metrics})
         metrics.extend(
             _metric(one, {"id": key, "visible": False})
-            if isinstance(one, Series)
-            else [{"expression": one.text, "id": key, "visible": False}]
-            for key, one in drawn.series.items()
+            if isinstance(one, MetricSpec)
+            else [{"expression": one.expression, "id": key, "visible": False}]
+            for key, one in drawn.using_metrics.items()
         )
-        metrics.append([{"expression": drawn.text, "label": label}])
+        metrics.append([{"expression": drawn.expression, "label": label}])
     shown = {
         "title": panel.title,
         "region": panel.region or region,
@@ -177,10 +178,15 @@ def _graph(panel: Panel, region: str) -> dict[str, Any]:
     }
     if panel.latest:
         return shown | {"start": LONGEST_LOOK, "end": "P0D", "period": 86_400}
-    annotations = [{"label": label, "value": value} for label, value in panel.limits.items()]
+    annotations = [{"label": label, "value": value} for label, value in panel.annotations.items()]
     return shown | ({"annotations": {"horizontal": annotations}} if annotations else {})
 
 
-def _metric(series: Series, options: Mapping[str, Any]) -> list[Any]:
-    dimensions = [word for pair in sorted(series.dimensions.items()) for word in pair]
-    return [series.namespace, series.name, *dimensions, {"stat": series.statistic, **options}]
+def _metric(metric: MetricSpec, options: Mapping[str, Any]) -> list[Any]:
+    dimensions = [word for pair in sorted(metric.dimensions.items()) for word in pair]
+    return [
+        metric.namespace,
+        metric.metric_name,
+        *dimensions,
+        {"stat": metric.statistic, **options},
+    ]

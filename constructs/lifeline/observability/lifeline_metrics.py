@@ -1,4 +1,4 @@
-"""Lifeline's own series: what the lag meter and the drill pipeline publish, and what log lines count."""
+"""Lifeline's own metrics: what the lag meter and the drill pipeline publish, and what log lines count."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.observability.series import Series
+from lifeline.observability.metric_specs import MetricSpec
 from lifeline.site import Site
 
 NAMESPACE = "Lifeline"
@@ -23,7 +23,7 @@ class Store(StrEnum):
     SECRETS = "secrets"
 
 
-def replication_lag(site: Site, store: Store) -> Series:
+def replication_lag(site: Site, store: Store) -> MetricSpec:
     """Seconds since the newest heartbeat of the other region that has arrived in this one.
 
     Published in both regions whoever is active. What is not known is not published: never a zero.
@@ -31,34 +31,34 @@ def replication_lag(site: Site, store: Store) -> Series:
     return _published(site, "ReplicationLagSeconds", Store=store.value)
 
 
-def events_at_risk(site: Site) -> Series:
+def events_at_risk(site: Site) -> MetricSpec:
     """Accepted events that the other region's log does not hold yet, as far as this region can tell."""
     return _published(site, "EventsAtRisk")
 
 
-def patients_at_risk(site: Site) -> Series:
+def patients_at_risk(site: Site) -> MetricSpec:
     """Patients that those events are about."""
     return _published(site, "PatientsAtRisk")
 
 
-def days_since_drill(site: Site) -> Series:
+def days_since_drill(site: Site) -> MetricSpec:
     """Days since the newest drill that passed."""
     return _published(site, "DaysSinceDrill")
 
 
-def drill_rto(site: Site) -> Series:
+def drill_rto(site: Site) -> MetricSpec:
     """Seconds, of a drill that failed over; the drill pipeline publishes it, in the home region."""
     return _published(site, "DrillRtoSeconds")
 
 
-def drill_rpo(site: Site) -> Series:
+def drill_rpo(site: Site) -> MetricSpec:
     """Seconds, likewise."""
     return _published(site, "DrillRpoSeconds")
 
 
-def _published(site: Site, name: str, **dimensions: str) -> Series:
+def _published(site: Site, name: str, **dimensions: str) -> MetricSpec:
     suffix = {"Suffix": site.settings.environment_suffix}
-    return Series(namespace=NAMESPACE, name=name, dimensions={**suffix, **dimensions})
+    return MetricSpec(namespace=NAMESPACE, metric_name=name, dimensions={**suffix, **dimensions})
 
 
 class LogLineMetrics(Construct):
@@ -80,7 +80,7 @@ class LogLineMetrics(Construct):
         )
         self.rejected = self._count("Rejected", site, bridge, name="RejectedBatches", value="1")
 
-    def _count(self, word: str, site: Site, group: str, *, name: str, value: str) -> Series:
+    def _count(self, word: str, site: Site, group: str, *, name: str, value: str) -> MetricSpec:
         """`word` in lower case is the message of the log line that is counted."""
         logs.CfnMetricFilter(
             self,
@@ -97,4 +97,4 @@ class LogLineMetrics(Construct):
                 )
             ],
         )
-        return Series(namespace=self._namespace, name=name, statistic="Sum")
+        return MetricSpec(namespace=self._namespace, metric_name=name, statistic="Sum")

@@ -9,17 +9,17 @@ from lifeline.observability.alarms import (
     AT_ONCE,
     FIVE_MINUTES,
     TEN_MINUTES,
-    Lasting,
+    AlarmSpec,
+    Evaluation,
     Operator,
-    Rule,
 )
-from lifeline.observability.measured import (
-    MeasuredBackups,
-    MeasuredCache,
-    MeasuredDatabase,
-    MeasuredFiles,
+from lifeline.observability.metric_sources import (
+    BackupsMetricSource,
+    CacheMetricSource,
+    DatabaseMetricSource,
+    FilesMetricSource,
 )
-from lifeline.observability.series import Measure, Series, measure_of
+from lifeline.observability.metric_specs import AnyMetricSpec, MetricSpec, metric_spec
 from lifeline.observability.thresholds import LagThresholds, StoreThresholds
 from lifeline.tiers import RecoveryTier
 
@@ -35,53 +35,53 @@ def guarded_by(store: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreFigures:
-    """The series of a region's stores."""
+class StoreMetrics:
+    """The metrics of a region's stores."""
 
-    database_lag: Series
-    database_rpo_lag: Series
-    database_cpu: Series
-    database_connections: Series
-    database_capacity: Series
-    cache_lag: Measure
-    cache_cpu: Measure
-    cache_memory: Measure
-    cache_evictions: Measure
-    files_sync: Measure
-    files_io: Series
-    backups_completed: Series
-    backups_failed: Series
+    database_lag: MetricSpec
+    database_rpo_lag: MetricSpec
+    database_cpu: MetricSpec
+    database_connections: MetricSpec
+    database_capacity: MetricSpec
+    cache_lag: AnyMetricSpec
+    cache_cpu: AnyMetricSpec
+    cache_memory: AnyMetricSpec
+    cache_evictions: AnyMetricSpec
+    files_sync: AnyMetricSpec
+    files_io: MetricSpec
+    backups_completed: MetricSpec
+    backups_failed: MetricSpec
 
     @classmethod
     def of(
         cls,
         *,
-        database: MeasuredDatabase,
-        cache: MeasuredCache,
-        files: MeasuredFiles,
-        backups: MeasuredBackups,
-    ) -> StoreFigures:
+        database: DatabaseMetricSource,
+        cache: CacheMetricSource,
+        files: FilesMetricSource,
+        backups: BackupsMetricSource,
+    ) -> StoreMetrics:
         """Read from the constructs."""
         return cls(
-            database_lag=Series.of(database.metric_replication_lag()),
-            database_rpo_lag=Series.of(database.metric_rpo_lag()),
-            database_cpu=Series.of(database.metric_cpu()),
-            database_connections=Series.of(database.metric_connections()),
-            database_capacity=Series.of(database.metric_capacity()),
-            cache_lag=measure_of(cache.metric_replication_lag()),
-            cache_cpu=measure_of(cache.metric_engine_cpu()),
-            cache_memory=measure_of(cache.metric_memory()),
-            cache_evictions=measure_of(cache.metric_evictions()),
-            files_sync=measure_of(files.metric_time_since_last_sync()),
-            files_io=Series.of(files.metric_io_limit()),
-            backups_completed=Series.of(backups.metric_completed()),
-            backups_failed=Series.of(backups.metric_failed()),
+            database_lag=MetricSpec.of(database.metric_replication_lag()),
+            database_rpo_lag=MetricSpec.of(database.metric_rpo_lag()),
+            database_cpu=MetricSpec.of(database.metric_cpu()),
+            database_connections=MetricSpec.of(database.metric_connections()),
+            database_capacity=MetricSpec.of(database.metric_capacity()),
+            cache_lag=metric_spec(cache.metric_replication_lag()),
+            cache_cpu=metric_spec(cache.metric_engine_cpu()),
+            cache_memory=metric_spec(cache.metric_memory()),
+            cache_evictions=metric_spec(cache.metric_evictions()),
+            files_sync=metric_spec(files.metric_time_since_last_sync()),
+            files_io=MetricSpec.of(files.metric_io_limit()),
+            backups_completed=MetricSpec.of(backups.metric_completed()),
+            backups_failed=MetricSpec.of(backups.metric_failed()),
         )
 
 
-def store_rules(
-    stores: StoreFigures, limits: StoreThresholds, lag: LagThresholds, tier: RecoveryTier
-) -> list[Rule]:
+def store_alarms(
+    stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds, tier: RecoveryTier
+) -> list[AlarmSpec]:
     """Every store of the region."""
     return [
         *_database(stores, limits, lag),
@@ -91,22 +91,22 @@ def store_rules(
     ]
 
 
-def _database(stores: StoreFigures, limits: StoreThresholds, lag: LagThresholds) -> list[Rule]:
+def _database(stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds) -> list[AlarmSpec]:
     return [
-        Rule(
-            what="database-service-lag",
-            says=f"A promotion now would lose more than {lag.critical_seconds} s of transactions.",
-            measures=stores.database_rpo_lag,
+        AlarmSpec(
+            name="database-service-lag",
+            description=f"A promotion now would lose more than {lag.critical_seconds} s of transactions.",
+            metric=stores.database_rpo_lag,
             operator=Operator.ABOVE,
-            limit=lag.critical_seconds * 1_000,
+            threshold=lag.critical_seconds * 1_000,
             severity=Severity.WARNING,
             runbook="replication-lag",
-            fine_without_data=guarded_by("database"),
+            not_breaching_because=guarded_by("database"),
             role_dependent=True,
         ),
         _scarce(
             "database-cpu",
-            f"An instance is above {limits.database_cpu_percent} % of its processor.",
+            f"An instance is above {limits.database_cpu_percent} % of its CPU.",
             stores.database_cpu,
             limits.database_cpu_percent,
         ),
@@ -125,23 +125,23 @@ def _database(stores: StoreFigures, limits: StoreThresholds, lag: LagThresholds)
     ]
 
 
-def _cache(stores: StoreFigures, limits: StoreThresholds, lag: LagThresholds) -> list[Rule]:
+def _cache(stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds) -> list[AlarmSpec]:
     return [
-        Rule(
-            what="cache-service-lag",
-            says=f"The cache's copy is more than {lag.critical_seconds} s behind.",
-            measures=stores.cache_lag,
+        AlarmSpec(
+            name="cache-service-lag",
+            description=f"The cache's copy is more than {lag.critical_seconds} s behind.",
+            metric=stores.cache_lag,
             operator=Operator.ABOVE,
-            limit=lag.critical_seconds,
-            lasting=FIVE_MINUTES,
+            threshold=lag.critical_seconds,
+            evaluation=FIVE_MINUTES,
             severity=Severity.WARNING,
             runbook="replication-lag",
-            fine_without_data=guarded_by("cache"),
+            not_breaching_because=guarded_by("cache"),
             role_dependent=True,
         ),
         _scarce(
             "cache-cpu",
-            f"The cache's engine is above {limits.cache_engine_cpu_percent} % of its one processor.",
+            f"The cache's engine is above {limits.cache_engine_cpu_percent} % of its one core.",
             stores.cache_cpu,
             limits.cache_engine_cpu_percent,
         ),
@@ -154,72 +154,78 @@ def _cache(stores: StoreFigures, limits: StoreThresholds, lag: LagThresholds) ->
     ]
 
 
-def _files(stores: StoreFigures, limits: StoreThresholds) -> list[Rule]:
+def _files(stores: StoreMetrics, limits: StoreThresholds) -> list[AlarmSpec]:
     return [
-        Rule(
-            what="files-service-lag",
-            says=f"The last synchronization ended more than {limits.files_sync_seconds} s ago.",
-            measures=stores.files_sync,
+        AlarmSpec(
+            name="files-service-lag",
+            description=f"The last synchronization ended more than {limits.files_sync_seconds} s ago.",
+            metric=stores.files_sync,
             operator=Operator.ABOVE,
-            limit=limits.files_sync_seconds,
-            lasting=FIVE_MINUTES,
+            threshold=limits.files_sync_seconds,
+            evaluation=FIVE_MINUTES,
             severity=Severity.WARNING,
             runbook="replication-lag",
-            fine_without_data="AWS publishes this in one role only, and roles change without a deploy; "
+            not_breaching_because="AWS publishes this in one role only, and roles change without a deploy; "
             "replication-lag-files asks the service in both regions and fires on silence.",
             role_dependent=True,
         ),
-        Rule(
-            what="files-io",
-            says=f"The file system is above {limits.files_io_limit_percent} % of its operations.",
-            measures=stores.files_io,
+        AlarmSpec(
+            name="files-io",
+            description=f"The file system is above {limits.files_io_limit_percent} % of its operations.",
+            metric=stores.files_io,
             operator=Operator.ABOVE,
-            limit=limits.files_io_limit_percent,
-            lasting=TEN_MINUTES,
+            threshold=limits.files_io_limit_percent,
+            evaluation=TEN_MINUTES,
             severity=Severity.WARNING,
             runbook="store-limits",
-            fine_without_data="a file system that nobody uses publishes nothing; its replication is "
+            not_breaching_because="a file system that nobody uses publishes nothing; its replication is "
             "replication-lag-files' matter.",
         ),
     ]
 
 
-def _backups(stores: StoreFigures, tier: RecoveryTier) -> list[Rule]:
+def _backups(stores: StoreMetrics, tier: RecoveryTier) -> list[AlarmSpec]:
     hours = 2 * tier.backups.hours_between_snapshots + 1  # one may fail, one may run late
     return [
-        Rule(
-            what="backup-overdue",
-            says=f"No backup was completed for {hours} hours (tier {tier.name}).",
-            measures=stores.backups_completed,
+        AlarmSpec(
+            name="backup-overdue",
+            description=f"No backup was completed for {hours} hours (tier {tier.name}).",
+            metric=stores.backups_completed,
             operator=Operator.BELOW,
-            limit=1,
-            lasting=Lasting(breaching=hours, looked_at=hours, period_seconds=HOUR),
+            threshold=1,
+            evaluation=Evaluation(
+                datapoints_to_alarm=hours, evaluation_periods=hours, period_seconds=HOUR
+            ),
             severity=Severity.CRITICAL,
             runbook="backups",
         ),
-        Rule(
-            what="backup-failed",
-            says="A backup job failed.",
-            measures=stores.backups_failed,
+        AlarmSpec(
+            name="backup-failed",
+            description="A backup job failed.",
+            metric=stores.backups_failed,
             operator=Operator.ABOVE,
-            limit=0,
-            lasting=Lasting(breaching=AT_ONCE.breaching, looked_at=1, period_seconds=HOUR),
+            threshold=0,
+            evaluation=Evaluation(
+                datapoints_to_alarm=AT_ONCE.datapoints_to_alarm,
+                evaluation_periods=1,
+                period_seconds=HOUR,
+            ),
             severity=Severity.WARNING,
             runbook="backups",
-            fine_without_data="no failed job, no figure; backup-overdue fires on silence.",
+            not_breaching_because="no failed job, no figure; backup-overdue fires on silence.",
         ),
     ]
 
 
-def _scarce(what: str, says: str, measures: Measure, limit: float) -> Rule:
+def _scarce(name: str, description: str, metric: AnyMetricSpec, threshold: float) -> AlarmSpec:
     """Something that runs out, watched for ten minutes."""
-    return Rule(
-        what=what,
-        says=says,
-        measures=measures,
+    return AlarmSpec(
+        name=name,
+        description=description,
+        metric=metric,
         operator=Operator.ABOVE,
-        limit=limit,
-        lasting=TEN_MINUTES,
+        threshold=threshold,
+        evaluation=TEN_MINUTES,
         severity=Severity.WARNING,
         runbook="store-limits",
     )

@@ -70,7 +70,7 @@ class StoreThresholds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoveryThresholds:
+class FailoverThresholds:
     """Of the recovery itself."""
 
     events_at_risk: int
@@ -78,7 +78,7 @@ class RecoveryThresholds:
     drill_days: int = 90
 
     @classmethod
-    def of(cls, settings: Settings) -> RecoveryThresholds:
+    def of(cls, settings: Settings) -> FailoverThresholds:
         """From the environment's settings."""
         rate = settings.capacity.events_per_second
         return cls(events_at_risk=max(1, round(rate * settings.lag_alarm_seconds)))

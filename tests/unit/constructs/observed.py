@@ -7,17 +7,17 @@ from typing import Any
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from lifeline.observability.alarms import Rule
-from lifeline.observability.failover_alarms import recovery_rules
+from lifeline.observability.alarms import AlarmSpec
+from lifeline.observability.failover_alarms import failover_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
-from lifeline.observability.path_alarms import apply_rules, ingest_rules, log_rules
-from lifeline.observability.path_figures import PathFigures
-from lifeline.observability.store_alarms import StoreFigures, store_rules
+from lifeline.observability.path_alarms import apply_alarms, ingest_alarms, log_alarms
+from lifeline.observability.path_metrics import PathMetrics
+from lifeline.observability.store_alarms import StoreMetrics, store_alarms
 from lifeline.observability.thresholds import (
+    FailoverThresholds,
     LagThresholds,
     LogThresholds,
     PathThresholds,
-    RecoveryThresholds,
     StoreThresholds,
 )
 from lifeline.site import Site
@@ -44,22 +44,22 @@ class Measured:
         return metric
 
 
-def figures(scope: Construct, site: Site) -> tuple[PathFigures, StoreFigures]:
+def metrics_of(scope: Construct, site: Site) -> tuple[PathMetrics, StoreMetrics]:
     """Of one region."""
     it: Any = Measured()
     lines = LogLineMetrics(scope, "Lines", site=site)
-    path = PathFigures.of(api=it, stream=it, log=it, services=it, lines=lines)
-    return path, StoreFigures.of(database=it, cache=it, files=it, backups=it)
+    path = PathMetrics.of(api=it, stream=it, log=it, services=it, lines=lines)
+    return path, StoreMetrics.of(database=it, cache=it, files=it, backups=it)
 
 
-def rules(site: Site, path: PathFigures, stores: StoreFigures) -> list[Rule]:
+def alarm_specs(site: Site, path: PathMetrics, stores: StoreMetrics) -> list[AlarmSpec]:
     """All of a region's, as the Observability stack has them."""
     settings = site.settings
     lag = LagThresholds.of(settings)
     return [
-        *ingest_rules(path, PathThresholds(), settings.tier),
-        *log_rules(path, LogThresholds()),
-        *apply_rules(path, LogThresholds(), PathThresholds()),
-        *store_rules(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
-        *recovery_rules(site, lag, RecoveryThresholds.of(settings)),
+        *ingest_alarms(path, PathThresholds(), settings.tier),
+        *log_alarms(path, LogThresholds()),
+        *apply_alarms(path, LogThresholds(), PathThresholds()),
+        *store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
+        *failover_alarms(site, lag, FailoverThresholds.of(settings)),
     ]

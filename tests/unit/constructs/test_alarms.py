@@ -1,4 +1,4 @@
-"""Alarms: each says operator, limit, missing data, severity and runbook; silence is never health."""
+"""Alarms: each says operator, threshold, missing data, severity and runbook; silence is never health."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
 from lifeline.foundation.alert_topics import Severity
-from lifeline.observability.alarms import Alarms, Lasting, Operator, Rule
+from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
 from lifeline.observability.failover_alarms import LOOPS
 from lifeline.observability.lifeline_metrics import LogLineMetrics
-from lifeline.observability.series import Expression, Series, measure_of
+from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.observed import figures, rules
+from tests.unit.constructs.observed import alarm_specs, metrics_of
 
 ROOT = Path(__file__).parents[3]
 LAG = "replication-lag-"
-SERIES = Series(namespace="Test", name="Figure", dimensions={"Name": "it"})
+METRIC = MetricSpec(namespace="Test", metric_name="Figure", dimensions={"Name": "it"})
 
 
-def rule(**changes: Any) -> Rule:
+def spec(**changes: Any) -> AlarmSpec:
     given: dict[str, Any] = {
-        "what": "some-thing",
-        "says": "Something is wrong.",
-        "measures": SERIES,
+        "name": "some-thing",
+        "description": "Something is wrong.",
+        "metric": METRIC,
         "operator": Operator.ABOVE,
-        "limit": 5,
+        "threshold": 5,
         "severity": Severity.CRITICAL,
         "runbook": "log-trouble",
     }
-    return Rule(**given | changes)
+    return AlarmSpec(**given | changes)
 
 
-def all_rules(made: Bench) -> list[Rule]:
-    return rules(made.site, *figures(made.stack, made.site))
+def all_specs(made: Bench) -> list[AlarmSpec]:
+    return alarm_specs(made.site, *metrics_of(made.stack, made.site))
 
 
-def test_a_rule_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker) -> None:
+def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker) -> None:
     made = bench("ca-west-1")
-    Alarms(made.stack, "Alarms", site=made.site, rules=[rule()])
+    Alarms(made.stack, "Alarms", site=made.site, specs=[spec()])
     (alarm,) = made.resources("AWS::CloudWatch::Alarm")
     assert alarm["Properties"] | {"Tags": None} == {
         "ActionsEnabled": True,
@@ -65,10 +65,10 @@ def test_a_rule_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker)
 
 def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(bench: BenchMaker) -> None:
     made = bench()
-    share = Expression(text="100 * bad / all", series={"bad": SERIES, "all": SERIES})
-    p95 = Series(namespace="Test", name="Latency", statistic="p95")
-    given = [rule(what="share", measures=share), rule(what="slow", measures=p95)]
-    Alarms(made.stack, "Alarms", site=made.site, rules=given)
+    share = MathSpec(expression="100 * bad / all", using_metrics={"bad": METRIC, "all": METRIC})
+    p95 = MetricSpec(namespace="Test", metric_name="Latency", statistic="p95")
+    given = [spec(name="share", metric=share), spec(name="slow", metric=p95)]
+    Alarms(made.stack, "Alarms", site=made.site, specs=given)
     found = {
         one["Properties"]["AlarmName"]: one["Properties"]
         for one in made.resources("AWS::CloudWatch::Alarm")
@@ -82,9 +82,9 @@ def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(bench: BenchM
 
 
 def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(bench: BenchMaker) -> None:
-    given = all_rules(bench())
-    lag = [one for one in given if one.what.startswith(LAG)]
-    assert {one.what.removeprefix(LAG) for one in lag} == {
+    given = all_specs(bench())
+    lag = [one for one in given if one.name.startswith(LAG)]
+    assert {one.name.removeprefix(LAG) for one in lag} == {
         "log",
         "log-warning",
         "database",
@@ -96,25 +96,25 @@ def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(bench: BenchMaker) -
     beats = [
         one
         for one in given
-        if one.what.endswith("-silent")
-        or one.what in ("events-at-risk", "drill-overdue", "backup-overdue", "stream-late")
+        if one.name.endswith("-silent")
+        or one.name in ("events-at-risk", "drill-overdue", "backup-overdue", "stream-late")
     ]
     assert len(beats) == 8
-    assert {one.missing_data for one in [*lag, *beats]} == {"breaching"}
+    assert {one.treat_missing_data for one in [*lag, *beats]} == {"breaching"}
 
 
 def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(bench: BenchMaker) -> None:
-    limits = {one.what: one for one in all_rules(bench(lag_alarm_seconds=40))}
-    assert limits["replication-lag-log"].limit == 40
+    limits = {one.name: one for one in all_specs(bench(lag_alarm_seconds=40))}
+    assert limits["replication-lag-log"].threshold == 40
     assert limits["replication-lag-log"].severity is Severity.CRITICAL
-    assert limits["replication-lag-log-warning"].limit == 20
+    assert limits["replication-lag-log-warning"].threshold == 20
     assert limits["replication-lag-log-warning"].severity is Severity.WARNING
-    assert limits["database-service-lag"].limit == 40_000
-    assert limits["events-at-risk"].limit == round(100_000 / 60 * 40)
+    assert limits["database-service-lag"].threshold == 40_000
+    assert limits["events-at-risk"].threshold == round(100_000 / 60 * 40)
 
 
 def test_the_numbers_of_the_design(bench: BenchMaker) -> None:
-    limits = {one.what: one.limit for one in all_rules(bench())}
+    limits = {one.name: one.threshold for one in all_specs(bench())}
     wanted = {
         "replication-lag-log-warning": 15,
         "replication-lag-log": 30,
@@ -131,42 +131,47 @@ def test_the_numbers_of_the_design(bench: BenchMaker) -> None:
 
 
 def test_what_is_fine_without_data_says_what_notices_silence(bench: BenchMaker) -> None:
-    given = all_rules(bench())
-    names = {one.what for one in given}
-    fine = [one for one in given if one.fine_without_data]
-    assert {one.what for one in fine if one.role_dependent} == {
+    given = all_specs(bench())
+    names = {one.name for one in given}
+    fine = [one for one in given if one.not_breaching_because]
+    assert {one.name for one in fine if one.role_dependent} == {
         "database-service-lag",
         "cache-service-lag",
         "files-service-lag",
     }
     for one in fine:
-        if one.what in ("api-latency", "api-errors"):
+        if one.name in ("api-latency", "api-errors"):
             continue  # the probes of other regions notice, not an alarm
-        assert any(name in str(one.fine_without_data) for name in names), one.what
+        assert any(name in str(one.not_breaching_because) for name in names), one.name
 
 
-def test_every_rule_has_its_runbook_and_fits_its_service(bench: BenchMaker) -> None:
-    given = all_rules(bench(environment_suffix="a2345678901z"))
+def test_every_spec_has_its_runbook_and_fits_its_service(bench: BenchMaker) -> None:
+    given = all_specs(bench(environment_suffix="a2345678901z"))
     for one in given:
         assert (ROOT / "docs" / "runbooks" / f"{one.runbook}.md").is_file(), one.runbook
-        assert len(one.description) <= 1_024
-        seconds = one.lasting.looked_at * one.lasting.period_seconds
-        assert seconds <= 86_400 or one.lasting.period_seconds >= 3_600
+        assert len(one.alarm_description) <= 1_024
+        seconds = one.evaluation.evaluation_periods * one.evaluation.period_seconds
+        assert seconds <= 86_400 or one.evaluation.period_seconds >= 3_600
 
 
 def test_both_regions_have_the_same_alarms(bench: BenchMaker) -> None:
-    home, recovery = all_rules(bench()), all_rules(bench("ca-west-1"))
-    assert [one.what for one in home] == [one.what for one in recovery]
-    assert [one.description for one in home] == [one.description for one in recovery]
+    home, recovery = all_specs(bench()), all_specs(bench("ca-west-1"))
+    assert [one.name for one in home] == [one.name for one in recovery]
+    assert [one.alarm_description for one in home] == [one.alarm_description for one in recovery]
 
 
 def test_a_query_has_no_series_and_says_its_period(bench: BenchMaker) -> None:
     made = bench()
-    query = Expression(text='SELECT MAX(TimeSinceLastSync) FROM "AWS/EFS"')
-    Alarms(made.stack, "Alarms", site=made.site, rules=[rule(measures=query)])
+    query = MathSpec(expression='SELECT MAX(TimeSinceLastSync) FROM "AWS/EFS"')
+    Alarms(made.stack, "Alarms", site=made.site, specs=[spec(metric=query)])
     (alarm,) = made.resources("AWS::CloudWatch::Alarm")
     (only,) = alarm["Properties"]["Metrics"]
-    assert only == {"Id": "result", "Expression": query.text, "Period": 60, "ReturnData": True}
+    assert only == {
+        "Id": "result",
+        "Expression": query.expression,
+        "Period": 60,
+        "ReturnData": True,
+    }
 
 
 def test_a_query_within_math_keeps_its_id(bench: BenchMaker) -> None:
@@ -175,10 +180,10 @@ def test_a_query_within_math_keeps_its_id(bench: BenchMaker) -> None:
     query = cloudwatch.MathExpression(
         expression='SELECT MIN(CpuIdle) FROM "AWS/Kafka"', using_metrics={}
     )
-    busy = measure_of(
+    busy = metric_spec(
         cloudwatch.MathExpression(expression="100 - idle", using_metrics={"idle": query})
     )
-    Alarms(made.stack, "Alarms", site=made.site, rules=[rule(measures=busy)])
+    Alarms(made.stack, "Alarms", site=made.site, specs=[spec(metric=busy)])
     (alarm,) = made.resources("AWS::CloudWatch::Alarm")
     inner, outer = alarm["Properties"]["Metrics"]
     assert inner["Id"] == "idle"
@@ -198,11 +203,11 @@ def test_log_lines_are_counted_for_this_environment_alone(bench: BenchMaker) -> 
     assert (
         filters["/aws/lambda/stream-bridge-test"]["FilterPattern"] == '{ $.message = "rejected" }'
     )
-    for one, series in (("services", lines.quarantined), ("stream-bridge", lines.rejected)):
+    for one, metric in (("services", lines.quarantined), ("stream-bridge", lines.rejected)):
         (written,) = [value for name, value in filters.items() if one in name]
         (transformation,) = written["MetricTransformations"]
-        assert transformation["MetricNamespace"] == series.namespace == "Lifeline/test"
-        assert transformation["MetricName"] == series.name
+        assert transformation["MetricNamespace"] == metric.namespace == "Lifeline/test"
+        assert transformation["MetricName"] == metric.metric_name
 
 
 @pytest.mark.parametrize(
@@ -219,24 +224,27 @@ def test_the_lines_that_are_counted_are_said(file: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"breaching": 4, "looked_at": 3}, "4 of 3 periods cannot breach"),
+        (
+            {"datapoints_to_alarm": 4, "evaluation_periods": 3},
+            "4 datapoints of 3 periods cannot alarm",
+        ),
         ({"period_seconds": 90}, "Bad period 90 s"),
         ({"period_seconds": 172_800}, "Bad period 172800 s"),
     ],
 )
-def test_a_lasting_that_cannot_be_is_refused(changes: dict[str, int], sentence: str) -> None:
+def test_an_evaluation_that_cannot_be_is_refused(changes: dict[str, int], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        Lasting(**changes)
+        Evaluation(**changes)
 
 
 def test_twins_and_bad_ids_are_refused(bench: BenchMaker) -> None:
     made = bench()
     with pytest.raises(ValueError, match="Two alarms have the name some-thing"):
-        Alarms(made.stack, "Alarms", site=made.site, rules=[rule(), rule()])
+        Alarms(made.stack, "Alarms", site=made.site, specs=[spec(), spec()])
     with pytest.raises(ValueError, match="Bad ids none"):
-        Expression(text="a + b")
+        MathSpec(expression="a + b")
     with pytest.raises(ValueError, match="Bad ids"):
-        Expression(text="A + B", series={"A": SERIES})
+        MathSpec(expression="A + B", using_metrics={"A": METRIC})
 
 
 def test_math_over_math_becomes_one_expression() -> None:
@@ -249,14 +257,17 @@ def test_math_over_math_becomes_one_expression() -> None:
     least = cloudwatch.MathExpression(
         expression="MIN([broker1, broker2])", using_metrics=dict(brokers)
     )
-    found = measure_of(
+    found = metric_spec(
         cloudwatch.MathExpression(expression="100 - idle", using_metrics={"idle": least})
     )
-    assert isinstance(found, Expression)
-    assert found.text == "100 - (MIN([broker1, broker2]))"
-    assert found.series == {
-        f"broker{number}": Series(
-            namespace="T", name="CpuIdle", dimensions={"Broker ID": number}, statistic="Average"
+    assert isinstance(found, MathSpec)
+    assert found.expression == "100 - (MIN([broker1, broker2]))"
+    assert found.using_metrics == {
+        f"broker{number}": MetricSpec(
+            namespace="T",
+            metric_name="CpuIdle",
+            dimensions={"Broker ID": number},
+            statistic="Average",
         )
         for number in ("1", "2")
     }
@@ -264,7 +275,7 @@ def test_math_over_math_becomes_one_expression() -> None:
 
 def test_the_packs_find_nothing(bench: BenchMaker) -> None:
     made = bench(nag=True)
-    Alarms(made.stack, "Alarms", site=made.site, rules=all_rules(made))
+    Alarms(made.stack, "Alarms", site=made.site, specs=all_specs(made))
     made.template()
 
 
@@ -272,17 +283,17 @@ def test_a_loop_is_silent_only_after_its_longest_run_could_have_been_counted(
     bench: BenchMaker,
 ) -> None:
     """A run counts when it has ended, in the minute in which it began: three or four are always empty."""
-    silent = [one for one in all_rules(bench()) if one.what.endswith("-silent")]
+    silent = [one for one in all_specs(bench()) if one.name.endswith("-silent")]
     loops = [one for one in silent if one.runbook == "keeper-or-probe"]
-    assert {one.what.removesuffix("-silent") for one in loops} == set(LOOPS)
+    assert {one.name.removesuffix("-silent") for one in loops} == set(LOOPS)
     for one in loops:
-        assert one.lasting.breaching == one.lasting.looked_at == 8
-        assert 60 * one.lasting.breaching > 2 * LOOP_TIMEOUT_SECONDS
-        assert "was seen for eight minutes." in one.says
+        assert one.evaluation.datapoints_to_alarm == one.evaluation.evaluation_periods == 8
+        assert 60 * one.evaluation.datapoints_to_alarm > 2 * LOOP_TIMEOUT_SECONDS
+        assert "was seen for eight minutes." in one.description
 
 
 def test_nothing_claims_that_the_lag_of_files_writes_files(bench: BenchMaker) -> None:
-    said = {one.what: one.description for one in all_rules(bench())}
+    said = {one.name: one.alarm_description for one in all_specs(bench())}
     assert "its replication is replication-lag-files' matter" in said["files-io"]
     assert "replication-lag-files asks the service in both regions" in said["files-service-lag"]
     assert "end to end" in said["database-service-lag"]

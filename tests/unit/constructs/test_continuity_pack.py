@@ -12,7 +12,11 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from lifeline.compliance.acknowledge import acknowledge, expanded
 from lifeline.compliance.continuity_pack import attach_continuity
 from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
-from lifeline.compliance.environment import Environment, StackTemplate, rendered
+from lifeline.compliance.synthesized_environment import (
+    StackTemplate,
+    SynthesizedEnvironment,
+    rendered,
+)
 from lifeline.compliance.tagging import tag_keys, tag_property
 from lifeline.settings import Settings
 from tests.unit.constructs.conftest import BenchMaker
@@ -28,8 +32,8 @@ def resource(kind: str, **properties: Any) -> dict[str, Any]:
 
 def environment(
     home: Resources, recovery: Resources | None = None, outputs: dict[str, Any] | None = None
-) -> Environment:
-    return Environment(
+) -> SynthesizedEnvironment:
+    return SynthesizedEnvironment(
         SETTINGS,
         [
             StackTemplate("Home", HOME, {"Resources": home, "Outputs": outputs or {}}),
@@ -38,7 +42,7 @@ def environment(
     )
 
 
-def refused(rule: str, checked: Environment) -> list[str]:
+def refused(rule: str, checked: SynthesizedEnvironment) -> list[str]:
     """`Stack/LogicalId` of what the rule refuses."""
     (found,) = [one for one in CONTINUITY_RULES if one.name == rule]
     return [f"{one.stack.name}/{one.logical_id}" for one, _ in found.findings(checked)]
@@ -282,6 +286,36 @@ def backup(*vaults: str) -> dict[str, Any]:
             ["Home/Lag"],
         ),
         (
+            "LagAlarmIgnoresMissingData",
+            environment(
+                {
+                    "Lag": resource(
+                        "CloudWatch::Alarm",
+                        Metrics=[
+                            {
+                                "Id": "m",
+                                "Expression": {
+                                    "Fn::Join": [
+                                        "",
+                                        ["SELECT MAX(TimeSinceLastSync) WHERE Id = ", {"Ref": "F"}],
+                                    ]
+                                },
+                            }
+                        ],
+                    )
+                }
+            ),
+            environment(
+                {
+                    "Disk": resource(
+                        "CloudWatch::Alarm",
+                        Metrics=[{"Id": "m", "Expression": "SELECT MAX(KafkaDataLogsDiskUsed)"}],
+                    )
+                }
+            ),
+            ["Home/Lag"],
+        ),
+        (
             "KeptAfterDelete",
             environment(
                 {
@@ -340,7 +374,7 @@ def backup(*vaults: str) -> dict[str, Any]:
     ],
 )
 def test_a_rule_refuses_what_is_broken_and_nothing_else(
-    rule: str, broken: Environment, mended: Environment, by: list[str]
+    rule: str, broken: SynthesizedEnvironment, mended: SynthesizedEnvironment, by: list[str]
 ) -> None:
     assert refused(rule, broken) == by
     assert refused(rule, mended) == []
@@ -360,7 +394,7 @@ def test_the_stream_outlasts_rto_and_detection(hours: int | None, by: list[str])
     stack = StackTemplate(
         "Home", HOME, {"Resources": {"Stream": resource("Kinesis::Stream", **given)}}
     )
-    assert refused("StreamRetentionTooShort", Environment(slow, [stack])) == by
+    assert refused("StreamRetentionTooShort", SynthesizedEnvironment(slow, [stack])) == by
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from lifeline.observability.alarms import Alarms
-from lifeline.observability.boards import recovery_rows, region_rows
 from lifeline.observability.dashboards import AlarmList, Dashboard, Note, Panel, Widget
-from lifeline.observability.series import Expression, Series
+from lifeline.observability.metric_specs import MathSpec, MetricSpec
+from lifeline.observability.region_dashboards import failover_rows, region_rows
 from lifeline.observability.thresholds import LagThresholds
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.observed import figures, rules
+from tests.unit.constructs.observed import alarm_specs, metrics_of
 
-SERIES = Series(namespace="Test", name="Figure", dimensions={"B": "2", "A": "1"}, statistic="Sum")
+METRIC = MetricSpec(
+    namespace="Test", metric_name="Figure", dimensions={"B": "2", "A": "1"}, statistic="Sum"
+)
 
 
 def drawn(made: Bench, rows: Sequence[Sequence[Widget]], name: str = "lifeline") -> dict[str, Any]:
@@ -28,35 +30,37 @@ def drawn(made: Bench, rows: Sequence[Sequence[Widget]], name: str = "lifeline")
 
 
 def whole(made: Bench, name: str) -> dict[str, Any]:
-    path, stores = figures(made.stack, made.site)
-    alarms = Alarms(made.stack, "Alarms", site=made.site, rules=rules(made.site, path, stores))
+    path, stores = metrics_of(made.stack, made.site)
+    alarms = Alarms(
+        made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
+    )
     lag = LagThresholds.of(made.site.settings)
     rows = (
         region_rows(made.site, alarms=alarms, path=path, stores=stores)
         if name == "lifeline"
-        else recovery_rows(made.site, alarms=alarms, lag=lag)
+        else failover_rows(made.site, alarms=alarms, lag=lag)
     )
     return drawn(made, rows, name)
 
 
 def test_a_row_shares_the_width_and_rows_follow_each_other(bench: BenchMaker) -> None:
-    note, panel = Note(text="# T"), Panel(title="P", lines={"one": SERIES})
+    note, panel = Note(text="# T"), Panel(title="P", metrics={"one": METRIC})
     widgets = drawn(bench(), [[note], [panel, panel, panel]])["widgets"]
     places = [(one["x"], one["y"], one["width"], one["height"]) for one in widgets]
     assert places == [(0, 0, 24, 2), (0, 2, 8, 6), (8, 2, 8, 6), (16, 2, 8, 6)]
 
 
 def test_a_panel_names_metric_dimensions_statistic_and_region(bench: BenchMaker) -> None:
-    (widget,) = drawn(bench("ca-west-1"), [[Panel(title="P", lines={"one": SERIES})]])["widgets"]
+    (widget,) = drawn(bench("ca-west-1"), [[Panel(title="P", metrics={"one": METRIC})]])["widgets"]
     assert widget["properties"]["region"] == "ca-west-1"
     (metric,) = widget["properties"]["metrics"]
     assert metric == ["Test", "Figure", "A", "1", "B", "2", {"stat": "Sum", "label": "one"}]
 
 
 def test_two_expressions_of_one_panel_do_not_mix(bench: BenchMaker) -> None:
-    share = Expression(text="100 * bad / all", series={"bad": SERIES, "all": SERIES})
-    total = Expression(text="SUM(METRICS())", series={"bad": SERIES})
-    (widget,) = drawn(bench(), [[Panel(title="P", lines={"share": share, "total": total})]])[
+    share = MathSpec(expression="100 * bad / all", using_metrics={"bad": METRIC, "all": METRIC})
+    total = MathSpec(expression="SUM(METRICS())", using_metrics={"bad": METRIC})
+    (widget,) = drawn(bench(), [[Panel(title="P", metrics={"share": share, "total": total})]])[
         "widgets"
     ]
     metrics = widget["properties"]["metrics"]
@@ -113,8 +117,10 @@ def test_the_recovery_screen_shows_both_regions_whatever_is_active(bench: BenchM
 
 def test_an_account_that_is_not_known_leaves_the_body_whole(bench: BenchMaker) -> None:
     made = bench(account=None)
-    path, stores = figures(made.stack, made.site)
-    alarms = Alarms(made.stack, "Alarms", site=made.site, rules=rules(made.site, path, stores))
+    path, stores = metrics_of(made.stack, made.site)
+    alarms = Alarms(
+        made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
+    )
     Dashboard(
         made.stack,
         "It",

@@ -1,0 +1,70 @@
+"""The metrics of the data path of one region, read from its constructs once, for alarms and dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lifeline.observability.lifeline_metrics import LogLineMetrics
+from lifeline.observability.metric_sources import (
+    ApiMetricSource,
+    LogMetricSource,
+    ServicesMetricSource,
+    StreamMetricSource,
+)
+from lifeline.observability.metric_specs import AnyMetricSpec, MetricSpec, metric_spec
+
+SERVICES = ("processor", "serve")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathMetrics:
+    """From an edge's request to the record that is applied."""
+
+    requests: MetricSpec
+    server_errors: MetricSpec
+    client_errors: MetricSpec
+    latency_p95: MetricSpec
+    incoming_records: MetricSpec
+    write_throttled: MetricSpec
+    iterator_age: MetricSpec
+    offline_partitions: AnyMetricSpec
+    under_replicated_partitions: AnyMetricSpec
+    broker_cpu: AnyMetricSpec
+    disk_used: AnyMetricSpec
+    consumer_lag: MetricSpec
+    service_cpu: dict[str, MetricSpec]
+    running_tasks: dict[str, MetricSpec]
+    quarantined: MetricSpec
+    rejected: MetricSpec
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        api: ApiMetricSource,
+        stream: StreamMetricSource,
+        log: LogMetricSource,
+        services: ServicesMetricSource,
+        lines: LogLineMetrics,
+    ) -> PathMetrics:
+        """Read from the constructs."""
+        return cls(
+            requests=MetricSpec.of(api.metric_requests()),
+            server_errors=MetricSpec.of(api.metric_server_errors()),
+            client_errors=MetricSpec.of(api.metric_client_errors()),
+            latency_p95=MetricSpec.of(api.metric_latency_p95()),
+            incoming_records=MetricSpec.of(stream.metric_incoming_records()),
+            write_throttled=MetricSpec.of(stream.metric_write_throttled()),
+            iterator_age=MetricSpec.of(stream.metric_iterator_age()),
+            offline_partitions=metric_spec(log.metric_offline_partitions()),
+            under_replicated_partitions=metric_spec(log.metric_under_replicated_partitions()),
+            broker_cpu=metric_spec(log.metric_cpu()),
+            disk_used=metric_spec(log.metric_disk_used()),
+            consumer_lag=MetricSpec.of(services.metric_consumer_lag()),
+            service_cpu={one: MetricSpec.of(services.metric_cpu(one)) for one in SERVICES},
+            running_tasks={
+                one: MetricSpec.of(services.metric_running_tasks(one)) for one in SERVICES
+            },
+            quarantined=lines.quarantined,
+            rejected=lines.rejected,
+        )

@@ -1,0 +1,208 @@
+"""What stands on the two dashboards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lifeline.foundation.alert_topics import Severity
+from lifeline.observability.alarms import Alarms
+from lifeline.observability.dashboards import AlarmList, LogTable, Note, Panel, Widget
+from lifeline.observability.failover_alarms import LOOPS, loop_metric, plan_metric
+from lifeline.observability.lifeline_metrics import (
+    Store,
+    days_since_drill,
+    drill_rpo,
+    drill_rto,
+    events_at_risk,
+    patients_at_risk,
+    replication_lag,
+)
+from lifeline.observability.path_metrics import PathMetrics
+from lifeline.observability.store_alarms import StoreMetrics
+from lifeline.observability.thresholds import LagThresholds, LogThresholds, PathThresholds
+from lifeline.site import Site
+
+DECISIONS = (
+    "filter message = 'decision' | sort @timestamp desc "
+    "| display @timestamp, action, reason | limit 20"
+)
+
+
+def region_rows(
+    site: Site, *, alarms: Alarms, path: PathMetrics, stores: StoreMetrics
+) -> list[Sequence[Widget]]:
+    """Ingest, bridge, log, apply, stores of one region, in the order in which an event passes them."""
+    log, limits = LogThresholds(), PathThresholds()
+    return [
+        [
+            Note(
+                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Pages: docs/runbooks"
+            )
+        ],
+        [
+            AlarmList(title="Pages", arns=alarms.arns(Severity.CRITICAL)),
+            AlarmList(title="Notices", arns=alarms.arns(Severity.WARNING)),
+        ],
+        [
+            Panel(
+                title="API: requests a minute",
+                metrics={
+                    "requests": path.requests,
+                    "5xx": path.server_errors,
+                    "4xx": path.client_errors,
+                },
+            ),
+            Panel(
+                title="API: p95, milliseconds",
+                metrics={"p95": path.latency_p95},
+                annotations={"notice": limits.latency_p95_milliseconds},
+            ),
+            Panel(
+                title="Stream: records a minute",
+                metrics={"in": path.incoming_records, "throttled": path.write_throttled},
+            ),
+        ],
+        [
+            Panel(title="Bridge: age, milliseconds", metrics={"oldest unread": path.iterator_age}),
+            Panel(
+                title="Log: partitions",
+                metrics={
+                    "offline": path.offline_partitions,
+                    "under-replicated": path.under_replicated_partitions,
+                },
+            ),
+            Panel(
+                title="Log: brokers, per cent",
+                metrics={"CPU": path.broker_cpu, "disk": path.disk_used},
+                annotations={"CPU": log.broker_cpu_percent, "disk": log.disk_used_percent},
+            ),
+        ],
+        [
+            Panel(
+                title="Apply: messages behind",
+                metrics={"behind": path.consumer_lag},
+                annotations={
+                    "notice": log.consumer_warning_messages,
+                    "page": log.consumer_critical_messages,
+                },
+            ),
+            Panel(
+                title="Set aside",
+                metrics={"quarantined records": path.quarantined, "batches refused": path.rejected},
+            ),
+            Panel(
+                title="Services: tasks, CPU in per cent",
+                metrics={
+                    **{f"{name} tasks": one for name, one in path.running_tasks.items()},
+                    **{f"{name} CPU": one for name, one in path.service_cpu.items()},
+                },
+            ),
+        ],
+        [
+            Panel(
+                title="Database: CPU %, capacity units",
+                metrics={"CPU": stores.database_cpu, "units": stores.database_capacity},
+            ),
+            Panel(title="Database: connections", metrics={"open": stores.database_connections}),
+            Panel(
+                title="Database: service's own lag, milliseconds (standby only)",
+                metrics={"lag": stores.database_lag, "RPO": stores.database_rpo_lag},
+            ),
+        ],
+        [
+            Panel(
+                title="Cache: per cent, evictions",
+                metrics={
+                    "memory": stores.cache_memory,
+                    "engine": stores.cache_cpu,
+                    "evictions": stores.cache_evictions,
+                },
+            ),
+            Panel(
+                title="Files: seconds since sync, % of operations",
+                metrics={"sync": stores.files_sync, "operations": stores.files_io},
+            ),
+            Panel(
+                title="Backups: jobs",
+                metrics={"completed": stores.backups_completed, "failed": stores.backups_failed},
+            ),
+        ],
+    ]
+
+
+def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Sequence[Widget]]:
+    """Who decides what and why, how far each copy is behind, what a loss now would cost. The own region
+    comes first; both are shown, so that either region's dashboard tells the whole story."""
+    both = (site, site.peer)
+    return [
+        [
+            Note(
+                text="# Recovery. Who holds the lease: `lifeline authority show --suffix "
+                f"{site.settings.environment_suffix}`. Why it held: docs/runbooks/holds.md"
+            )
+        ],
+        [AlarmList(title="Alarms of this region", arns=alarms.arns())],
+        [
+            LogTable(
+                title=f"Decisions in {one.region.name}",
+                log_group=f"/aws/lambda/{one.names.regional_name('keeper', 'function')}",
+                query=DECISIONS,
+                region=one.region.name,
+            )
+            for one in both
+        ],
+        [
+            Panel(
+                title=f"Lag seen in {one.region.name}, seconds",
+                metrics={store.value: replication_lag(one, store) for store in Store},
+                annotations={"notice": lag.warning_seconds, "page": lag.critical_seconds},
+                region=one.region.name,
+            )
+            for one in both
+        ],
+        [
+            Panel(
+                title=f"At risk, seen in {one.region.name}",
+                metrics={"events": events_at_risk(one), "patients": patients_at_risk(one)},
+                region=one.region.name,
+            )
+            for one in both
+        ],
+        [
+            Panel(
+                title=f"Loops in {one.region.name}, runs a minute",
+                metrics={
+                    f"{function} {word}": loop_metric(one, function, metric)
+                    for function in LOOPS
+                    for word, metric in (("started", "Invocations"), ("failed", "Errors"))
+                },
+                region=one.region.name,
+            )
+            for one in both
+        ],
+        [
+            Panel(
+                title=f"Plan in {one.region.name}, executions",
+                metrics={
+                    "started": plan_metric(one, "ExecutionsStarted"),
+                    "succeeded": plan_metric(one, "ExecutionsSucceeded"),
+                    "failed": plan_metric(one, "ExecutionsFailed"),
+                },
+                region=one.region.name,
+            )
+            for one in both
+        ],
+        [
+            Panel(
+                title="Days since the last drill that passed",
+                metrics={"days": days_since_drill(site)},
+                latest=True,
+            ),
+            Panel(
+                title="Last drill: RTO and RPO, seconds",
+                metrics={"RTO": drill_rto(site), "RPO": drill_rpo(site)},
+                region=site.settings.home.name,
+                latest=True,
+            ),
+        ],
+    ]
