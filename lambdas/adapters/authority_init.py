@@ -7,13 +7,13 @@ that starts again from 1 would let an old one come true.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.lease import Lease
 
 RETRY_SECONDS = 0.3
@@ -77,7 +77,7 @@ def ask_epochs(
     *,
     without: Collection[str] = (),
     patience_seconds: float = 0.0,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> list[EpochReport]:
     """Ask every region but `without`, side by side; `functions` are Lambda clients by region.
 
@@ -89,15 +89,15 @@ def ask_epochs(
         raise InitRefused("no region is left to ask for its epoch.")
 
     def ask(region: str) -> EpochReport:
-        deadline = time.monotonic() + patience_seconds
+        deadline = clock.monotonic() + patience_seconds
         while True:
             try:
                 return ask_epoch(functions[region], region, suffix)
             except Exception as error:
-                if time.monotonic() >= deadline:
+                if clock.monotonic() >= deadline:
                     said = str(error) or type(error).__name__
                     raise InitRefused(f"{region} does not say its epoch: {said}") from error
-            sleep(RETRY_SECONDS)
+            clock.sleep(RETRY_SECONDS)
 
     with ThreadPoolExecutor(len(asked)) as pool:
         return list(pool.map(ask, asked))

@@ -7,16 +7,14 @@ Every call is bounded by the connection's socket time-out.
 
 from __future__ import annotations
 
-import random
 import ssl
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pg8000.native
 
 from lifeline.lambdas.contracts.database import DatabaseAddress as DatabaseAddress
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.lease import NO_HOLDER
 from lifeline.lambdas.failover.protocol import APPLY_LOCK, CALL_TIMEOUT_SECONDS
@@ -26,21 +24,19 @@ from lifeline.lambdas.failover.writer_search import WriterSearch
 class RegionDatabase:
     """One lazily opened connection; a failed call closes it, so that the next one starts anew.
 
-    So does a look at a replica (A16): `jitter` and `monotonic` say when.
+    So does a look at a replica (A16), by `clock`: this machine's, where the method `clock` asks the server's.
     """
 
     def __init__(
         self,
         address: DatabaseAddress,
         timeout_seconds: float = CALL_TIMEOUT_SECONDS,
-        *,
-        jitter: Callable[[], float] = random.random,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._address = address
         self._timeout = timeout_seconds
-        self._search = WriterSearch(jitter)
-        self._monotonic = monotonic
+        self._search = WriterSearch(clock.random)
+        self._own_clock = clock
         self._connection: pg8000.native.Connection | None = None
 
     def clock(self) -> str:
@@ -51,7 +47,7 @@ class RegionDatabase:
         """The authority row and whether this server is a replica."""
         row = self._run("SELECT epoch, holder, pg_is_in_recovery() FROM authority")[0]
         found = DatabaseView(epoch=int(row[0]), holder=str(row[1]), in_recovery=bool(row[2]))
-        if self._search.leave(in_recovery=found.in_recovery, now=self._monotonic()):
+        if self._search.leave(in_recovery=found.in_recovery, now=self._own_clock.monotonic()):
             self.close()
         return found
 

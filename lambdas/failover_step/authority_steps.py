@@ -37,7 +37,7 @@ def fence(context: StepContext) -> str:
     if not host or not port:
         return "not reached: the other side's database is not in the directory"
     address = replace(settings.database, host=host, port=int(port), region=settings.peer_region)
-    old = RegionDatabase(address, timeout_seconds=FENCE_TIMEOUT_SECONDS)
+    old = RegionDatabase(address, timeout_seconds=FENCE_TIMEOUT_SECONDS, clock=context.clock)
     try:
         if old.view().in_recovery:
             return "nothing to fence: the other side's database is a replica"

@@ -60,7 +60,7 @@ class StepContext:
     @cached_property
     def database(self) -> RegionDatabase:
         """This region's database."""
-        return RegionDatabase(self.settings.database, timeout_seconds=10.0)
+        return RegionDatabase(self.settings.database, timeout_seconds=10.0, clock=self.clock)
 
     @cached_property
     def rds(self) -> Any:

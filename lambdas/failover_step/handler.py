@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.plan import DEGRADED, PROMOTION_ACCEPTED
 from lifeline.lambdas.failover_step import (
     authority_steps,
@@ -76,4 +77,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import threading
-import time
 
 import psycopg
 from confluent_kafka import KafkaException
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
 from lifeline.services.event_applier.database import Connection, connect
@@ -61,11 +60,15 @@ class Applier:
     """The loop around one reader and one store; either is made anew after it failed."""
 
     def __init__(
-        self, database: DatabaseSettings, log: LogSettings, region: RegionSettings
+        self,
+        database: DatabaseSettings,
+        log: LogSettings,
+        region: RegionSettings,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._database, self._log, self._region = database, log, region
+        self._database, self._log, self._region, self._clock = database, log, region, clock
         self._guard = ServingGuard(region.region, region.ttl_seconds)
-        self._search = WriterSearch(random.random)
+        self._search = WriterSearch(clock.random)
         self._quarantine = Quarantine(log)
         self._connection: Connection | None = None
         self._resumes: dict[Place, Resume] = {}
@@ -81,7 +84,7 @@ class Applier:
         while not self.stopping.is_set():
             self._alive.touch()
             reader: LogReader | None = None
-            started = time.monotonic()
+            started = self._clock.monotonic()
             try:
                 reader = self._reader()
                 self._work(reader)
@@ -91,8 +94,12 @@ class Applier:
                 self._disconnect()
                 if reader is not None:
                     reader.close()
-            pause = 0.1 if time.monotonic() - started > 30 else min(pause * 2, MAX_BACKOFF_SECONDS)
-            self.stopping.wait(pause)
+            pause = (
+                0.1
+                if self._clock.monotonic() - started > 30
+                else min(pause * 2, MAX_BACKOFF_SECONDS)
+            )
+            self._clock.wait(self.stopping, pause)
 
     def _reader(self) -> LogReader:
         group = f"apply-{self._region.suffix}"
@@ -107,7 +114,7 @@ class Applier:
             try:
                 if self._connection is None:
                     self._connection = connect(self._database, purpose="apply")
-                store = Store(self._connection, self._region.region, self._guard)
+                store = Store(self._connection, self._region.region, self._guard, self._clock)
                 while not self.stopping.is_set():
                     self._step(reader, store)
                     pause = 0.1
@@ -123,7 +130,7 @@ class Applier:
 
     def _step(self, reader: LogReader, store: Store) -> None:
         self._alive.touch()
-        asked_at = time.monotonic()
+        asked_at = self._clock.monotonic()
         if reader.unplaced:
             permission = self._guard.judge(store.read_authority(), asked_at)
             self._say_state(permission.reason)
@@ -146,7 +153,7 @@ class Applier:
 
     def _say_lag(self, reader: LogReader) -> None:
         """Only while applying: a standby reads nothing, so it has no lag to tell of."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if reader.unplaced or now - self._lag_at < LAG_SECONDS:
             return
         self._lag_at = now
@@ -155,7 +162,7 @@ class Applier:
     def _apply(
         self, reader: LogReader, store: Store, records: list[LogRecord], batch: Batch
     ) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         heartbeat = now - self._heartbeat_at >= HEARTBEAT_SECONDS
         if not records and not heartbeat:
             return

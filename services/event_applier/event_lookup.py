@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import queue
-import random
 import threading
-import time
 import uuid
 from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
@@ -46,9 +45,13 @@ class EventLookup:
     """A few workers with a connection each: a hung database holds up workers, never requests."""
 
     def __init__(
-        self, database: DatabaseSettings, region: RegionSettings, workers: int = 4
+        self,
+        database: DatabaseSettings,
+        region: RegionSettings,
+        workers: int = 4,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._database, self._region = database, region
+        self._database, self._region, self._clock = database, region, clock
         self._questions: queue.Queue[tuple[uuid.UUID, queue.Queue[Answer], float]] = queue.Queue(64)
         for _ in range(workers):
             threading.Thread(target=self._work, daemon=True).start()
@@ -61,7 +64,7 @@ class EventLookup:
             return 404, {"error": "not an event id"}
         reply: queue.Queue[Answer] = queue.Queue(1)
         try:
-            self._questions.put_nowait((wanted, reply, time.monotonic() + WAIT_SECONDS))
+            self._questions.put_nowait((wanted, reply, self._clock.monotonic() + WAIT_SECONDS))
             return reply.get(timeout=WAIT_SECONDS)
         except (queue.Full, queue.Empty):
             return 503, {"error": "the database does not answer"}
@@ -69,10 +72,10 @@ class EventLookup:
     def _work(self) -> None:
         connection: Connection | None = None
         guard = ServingGuard(self._region.region, self._region.ttl_seconds)
-        search = WriterSearch(random.random)
+        search = WriterSearch(self._clock.random)
         while True:
             wanted, reply, deadline = self._questions.get()
-            if time.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 continue
             try:
                 if connection is None or connection.closed:
@@ -88,7 +91,7 @@ class EventLookup:
     def _ask(
         self, connection: Connection, guard: ServingGuard, search: WriterSearch, wanted: uuid.UUID
     ) -> Answer:
-        asked_at = time.monotonic()
+        asked_at = self._clock.monotonic()
         row = connection.execute(READ_AUTHORITY).fetchone()
         permission = guard.judge(AuthorityRow(*row) if row else None, asked_at)
         if search.leave(in_recovery=permission.in_recovery, now=asked_at):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
+
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 
 STILL_SECONDS = 60.0
 """A turn takes a second or two; connecting to a database that hangs takes the longest, well below this."""
@@ -37,4 +38,4 @@ def loop_turns(path: str, now: float | None = None) -> bool:
         touched = os.stat(path).st_mtime
     except OSError:
         return False
-    return (time.time() if now is None else now) - touched < STILL_SECONDS
+    return (SYSTEM_CLOCK.now() if now is None else now) - touched < STILL_SECONDS

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 from typing import Any
+
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 
 _lock = threading.Lock()
 
 
 def say(message: str, **fields: Any) -> None:
     """Write one line: time, message, fields. Never raises: a closed pipe must not stop the work."""
-    write_line(json.dumps({"at": round(time.time(), 3), "message": message, **fields}, default=str))
+    write_line(
+        json.dumps({"at": round(SYSTEM_CLOCK.now(), 3), "message": message, **fields}, default=str)
+    )
 
 
 def write_line(line: str) -> None:

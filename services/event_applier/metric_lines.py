@@ -6,8 +6,8 @@ The log service makes metrics of them by itself: no call, no permission, nothing
 from __future__ import annotations
 
 import json
-import time
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.services.event_applier.log_lines import write_line
 
 NAMESPACE = "Lifeline"
@@ -35,4 +35,4 @@ def metric_line(name: str, value: float, suffix: str, now_ms: int) -> str:
 
 def say_metric(name: str, value: float, suffix: str) -> None:
     """Write the line. Never raises: a closed pipe must not stop the work."""
-    write_line(metric_line(name, value, suffix, int(time.time() * 1000)))
+    write_line(metric_line(name, value, suffix, int(SYSTEM_CLOCK.now() * 1000)))

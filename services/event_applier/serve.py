@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import boto3
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.event_lookup import EventLookup
@@ -94,19 +93,25 @@ def main() -> int:
     return 0
 
 
-def tell_traffic(health: RegionHealth, suffix: str, stopping: threading.Event) -> None:
+def tell_traffic(
+    health: RegionHealth, suffix: str, stopping: threading.Event, clock: Clock = SYSTEM_CLOCK
+) -> None:
     """The metric that Route 53 follows for callers who know one name only."""
-    while not stopping.wait(TRAFFIC_SECONDS):
+    clock.wait(stopping, TRAFFIC_SECONDS)
+    while not stopping.is_set():
         say_metric("TrafficHere", int(health.has_traffic()), suffix)
+        clock.wait(stopping, TRAFFIC_SECONDS)
 
 
 class AuthorityCheck:
     """Reads the authority row on a connection of its own, and judges it (A1)."""
 
-    def __init__(self, database: DatabaseSettings, region: RegionSettings) -> None:
-        self._database = database
+    def __init__(
+        self, database: DatabaseSettings, region: RegionSettings, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._database, self._clock = database, clock
         self._guard = ServingGuard(region.region, region.ttl_seconds)
-        self._search = WriterSearch(random.random)
+        self._search = WriterSearch(clock.random)
         self._connection: Connection | None = None
 
     def ask(self) -> tuple[AuthorityRow | None, Permission]:
@@ -114,7 +119,7 @@ class AuthorityCheck:
         try:
             if self._connection is None:
                 self._connection = connect(self._database, purpose="health")
-            asked_at = time.monotonic()
+            asked_at = self._clock.monotonic()
             found = self._connection.execute(READ_AUTHORITY).fetchone()
         except Exception:
             self._disconnect()

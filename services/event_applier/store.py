@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
 from lifeline.services.event_applier.database import Connection
@@ -91,10 +91,17 @@ class Applied:
 class Store:
     """The database as the applier writes it. Remembers which pairs it has declared."""
 
-    def __init__(self, connection: Connection, region: str, guard: ServingGuard) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        region: str,
+        guard: ServingGuard,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._connection = connection
         self._region = region
         self._guard = guard
+        self._clock = clock
         self._declared: set[object] = set()
         connection.execute("SET synchronous_commit = on")
 
@@ -119,7 +126,7 @@ class Store:
 
     def _prove_right(self) -> None:
         # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).
-        asked_at = time.monotonic()
+        asked_at = self._clock.monotonic()
         self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (APPLY_LOCK,))
         permission = self._guard.judge(self.read_authority(), asked_at)
         if permission.new_epoch or not permission.may_serve:

@@ -27,6 +27,7 @@ from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.settings import DatabaseSettings, LogSettings, RegionSettings
 from lifeline.services.event_applier.store import Store
 from tests.integration.datapath.engines import LOOPBACK, forwarded, hot_standby, until
+from tests.support.clocks import ManualClock
 from tests.unit.failover.test_store_steps import context
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
@@ -185,8 +186,9 @@ def test_an_applier_that_fell_back_to_a_replica_finds_the_writer(
 
 
 def test_a_replica_is_left_at_most_every_five_seconds(standby: DatabaseSettings, sql: Sql) -> None:
-    now = [0.0]
-    keeper = RegionDatabase(address_of(standby), jitter=lambda: 0.0, monotonic=lambda: now[0])
+    clock = ManualClock(chance=0.0)
+    began = clock.at
+    keeper = RegionDatabase(address_of(standby), clock=clock)
     connected = []
     with connect(standby, purpose="test") as one:
 
@@ -198,7 +200,7 @@ def test_a_replica_is_left_at_most_every_five_seconds(standby: DatabaseSettings,
             return int(found[0]) if found else -1
 
         for at in (0.0, 0.1, SEARCH_SECONDS - 0.1, SEARCH_SECONDS):
-            now[0] = at
+            clock.at = began + at
             keeper.view()
             kept = at not in (0.0, SEARCH_SECONDS)
             until("the connection kept or closed", partial(_equal, clients, int(kept)))
