@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from lifeline.cli import authority_commands
+from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.running import run
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(authority_commands.app, name="authority")
+app.command("explain", epilog=EXIT_CODES)(explain)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
