@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ LIFELINE = {
 }
 """All of `lifeline` that the files of a folder may import."""
 
-LINKED = {"lambdas", "schemas", "services", "stacks", "_packages"}
+LINKED = {"docs", "lambdas", "schemas", "services", "stacks", "_packages"}
 """Folders of the repository that stand in the package by a link (ADR 12)."""
 
 
@@ -83,7 +84,9 @@ def test_what_runs_in_aws_imports_of_lifeline_only_its_own_layer(folder: str) ->
 
 def test_constructs_read_of_the_lambdas_the_plan_the_constants_and_the_contracts_only() -> None:
     library = [
-        path for path in python_files(ROOT / "constructs" / "lifeline") if "cli" not in path.parts
+        path
+        for path in python_files(ROOT / "constructs" / "lifeline")
+        if "cli" not in path.relative_to(ROOT).parts
     ]
     found = {
         name for path in library for name in imported(path) if below(name, {"lifeline.lambdas"})
@@ -116,3 +119,12 @@ def test_a_link_leads_to_the_folder_of_its_name(name: str) -> None:
     assert link.is_symlink()
     wanted = ROOT / "build" / "lambda" if name == "_packages" else ROOT / name
     assert (link.parent / link.readlink()).resolve() == wanted.resolve()
+
+
+def test_the_wheel_holds_what_the_links_lead_to() -> None:
+    """A link that is left out of `exclude` or `force-include` makes a wheel without that folder."""
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    wheel = built["targets"]["wheel"]
+    assert set(wheel["exclude"]) == {f"constructs/lifeline/{name}" for name in LINKED}
+    placed = {Path(place).parts[1] for place in wheel["force-include"].values()}
+    assert placed == LINKED

@@ -1,4 +1,5 @@
-"""What an operator may do to the authority: create it, look at it, pause it, approve a loss.
+"""The command line `lifeline`: operate a deployed Lifeline, and read its runbooks offline.
 
-Everything else the system decides by itself. Imports the recovery core and its adapters, nothing above.
+An operator creates, reads and pauses the authority, and approves a loss; everything else the system decides
+by itself. Imports the recovery core and its adapters, nothing above; boto3 only in a command that calls AWS.
 """

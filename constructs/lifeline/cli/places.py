@@ -33,6 +33,11 @@ class Places:
         return f"lease-{self.suffix}"
 
     @property
+    def lease_words(self) -> str:
+        """The lease as a sentence begins with it."""
+        return f"The lease in {self.lease_name} ({self.witness})"
+
+    @property
     def local_name(self) -> str:
         """The table in each data region."""
         return f"region-state-{self.suffix}"

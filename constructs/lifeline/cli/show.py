@@ -1,4 +1,4 @@
-"""`authority show`: two reads of the lease, one of each region's table, one screen."""
+"""`authority show`: two reads of the lease, one of each region's table, one screen. Writes nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lifeline.cli.authority import Say
-from lifeline.cli.failure import Refused
+from lifeline.cli.authority import read_lease
+from lifeline.cli.output import Output
 from lifeline.cli.places import Places
-from lifeline.cli.words import RegionView, screen
+from lifeline.cli.words import RegionView, facts, screen
 from lifeline.lambdas.adapters.region_state_table import DECISION_PREFIX
 
 LAST_DECISIONS = 5
@@ -24,23 +24,19 @@ def show(
     watch_seconds: float,
     now: Callable[[], float],
     sleep: Callable[[float], None],
-    say: Say,
+    output: Output,
 ) -> None:
-    """Print who may be active, and what both regions last decided. Writes nothing."""
-    table = places.lease()
-    before = table.read()
-    if before is None:
-        raise Refused(
-            f"There is no lease in {places.lease_name} ({places.witness}): no region may be "
-            f"active. `authority init` creates it."
-        )
+    """Print who may be active, and what both regions last decided."""
+    before = read_lease(places)
     views = {region: region_view(places, region) for region in places.data_regions}
-    sleep(watch_seconds)
-    after = table.read()
-    if after is None:
-        raise Refused(f"The lease in {places.lease_name} was deleted while looking.")
-    for line in screen(before, after, views, watched_seconds=watch_seconds, now=now()):
-        say(line)
+    if watch_seconds > 0:
+        sleep(watch_seconds)
+    after = read_lease(places)
+    at = now()
+    if not output.as_json:
+        for line in screen(before, after, views, watched_seconds=watch_seconds, now=at):
+            output.say(line)
+    output.result(facts(before, after, views, watched_seconds=watch_seconds, now=at))
 
 
 def region_view(places: Places, region: str) -> RegionView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
@@ -21,6 +22,11 @@ class RegionView:
 def moment(at: float) -> str:
     """An instant for a person, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def stamp(at: float) -> str:
+    """An instant for a program: RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def holder_words(lease: Lease) -> str:
@@ -81,6 +87,47 @@ def screen(
             lines.append("  none")
         lines += [f"  {_decision(one)}" for one in view.decisions]
     return lines
+
+
+def facts(
+    before: Lease,
+    after: Lease,
+    views: Mapping[str, RegionView],
+    *,
+    watched_seconds: float,
+    now: float,
+) -> dict[str, Any]:
+    """The same for a program: the keys of `authority show --json`. None is "not known" or "none"."""
+    approval = {
+        "epoch": after.approved_epoch,
+        "loss_seconds": after.approved_loss_seconds,
+        "until": stamp(after.approval_until),
+    }
+    same_epoch = after.epoch == before.epoch
+    return {
+        "command": "authority show",
+        "holder": after.holder or None,
+        "epoch": after.epoch,
+        "moved_at": stamp(after.moved_at) if after.moved_at else None,
+        "writer": after.writer,
+        "phase": phase_words(after),
+        "renewals": after.renewals,
+        "renewals_moved": (
+            after.renewals - before.renewals if same_epoch and watched_seconds > 0 else None
+        ),
+        "watched_seconds": watched_seconds,
+        "fit": {region: region not in after.unfit for region in views},
+        "paused_until": stamp(after.paused_until) if after.is_paused(now) else None,
+        "approval": approval if now < after.approval_until else None,
+        "regions": {
+            region: {
+                "error": view.error or None,
+                "traffic_epoch": None if view.error else view.traffic_epoch,
+                "decisions": [dict(one) for one in view.decisions],
+            }
+            for region, view in views.items()
+        },
+    }
 
 
 def _fit(lease: Lease, regions: Collection[str]) -> str:

@@ -98,10 +98,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(name="run")
 def _run(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*words: str) -> tuple[int, str, str]:
-        try:
-            code = main(["authority", *words, "--suffix", "t"])
-        except SystemExit as ended:
-            code = int(str(ended.code))
+        suffix = () if "--suffix" in words else ("--suffix", "t")
+        code = main(["authority", *words, *suffix])
         said = capsys.readouterr()
         return code, said.out, said.err
 
@@ -248,8 +246,7 @@ def test_bad_input_ends_with_two(run: Run, given: list[str]) -> None:
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
+    assert main(["--help"]) == 0
     assert "Exit codes" in capsys.readouterr().out
 
 

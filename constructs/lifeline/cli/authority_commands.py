@@ -1,0 +1,161 @@
+"""`lifeline authority …`: who may be active. The effects stand in `authority` and `show`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifeline.cli import options
+from lifeline.cli.failure import EXIT_CODES
+from lifeline.cli.options import DryRun, Home, Json, Recovery, Suffix, Witness
+from lifeline.cli.output import Output
+
+if TYPE_CHECKING:
+    from lifeline.cli.places import Places
+
+MAX_PAUSE_MINUTES = 24 * 60
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Who may be active: the lease in the witness region.",
+    epilog=EXIT_CODES,
+)
+
+
+def places(suffix: str, home: str, recovery: str, witness: str) -> Places:
+    """One deployed system. Imported late: `places` brings boto3."""
+    options.refuse_twins(home=home, recovery=recovery, witness=witness)
+    from lifeline.cli.places import Places
+
+    return Places(suffix, home, recovery, witness)
+
+
+@app.command("init")
+def init(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            parser=options.region,
+            metavar="REGION",
+            help="Do not ask this region: it is lost, and its epoch is not above the others'.",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Create the lease, one epoch above every database's.
+
+    --home becomes the holder; its database must be the writer.
+    Only a person does this: keepers never create a lease (A10).
+    """
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    output = Output(as_json)
+    change = authority.init(there, without=without or (), output=output)
+    carry_out(change, there, dry_run=dry_run, output=output)
+
+
+@app.command("show")
+def show(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    watch: Annotated[
+        float,
+        typer.Option(
+            parser=options.number("seconds", 0, 60),
+            metavar="SECONDS",
+            help="How long to watch whether renewals move; keepers renew every 5 s.",
+        ),
+    ] = 6.0,
+    as_json: Json = False,
+) -> None:
+    """Show the lease, and what each region decided last. One screen; writes nothing."""
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli.show import show as print_screen
+
+    print_screen(
+        there, watch_seconds=watch, now=time.time, sleep=time.sleep, output=Output(as_json)
+    )
+
+
+@app.command("pause")
+def pause(
+    suffix: Suffix,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            parser=options.number("minutes", 0, MAX_PAUSE_MINUTES, above=True),
+            metavar="MINUTES",
+            help=f"How long, at most {MAX_PAUSE_MINUTES}.",
+        ),
+    ],
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Pause automatic failover for some minutes. A pause always ends (A14)."""
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    change = authority.pause(there, minutes=minutes, now=time.time())
+    carry_out(change, there, dry_run=dry_run, output=Output(as_json))
+
+
+@app.command("resume")
+def resume(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """End the pause, within a ttl."""
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    change = authority.resume(there, now=time.time())
+    carry_out(change, there, dry_run=dry_run, output=Output(as_json))
+
+
+@app.command("approve")
+def approve(
+    suffix: Suffix,
+    epoch: Annotated[
+        int, typer.Option(parser=options.epoch, metavar="EPOCH", help="The epoch to be taken.")
+    ],
+    loss: Annotated[
+        float,
+        typer.Option(
+            parser=options.number("seconds", 0),
+            metavar="SECONDS",
+            help="The loss that you accept, as the page names it.",
+        ),
+    ],
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Accept a loss above the RPO for the next take, for ten minutes (D9)."""
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    change = authority.approve(there, epoch=epoch, loss_seconds=loss, now=time.time())
+    carry_out(change, there, dry_run=dry_run, output=Output(as_json))

@@ -1,0 +1,107 @@
+"""Options that several commands share, and what each takes. Bad input gets a sentence."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from lifeline.cli.failure import BadInput
+
+SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+
+
+def suffix(text: str) -> str:
+    """An environment suffix as it stands in every name."""
+    if not SUFFIX.fullmatch(text):
+        raise typer.BadParameter(
+            f"{text!r} is no suffix: a lower-case letter, then up to 11 of a-z and 0-9, such as dev"
+        )
+    return text
+
+
+def region(text: str) -> str:
+    """A region's code."""
+    if not REGION.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no region; one looks like ca-central-1")
+    return text
+
+
+def number(
+    unit: str, low: float, high: float = math.inf, *, above: bool = False
+) -> Callable[[str], float]:
+    """A number of `unit` from `low` (or above it) to `high`."""
+    bound = f"{'above' if above else 'at least'} {low:g}"
+    limits = bound if high == math.inf else f"{bound} and at most {high:g}"
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (low < value if above else low <= value) or not value <= high or value == math.inf:
+            raise typer.BadParameter(f"{text!r}: a number of {unit}, {limits}, is needed")
+        return value
+
+    return parse
+
+
+def epoch(text: str) -> int:
+    """An epoch to be taken: 2 is the first that can be."""
+    if not text.isascii() or not text.isdigit() or int(text) < 2:
+        raise typer.BadParameter(f"{text!r} is no epoch to take: a whole number from 2")
+    return int(text)
+
+
+def refuse_twins(**regions: str) -> None:
+    """Raises BadInput when two of the regions are one."""
+    if len(set(regions.values())) != len(regions):
+        *most, last = regions
+        raise BadInput(
+            f"--{', --'.join(most)} and --{last} must differ, got {', '.join(regions.values())}."
+        )
+
+
+PLACES = "Which environment"
+
+Suffix = Annotated[
+    str,
+    typer.Option(
+        parser=suffix, envvar="SUFFIX", metavar="SUFFIX", help="environmentSuffix.",
+        rich_help_panel=PLACES,
+    ),
+]  # fmt: skip
+Home = Annotated[
+    str,
+    typer.Option(
+        parser=region, envvar="HOME_REGION", metavar="REGION", help="Home region.",
+        rich_help_panel=PLACES,
+    ),
+]  # fmt: skip
+Recovery = Annotated[
+    str,
+    typer.Option(
+        parser=region, envvar="RECOVERY_REGION", metavar="REGION", help="Recovery region.",
+        rich_help_panel=PLACES,
+    ),
+]  # fmt: skip
+Witness = Annotated[
+    str,
+    typer.Option(
+        parser=region, envvar="WITNESS_REGION", metavar="REGION",
+        help="Region of the lease table.", rich_help_panel=PLACES,
+    ),
+]  # fmt: skip
+Json = Annotated[
+    bool,
+    typer.Option("--json", metavar="", help="Print one JSON object on stdout; words go to stderr."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help="Read, say what would be done, write nothing.")
+]
+
+HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
