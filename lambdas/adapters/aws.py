@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 CALL_TIMEOUT_SECONDS = 2.0
-"""Source: the constants of PROTOCOL A."""
+"""Source: docs/mechanisms/rules.md, constants of part A."""
 
 
 @cache

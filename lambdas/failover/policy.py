@@ -1,4 +1,4 @@
-"""The constants of the authority protocol, in one frozen object (PROTOCOL, section A)."""
+"""The constants of part A of docs/mechanisms/rules.md, in one frozen object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Policy:
-    """How long and how often. All times in seconds. Source of every default: PROTOCOL A."""
+    """How long and how often. All times in seconds. Source of every default: rules.md, part A."""
 
     ttl_seconds: float = 20.0
     """How long a region may serve after the moment before its last renewal was sent (A1)."""

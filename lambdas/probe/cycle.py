@@ -11,7 +11,7 @@ from lifeline.lambdas.failover.health import Health, Sample, judge
 from lifeline.lambdas.failover.policy import Policy
 
 PROBE_TIMEOUT_SECONDS = 3.0
-"""Source: the constants of PROTOCOL A."""
+"""Source: docs/mechanisms/rules.md, constants of part A."""
 
 
 class ResultsPort(Protocol):
