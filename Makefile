@@ -18,7 +18,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py examples constructs stacks lambdas services lab drill bench scripts tests
 TYPED := app.py examples constructs lab drill bench scripts tests
 
-.PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock snapshots clean
+.PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -93,6 +93,9 @@ bench: setup ## Ratios measured in one run
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
+
+docs: setup ## Write what the documentation takes from the code: pictures, tables, the API reference
+	@$(PY) -m scripts.make_docs $(ARGS)
 
 snapshots: setup ## Rewrite the snapshots of the templates
 	@UPDATE_SNAPSHOTS=1 $(PY) -m pytest tests/snapshot

@@ -4,7 +4,7 @@ It lives in the *target's* region, as the service does, and reads through the li
 partition, same order, same timestamp, key and headers; one header is added, `replicated-from` (the
 region whose log it was read from), and whatever carries it with the target's own name is dropped:
 identical topic names in both directions would loop otherwise (B16). At least once: positions live in
-memory and are taken from the target's log at start (B11 starts at the earliest).
+memory; a new process starts at the earliest record.
 
 Status (JSON over HTTP): `copied`, `last_copied_at`, `lag_seconds` (age of the newest record when it was
 written in the target), `behind_seconds` (its age now: grows while nothing gets through), `error`.

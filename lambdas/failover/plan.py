@@ -76,7 +76,7 @@ PLAN: tuple[Step, ...] = (
     Step(
         "assess",
         "assess",
-        "Read the replica and the watermark; freeze what the evidence says of the loss.",
+        "Read the replica and its newest applied marker, for the evidence.",
         0,
         10,
         3,

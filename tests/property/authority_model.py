@@ -1,4 +1,4 @@
-"""A small world in which two regions and a witness run the authority protocol (PROTOCOL A).
+"""A small world in which two regions and a witness run the authority protocol (rules A).
 
 The state is a value; `successors` gives every next state over all interleavings of the keepers' single
 calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
