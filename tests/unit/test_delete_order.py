@@ -17,20 +17,20 @@ from typing import Any
 
 import pytest
 
-from lifeline.compliance.environment import (
-    Environment,
-    Resource,
-    StackTemplate,
-    environment_in,
-    intrinsics,
-    rendered,
-    texts,
-)
 from lifeline.compliance.keeping_rules import (
     IDENTITIES,
     actions_of,
     identity_statements,
     physical_name,
+)
+from lifeline.compliance.synthesized_environment import (
+    Resource,
+    StackTemplate,
+    SynthesizedEnvironment,
+    environment_in,
+    intrinsics,
+    rendered,
+    texts,
 )
 from lifeline.settings import Settings
 from tests.conftest import Assembly
@@ -72,7 +72,7 @@ def folder(request: pytest.FixtureRequest, assembly_of: Callable[..., Assembly])
 
 
 @pytest.fixture(scope="module")
-def environment(folder: Path) -> Environment:
+def environment(folder: Path) -> SynthesizedEnvironment:
     """Every template of that profile."""
     return environment_in(folder, Settings(environment_suffix="test"))
 
@@ -134,7 +134,7 @@ def _exports(called: Resource) -> set[str]:
     }
 
 
-def _late_callers(environment: Environment, stacks: StackDependencies) -> Iterator[str]:
+def _late_callers(environment: SynthesizedEnvironment, stacks: StackDependencies) -> Iterator[str]:
     """Callers that are not deleted before what they call."""
     for called in environment.of_type(*CALLED):
         for one in environment.resources():
@@ -150,7 +150,7 @@ def _late_callers(environment: Environment, stacks: StackDependencies) -> Iterat
                 yield f"{one.stack.name} {one.logical_id} calls {called.logical_id}"
 
 
-def _groups_before_their_writer(environment: Environment) -> Iterator[str]:
+def _groups_before_their_writer(environment: SynthesizedEnvironment) -> Iterator[str]:
     """Functions and state machines whose log group is not their stack's, or is deleted before them."""
     for one in environment.of_type(*CALLED):
         groups = [
@@ -162,7 +162,7 @@ def _groups_before_their_writer(environment: Environment) -> Iterator[str]:
             yield f"{one.stack.name} {one.logical_id}"
 
 
-def _makers_of_groups(environment: Environment) -> Iterator[str]:
+def _makers_of_groups(environment: SynthesizedEnvironment) -> Iterator[str]:
     """Identities that may make a log group, and policies of AWS that nobody looked at."""
     for one in environment.of_type(*IDENTITIES):
         for statement in identity_statements(one):
@@ -177,22 +177,24 @@ def _makers_of_groups(environment: Environment) -> Iterator[str]:
                 yield f"{one.stack.name} {one.logical_id} {name}"
 
 
-def test_what_calls_a_function_is_deleted_before_it(folder: Path, environment: Environment) -> None:
+def test_what_calls_a_function_is_deleted_before_it(
+    folder: Path, environment: SynthesizedEnvironment
+) -> None:
     assert len(environment.of_type(*CALLED)) > 20
     assert sorted(_late_callers(environment, _stack_dependencies(folder))) == []
 
 
-def test_a_function_is_deleted_before_its_log_group(environment: Environment) -> None:
+def test_a_function_is_deleted_before_its_log_group(environment: SynthesizedEnvironment) -> None:
     assert sorted(_groups_before_their_writer(environment)) == []
 
 
-def test_nobody_may_make_a_log_group(environment: Environment) -> None:
+def test_nobody_may_make_a_log_group(environment: SynthesizedEnvironment) -> None:
     """Every group is a template's: under our key, kept as long as the profile says, gone when destroyed."""
     assert sorted(_makers_of_groups(environment)) == []
 
 
 def test_a_log_group_that_a_service_names_is_deleted_after_its_writer(
-    environment: Environment,
+    environment: SynthesizedEnvironment,
 ) -> None:
     """Nothing refers to a group such as `/aws/rds/cluster/{name}/postgresql`; its writer says DependsOn."""
     for group in environment.of_type(LOG_GROUP):
@@ -211,7 +213,7 @@ RULE = {
 }
 
 
-def _written(**stacks: dict[str, Any]) -> Environment:
+def _written(**stacks: dict[str, Any]) -> SynthesizedEnvironment:
     """Stacks of one region with these resources, and the one function `meter-test` in `Called`."""
     called: dict[str, Any] = {
         "Group": {"Type": LOG_GROUP},
@@ -225,7 +227,7 @@ def _written(**stacks: dict[str, Any]) -> Environment:
     }
     stacks["Called"] = called | stacks.get("Called", {})
     exported = {"Value": {"Fn::GetAtt": ["Meter", "Arn"]}, "Export": {"Name": "Called:Meter"}}
-    return Environment(
+    return SynthesizedEnvironment(
         Settings(environment_suffix="test"),
         [
             StackTemplate(
