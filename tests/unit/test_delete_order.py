@@ -27,8 +27,8 @@ from lifeline.compliance.synthesized_environment import (
     Resource,
     StackTemplate,
     SynthesizedEnvironment,
-    environment_in,
     intrinsics,
+    read_environment,
     rendered,
     texts,
 )
@@ -74,7 +74,7 @@ def folder(request: pytest.FixtureRequest, assembly_of: Callable[..., Assembly])
 @pytest.fixture(scope="module")
 def environment(folder: Path) -> SynthesizedEnvironment:
     """Every template of that profile."""
-    return environment_in(folder, Settings(environment_suffix="test"))
+    return read_environment(folder, Settings(environment_suffix="test"))
 
 
 def _stack_dependencies(folder: Path) -> StackDependencies:
