@@ -10,9 +10,10 @@ from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
-from lifeline.services.event_applier.settings import DatabaseSettings, RegionSettings
 
 WAIT_SECONDS = 2.0
 FIND = """
@@ -43,9 +44,7 @@ Answer = tuple[int, dict[str, Any]]
 class EventLookup:
     """A few workers with a connection each: a hung database holds up workers, never requests."""
 
-    def __init__(
-        self, database: DatabaseSettings, region: RegionSettings, workers: int = 4
-    ) -> None:
+    def __init__(self, database: DatabaseAddress, region: ServingRegion, workers: int = 4) -> None:
         self._database, self._region = database, region
         self._questions: queue.Queue[tuple[uuid.UUID, queue.Queue[Answer], float]] = queue.Queue(64)
         for _ in range(workers):

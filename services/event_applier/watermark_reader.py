@@ -13,10 +13,12 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
+from lifeline.lambdas.contracts.event_applier import ServingRegion
+from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.failover.markers import Marker, Watermark, entries_from_json, entries_to_json
 from lifeline.services.event_applier.log_clients import client_settings, consumer_settings
 from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.settings import WATERMARK_TOPIC, LogSettings, RegionSettings
+from lifeline.services.event_applier.settings import WATERMARK_TOPIC
 
 PUBLISH_SECONDS = 1.0
 READ_RECORDS = 5_000
@@ -54,9 +56,7 @@ class PublishedVectors:
 class WatermarkReader:
     """The thread's loop: read, observe, publish each second."""
 
-    def __init__(
-        self, log: LogSettings, region: RegionSettings, published: PublishedVectors
-    ) -> None:
+    def __init__(self, log: GroupLog, region: ServingRegion, published: PublishedVectors) -> None:
         self._log, self._region, self._published = log, region, published
         self._watermark = Watermark()
         self._last: dict[tuple[str, int], int] = {}
