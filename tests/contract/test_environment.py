@@ -223,6 +223,23 @@ def test_the_replicator_reads_exactly_its_contract() -> None:
     assert read == set(SERVICES["replicator"].variable_names())
 
 
+def documented() -> set[str]:
+    """The variables in the table of the page on contracts."""
+    page = (ROOT / "docs" / "mechanisms" / "contracts.md").read_text()
+    section = page.partition("## Environment of the functions and services")[2].partition("## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+
+
+def test_the_page_on_contracts_lists_every_variable_and_no_other() -> None:
+    known = {name for one in (FUNCTIONS | SERVICES).values() for name in one.variable_names()}
+    by_hand = "".join(
+        path.read_text() for package in NOT_YET for path in (LAMBDAS / package).glob("*.py")
+    )
+    assert known - documented() == set()
+    assert [name for name in documented() - known if name not in by_hand] == []
+
+
 @pytest.mark.parametrize("folder", ["lambdas", "services"])
 def test_nobody_reads_the_environment_but_a_contract(folder: str) -> None:
     found = {
