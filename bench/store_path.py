@@ -21,13 +21,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "services"), str(ROOT / "lambdas")]
 
+from lifeline.lambdas.contracts.database import DatabaseAddress  # noqa: E402
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder  # noqa: E402
 from lifeline.lambdas.stream_bridge.validation import Accepted, judge  # noqa: E402
 from lifeline.services.event_applier.batch import COLUMNS, Batch, LogRecord, batch_of  # noqa: E402
 from lifeline.services.event_applier.database import Connection, connect  # noqa: E402
 from lifeline.services.event_applier.migrate import migrate  # noqa: E402
 from lifeline.services.event_applier.serving_guard import ServingGuard  # noqa: E402
-from lifeline.services.event_applier.settings import DatabaseSettings  # noqa: E402
 from lifeline.services.event_applier.store import Store  # noqa: E402
 from tests.integration.datapath.engines import LOOPBACK, postgres  # noqa: E402
 from tests.integration.datapath.log_records import event_body, event_record, marker_record  # noqa: E402
@@ -76,7 +76,7 @@ def records(rows: int, batch: int) -> Iterator[list[LogRecord]]:
         yield [*made, marker_record(start + batch, 10**50 + start + batch)]
 
 
-def measure(settings: DatabaseSettings, rows: int, batch: int) -> dict[str, float]:
+def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float]:
     """Rows a second of each part. Raw COPY and the store path take turns, so that noise hits both."""
     seconds = dict.fromkeys(("bridge", "decode", "raw", "store"), 0.0)
     schemas, now = load_schemas(schemas_folder()), datetime.now(UTC)
@@ -123,7 +123,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=2_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, postgres(Path(folder) / "data") as port:
-        settings = DatabaseSettings(LOOPBACK, port, "lifeline", "lifeline", "none", REGION)
+        settings = DatabaseAddress(LOOPBACK, port, "lifeline", "lifeline", "none", REGION)
         migrate(settings)
         found = measure(settings, given.rows, given.batch)
     for name, rate in found.items():

@@ -6,13 +6,13 @@ kept answer does, and then gives up soon.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from lifeline.lambdas.contracts.custom_resources import PeerLookup
 from lifeline.lambdas.custom_resource.answer import answer_with
 from lifeline.lambdas.peer_lookup.lookup import Question, look_up
 
@@ -31,7 +31,7 @@ def provide(event: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
     """The attribute `Value`. Raises NotFound, or what a service raised on a create."""
     asked = event["ResourceProperties"]
     parameter = asked["Parameter"]
-    own_region = os.environ["AWS_REGION"]
+    own_region = PeerLookup.from_env().region
     ssm = _client("ssm", own_region, PATIENT)
     if event["RequestType"] == "Delete":
         _forget(ssm, parameter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
+from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.rotate_admin.adapters import ManagedSecret, Server
 from lifeline.lambdas.rotate_admin.rotation import Rotation
 
@@ -19,14 +19,11 @@ logger = Logger()
 
 def handler(event: Mapping[str, Any], _context: object) -> None:
     """Run the step. Raises ValueError for a secret that is not the admin's, else what the step raised."""
-    own = os.environ["SECRET_ARN"]
+    told = RotateAdmin.from_env()
+    own = told.secret_arn
     if event["SecretId"] != own:
         raise ValueError(f"asked to rotate {event['SecretId']}, but this function rotates {own}")
-    server = Server(
-        host=os.environ["DATABASE_HOST"],
-        port=int(os.environ["DATABASE_PORT"]),
-        database=os.environ["DATABASE_NAME"],
-    )
+    server = Server(host=told.database_host, port=told.database_port, database=told.database_name)
     rotation = Rotation(
         ManagedSecret(boto3.client("secretsmanager", config=CONFIG), own),
         server.sign_in,

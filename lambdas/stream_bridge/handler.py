@@ -8,11 +8,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
-from lifeline.lambdas.stream_bridge.settings import BridgeSettings
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
 
 logger = Logger(service="stream-bridge")
@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
     batch = bridged(
         records,
-        region=settings.region,
+        region=settings.log.region,
         incarnation=identity.incarnation(incarnations_named(records)),
         partitions=settings.partitions,
         schemas=schemas,
@@ -45,12 +45,12 @@ def _now_ms() -> int:
 
 
 @cache
-def _parts() -> tuple[BridgeSettings, EventSchemas, LogWriter, StreamIdentity]:
-    settings = BridgeSettings.from_environment()
+def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity]:
+    settings = StreamBridge.from_env()
     writer = LogWriter(
         producer_settings(
-            bootstrap=settings.kafka_bootstrap, auth=settings.kafka_auth, region=settings.region
+            bootstrap=settings.log.bootstrap, auth=settings.log.auth, region=settings.log.region
         )
     )
-    identity = StreamIdentity(settings.stream_name, settings.region)
+    identity = StreamIdentity(settings.stream_name, settings.log.region)
     return settings, load_schemas(schemas_folder()), writer, identity

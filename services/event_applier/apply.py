@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
 import psycopg
 from confluent_kafka import KafkaException
 
+from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
@@ -21,12 +21,7 @@ from lifeline.services.event_applier.metric_lines import say_metric
 from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
 from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
 from lifeline.services.event_applier.serving_guard import ServingGuard
-from lifeline.services.event_applier.settings import (
-    DEAD_LETTERS,
-    DatabaseSettings,
-    LogSettings,
-    RegionSettings,
-)
+from lifeline.services.event_applier.settings import DEAD_LETTERS
 from lifeline.services.event_applier.store import NotServing, Store
 
 BATCH_RECORDS = 2_000
@@ -41,11 +36,7 @@ RETRIES = 5
 
 def main() -> int:
     """The command: runs until SIGTERM."""
-    applier = Applier(
-        DatabaseSettings.from_environment(),
-        LogSettings.from_environment(),
-        RegionSettings.from_environment(os.environ),
-    )
+    applier = Applier(Apply.from_env())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: applier.stopping.set())
     applier.run()
@@ -59,23 +50,18 @@ class ServerInRecovery(Exception):
 class Applier:
     """The loop around one reader and one store; either is made anew after it failed."""
 
-    def __init__(
-        self,
-        database: DatabaseSettings,
-        log: LogSettings,
-        region: RegionSettings,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        self._database, self._log, self._region, self._clock = database, log, region, clock
-        self._guard = ServingGuard(region.region, region.ttl_seconds)
+    def __init__(self, settings: Apply, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._database, self._log, self._region = settings.database, settings.log, settings.region
+        self._clock = clock
+        self._guard = ServingGuard(self._region.region, self._region.ttl_seconds)
         self._search = WriterSearch(clock.random)
-        self._quarantine = Quarantine(log)
+        self._quarantine = Quarantine(self._log)
         self._connection: Connection | None = None
         self._resumes: dict[Place, Resume] = {}
         self._restarted: set[Place] = set()
         self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
-        self._alive = AliveFile.from_environment()
+        self._alive = AliveFile(settings.alive_file)
         self.stopping = threading.Event()
 
     def run(self) -> None:

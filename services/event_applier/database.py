@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.protocol import TRANSACTION_TIMEOUT_SECONDS
-from lifeline.services.event_applier.settings import DatabaseSettings
 
 SSL_MODES = {"iam": "verify-full", "password": "require", "none": "disable"}
 """By `DATABASE_AUTH`. `password` is the migrations' admin, whose password libpq reads from PGPASSWORD."""
@@ -20,7 +20,7 @@ WHERE name IN ('transaction_timeout', 'statement_timeout', 'idle_in_transaction_
 """  # by pg_settings: `transaction_timeout` does not exist before PostgreSQL 17
 
 
-def connect(settings: DatabaseSettings, *, purpose: str, limited: bool = True) -> Connection:
+def connect(settings: DatabaseAddress, *, purpose: str, limited: bool = True) -> Connection:
     """An autocommit connection to the first host that answers. Raises psycopg.Error.
 
     `limited` sets the server-side timeouts.
@@ -34,7 +34,7 @@ def connect(settings: DatabaseSettings, *, purpose: str, limited: bool = True) -
     return _connect_to(replace(settings, host=last), purpose, limited)
 
 
-def _connect_to(settings: DatabaseSettings, purpose: str, limited: bool) -> Connection:
+def _connect_to(settings: DatabaseAddress, purpose: str, limited: bool) -> Connection:
     connection = psycopg.connect(
         host=settings.host,
         port=settings.port,
@@ -57,7 +57,7 @@ def _connect_to(settings: DatabaseSettings, purpose: str, limited: bool) -> Conn
     return connection
 
 
-def connection_url(settings: DatabaseSettings) -> str:
+def connection_url(settings: DatabaseAddress) -> str:
     """The same address as a URL, for the migration library."""
     from urllib.parse import quote
 
@@ -67,7 +67,7 @@ def connection_url(settings: DatabaseSettings) -> str:
     return f"postgresql+psycopg://{user}{password}@{settings.host}:{settings.port}/{name}?sslmode={ssl}"
 
 
-def _iam_token(settings: DatabaseSettings) -> str:
+def _iam_token(settings: DatabaseAddress) -> str:
     """Signed locally from the task role's credentials; valid for 15 minutes of connecting."""
     import boto3
 

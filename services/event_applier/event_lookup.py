@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
-from lifeline.services.event_applier.settings import DatabaseSettings, RegionSettings
 
 WAIT_SECONDS = 2.0
 FIND = """
@@ -46,8 +47,8 @@ class EventLookup:
 
     def __init__(
         self,
-        database: DatabaseSettings,
-        region: RegionSettings,
+        database: DatabaseAddress,
+        region: ServingRegion,
         workers: int = 4,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:

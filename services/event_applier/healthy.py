@@ -7,8 +7,8 @@ only waits again.
 from __future__ import annotations
 
 import http.client
-import os
 
+from lifeline.lambdas.contracts.event_applier import Healthy
 from lifeline.services.event_applier.liveness import loop_turns
 
 TIMEOUT_SECONDS = 3.0
@@ -16,8 +16,8 @@ TIMEOUT_SECONDS = 3.0
 
 def main() -> int:
     """0: alive. With `ALIVE_FILE` it is `apply` that is asked about, else `serve`."""
-    path = os.environ.get("ALIVE_FILE", "")
-    alive = loop_turns(path) if path else answers(int(os.environ.get("SERVE_PORT", "8080")))
+    told = Healthy.from_env()
+    alive = loop_turns(told.alive_file) if told.alive_file else answers(told.serve_port)
     return 0 if alive else 1
 
 

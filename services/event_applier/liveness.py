@@ -17,11 +17,6 @@ class AliveFile:
     def __init__(self, path: str) -> None:
         self._path = Path(path) if path else None
 
-    @classmethod
-    def from_environment(cls) -> AliveFile:
-        """`ALIVE_FILE`; empty or missing: none."""
-        return cls(os.environ.get("ALIVE_FILE", ""))
-
     def touch(self) -> None:
         """Never raises: what cannot be written shows as a file that grows old."""
         if self._path is None:

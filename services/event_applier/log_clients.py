@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifeline.services.event_applier.settings import LogSettings
+from lifeline.lambdas.contracts.log import GroupLog, LogAddress
 
 
-def client_settings(settings: LogSettings, *, purpose: str) -> dict[str, Any]:
+def client_settings(settings: LogAddress, *, purpose: str) -> dict[str, Any]:
     """What every client of the log has: address, identity, bounded waits."""
     common: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap,
@@ -26,7 +26,7 @@ def client_settings(settings: LogSettings, *, purpose: str) -> dict[str, Any]:
     return common
 
 
-def consumer_settings(settings: LogSettings, *, purpose: str, group: str) -> dict[str, Any]:
+def consumer_settings(settings: GroupLog, *, purpose: str, group: str) -> dict[str, Any]:
     """A consumer that never commits: positions come from the database or from the beginning (B14)."""
     return client_settings(settings, purpose=purpose) | {
         "group.id": group,

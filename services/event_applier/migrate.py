@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from psycopg import sql
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import Migrate
 from lifeline.lambdas.failover.protocol import MIGRATION_LOCK
 from lifeline.services.event_applier.database import Connection, connect, connection_url
 from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.settings import DatabaseSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def main() -> int:
     """The command."""
-    migrate(DatabaseSettings.from_environment())
+    told = Migrate.from_env()
+    migrate(told.database, told.workload_user)
     return 0
 
 
-def migrate(settings: DatabaseSettings) -> None:
+def migrate(settings: DatabaseAddress, workload_user: str = "") -> None:
     """A replica gets its schema by replication: there is nothing to do on one."""
     with connect(settings, purpose="migrate", limited=False) as connection:
         if _is_replica(connection):
@@ -32,11 +33,11 @@ def migrate(settings: DatabaseSettings) -> None:
         applied = _apply_new(settings)
         row = connection.execute("SELECT extend_event_partitions()").fetchone()
         if settings.auth == "password":
-            _let_workloads_in(connection, settings, os.environ["WORKLOAD_USER"])
+            _let_workloads_in(connection, settings, workload_user)
         say("migrated", migrations=applied, partitions=row[0] if row else 0)
 
 
-def _let_workloads_in(connection: Connection, settings: DatabaseSettings, user: str) -> None:
+def _let_workloads_in(connection: Connection, settings: DatabaseAddress, user: str) -> None:
     """The workloads' user: signs in by IAM, reads and writes rows, changes no schema. Idempotent."""
     exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone()
     name = sql.Identifier(user)
@@ -60,7 +61,7 @@ def _is_replica(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def _apply_new(settings: DatabaseSettings) -> list[str]:
+def _apply_new(settings: DatabaseAddress) -> list[str]:
     from yoyo import get_backend, read_migrations
 
     backend = get_backend(connection_url(settings))

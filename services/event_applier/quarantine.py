@@ -5,10 +5,11 @@ from __future__ import annotations
 import psycopg
 from confluent_kafka import Producer
 
+from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.services.event_applier.batch import Batch, LogRecord, batch_of
 from lifeline.services.event_applier.log_clients import client_settings
 from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.settings import DEAD_LETTERS, LogSettings
+from lifeline.services.event_applier.settings import DEAD_LETTERS
 from lifeline.services.event_applier.store import Store
 
 FLUSH_SECONDS = 5.0
@@ -17,7 +18,7 @@ FLUSH_SECONDS = 5.0
 class Quarantine:
     """Writes to `error.dlq`, acknowledged; its producer is made when first needed."""
 
-    def __init__(self, settings: LogSettings) -> None:
+    def __init__(self, settings: LogAddress) -> None:
         self._settings = settings
         self._producer: Producer | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from typing import Any
 
 import boto3
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import Serve, ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
@@ -25,12 +26,6 @@ from lifeline.services.event_applier.serving_guard import (
     Permission,
     ServingGuard,
 )
-from lifeline.services.event_applier.settings import (
-    DatabaseSettings,
-    LogSettings,
-    RegionSettings,
-    required,
-)
 from lifeline.services.event_applier.stream_client import BRIEF, StreamClient
 from lifeline.services.event_applier.watermark_reader import PublishedVectors, WatermarkReader
 
@@ -40,20 +35,17 @@ TRAFFIC_SECONDS = 15.0
 
 def main() -> int:
     """The command: runs until SIGTERM."""
-    database, log = DatabaseSettings.from_environment(), LogSettings.from_environment()
-    region = RegionSettings.from_environment()
-    found = required(os.environ, "STREAM_NAME", "REGION_STATE_TABLE")
-    host = os.environ.get("SERVE_HOST", "0.0.0.0")  # noqa: S104 - the task's own interface
-    port = int(os.environ.get("SERVE_PORT", "8080"))
+    told = Serve.from_env()
+    database, log, region = told.database, told.log, told.region
     stopping, published = threading.Event(), PublishedVectors()
     health = RegionHealth(region.region)
-    stream = StreamClient(found["STREAM_NAME"], region.region)
+    stream = StreamClient(told.stream_name, region.region)
     markers = MarkerWriter(
-        StreamClient(found["STREAM_NAME"], region.region),
+        StreamClient(told.stream_name, region.region),
         region.region,
         sum(log.partitions.values()),
     )
-    traffic = TrafficSwitch(found["REGION_STATE_TABLE"], region.region)
+    traffic = TrafficSwitch(told.region_state_table, region.region)
     authority = AuthorityCheck(database, region)
     loops: dict[str, Callable[[], None]] = {
         "markers": lambda: markers.run(stopping),
@@ -73,8 +65,8 @@ def main() -> int:
         threading.Thread(target=loop, name=name, daemon=True).start()
     lookup = EventLookup(database, region)
     server = http_server(
-        host,
-        port,
+        told.serve_host,
+        told.serve_port,
         {
             "/health": lambda _rest: health.answer(),
             "/v1/watermark": lambda _rest: (
@@ -87,7 +79,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
-    say("serving http", port=port, region=region.region)
+    say("serving http", port=told.serve_port, region=region.region)
     stopping.wait()
     server.shutdown()
     return 0
@@ -107,7 +99,7 @@ class AuthorityCheck:
     """Reads the authority row on a connection of its own, and judges it (A1)."""
 
     def __init__(
-        self, database: DatabaseSettings, region: RegionSettings, clock: Clock = SYSTEM_CLOCK
+        self, database: DatabaseAddress, region: ServingRegion, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._database, self._clock = database, clock
         self._guard = ServingGuard(region.region, region.ttl_seconds)

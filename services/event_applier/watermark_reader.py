@@ -12,11 +12,13 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
+from lifeline.lambdas.contracts.event_applier import ServingRegion
+from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import Marker, Watermark, entries_from_json, entries_to_json
 from lifeline.services.event_applier.log_clients import client_settings, consumer_settings
 from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.settings import WATERMARK_TOPIC, LogSettings, RegionSettings
+from lifeline.services.event_applier.settings import WATERMARK_TOPIC
 
 PUBLISH_SECONDS = 1.0
 READ_RECORDS = 5_000
@@ -56,8 +58,8 @@ class WatermarkReader:
 
     def __init__(
         self,
-        log: LogSettings,
-        region: RegionSettings,
+        log: GroupLog,
+        region: ServingRegion,
         published: PublishedVectors,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:

@@ -101,17 +101,22 @@ def waiters(service: str) -> dict[str, str]:
 
 def modules_of(root: Path, package: str) -> list[Path]:
     """The handler of `package` and every module below `root` that it imports, directly or not."""
-    waiting, found = [root / package / "handler.py"], set[Path]()
+    return modules_from(root / package / "handler.py", root, "lifeline.lambdas.")
+
+
+def modules_from(entry: Path, root: Path, prefix: str) -> list[Path]:
+    """`entry` and every module it imports, directly or not, of the package `prefix` that lies at `root`."""
+    waiting, found = [entry], set[Path]()
     while waiting:
         path = waiting.pop()
         if path in found or not path.is_file():
             continue
         found.add(path)
-        waiting += _imported(root, path)
+        waiting += _imported(root, path, prefix)
     return sorted(found)
 
 
-def _imported(root: Path, path: Path) -> Iterator[Path]:
+def _imported(root: Path, path: Path, prefix: str) -> Iterator[Path]:
     for node in ast.walk(ast.parse(path.read_text())):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -123,7 +128,7 @@ def _imported(root: Path, path: Path) -> Iterator[Path]:
                 base = ".".join([*own, *([base] if base else [])])
             names = [base, *(f"{base}.{one.name}" for one in node.names)]
         for name in names:
-            inside = name.removeprefix("lifeline.lambdas.")
+            inside = name.removeprefix(prefix)
             yield root / Path(*inside.split(".")).with_suffix(".py")
 
 

@@ -1,138 +1,323 @@
-"""What the stacks put into each environment against what the code reads from it.
+"""Each environment in the templates against its contract, and each contract against the code that reads it.
 
-The names are found in the source: `os.environ[...]`, `environ.get(...)`, `getenv(...)`, and the tuples
-called NAMES that the settings modules hand to `required`.
+Every function and every container is found in the templates; one without a contract fails (H3).
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lifeline.lambdas.contracts import AwsCall, Contract
+from lifeline.lambdas.contracts.custom_resources import EmptyBucket
+from lifeline.lambdas.contracts.event_applier import Healthy
+from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
+from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
+from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 from tests.conftest import Assembly
+from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, modules_of
 
-pytestmark = pytest.mark.synth
 ROOT = Path(__file__).resolve().parents[2]
-NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
-BY_THE_RUNTIME = {"AWS_REGION", "AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
-FUNCTIONS = ("keeper", "lag_meter", "probe", "failover_step", "stream_bridge")
+LAMBDAS = ROOT / "lambdas"
+APPLIER = ROOT / "services" / "event_applier"
+REPLICATOR = ROOT / "services" / "replicator"
+HANDLER = re.compile(r"lifeline\.lambdas\.(\w+)\.handler\.handler")
+PROFILES = ("dev", "prod")
+NOT_YET = ("failover_step", "keeper", "lag_meter", "probe")
+"""Functions that still write and read their environment by hand; it may only shrink."""
+PACKAGES = sorted(path.parent.name for path in LAMBDAS.glob("*/handler.py"))
+WITH_CONTRACT = sorted(FUNCTIONS)
+COMMANDS = sorted(SERVICES)
+NO_API_CALL = {"elasticache:Connect": "Checked by the cache at sign-in; no call of boto3 shows it."}
+"""Actions that a contract may declare although no call in the source shows them."""
+PLACEHOLDER = "1"
+"""What a template's expression becomes: it is read as text and as a number alike."""
+
+AssemblyOf = Callable[..., Assembly]
 
 
-def read_names(folder: Path) -> set[str]:
-    """Every environment name that the modules of `folder` read."""
-    found: set[str] = set()
-    for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            found |= _names(node)
-    return {name for name in found if NAME.fullmatch(name)} - BY_THE_RUNTIME
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """One environment in one template."""
+
+    stack: str
+    reader: str
+    variables: Mapping[str, object]
+
+    def said(self) -> dict[str, str]:
+        """As the code would see it."""
+        return {
+            name: value if isinstance(value, str) else PLACEHOLDER
+            for name, value in self.variables.items()
+        }
 
 
-def required_names(folder: Path) -> set[str]:
-    """The names without which the code cannot start: `environ[...]` and NAMES."""
-    found: set[str] = set()
-    for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call):
-                found |= _names(node)
-            elif isinstance(node.func, ast.Name) and node.func.id == "required":
-                found |= {text for one in node.args for text in _texts(one)}
-    return {name for name in found if NAME.fullmatch(name)} - BY_THE_RUNTIME
+def functions_in(assembly: Assembly) -> Iterator[Given]:
+    """Every function of an assembly. A handler that is none of our packages fails."""
+    for stack in assembly.stacks():
+        for one in assembly.resources(stack, "AWS::Lambda::Function"):
+            properties = one["Properties"]
+            package = HANDLER.fullmatch(str(properties.get("Handler", "")))
+            assert package, f"{stack} runs {properties.get('Handler')}, none of our packages"
+            variables = properties.get("Environment", {}).get("Variables", {})
+            yield Given(stack, package[1], variables)
 
 
-def _names(node: ast.AST) -> set[str]:
-    if isinstance(node, ast.Subscript) and _is_environ(node.value):
-        return _texts(node.slice)
-    if isinstance(node, ast.Call) and node.args:
-        called = node.func
-        if isinstance(called, ast.Attribute) and called.attr in ("get", "getenv"):
-            return (
-                _texts(node.args[0])
-                if _is_environ(called.value) or (called.attr == "getenv")
-                else set()
-            )
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        named = any(
-            isinstance(one, ast.Name) and one.id.endswith(("NAMES", "REQUIRED")) for one in targets
-        )
-        return _texts(node.value) if named and node.value is not None else set()
-    return set()
+def containers_in(assembly: Assembly) -> Iterator[Given]:
+    """Every container of an assembly, by its command; the replicator's image takes none."""
+    for stack in assembly.stacks():
+        for one in assembly.resources(stack, "AWS::ECS::TaskDefinition"):
+            for container in one["Properties"]["ContainerDefinitions"]:
+                (reader,) = container.get("Command", ["replicator"])
+                variables = {pair["Name"]: pair["Value"] for pair in container["Environment"]}
+                yield Given(stack, reader, variables)
 
 
-def _is_environ(node: ast.AST) -> bool:
-    return (isinstance(node, ast.Attribute) and node.attr == "environ") or (
-        isinstance(node, ast.Name) and node.id in ("environ", "environment", "env")
-    )
+def faults(given: Given, contract: type[Contract]) -> list[str]:
+    """What is wrong with an environment: written and not read, read and not written, not readable."""
+    here, written = f"{given.stack} {given.reader}", set(contract.written_names())
+    found = [f"{here}: nobody reads {name}" for name in sorted(set(given.variables) - written)]
+    found += [f"{here} lacks {name}" for name in sorted(written - set(given.variables))]
+    if not found:
+        by_aws = {name: PLACEHOLDER for name in contract.required_names()}
+        try:
+            contract.from_env({**by_aws, **given.said()})
+        except (KeyError, ValueError) as error:
+            found.append(f"{here}: {error.args[0]}")
+    return found
 
 
-def _texts(node: ast.AST) -> set[str]:
-    return {
-        one.value
-        for one in ast.walk(node)
-        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+@pytest.mark.synth
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_function_is_told_what_its_contract_says(
+    assembly_of: AssemblyOf, profile: str
+) -> None:
+    every = list(functions_in(assembly_of(profile)))
+    without = {given.reader for given in every} - set(FUNCTIONS)
+    assert without == set(NOT_YET), "each function has a contract, but those that are listed"
+    wrong = [
+        fault
+        for given in every
+        if given.reader in FUNCTIONS
+        for fault in faults(given, FUNCTIONS[given.reader])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.synth
+def test_every_contract_belongs_to_a_function_that_a_stack_deploys(assembly_of: AssemblyOf) -> None:
+    deployed = {
+        given.reader for profile in PROFILES for given in functions_in(assembly_of(profile))
     }
+    assert deployed == set(PACKAGES) == {*FUNCTIONS, *NOT_YET}
 
 
-def given_to_function(assembly: Assembly, stack: str, package: str) -> dict[str, Any]:
-    """The environment that `stack` gives to the function of `package`."""
-    for one in assembly.resources(stack, "AWS::Lambda::Function"):
-        if one["Properties"]["Handler"] == f"lifeline.lambdas.{package}.handler.handler":
-            found: dict[str, Any] = one["Properties"]["Environment"]["Variables"]
-            return found
-    raise AssertionError(f"{stack} has no function of {package}")
-
-
-@pytest.mark.parametrize("package", FUNCTIONS)
-@pytest.mark.parametrize("code", ["cac1", "caw1"])
-def test_a_function_gets_what_it_reads(dev: Assembly, package: str, code: str) -> None:
-    folder = ROOT / "lambdas" / package
-    if not folder.is_dir():
-        pytest.skip(f"{package} is not written yet")
-    stack = f"Streaming-{code}" if package == "stream_bridge" else f"Failover-{code}"
-    given = set(given_to_function(dev, stack, package))
-    assert required_names(folder) - given == set()
-
-
-def test_the_witness_probe_gets_what_it_reads(dev: Assembly) -> None:
-    given = given_to_function(dev, "Witness-use2", "probe")
-    assert required_names(ROOT / "lambdas" / "probe") - set(given) == set()
-    assert given["RESULTS_TABLE"] == given["LEASE_TABLE"] == "lease-test"
-    assert given["PROBE_REGIONS"] == '["ca-central-1", "ca-west-1"]'
-
-
-ONLY_SERVE = {"STREAM_NAME", "REGION_STATE_TABLE", "SERVE_PORT"}
-ONLY_MIGRATE = {"WORKLOAD_USER"}
-
-
-def given_to_task(assembly: Assembly, family: str) -> set[str]:
-    """The environment of the one container of a task family of the home region."""
-    tasks = assembly.resources("Application-cac1", "AWS::ECS::TaskDefinition")
-    (task,) = [one for one in tasks if one["Properties"]["Family"] == f"{family}-test"]
-    (container,) = task["Properties"]["ContainerDefinitions"]
-    return {one["Name"] for one in container["Environment"]}
+@pytest.mark.synth
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_container_is_told_what_its_contract_says(
+    assembly_of: AssemblyOf, profile: str
+) -> None:
+    every = list(containers_in(assembly_of(profile)))
+    assert {given.reader for given in every} == set(SERVICES)
+    assert [fault for given in every for fault in faults(given, SERVICES[given.reader])] == []
 
 
 @pytest.mark.parametrize(
-    ("service", "not_its_own"), [("processor", ONLY_SERVE | ONLY_MIGRATE), ("serve", ONLY_MIGRATE)]
+    ("variables", "fault"),
+    [
+        ({"UNREAD": "x"}, "Data rotate_admin: nobody reads UNREAD"),
+        ({"SECRET_ARN": None}, "Data rotate_admin lacks SECRET_ARN"),
+        ({"DATABASE_PORT": "many"}, "DATABASE_PORT is 'many'; needed is a value of type int"),
+        ({"DATABASE_HOST": ""}, "the environment lacks DATABASE_HOST"),
+    ],
 )
-def test_a_service_gets_what_it_reads(dev: Assembly, service: str, not_its_own: set[str]) -> None:
-    needed = required_names(ROOT / "services" / "event_applier")
-    assert needed - given_to_task(dev, service) - not_its_own == set()
+def test_each_fault_of_an_environment_is_seen(variables: dict[str, str | None], fault: str) -> None:
+    right = RotateAdmin(
+        powertools_service_name="rotate-admin",
+        secret_arn="arn",
+        database_host="host",
+        database_port=5432,
+        database_name="lifeline",
+    ).to_env()
+    assert faults(Given("Data", "rotate_admin", right), RotateAdmin) == []
+    wrong = {name: value for name, value in {**right, **variables}.items() if value is not None}
+    (found,) = faults(Given("Data", "rotate_admin", wrong), RotateAdmin)
+    assert fault in found
 
 
-def test_the_migrations_get_what_they_read(dev: Assembly) -> None:
-    database = {f"DATABASE_{part}" for part in ("HOST", "PORT", "NAME", "USER", "AUTH")}
-    assert given_to_task(dev, "migrate") >= database | ONLY_MIGRATE
+# Who reads what a contract says?
 
 
-def test_the_scan_finds_names(tmp_path: Path) -> None:
-    """The scan itself can fail: it must see each way of reading."""
-    (tmp_path / "one.py").write_text(
-        'import os\nA = os.environ["ALPHA"]\nB = os.environ.get("BETA")\nNAMES = ("GAMMA",)\n'
+def fields_of(contract: type[Contract]) -> Iterator[tuple[str, str]]:
+    """(variable, field) of a contract and of those inside it."""
+    for one in dataclasses.fields(contract):
+        inner = contract.nested(one.name)
+        if inner is None:
+            yield contract.variable_of(one), one.name
+        else:
+            yield from fields_of(inner)
+
+
+def unread(contract: type[Contract], sources: Iterable[str]) -> list[str]:
+    """The variables of which no source reads any field; Powertools' is read by a `Logger` without name."""
+    trees = [ast.parse(text) for text in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    if any(isinstance(node, ast.Call) and ast.unparse(node) == "Logger()" for node in nodes):
+        read.add("powertools_service_name")
+    by_variable: dict[str, set[str]] = {}
+    for name, field in fields_of(contract):
+        by_variable.setdefault(name, set()).add(field)
+    return sorted(name for name, fields in by_variable.items() if not fields & read)
+
+
+def reads_of_the_environment(source: str) -> list[str]:
+    """Every place that reads a variable by itself instead of through a contract."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and "env" in ast.unparse(node))
+    ]
+
+
+@cache
+def applier_modules(command: str) -> tuple[Path, ...]:
+    """The modules that one command of the image needs."""
+    return tuple(modules_from(APPLIER / f"{command}.py", ROOT, "lifeline."))
+
+
+def sources(paths: Iterable[Path]) -> list[str]:
+    """The texts, without those of the contracts themselves."""
+    return [path.read_text() for path in paths if path.parent.name != "contracts"]
+
+
+@pytest.mark.parametrize("package", WITH_CONTRACT)
+def test_a_function_reads_every_variable_of_its_contract(package: str) -> None:
+    assert unread(FUNCTIONS[package], sources(modules_of(LAMBDAS, package))) == []
+
+
+@pytest.mark.parametrize("command", ["apply", "migrate", "serve"])
+def test_a_command_reads_every_variable_of_its_contract(command: str) -> None:
+    """`healthy` runs in the containers of `apply` and `serve`."""
+    read = [*applier_modules(command), *applier_modules("healthy")]
+    assert unread(SERVICES[command], sources(read)) == []
+
+
+def test_the_health_check_reads_only_what_its_container_is_told() -> None:
+    told = {*SERVICES["apply"].written_names(), *SERVICES["serve"].written_names()}
+    assert set(Healthy.variable_names()) <= told
+
+
+def test_the_replicator_reads_exactly_its_contract() -> None:
+    text = (REPLICATOR / "mirror.properties").read_text()
+    text += "".join(path.read_text() for path in REPLICATOR.rglob("src/main/**/*.java"))
+    read = set(re.findall(r"\$\{env:(\w+)\}", text)) | set(re.findall(r'getenv\("(\w+)"\)', text))
+    assert read == set(SERVICES["replicator"].variable_names())
+
+
+def documented() -> set[str]:
+    """The variables in the table of the page on contracts."""
+    page = (ROOT / "docs" / "mechanisms" / "contracts.md").read_text()
+    section = page.partition("## Environment of the functions and services")[2].partition("## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+
+
+def test_the_page_on_contracts_lists_every_variable_and_no_other() -> None:
+    known = {name for one in (FUNCTIONS | SERVICES).values() for name in one.variable_names()}
+    by_hand = "".join(
+        path.read_text() for package in NOT_YET for path in (LAMBDAS / package).glob("*.py")
     )
-    assert read_names(tmp_path) == {"ALPHA", "BETA", "GAMMA"}
-    assert required_names(tmp_path) == {"ALPHA", "GAMMA"}
+    assert known - documented() == set()
+    assert [name for name in documented() - known if name not in by_hand] == []
+
+
+@pytest.mark.parametrize("folder", ["lambdas", "services"])
+def test_nobody_reads_the_environment_but_a_contract(folder: str) -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / folder).rglob("*.py")
+        if reads_of_the_environment(path.read_text())
+    }
+    home = {"lambdas/contracts/contract.py"}
+    by_hand = {f"lambdas/{package}/settings.py" for package in NOT_YET}
+    assert found & home == (home if folder == "lambdas" else set())
+    assert found - home - by_hand <= {"lambdas/adapters/settings.py"}
+
+
+def test_the_search_sees_what_nobody_reads() -> None:
+    text = "told.stream_name\ntold.log.bootstrap\nlog.auth\nlog.region"
+    assert unread(StreamBridge, [text]) == ["KAFKA_PARTITIONS"]
+    assert unread(EmptyBucket, ['Logger(service="x")']) == ["POWERTOOLS_SERVICE_NAME"]
+    assert unread(EmptyBucket, ["Logger()"]) == []
+    for wrong in ('os.environ["A"]', "os.getenv('A')", "from os import environ"):
+        assert reads_of_the_environment(wrong) != []
+
+
+# Whom does the code call?
+
+
+def undeclared(calls: Iterable[Call], declared: Iterable[str]) -> list[str]:
+    """Calls in the source that the contract does not list."""
+    known = set(declared)
+    return [
+        f"{call.where} calls {call.candidates}"
+        for call in calls
+        if not any(actions <= known for actions in call.action_sets)
+    ]
+
+
+def uncalled(calls: Iterable[Call], declared: Iterable[str]) -> list[str]:
+    """Actions in the contract that no call in the source needs."""
+    needed = {action for call in calls for actions in call.action_sets for action in actions}
+    return sorted(set(declared) - needed - set(NO_API_CALL))
+
+
+def actions_of(contract: type[Contract]) -> list[str]:
+    """The AWS actions that a contract declares, once for each region they are called in."""
+    return [one.action for one in contract.calls if isinstance(one, AwsCall)]
+
+
+@pytest.mark.parametrize("package", WITH_CONTRACT)
+def test_a_function_declares_exactly_the_aws_calls_it_makes(package: str) -> None:
+    calls, declared = calls_of(LAMBDAS, package), actions_of(FUNCTIONS[package])
+    assert undeclared(calls, declared) == []
+    assert uncalled(calls, declared) == []
+
+
+@pytest.mark.parametrize("command", ["apply", "migrate", "serve"])
+def test_a_command_declares_exactly_the_aws_calls_it_makes(command: str) -> None:
+    calls = calls_in(applier_modules(command), entry="main")
+    declared = actions_of(SERVICES[command])
+    assert undeclared(calls, declared) == []
+    assert uncalled(calls, declared) == []
+
+
+@pytest.mark.parametrize("reader", [*WITH_CONTRACT, *COMMANDS])
+def test_a_contract_lists_a_call_once(reader: str) -> None:
+    calls = (FUNCTIONS | SERVICES)[reader].calls
+    assert calls != ()
+    assert len(set(calls)) == len(calls)
+
+
+def test_a_call_that_is_not_declared_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text('boto3.client("sns").publish()')
+    calls = calls_in([tmp_path / "one.py"])
+    assert undeclared(calls, ["sns:Publish"]) == []
+    assert len(undeclared(calls, ["sns:Subscribe"])) == 1
+    assert uncalled(calls, ["sns:Publish", "sns:Subscribe"]) == ["sns:Subscribe"]
+
+
+def test_the_list_of_what_is_not_converted_is_of_packages_that_exist() -> None:
+    assert set(NOT_YET) | set(FUNCTIONS) == set(PACKAGES)
+    assert not set(NOT_YET) & set(FUNCTIONS)
+    for name, fields in ((one, dict[str, Any](vars(FUNCTIONS[one]))) for one in WITH_CONTRACT):
+        assert fields["__dataclass_params__"].frozen, name

@@ -7,9 +7,9 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
-from lifeline.application.services import SERVE_PORT
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.network import Network
+from lifeline.lambdas.contracts.event_applier import SERVE_PORT
 from lifeline.site import Site
 
 DRAIN_SECONDS = 15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,16 @@ from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
-from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
+from lifeline.lambdas.contracts import Contract
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import (
+    SERVE_PORT,
+    Apply,
+    Migrate,
+    Serve,
+    ServingRegion,
+)
+from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
@@ -30,7 +38,6 @@ from lifeline.streaming.replicated_log import ReplicatedLog
 if TYPE_CHECKING:
     from lifeline.data.shared_files import SharedFiles
 
-SERVE_PORT = 8080
 TASK_CPU = 1024
 TASK_MEMORY_MIB = 2048
 IMAGE_USER = "10001"
@@ -113,22 +120,24 @@ class Services(Construct):
             keys=keys,
             files=files,
         )
-        common = self._environment(stream, log)
+        signs_in, here = self._database_address(), self._serving_region()
+        group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
         self.processor = self._service(
             Service.PROCESSOR,
             "apply",
-            {**common, "ALIVE_FILE": ALIVE_FILE},
+            Apply(database=signs_in, log=group_log, region=here, alive_file=ALIVE_FILE),
             [] if files is None else [network.file_clients],
         )
         self.serve = self._service(
             Service.SERVE,
             "serve",
-            {
-                **common,
-                "STREAM_NAME": stream.stream_name,
-                "REGION_STATE_TABLE": site.names.regional_name("region-state", "table"),
-                "SERVE_PORT": str(SERVE_PORT),
-            },
+            Serve(
+                database=signs_in,
+                log=group_log,
+                region=here,
+                stream_name=stream.stream_name,
+                region_state_table=site.names.regional_name("region-state", "table"),
+            ),
             [self.serve_group],
             tasks=site.settings.profile.serve_tasks,
         )
@@ -186,22 +195,22 @@ class Services(Construct):
             period=Duration.minutes(1),
         )
 
-    def _environment(self, stream: EdgeStream, log: ReplicatedLog) -> dict[str, str]:
+    def _database_address(self) -> DatabaseAddress:
+        return DatabaseAddress(
+            host=self._database.hosts,
+            port=self._database.port,
+            name=DATABASE_NAME,
+            user=WORKLOAD_USER,
+            auth="iam",
+        )
+
+    def _serving_region(self) -> ServingRegion:
         site = self._site
-        return {
-            "SUFFIX": site.settings.environment_suffix,
-            "AWS_REGION": site.region.name,
-            "PEER_REGION": site.peer.region.name,
-            "KAFKA_BOOTSTRAP": log.bootstrap,
-            "KAFKA_AUTH": "iam",
-            "KAFKA_PARTITIONS": json.dumps(log.partitions, sort_keys=True),
-            "DATABASE_HOST": self._database.hosts,
-            "DATABASE_PORT": str(self._database.port),
-            "DATABASE_NAME": DATABASE_NAME,
-            "DATABASE_USER": WORKLOAD_USER,
-            "DATABASE_AUTH": "iam",
-            "TTL_SECONDS": str(LEASE_TTL_SECONDS),
-        }
+        return ServingRegion(
+            region=site.region.name,
+            peer_region=site.peer.region.name,
+            suffix=site.settings.environment_suffix,
+        )
 
     def _logs(self) -> logs.LogGroup:
         return log_group(
@@ -216,7 +225,7 @@ class Services(Construct):
         self,
         construct_id: str,
         command: str,
-        environment: Mapping[str, str],
+        contract: Contract,
         *,
         role: iam.Role,
         secrets: Mapping[str, ecs.Secret] | None = None,
@@ -241,7 +250,7 @@ class Services(Construct):
             image=ecs.ContainerImage.from_registry(ImageRepositories.uri(site)),
             command=[command],
             user=IMAGE_USER,
-            environment=dict(environment),
+            environment=contract.to_env(),
             secrets=dict(secrets or {}),
             readonly_root_filesystem=True,
             health_check=None if command == "migrate" else HEALTH_CHECK,
@@ -286,7 +295,7 @@ class Services(Construct):
         self,
         name: str,
         command: str,
-        environment: Mapping[str, str],
+        contract: Contract,
         groups: Sequence[ec2.ISecurityGroup],
         *,
         tasks: int | None = None,
@@ -297,7 +306,7 @@ class Services(Construct):
             cluster=self.cluster,
             service_name=self._site.names.regional_name(name),
             task_definition=self._task(
-                name.capitalize(), command, environment, role=self._roles.of(name)
+                name.capitalize(), command, contract, role=self._roles.of(name)
             ),
             desired_count=tasks,
             min_healthy_percent=100,
@@ -322,16 +331,17 @@ class Services(Construct):
         self._task(
             "Migrate",
             "migrate",
-            {
-                "SUFFIX": self._site.settings.environment_suffix,
-                "AWS_REGION": self._site.region.name,
-                "DATABASE_HOST": self._database.host,
-                "DATABASE_PORT": str(self._database.port),
-                "DATABASE_NAME": DATABASE_NAME,
-                "DATABASE_USER": ADMIN_USER,
-                "DATABASE_AUTH": "password",
-                "WORKLOAD_USER": WORKLOAD_USER,
-            },
+            Migrate(
+                region=self._site.region.name,
+                database=DatabaseAddress(
+                    host=self._database.host,
+                    port=self._database.port,
+                    name=DATABASE_NAME,
+                    user=ADMIN_USER,
+                    auth="password",
+                ),
+                workload_user=WORKLOAD_USER,
+            ),
             role=self._roles.of(Service.PROCESSOR),
             secrets={
                 "PGPASSWORD": ecs.Secret.from_secrets_manager(

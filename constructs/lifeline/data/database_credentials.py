@@ -17,6 +17,7 @@ from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.network import Network
+from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.site import Site
 
 ADMIN_USER = "lifeline_admin"
@@ -109,12 +110,13 @@ class DatabaseCredentials(Construct):
             site=self._site,
             package="rotate_admin",
             description="Changes the database admin's password",
-            environment={
-                "DATABASE_HOST": sign_in.host,
-                "DATABASE_PORT": str(sign_in.port),
-                "DATABASE_NAME": sign_in.database,
-                "SECRET_ARN": self._made.secret_arn,
-            },
+            contract=RotateAdmin(
+                powertools_service_name="rotate-admin",
+                secret_arn=self._made.secret_arn,
+                database_host=sign_in.host,
+                database_port=sign_in.port,
+                database_name=sign_in.database,
+            ),
             size=Size(memory_mib=256, timeout_seconds=60, concurrency=1),
             keys=self._keys,
             placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),

@@ -15,6 +15,7 @@ from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.code import HANDLER_MODULE, functions_code
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.lambdas.contracts import Contract
 from lifeline.site import Site
 
 RUNTIME = lambda_.Runtime("python3.14", lambda_.RuntimeFamily.PYTHON)
@@ -50,7 +51,8 @@ class Function(Construct):
 
     Covers: a noisy neighbour in the account (its concurrency is reserved) and an unbounded wait (its
     timeout). Does not cover: events lost before the function starts; callers own their retries.
-    `allow` writes into one customer-managed policy.
+    `allow` writes into one customer-managed policy. The environment is what `contract` writes and nothing
+    else. Raises ValueError for neither or both of `contract` and `environment`.
     """
 
     def __init__(
@@ -61,7 +63,8 @@ class Function(Construct):
         site: Site | None = None,
         package: str,
         description: str,
-        environment: Mapping[str, str],
+        contract: Contract | None = None,
+        environment: Mapping[str, str] | None = None,
         size: Size,
         keys: Keys | None = None,
         placement: Placement | None = None,
@@ -127,11 +130,7 @@ class Function(Construct):
                 else None
             ),
             security_groups=list(placement.security_groups) if placement else None,
-            environment={
-                "SUFFIX": site.settings.environment_suffix,
-                "POWERTOOLS_SERVICE_NAME": package.replace("_", "-"),
-                **environment,
-            },
+            environment=_variables(site, package, contract, environment),
             environment_encryption=keys.secrets,
         )
         self.function.node.add_dependency(self.policy)
@@ -169,6 +168,23 @@ class Function(Construct):
             reason="Lambda attaches its network interfaces before they have a name; EC2 has no "
             "narrower resource for these calls.",
         )
+
+
+def _variables(
+    site: Site, package: str, contract: Contract | None, environment: Mapping[str, str] | None
+) -> dict[str, str]:
+    if contract is not None and environment is None:
+        return contract.to_env()
+    if environment is None or contract is not None:
+        raise ValueError(
+            f"The function {package} takes its environment from contract or from environment: one of "
+            f"them, got {'neither' if contract is None else 'both'}."
+        )
+    return {
+        "SUFFIX": site.settings.environment_suffix,
+        "POWERTOOLS_SERVICE_NAME": package.replace("_", "-"),
+        **environment,
+    }
 
 
 def allow(

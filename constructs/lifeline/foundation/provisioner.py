@@ -14,6 +14,7 @@ from constructs import Construct
 
 from lifeline.foundation.function import Function, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.registry import CUSTOM_RESOURCES
 from lifeline.site import Site
 
 SERVICE_TIMEOUT_SECONDS = 330
@@ -36,13 +37,18 @@ class Provisioner(Function):
         description: str,
         keys: Keys | None = None,
     ) -> None:
+        if package not in CUSTOM_RESOURCES:
+            known = ", ".join(sorted(CUSTOM_RESOURCES))
+            raise ValueError(
+                f"The provisioner {package!r} has no contract; those with one: {known}."
+            )
         super().__init__(
             scope,
             construct_id,
             site=site,
             package=package,
             description=description,
-            environment={},
+            contract=CUSTOM_RESOURCES[package](powertools_service_name=package.replace("_", "-")),
             size=Size(memory_mib=256, timeout_seconds=300, concurrency=2),
             keys=keys,
         )

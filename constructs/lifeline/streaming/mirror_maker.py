@@ -14,6 +14,7 @@ from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
+from lifeline.lambdas.contracts.replicator import Replicator
 from lifeline.site import Site
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, matching, own_groups
 from lifeline.streaming.replicated_log import ReplicatedLog, incarnation_of, inside
@@ -213,17 +214,17 @@ class MirrorMaker(Construct):
             "MirrorMaker",
             container_name=IMAGE,
             image=ecs.ContainerImage.from_registry(ImageRepositories.uri(site, Image.MIRROR)),
-            environment={
-                "SUFFIX": site.settings.environment_suffix,
-                "PEER_BOOTSTRAP": peer.bootstrap,
-                "OWN_BOOTSTRAP": log.bootstrap,
+            environment=Replicator(
+                suffix=site.settings.environment_suffix,
+                peer_bootstrap=peer.bootstrap,
+                own_bootstrap=log.bootstrap,
                 # An id alone would do; with the region a person can read it too.
-                "PEER_LOG": f"{site.peer.region.name}/{incarnation_of(peer.cluster_arn)}",
-                "OWN_LOG": f"{site.region.name}/{log.incarnation}",
-                "TOPICS": ",".join(log.topics),
-                "GROUPS_EXCLUDE": ",".join([*own_groups(site), "__.*"]),
-                "TASKS_MAX": str(max(log.partitions.values())),
-            },
+                peer_log=f"{site.peer.region.name}/{incarnation_of(peer.cluster_arn)}",
+                own_log=f"{site.region.name}/{log.incarnation}",
+                topics=",".join(log.topics),
+                groups_exclude=",".join([*own_groups(site), "__.*"]),
+                tasks_max=max(log.partitions.values()),
+            ).to_env(),
             user="10001",
             readonly_root_filesystem=True,
             stop_timeout=Duration.seconds(60),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -15,6 +13,8 @@ from lifeline.foundation.code import native_layer_code
 from lifeline.foundation.function import RUNTIME, Function, Placement, Size
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.network import Network
+from lifeline.lambdas.contracts import stream_bridge as contracts
+from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.log_access import allow_writing
@@ -67,12 +67,10 @@ class StreamBridge(Construct):
             site=site,
             package="stream_bridge",
             description="Validates events and writes them to the log, markers behind them",
-            environment={
-                "KAFKA_BOOTSTRAP": log.bootstrap,
-                "KAFKA_AUTH": "iam",
-                "KAFKA_PARTITIONS": json.dumps(log.partitions, sort_keys=True),
-                "STREAM_NAME": stream.stream_name,
-            },
+            contract=contracts.StreamBridge(
+                log=LogAddress(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions),
+                stream_name=stream.stream_name,
+            ),
             size=Size(memory_mib=1_024, timeout_seconds=60, concurrency=max(4, 2 * shards)),
             keys=keys,
             placement=Placement(vpc=network.vpc, security_groups=[network.log_clients]),

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.services.event_applier.database import connect
-from lifeline.services.event_applier.settings import DatabaseSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
@@ -27,19 +27,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseSettings]:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseAddress]:
     """A migrated server."""
     from tests.integration.datapath.engines import LOOPBACK, postgres
 
     with postgres(tmp_path_factory.mktemp("postgres") / "data") as port:
-        settings = DatabaseSettings(LOOPBACK, port, "lifeline", "lifeline", "none", HOME)
+        settings = DatabaseAddress(LOOPBACK, port, "lifeline", "lifeline", "none", HOME)
         both = [_command("migrate", settings) for _ in range(2)]  # twice at once
         assert [one.wait(60) for one in both] == [0, 0]
         yield settings
 
 
 @pytest.fixture
-def sql(database: DatabaseSettings) -> Iterator[Callable[..., list[Any]]]:
+def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
     """Run a statement; the rows. The tables are emptied before each test."""
     with psycopg.connect(
         host=database.host, port=database.port, dbname="lifeline", user="lifeline", autocommit=True
@@ -70,7 +70,7 @@ def serve_here(sql: Callable[..., list[Any]]) -> Callable[..., None]:
 
 
 @pytest.fixture
-def connection(database: DatabaseSettings) -> Iterator[psycopg.Connection[Any]]:
+def connection(database: DatabaseAddress) -> Iterator[psycopg.Connection[Any]]:
     """The applier's own kind of connection."""
     with connect(database, purpose="test") as one:
         yield one
@@ -82,7 +82,7 @@ def command() -> Callable[..., subprocess.Popen[bytes]]:
     return _command
 
 
-def _command(name: str, database: DatabaseSettings, **environment: str) -> subprocess.Popen[bytes]:
+def _command(name: str, database: DatabaseAddress, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "lifeline.services.event_applier", name],
         env={

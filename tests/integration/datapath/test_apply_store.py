@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import LogRecord, batch_of
 from lifeline.services.event_applier.database import connect
 from lifeline.services.event_applier.positions import read_applied
 from lifeline.services.event_applier.serving_guard import ServingGuard
-from lifeline.services.event_applier.settings import DatabaseSettings
 from lifeline.services.event_applier.store import Applied, NotServing, Store
 from tests.integration.datapath.log_records import (
     PAIR,
@@ -146,7 +146,7 @@ def test_nothing_is_written_without_the_right_to(
 
 
 def test_fence_under_load(
-    database: DatabaseSettings, sql: Sql, serve_here: Callable[..., None]
+    database: DatabaseAddress, sql: Sql, serve_here: Callable[..., None]
 ) -> None:
     """The exclusive lock waits for appliers, and after it none commits at the old epoch."""
     serve_here()

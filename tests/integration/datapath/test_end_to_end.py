@@ -15,11 +15,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import ServingRegion
+from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.failover.markers import Marker, StreamMarker
 from lifeline.lambdas.stream_bridge.batch import bridged, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
-from lifeline.services.event_applier.settings import DatabaseSettings, LogSettings, RegionSettings
 from lifeline.services.event_applier.watermark_reader import (
     LogMadeAnew,
     PublishedVectors,
@@ -105,7 +107,7 @@ class Edge:
 
 
 def test_rebalance_before_commit(
-    database: DatabaseSettings,
+    database: DatabaseAddress,
     bootstrap: str,
     sql: Sql,
     serve_here: Callable[..., None],
@@ -162,8 +164,8 @@ def test_the_watermark_is_never_ahead_of_the_log(bootstrap: str) -> None:
         for region in ORIGINS:
             edge.bridge(region, 40)
     edge.bridge(ORIGINS[1], 10, marker=False)
-    log = LogSettings(bootstrap, "none", ORIGINS[0], PARTITIONS)
-    here = RegionSettings(ORIGINS[0], ORIGINS[1], "test", 20.0)
+    log = GroupLog(bootstrap, "none", PARTITIONS, ORIGINS[0])
+    here = ServingRegion(region=ORIGINS[0], peer_region=ORIGINS[1], suffix="test")
     records = read_all(bootstrap)
     position = {
         dict(m.headers())["sequence"]: number

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.lag_meter.database import MeterDatabase
-from lifeline.services.event_applier.settings import DatabaseSettings
 
 HOME = "ca-central-1"
 
 
 @pytest.fixture
-def meter(database: DatabaseSettings, sql: Callable[..., list[Any]]) -> Iterator[MeterDatabase]:
+def meter(database: DatabaseAddress, sql: Callable[..., list[Any]]) -> Iterator[MeterDatabase]:
     address = DatabaseAddress(database.host, database.port, "lifeline", "lifeline", "none", HOME)
     opened = MeterDatabase(address)
     yield opened

@@ -8,14 +8,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.services.event_applier import migrate as migration
 from lifeline.services.event_applier.database import connect
-from lifeline.services.event_applier.settings import DatabaseSettings
 
 pytestmark = pytest.mark.postgres
 
 
-def test_the_workloads_user_may_apply_but_not_change_the_schema(database: DatabaseSettings) -> None:
+def test_the_workloads_user_may_apply_but_not_change_the_schema(database: DatabaseAddress) -> None:
     with connect(database, purpose="test") as admin:
         for _ in range(2):
             migration._let_workloads_in(admin, database, "lifeline_workload")
@@ -32,7 +32,7 @@ def test_the_workloads_user_may_apply_but_not_change_the_schema(database: Databa
             admin.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
-def test_hosts_are_tried_in_order(database: DatabaseSettings) -> None:
+def test_hosts_are_tried_in_order(database: DatabaseAddress) -> None:
     """An unpromoted member's writer endpoint does not resolve; its reader endpoint answers."""
     both = replace(database, host=f"writer.invalid,{database.host}")
     with connect(both, purpose="test") as connection:

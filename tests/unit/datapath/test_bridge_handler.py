@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from lifeline.lambdas.contracts.log import LogAddress
+from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 from lifeline.lambdas.failover.markers import Marker
 from lifeline.lambdas.stream_bridge import handler as function
 from lifeline.lambdas.stream_bridge import validation
 from lifeline.lambdas.stream_bridge.batch import LogRecord
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
-from lifeline.lambdas.stream_bridge.settings import BridgeSettings
 
 
 class LogInMemory:
@@ -41,7 +42,9 @@ def test_a_defect_is_said_by_its_class_and_the_batch_is_done(
         raise KeyError("Jane-Doe")
 
     log, said = LogInMemory(), io.StringIO()
-    settings = BridgeSettings("ca-central-1", "edge", "", "none", (("error.dlq", 1),))
+    settings = StreamBridge(
+        log=LogAddress("", "none", {"error.dlq": 1}, "ca-central-1"), stream_name="edge"
+    )
     parts = (settings, load_schemas(schemas_folder()), log, OneStream())
     monkeypatch.setattr(function, "_parts", lambda: parts)
     monkeypatch.setattr(function.logger.registered_handler, "stream", said)

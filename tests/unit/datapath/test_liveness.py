@@ -51,7 +51,7 @@ def test_serve_is_alive_while_it_answers_whatever_it_says(
 def test_apply_is_asked_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIVE_FILE", str(tmp_path / "alive"))
     assert healthy.main() == 1
-    AliveFile.from_environment().touch()
+    AliveFile(str(tmp_path / "alive")).touch()
     assert healthy.main() == 0
 
 

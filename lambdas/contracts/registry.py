@@ -1,0 +1,35 @@
+"""Which contract each function and each command of a service has."""
+
+from __future__ import annotations
+
+from lifeline.lambdas.contracts import custom_resources as made
+from lifeline.lambdas.contracts.contract import Contract
+from lifeline.lambdas.contracts.event_applier import Apply, Migrate, Serve
+from lifeline.lambdas.contracts.replicator import Replicator
+from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
+from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+
+CUSTOM_RESOURCES: dict[str, type[made.CustomResource]] = {
+    "bucket_replication": made.BucketReplication,
+    "close_default_group": made.CloseDefaultGroup,
+    "empty_bucket": made.EmptyBucket,
+    "empty_vault": made.EmptyVault,
+    "file_replication": made.FileReplication,
+    "kafka_bootstrap": made.KafkaBootstrap,
+    "kafka_links": made.KafkaLinks,
+    "peer_lookup": made.PeerLookup,
+    "stream_incarnation": made.StreamIncarnation,
+}
+FUNCTIONS: dict[str, type[Contract]] = {
+    **CUSTOM_RESOURCES,
+    "rotate_admin": RotateAdmin,
+    "stream_bridge": StreamBridge,
+}
+"""By the package below `lambdas`."""
+SERVICES: dict[str, type[Contract]] = {
+    "apply": Apply,
+    "migrate": Migrate,
+    "replicator": Replicator,
+    "serve": Serve,
+}
+"""By the command of the container, `replicator` for the image that takes none."""
