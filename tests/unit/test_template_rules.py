@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 from lifeline.compliance.keeping_rules import (
     IDENTITIES,
     STATEFUL,
@@ -66,7 +67,7 @@ def _environment(
     assembly_of: AssemblyOf, profile: str, suffix: str = "test"
 ) -> SynthesizedEnvironment:
     settings = Settings(environment_suffix=suffix, profile_name=profile)
-    return read_environment(assembly_of(profile, suffix).folder, settings)
+    return read_environment(assembly_of(profile, suffix).folder, ContinuityPolicy.of(settings))
 
 
 def test_what_holds_state_says_delete(environment: SynthesizedEnvironment) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import jsii
 
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 from lifeline.compliance.continuity_rule import ContinuityRule, Refusal
 from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
 from lifeline.compliance.pack_names import CONTINUITY
@@ -21,7 +22,10 @@ from lifeline.compliance.synthesized_environment import (
     StackTemplate,
     SynthesizedEnvironment,
 )
-from lifeline.settings import Settings
+
+ANY_APPLICATION = ContinuityPolicy()
+UNKNOWN_REGION = "unknown-region"
+"""What the CDK writes for a stack without one."""
 
 
 @jsii.implements(cdk.IPolicyValidationPlugin)
@@ -32,8 +36,8 @@ class ContinuityPack:
     as health. Does not cover: whether replication works once deployed; lag alarms and drills show that.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, policy: ContinuityPolicy) -> None:
+        self._policy = policy
 
     @property
     def name(self) -> str:
@@ -55,13 +59,13 @@ class ContinuityPack:
         stacks = [
             StackTemplate(
                 name=one.stack_construct_path,
-                region=one.region or "",
+                region=_region(one),
                 template=json.loads(Path(one.template_path).read_text()),
                 path=one.template_path,
             )
             for one in context.stack_templates
         ]
-        environment = SynthesizedEnvironment(self._settings, stacks)
+        environment = SynthesizedEnvironment(self._policy, stacks)
         violations = [
             _violation(rule, because, refused)
             for rule in CONTINUITY_RULES
@@ -70,9 +74,22 @@ class ContinuityPack:
         return cdk.PolicyValidationPluginReport(success=not violations, violations=violations)
 
 
-def attach_continuity(app: cdk.App, settings: Settings) -> None:
-    """Check the whole of `app` against the continuity rules; a finding fails the synth."""
-    cdk.Validations.of(app).add_plugins(ContinuityPack(settings))
+def attach_continuity(app: cdk.App, policy: ContinuityPolicy = ANY_APPLICATION) -> None:
+    """Check the whole of `app`, Lifeline's or not, against the continuity rules; a finding fails the synth.
+
+    Each stack must name its region in `env`: the rules compare regions.
+    """
+    cdk.Validations.of(app).add_plugins(ContinuityPack(policy))
+
+
+def _region(stack: cdk.PolicyValidationStack) -> str:
+    """Raises ValueError for a stack that leaves its region to the deployment."""
+    if not stack.region or stack.region == UNKNOWN_REGION:
+        raise ValueError(
+            f"The stack {stack.stack_construct_path} has no region; the continuity rules compare "
+            "regions: give it env=Environment(region=...)."
+        )
+    return str(stack.region)
 
 
 Refused = list[tuple[Resource, Refusal]]

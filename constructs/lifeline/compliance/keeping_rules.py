@@ -10,7 +10,6 @@ from lifeline.compliance.physical_names import NAME_PROPERTIES, carries
 from lifeline.compliance.synthesized_environment import Resource, SynthesizedEnvironment, rendered
 from lifeline.compliance.tagging import tag_keys, tag_property
 
-TAGS = frozenset({"Environment", "Project", "Compliance"})
 KEEPING = ("Retain", "RetainExceptOnCreate", "Snapshot")
 STATEFUL = frozenset(
     {
@@ -95,6 +94,8 @@ def _kept(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[
 
 
 def _deletable(environment: SynthesizedEnvironment) -> Iterable[Resource]:
+    if not environment.policy.deletable:
+        return []
     said = ("DeletionPolicy", "UpdateReplacePolicy")
     return [
         one
@@ -103,24 +104,26 @@ def _deletable(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     ]
 
 
-def _untagged(_environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
+def _untagged(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
     name = tag_property(resource.type, resource.region)
     if name is None:
         return
-    missing = TAGS - tag_keys(resource.properties.get(name))
+    missing = environment.policy.required_tags - tag_keys(resource.properties.get(name))
     if missing:
         yield Refusal(f"it lacks {', '.join(sorted(missing))}", f"Properties/{name}")
 
 
 def _taggable(environment: SynthesizedEnvironment) -> Iterable[Resource]:
+    if not environment.policy.required_tags:
+        return []
     return [one for one in environment.resources() if tag_property(one.type, one.region)]
 
 
 def _foreign_name(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
-    name = physical_name(resource)
-    if name and not carries(name, environment.settings.environment_suffix):
+    name, suffix = physical_name(resource), environment.policy.suffix
+    if suffix and not carries(name, suffix):
         yield Refusal(
-            f"its name {name!r} is not of environment {environment.settings.environment_suffix!r}",
+            f"its name {name!r} is not of environment {suffix!r}",
             f"Properties/{NAME_PROPERTIES[resource.type].property}",
         )
 
@@ -136,6 +139,8 @@ def physical_name(resource: Resource) -> str:
 
 
 def _named(environment: SynthesizedEnvironment) -> Iterable[Resource]:
+    if environment.policy.suffix is None:
+        return []
     return [one for one in environment.resources() if physical_name(one)]
 
 
@@ -158,7 +163,7 @@ KEEPING_RULES = (
     ),
     ContinuityRule(
         name="WithoutTags",
-        description="What takes tags says its environment, project and compliance regime.",
+        description="What takes tags carries those that the policy names.",
         fix="Make it in a stack that tags (stacks.site_stack), or tag it by hand.",
         controls=("164.310(d)(2)(iii)",),
         examines=_taggable,

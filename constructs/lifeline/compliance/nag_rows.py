@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
 from lifeline.compliance.hipaa import CONTROLS
 from lifeline.compliance.pack_names import SHARED
@@ -151,7 +152,7 @@ def _examined(folder: Path, settings: Settings, controls: Controls) -> Iterator[
         for name in nag_rule.examines:
             for path in by_name.get(name, []):
                 yield nag_rule.name, path
-    environment = read_environment(folder, settings)
+    environment = read_environment(folder, ContinuityPolicy.of(settings))
     for rule in CONTINUITY_RULES:
         for resource in rule.examines(environment):
             stack = resource.stack.name

@@ -77,8 +77,7 @@ def _copies_the_log(resource: Resource) -> bool:
 
 
 def _forgets_too_soon(environment: SynthesizedEnvironment, resource: Resource) -> Iterable[Refusal]:
-    settings = environment.settings
-    needed = settings.tier.rto_seconds + settings.budgets.detect_seconds
+    needed = environment.policy.outage_seconds
     hours = int(resource.properties.get("RetentionPeriodHours", 24))
     if hours * 3600 < needed:
         yield Refusal(

@@ -1,4 +1,4 @@
-"""What the continuity rules look at: every template of one environment, and the settings it was made from.
+"""What the continuity rules look at: every template of one environment, and the policy they are held to.
 
 Rules compare regions with each other, so they see the whole assembly at once, as it will be deployed.
 """
@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lifeline.settings import Settings
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 
 REGION_OF_ENVIRONMENT = re.compile(r"aws://[^/]+/(?P<region>[a-z0-9-]+)")
 
@@ -77,7 +77,7 @@ class Resource:
 class SynthesizedEnvironment:
     """Every stack of one environment."""
 
-    settings: Settings
+    policy: ContinuityPolicy
     stacks: Sequence[StackTemplate]
 
     def of_type(self, *types: str) -> list[Resource]:
@@ -88,11 +88,6 @@ class SynthesizedEnvironment:
         """Every resource of every stack."""
         for stack in self.stacks:
             yield from stack.resources.values()
-
-    @property
-    def patient_regions(self) -> set[str]:
-        """The two regions that hold patient data."""
-        return {self.settings.home_region, self.settings.recovery_region}
 
 
 def rendered(value: Any) -> str:
@@ -145,7 +140,7 @@ def intrinsics(value: Any, name: str) -> Iterator[Any]:
             yield from intrinsics(one, name)
 
 
-def read_environment(folder: Path, settings: Settings) -> SynthesizedEnvironment:
+def read_environment(folder: Path, policy: ContinuityPolicy) -> SynthesizedEnvironment:
     """The environment of a written cloud assembly. Raises OSError or KeyError for anything else."""
     artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"]
     stacks = []
@@ -156,4 +151,4 @@ def read_environment(folder: Path, settings: Settings) -> SynthesizedEnvironment
         path = folder / artifact["properties"]["templateFile"]
         template = json.loads(path.read_text())
         stacks.append(StackTemplate(name, region["region"] if region else "", template, str(path)))
-    return SynthesizedEnvironment(settings, tuple(stacks))
+    return SynthesizedEnvironment(policy, tuple(stacks))

@@ -11,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from lifeline.compliance.acknowledge import acknowledge, expanded
 from lifeline.compliance.continuity_pack import attach_continuity
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
 from lifeline.compliance.synthesized_environment import (
     StackTemplate,
@@ -34,7 +35,7 @@ def environment(
     home: Resources, recovery: Resources | None = None, outputs: dict[str, Any] | None = None
 ) -> SynthesizedEnvironment:
     return SynthesizedEnvironment(
-        SETTINGS,
+        ContinuityPolicy.of(SETTINGS),
         [
             StackTemplate("Home", HOME, {"Resources": home, "Outputs": outputs or {}}),
             StackTemplate("Recovery", RECOVERY, {"Resources": recovery or {}}),
@@ -394,7 +395,12 @@ def test_the_stream_outlasts_rto_and_detection(hours: int | None, by: list[str])
     stack = StackTemplate(
         "Home", HOME, {"Resources": {"Stream": resource("Kinesis::Stream", **given)}}
     )
-    assert refused("StreamRetentionTooShort", SynthesizedEnvironment(slow, [stack])) == by
+    assert (
+        refused(
+            "StreamRetentionTooShort", SynthesizedEnvironment(ContinuityPolicy.of(slow), [stack])
+        )
+        == by
+    )
 
 
 @pytest.mark.parametrize(
@@ -474,7 +480,7 @@ def test_the_plugin_fails_a_synth_until_the_finding_is_acknowledged(bench: Bench
     for made in (refusing, accepting):
         secret = secretsmanager.CfnSecret(made.stack, "Secret", name="local-test")
         secret.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
-        attach_continuity(made.app, made.site.settings)
+        attach_continuity(made.app, ContinuityPolicy.of(made.site.settings))
     acknowledge(secret, "LifelineContinuity-SecretWithoutReplica", reason="Of this region only.")
     with pytest.raises(RuntimeError, match="SecretWithoutReplica"):
         refusing.template()
