@@ -55,7 +55,7 @@ class LagMeter(Construct):
     Covers: a replication that stands still while its service reports nothing; each store is measured
     by what arrives here, every 10 s (files, secrets and patients every minute). Does not cover: a number
     that cannot be measured, which is left out, never zero: alarms must take silence for a fault. Events
-    and patients at risk are estimates (docs/constructs/recovery.md). No recovery waits for this.
+    and patients at risk are estimates (docs/constructs/failover.md). No recovery waits for this.
     """
 
     def __init__(
