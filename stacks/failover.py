@@ -181,7 +181,7 @@ class Failover(SiteStack):
             ["ecs:DescribeServices", "ecs:UpdateService"],
             [site.arn("ecs", f"service/{services.cluster_name}/{services.processor_name}")],
         )
-        identity.grant_secrets(step.policy)
+        identity.grant_secrets(step)
         allow_store_promotion(
             step, site=site, files=self._data.files, credentials=database.credentials
         )
@@ -236,7 +236,7 @@ class Failover(SiteStack):
         made.allow("RememberHere", list(ITEM_ACTIONS), [self._table.table_arn])
         if witness is not None:
             made.allow("HoldTheLease", ITEM_ACTIONS, [witness.table_arn(site.lease_table)])
-        made.allow("SignInToTheDatabase", ["rds-db:connect"], [database.sign_in_arn])
+        database.grant_connect(made)
         made.allow("Page", ["sns:Publish"], [site.arn("sns", site.names.regional_name("page"))])
         made.allow(
             "EncryptPagesAndEvidence",

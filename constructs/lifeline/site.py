@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aws_cdk import Aws, Stack, Token
 from aws_cdk import Names as ConstructNames
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from lifeline.naming import Names
@@ -33,6 +34,14 @@ _numbers = itertools.count(1)
 def _account_token() -> str:
     """Asked of the library once: it is a call into another process, and names ask 1,500 times."""
     return str(Aws.ACCOUNT_ID)
+
+
+@functools.cache
+def _partition(region: str) -> str:
+    """From the CDK's own table of regions; a region that is not in it yet is taken for a new one of `aws`."""
+    if Token.is_unresolved(region):
+        return str(Aws.PARTITION)
+    return RegionInfo.get(region).partition or "aws"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +96,8 @@ class Site:
 
     settings: Settings
     region: Region
+    suffix: str | None = None
+    """In names, where it is not the environment's; `renamed` makes one."""
 
     @staticmethod
     def of(scope: Construct, given: Site | None = None) -> Site:
@@ -144,7 +155,13 @@ class Site:
     @property
     def names(self) -> Names:
         """Physical names in this region."""
-        return Names(self.settings.environment_suffix, self.region.code, self.account)
+        suffix = self.suffix or self.settings.environment_suffix
+        return Names(suffix, self.region.code, self.account)
+
+    def renamed(self, name: str) -> Site:
+        """The same site for a construct that its user named: everything below it takes that name."""
+        suffix = name if self.is_derived else f"{self.settings.environment_suffix}-{name}"
+        return replace(self, suffix=suffix)
 
     @property
     def is_home(self) -> bool:
@@ -159,7 +176,7 @@ class Site:
     @property
     def peer(self) -> Site:
         """The other region that holds patient data. Raises ValueError where there is none."""
-        return Site(self.settings, self.settings.peer_of(self.region))
+        return replace(self, region=self.settings.peer_of(self.region))
 
     @property
     def witness(self) -> Site | None:
@@ -175,7 +192,21 @@ class Site:
 
     def arn(self, service: str, resource: str) -> str:
         """A literal ARN in this region: no export, no dependency, also for what a peer owns."""
-        return f"arn:aws:{service}:{self.region.name}:{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region.name}:{self.account}:{resource}"
+
+    def global_arn(self, service: str, resource: str) -> str:
+        """An ARN of a service whose names all regions of the account share, such as IAM."""
+        return f"arn:{self.partition}:{service}::{self.account}:{resource}"
+
+    def bucket_arn(self, bucket_name: str, objects: str | None = None) -> str:
+        """A bucket's ARN, or that of its `objects`: S3's names are the whole partition's."""
+        path = bucket_name if objects is None else f"{bucket_name}/{objects}"
+        return f"arn:{self.partition}:s3:::{path}"
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn`, `aws-us-gov`; a token where the region is not known at synth."""
+        return _partition(self.region.name)
 
     def table_arn(self, name: str) -> str:
         """A DynamoDB table's ARN in this region."""

@@ -78,10 +78,10 @@ class EdgeIdentity(Construct):
         """The recovery plan's client."""
         return self.plan.ref
 
-    def grant_secrets(self, policy: iam.ManagedPolicy) -> None:
-        """Let the holder of `policy` read the clients' secrets of this region, to ask for tokens."""
-        allow(
-            policy, "ReadTheClientSecret", ["cognito-idp:DescribeUserPoolClient"], [self.pool_arn]
+    def grant_secrets(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` read the clients' secrets of this region, to ask for tokens."""
+        return allow(
+            grantee, "ReadTheClientSecret", ["cognito-idp:DescribeUserPoolClient"], [self.pool_arn]
         )
 
     def _pool(self) -> cognito.CfnUserPool:

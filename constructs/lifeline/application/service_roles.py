@@ -116,7 +116,7 @@ class ServiceRoles(Construct):
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, f"{name.capitalize()}Policy", roles=[role])
-        allow(policy, "SignInToTheDatabase", ["rds-db:connect"], [self._database.sign_in_arn])
+        self._database.grant_connect(policy)
         return role, policy
 
     def _allow_markers(self, policy: iam.ManagedPolicy, stream: EdgeStream) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import RemovalPolicy
@@ -11,12 +12,11 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from lifeline.data.notices import notice
+from lifeline.data.notices import AlertTargets, notice
 from lifeline.foundation.alert_topics import Severity
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
-from lifeline.foundation.network import Network
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.site import Site
 
@@ -61,13 +61,18 @@ class DatabaseCredentials(Construct):
         *,
         site: Site | None = None,
         keys: Keys | None = None,
+        made_here: bool | None = None,
+        readers: Sequence[iam.IRole] = (),
+        alert_topics: AlertTargets | None = None,
     ) -> None:
+        """`made_here`: at home by default. `readers`: roles that may read it beside the library's own."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
+        self._readers, self._alert_topics = list(readers), alert_topics
         self.secret_name = site.names.regional_name("database-admin")
-        self._made = self._make() if site.is_home else None
+        self._made = self._make() if (site.is_home if made_here is None else made_here) else None
         self.secret: secretsmanager.ISecret = self._made or (
             secretsmanager.Secret.from_secret_name_v2(self, "Replica", self.secret_name)
         )
@@ -85,15 +90,15 @@ class DatabaseCredentials(Construct):
 
     def readers(self) -> list[str]:
         """The roles that may read it, as ARN patterns: those of both regions, as the policy replicates."""
-        account = self._site.account
+        site = self._site
+        places = [site, site.peer] if site.has_peer else [site]
         names = [
-            place.names.cross_region_name(name, "role")
-            for place in (self._site, self._site.peer)
-            for name in READERS
+            place.names.cross_region_name(name, "role") for place in places for name in READERS
         ]
-        return [f"arn:aws:iam::{account}:role/{name}" for name in (*sorted(names), DEPLOYER)]
+        own = [site.global_arn("iam", f"role/{name}") for name in (*sorted(names), DEPLOYER)]
+        return [*own, *(role.role_arn for role in self._readers)]
 
-    def rotate(self, *, network: Network, sign_in: SignIn) -> None:
+    def rotate(self, *, placement: Placement, sign_in: SignIn) -> None:
         """Change the password every thirty days with a function of ours.
 
         Not the hosted rotation: it is a macro that expands into a nested stack, whose function has no
@@ -119,7 +124,7 @@ class DatabaseCredentials(Construct):
             ),
             size=Size(memory_mib=256, timeout_seconds=60, concurrency=1),
             keys=self._keys,
-            placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
+            placement=placement,
         )
         rotation.without_dead_letters(
             "Secrets Manager calls again, and marks a rotation as failed."
@@ -160,7 +165,6 @@ class DatabaseCredentials(Construct):
         destroyable(schedule)
 
     def _make(self) -> secretsmanager.Secret:
-        peer = self._site.peer
         secret = secretsmanager.Secret(
             self,
             "Admin",
@@ -177,12 +181,8 @@ class DatabaseCredentials(Construct):
         )
         resource = secret.node.default_child
         assert isinstance(resource, secretsmanager.CfnSecret)
-        resource.replica_regions = [
-            secretsmanager.CfnSecret.ReplicaRegionProperty(
-                region=peer.region.name,
-                kms_key_id=peer.arn("kms", f"alias/{RegionKeys.alias(peer, Purpose.SECRETS)}"),
-            )
-        ]
+        if self._site.has_peer:
+            resource.replica_regions = [_replica_in(self._site.peer)]
         secret.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="OnlyNamedReaders",
@@ -213,6 +213,7 @@ class DatabaseCredentials(Construct):
             self,
             "UnexpectedRead",
             site=self._site,
+            topics=self._alert_topics,
             name="admin-read",
             description="Somebody nobody named read the database admin's password",
             pattern={
@@ -242,6 +243,7 @@ class DatabaseCredentials(Construct):
             self,
             "PolicyChange",
             site=self._site,
+            topics=self._alert_topics,
             name="admin-policy",
             description="Somebody changed who may read the database admin's password",
             pattern={
@@ -254,3 +256,10 @@ class DatabaseCredentials(Construct):
             },
             severity=Severity.WARNING,
         )
+
+
+def _replica_in(peer: Site) -> secretsmanager.CfnSecret.ReplicaRegionProperty:
+    return secretsmanager.CfnSecret.ReplicaRegionProperty(
+        region=peer.region.name,
+        kms_key_id=peer.arn("kms", f"alias/{RegionKeys.alias(peer, Purpose.SECRETS)}"),
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Fn
-from aws_cdk import aws_cloudwatch as cloudwatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -14,23 +16,33 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.database_credentials import ADMIN_USER as ADMIN_USER
 from lifeline.data.database_credentials import DatabaseCredentials, SignIn
+from lifeline.data.database_member import (
+    DatabaseMember,
+    GlobalDatabaseAttributes,
+    ImportedGlobalDatabase,
+    sign_in_arn,
+)
 from lifeline.data.database_parameters import CLUSTER_PARAMETERS, INSTANCE_PARAMETERS
-from lifeline.data.notices import notice
+from lifeline.data.notices import AlertTargets, notice
 from lifeline.data.protected_store import ProtectedStore
 from lifeline.foundation.alert_topics import Severity
 from lifeline.foundation.destroyable import destroyable
-from lifeline.foundation.function import allow
+from lifeline.foundation.function import Placement
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
+from lifeline.foundation.zones import require_zones, store_subnets
 from lifeline.site import Site
 
 ENGINE = "aurora-postgresql"
 ENGINE_VERSION = "17.10"
-PARAMETER_FAMILY = "aurora-postgresql17"
 PORT = 5432
 DATABASE_NAME = "lifeline"
 WORKLOAD_USER = "lifeline"
+MAX_INSTANCES = 16
+MAX_ACUS = 256
+"""Of a cluster and of an instance of Aurora Serverless v2 (RDS quotas, November 2026)."""
+LEAST_ZONES = 2
 IO_OPTIMIZED = "aurora-iopt1"
 EXPORTED_LOGS = ("postgresql", "iam-db-auth-error")
 BACKUP_WINDOW = "05:00-05:30"
@@ -41,13 +53,40 @@ FENCING_EVENTS = ("RDS-EVENT-0390", "RDS-EVENT-0391")
 """The old writer's storage was fenced; fencing it timed out."""
 
 
-class GlobalDatabase(Construct):
+@dataclass(frozen=True, kw_only=True)
+class DatabaseCapacity:
+    """How many instances a member has, and between how many Aurora capacity units each of them scales.
+
+    Raises ValueError for what RDS refuses.
+    """
+
+    instances: int
+    min_acus: float
+    max_acus: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.instances <= MAX_INSTANCES:
+            raise ValueError(
+                f"A database cannot have {self.instances} instances; allowed are 1 to {MAX_INSTANCES}."
+            )
+        halves = all((2 * one).is_integer() for one in (float(self.min_acus), float(self.max_acus)))
+        if not halves or not 0 <= self.min_acus <= self.max_acus <= MAX_ACUS:
+            raise ValueError(
+                f"An instance cannot scale from {self.min_acus} to {self.max_acus} capacity units; "
+                f"allowed are steps of 0.5 up to {MAX_ACUS}, the greatest not under the least."
+            )
+
+
+class GlobalDatabase(DatabaseMember):
     """The member of the global database in this region; in the home region also the global cluster.
 
     Covers: the loss of the region that writes (the other member is promoted), of an instance (two in
     staging and production), a password that leaks (workloads sign in with IAM over TLS), and a client
     that never lets go (server-side time-outs). Does not cover: a wrong statement, which replicates within
     a second: that is what point-in-time recovery and `Backups` are for.
+    Everything has a default: alone in a `cdk.Stack` it takes a `vpc`, names itself after its path and tells
+    nobody. Two of them stand in one stack; one in each of two regions with one `global_identifier` are a
+    pair, of which the second says `creates_global_cluster=False`.
     The global cluster's writer moves at run time; nothing here names it. The admin's name and password at
     home are facts of creation, which stay true of a member that no longer writes.
     """
@@ -58,50 +97,123 @@ class GlobalDatabase(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        network: Network | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
         keys: Keys | None = None,
+        identifier: str | None = None,
+        global_identifier: str | None = None,
+        creates_global_cluster: bool | None = None,
+        engine_version: str = ENGINE_VERSION,
+        port: int = PORT,
+        database_name: str = DATABASE_NAME,
+        user: str = WORKLOAD_USER,
+        capacity: DatabaseCapacity | None = None,
+        deletion_protection: bool | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+        admin_readers: Sequence[iam.IRole] = (),
+        alert_topics: AlertTargets | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which the database could not stand.
+
+        `network` or `vpc`: ours, whose database clients are let in, or anybody's, which then opens
+            `connections` itself. `vpc_subnets`: the isolated ones by default, else the private ones.
+        `creates_global_cluster`: at home by default; in a plain stack, yes.
+        `capacity`, `deletion_protection`: as the settings say; in a plain stack as the dev profile does.
+        `admin_readers`: roles that may read the admin's password beside our migrations and rotation.
+        `alert_topics`: who is told; by default the application's topics, in a plain stack nobody.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        site = site if identifier is None else site.renamed(identifier)
         keys = Keys.or_default(self, keys)
         self._site, self._keys = site, keys
-        names = site.names
-        self.identifier = names.cross_region_name("database", "database")
-        self.global_identifier = names.regional_name("global", "database")
-        self.port = PORT
+        names, settings = site.names, site.settings
+        self.creates_global_cluster = (
+            site.is_home if creates_global_cluster is None else creates_global_cluster
+        )
+        if site.is_derived and not self.creates_global_cluster and global_identifier is None:
+            raise ValueError(
+                f"{self.node.path} joins a global cluster but was not told which; give the "
+                "`global_identifier` of the member that creates it."
+            )
+        self.identifier = identifier or names.cross_region_name("database", "database")
+        self.global_identifier = global_identifier or names.regional_name("global", "database")
+        self.port, self.database_name, self.user = port, database_name, user
+        self._engine_version, self._removal_policy = engine_version, removal_policy
+        self._major = major_version(engine_version)
+        self._capacity = capacity or DatabaseCapacity(
+            instances=settings.profile.database_instances,
+            min_acus=settings.capacity.min_acus,
+            max_acus=settings.capacity.max_acus,
+        )
+        self._deletion_protection = (
+            settings.deletion_protection if deletion_protection is None else deletion_protection
+        )
+        self._alert_topics = alert_topics
+        vpc, vpc_subnets = self._place(network, vpc, vpc_subnets)
+        subnets = vpc.select_subnets(
+            availability_zones=vpc_subnets.availability_zones,
+            one_per_az=vpc_subnets.one_per_az,
+            subnet_filters=vpc_subnets.subnet_filters,
+            subnet_group_name=vpc_subnets.subnet_group_name,
+            subnets=vpc_subnets.subnets,
+            subnet_type=vpc_subnets.subnet_type,
+        )
+        require_zones(self, subnets, LEAST_ZONES, "a group of database subnets")
         self.group = ec2.SecurityGroup(
-            self, "Group", vpc=network.vpc, description="The database.", allow_all_outbound=False
+            self, "Group", vpc=vpc, description="The database.", allow_all_outbound=False
         )
-        self.group.add_ingress_rule(
-            network.database_clients, ec2.Port.tcp(PORT), "Workloads that join database clients"
-        )
+        self._security_groups = [self.group]
+        if network is not None:
+            self.group.add_ingress_rule(
+                network.database_clients, ec2.Port.tcp(port), "Workloads that join database clients"
+            )
         self._subnets = rds.CfnDBSubnetGroup(
             self,
             "Subnets",
             db_subnet_group_name=names.regional_name("database", "database"),
             db_subnet_group_description="Isolated subnets of three zones.",
-            subnet_ids=network.vpc.select_subnets(
-                subnet_type=network.store_subnets.subnet_type
-            ).subnet_ids,
+            subnet_ids=subnets.subnet_ids,
         )
-        self.credentials = DatabaseCredentials(self, "Credentials", site=site, keys=keys)
+        self.credentials = DatabaseCredentials(
+            self,
+            "Credentials",
+            site=site,
+            keys=keys,
+            made_here=self.creates_global_cluster,
+            readers=admin_readers,
+            alert_topics=alert_topics,
+        )
         self.cluster = self._cluster()
-        if site.is_home:
+        if self.creates_global_cluster:
             self._make_global()
-        destroyable(self.cluster)
+        self.cluster.apply_removal_policy(removal_policy)
         first, *_ = self._instances()
         self._tell_of_events()
         self._acknowledge()
-        if site.is_home:
+        if self.creates_global_cluster:
             self.credentials.rotate(
-                network=network,
-                sign_in=SignIn(host=self.host, port=PORT, database=DATABASE_NAME, ready=first),
+                placement=Placement(vpc=vpc, security_groups=[self._rotation_group(network, vpc)]),
+                sign_in=SignIn(host=self.host, port=port, database=database_name, ready=first),
             )
+
+    @staticmethod
+    def from_global_database_attributes(
+        scope: Construct, construct_id: str, attributes: GlobalDatabaseAttributes
+    ) -> ImportedGlobalDatabase:
+        """A member that something else made."""
+        return ImportedGlobalDatabase(scope, construct_id, attributes=attributes)
+
+    @property
+    def peer_identifier(self) -> str:
+        """The member's cluster identifier in the other region. Raises ValueError where there is none."""
+        return self._site.peer.names.cross_region_name("database", "database")
 
     @property
     def admin_secret(self) -> secretsmanager.ISecret | None:
-        """The admin's secret at home, where migrations run; None in the recovery region."""
-        return self.credentials.secret if self._site.is_home else None
+        """The admin's secret where the global cluster was created; None at the member that joined it."""
+        return self.credentials.secret if self.creates_global_cluster else None
 
     @property
     def host(self) -> str:
@@ -116,8 +228,7 @@ class GlobalDatabase(Construct):
     @property
     def sign_in_arn(self) -> str:
         """What `rds-db:connect` is allowed on: the workloads' user of this region's cluster."""
-        resource = self.cluster.attr_db_cluster_resource_id
-        return self._site.arn("rds-db", f"dbuser:{resource}/{WORKLOAD_USER}")
+        return sign_in_arn(self, self.cluster.attr_db_cluster_resource_id, self.user)
 
     @property
     def protected(self) -> ProtectedStore:
@@ -134,47 +245,41 @@ class GlobalDatabase(Construct):
             },
         )
 
-    def grant_connect(self, policy: iam.ManagedPolicy) -> None:
-        """Let the roles of `policy` sign in as the workloads' user; they must also join the clients."""
-        allow(policy, "SignInToTheDatabase", ["rds-db:connect"], [self.sign_in_arn])
+    def _place(
+        self, network: Network | None, vpc: ec2.IVpc | None, chosen: ec2.SubnetSelection | None
+    ) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
+        if (network is None) == (vpc is None):
+            given = "neither a `vpc` nor" if vpc is None else "both a `vpc` and"
+            raise ValueError(
+                f"{self.node.path} was given {given} a `network`; give one: the VPC it stands in."
+            )
+        if network is not None:
+            return network.vpc, chosen or network.store_subnets
+        assert vpc is not None
+        if self.creates_global_cluster and not vpc.private_subnets:
+            raise ValueError(
+                f"{self.node.path} found no private subnet with a way out in its VPC; the function that "
+                "rotates the admin's password needs one (PRIVATE_WITH_EGRESS) to call Secrets Manager."
+            )
+        return vpc, chosen or store_subnets(self, vpc)
 
-    def metric_replication_lag(self) -> cloudwatch.Metric:
-        """Milliseconds behind the writer; only the region that does not write has it."""
-        return self._metric("AuroraGlobalDBReplicationLag", "Maximum")
-
-    def metric_rpo_lag(self) -> cloudwatch.Metric:
-        """Milliseconds of transactions that a promotion now would lose; only where nothing writes."""
-        return self._metric("AuroraGlobalDBRPOLag", "Maximum")
-
-    def metric_cpu(self) -> cloudwatch.Metric:
-        """Per cent of the busiest instance."""
-        return self._metric("CPUUtilization", "Maximum")
-
-    def metric_connections(self) -> cloudwatch.Metric:
-        """Open connections of the instance that has most; the limit is MAX_CONNECTIONS."""
-        return self._metric("DatabaseConnections", "Maximum")
-
-    def metric_capacity(self) -> cloudwatch.Metric:
-        """Aurora capacity units of the biggest instance; the ceiling is the capacity plan's."""
-        return self._metric("ServerlessDatabaseCapacity", "Maximum")
-
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/RDS",
-            metric_name=name,
-            dimensions_map={"DBClusterIdentifier": self.identifier},
-            statistic=statistic,
-            period=Duration.minutes(1),
+    def _rotation_group(self, network: Network | None, vpc: ec2.IVpc) -> ec2.ISecurityGroup:
+        if network is not None:
+            return network.database_clients
+        group = ec2.SecurityGroup(
+            self, "RotationGroup", vpc=vpc, description="The rotation.", allow_all_outbound=True
         )
+        self.connections.allow_default_port_from(group, "The rotation of the admin's password")
+        return group
 
     def _cluster(self) -> rds.CfnDBCluster:
-        settings = self._site.settings
+        settings, capacity = self._site.settings, self._capacity
         parameters = rds.CfnDBClusterParameterGroup(
             self,
             "Parameters",
-            family=PARAMETER_FAMILY,
+            family=f"{ENGINE}{self._major}",
             db_cluster_parameter_group_name=self._site.names.regional_name(
-                "database-pg17", "database"
+                f"database-pg{self._major}", "database"
             ),
             description="TLS only, bounded waits, logs without patient data.",
             parameters=CLUSTER_PARAMETERS,
@@ -184,13 +289,13 @@ class GlobalDatabase(Construct):
             self,
             "Cluster",
             engine=ENGINE,
-            engine_version=ENGINE_VERSION,
+            engine_version=self._engine_version,
             db_cluster_identifier=self.identifier,
             global_cluster_identifier=self.global_identifier,
             db_subnet_group_name=self._subnets.ref,
             db_cluster_parameter_group_name=parameters.ref,
             vpc_security_group_ids=[self.group.security_group_id],
-            port=PORT,
+            port=self.port,
             storage_encrypted=True,
             storage_type=IO_OPTIMIZED if settings.profile.io_optimized else None,
             kms_key_id=self._keys.data.key_arn,
@@ -200,11 +305,10 @@ class GlobalDatabase(Construct):
             backup_retention_period=settings.tier.backups.point_in_time_days,
             preferred_backup_window=BACKUP_WINDOW,
             preferred_maintenance_window=MAINTENANCE_WINDOW,
-            deletion_protection=settings.deletion_protection,
+            deletion_protection=self._deletion_protection,
             serverless_v2_scaling_configuration=(
                 rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
-                    min_capacity=settings.capacity.min_acus,
-                    max_capacity=settings.capacity.max_acus,
+                    min_capacity=capacity.min_acus, max_capacity=capacity.max_acus
                 )
             ),
         )
@@ -219,14 +323,14 @@ class GlobalDatabase(Construct):
             "World",
             global_cluster_identifier=self.global_identifier,
             engine=ENGINE,
-            engine_version=ENGINE_VERSION,
+            engine_version=self._engine_version,
             storage_encrypted=True,
-            deletion_protection=self._site.settings.deletion_protection,
+            deletion_protection=self._deletion_protection,
         )
-        destroyable(world)
+        world.apply_removal_policy(self._removal_policy)
         self.cluster.master_username = ADMIN_USER
         self.cluster.master_user_password = self.credentials.password
-        self.cluster.database_name = DATABASE_NAME
+        self.cluster.database_name = self.database_name
         self.cluster.add_resource_dependency(world)
 
     def _instances(self) -> list[rds.CfnDBInstance]:
@@ -235,15 +339,15 @@ class GlobalDatabase(Construct):
         parameters = rds.CfnDBParameterGroup(
             self,
             "InstanceParameters",
-            family=PARAMETER_FAMILY,
+            family=f"{ENGINE}{self._major}",
             db_parameter_group_name=self._site.names.regional_name(
-                "database-instance-pg17", "database"
+                f"database-instance-pg{self._major}", "database"
             ),
             description="What a server says of waits and spills.",
             parameters=INSTANCE_PARAMETERS,
         )
         destroyable(parameters)
-        for number in range(1, self._site.settings.profile.database_instances + 1):
+        for number in range(1, self._capacity.instances + 1):
             instance = rds.CfnDBInstance(
                 self,
                 f"Instance{number}",
@@ -311,11 +415,15 @@ class GlobalDatabase(Construct):
 
     def _tell_of_events(self) -> None:
         """By the event bus, not by a subscription of RDS: one publisher for the topic's policy to name."""
-        members = [f"database-{number}" for number in range(1, 3)]
+        # Of two instances at least: what one is told about is not what the profile chooses to pay for.
+        members = [
+            f"database-{number}" for number in range(1, max(2, self._capacity.instances) + 1)
+        ]
         notice(
             self,
             "Events",
             site=self._site,
+            topics=self._alert_topics,
             name="database-events",
             description="The database failed over, failed, was fenced or is about to be maintained",
             pattern={
@@ -342,3 +450,14 @@ class GlobalDatabase(Construct):
             "AwsSolutions-RDS10",
             reason="Everything is destroyable by design; protection is the deletionProtection setting.",
         )
+
+
+def major_version(engine_version: str) -> str:
+    """What the name of a parameter family ends in: `17` for 17.10. Raises ValueError for another form."""
+    major, _, minor = engine_version.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise ValueError(
+            f"Bad engine version {engine_version!r}; allowed is Aurora PostgreSQL's major.minor, such as "
+            f"{ENGINE_VERSION}."
+        )
+    return major

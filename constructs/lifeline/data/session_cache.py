@@ -79,9 +79,9 @@ class CacheMember(Construct):
         for resource in (self._subnets, self._users):
             destroyable(resource)
 
-    def grant_connect(self, policy: iam.ManagedPolicy) -> None:
-        """Let the roles of `policy` sign in to this region's member; they must also join the clients."""
-        allow_connecting(policy, self._site)
+    def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` sign in to this region's member; it must also join the clients."""
+        return allow_connecting(grantee, self._site)
 
     def metric_replication_lag(self) -> cloudwatch.IMetric:
         """Seconds behind the other region's member; only the one that does not write has it."""
@@ -345,10 +345,10 @@ def hosts_parameter(site: Site) -> str:
     return f"/lifeline/{site.settings.environment_suffix}/cache-hosts"
 
 
-def allow_connecting(policy: iam.ManagedPolicy, site: Site) -> None:
-    """Let the roles of `policy` sign in to the member of `site`, also where it is not made yet."""
-    allow(
-        policy,
+def allow_connecting(grantee: iam.IGrantable, site: Site) -> iam.Grant:
+    """Let `grantee` sign in to the member of `site`, also where it is not made yet."""
+    return allow(
+        grantee,
         "SignInToTheCache",
         ["elasticache:Connect"],
         [

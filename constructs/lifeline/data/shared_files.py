@@ -120,10 +120,10 @@ class SharedFiles(Construct):
             restore_into={"kmskeyid": self._keys.data.key_arn},
         )
 
-    def grant_mount(self, policy: iam.ManagedPolicy) -> None:
-        """Let the roles of `policy` mount and write through the access point; they must join the clients."""
-        allow(
-            policy,
+    def grant_mount(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` mount and write through the access point; it must also join the clients."""
+        return allow(
+            grantee,
             "MountTheFiles",
             ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
             [self.file_system_arn],

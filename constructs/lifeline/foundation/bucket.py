@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
-from lifeline.foundation.function import allow
+from lifeline.foundation.function import allow, policy_of
 from lifeline.foundation.keys import Keys, Purpose
 from lifeline.foundation.provisioner import SERVICE_TIMEOUT_SECONDS, Provisioner
 from lifeline.site import Site
@@ -201,29 +201,37 @@ class Bucket(Construct):
         """The ARN of the objects whose keys match `pattern`."""
         return f"{self.bucket_arn}/{pattern}"
 
-    def grant_put(self, policy: iam.ManagedPolicy, pattern: str, *, reason: str) -> None:
-        """Let the holders of `policy` write the objects that match `pattern`; `reason` for its wildcard."""
-        self._grant(policy, "Write", ["s3:PutObject"], ["kms:GenerateDataKey"], pattern, reason)
+    def grant_put(
+        self, grantee: iam.IGrantable, pattern: str = "*", *, reason: str | None = None
+    ) -> iam.Grant:
+        """Let `grantee` write the objects that match `pattern`; `reason` for its wildcard."""
+        return self._grant(
+            grantee, "Write", ["s3:PutObject"], ["kms:GenerateDataKey"], pattern, reason
+        )
 
-    def grant_get(self, policy: iam.ManagedPolicy, pattern: str, *, reason: str) -> None:
-        """Let the holders of `policy` read the objects that match `pattern`; `reason` for its wildcard."""
-        self._grant(policy, "Read", ["s3:GetObject"], ["kms:Decrypt"], pattern, reason)
+    def grant_get(
+        self, grantee: iam.IGrantable, pattern: str = "*", *, reason: str | None = None
+    ) -> iam.Grant:
+        """Let `grantee` read the objects that match `pattern`; `reason` for its wildcard."""
+        return self._grant(grantee, "Read", ["s3:GetObject"], ["kms:Decrypt"], pattern, reason)
 
     def _grant(
         self,
-        policy: iam.ManagedPolicy,
+        grantee: iam.IGrantable,
         verb: str,
         actions: list[str],
         key_actions: list[str],
         pattern: str,
-        reason: str,
-    ) -> None:
+        reason: str | None,
+    ) -> iam.Grant:
         what = f"{verb}{self._name.title().replace('-', '')}"
-        allow(policy, what, actions, [self.objects(pattern)])
+        made = allow(grantee, what, actions, [self.objects(pattern)])
         if self._key is not None:
-            allow(policy, f"{what}Key", key_actions, [self._key.key_arn])
-        if "*" in pattern:
+            made = made.combine(allow(grantee, f"{what}Key", key_actions, [self._key.key_arn]))
+        policy = policy_of(grantee)
+        if policy is not None and "*" in pattern and reason is not None:
             acknowledge_pattern(policy, self._site, self.objects(pattern), reason=reason)
+        return made
 
     def _emptied_on_delete(self, bucket: s3.CfnBucket, emptying: BucketEmptying) -> None:
         emptied = CustomResource(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -46,13 +48,15 @@ class Size:
     concurrency: int
 
 
+@jsii.implements(iam.IGrantable)
 class Function(Construct):
     """One function of the shared asset; `{package}.handler.handler` is its entry.
 
     Covers: a noisy neighbour in the account (its concurrency is reserved) and an unbounded wait (its
     timeout). Does not cover: events lost before the function starts; callers own their retries.
-    `allow` writes into one customer-managed policy. The environment is what `contract` writes and nothing
-    else. Raises ValueError for neither or both of `contract` and `environment`.
+    `allow` writes into one customer-managed policy, as does any grant that is given the function. The
+    environment is what `contract` writes and nothing else. Raises ValueError for neither or both of
+    `contract` and `environment`.
     """
 
     def __init__(
@@ -142,15 +146,20 @@ class Function(Construct):
                 "to fail and hide what edges see.",
             )
 
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """Who a grant is for: what it allows goes into the managed policy, never in line."""
+        return self.policy.grant_principal
+
     def allow(
         self,
         sid: str,
         actions: Sequence[str],
         resources: Sequence[str],
         conditions: Mapping[str, object] | None = None,
-    ) -> None:
+    ) -> iam.Grant:
         """Let the function do `actions` on `resources`; wildcard actions are refused."""
-        allow(self.policy, sid, actions, resources, conditions)
+        return allow(self.policy, sid, actions, resources, conditions)
 
     def without_dead_letters(self, reason: str) -> None:
         """Acknowledge that no dead-letter queue is attached, with the reason."""
@@ -188,18 +197,33 @@ def _variables(
 
 
 def allow(
-    policy: iam.ManagedPolicy,
+    grantee: iam.IGrantable,
     sid: str,
     actions: Sequence[str],
     resources: Sequence[str],
     conditions: Mapping[str, object] | None = None,
-) -> None:
-    """Add one statement to a customer-managed policy. Raises ValueError for a wildcard action."""
+) -> iam.Grant:
+    """Let `grantee` do `actions` on `resources`, in one statement that `sid` names.
+
+    A customer-managed policy is a grantee, too: the statement goes into it. Raises ValueError for a
+    wildcard action.
+    """
     for action in actions:
         if "*" in action:
             raise ValueError(f"Action {action!r} of {sid} has a wildcard; name each action.")
-    policy.add_statements(
-        iam.PolicyStatement(
-            sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
-        )
+    made = iam.Grant.add_to_principal(
+        grantee=grantee,
+        actions=list(actions),
+        resource_arns=list(resources),
+        conditions=cast("Mapping[str, Mapping[str, object]] | None", conditions),
     )
+    for statement in made.principal_statements:
+        statement.sid = sid
+    return made
+
+
+def policy_of(grantee: iam.IGrantable) -> iam.ManagedPolicy | None:
+    """The customer-managed policy that a grant to `grantee` is written into; None for anybody else's role."""
+    if isinstance(grantee, Function):
+        return grantee.policy
+    return grantee if isinstance(grantee, iam.ManagedPolicy) else None

@@ -66,10 +66,10 @@ class EdgeStream(Construct):
         )
         self.incarnation = self._look_up_incarnation(site)
 
-    def grant_put(self, policy: iam.ManagedPolicy) -> None:
-        """Let the holders of `policy` put records, and find the shards to put them into."""
-        allow(
-            policy,
+    def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` put records, and find the shards to put them into."""
+        put = allow(
+            grantee,
             "PutIntoTheStream",
             [
                 "kinesis:DescribeStreamSummary",
@@ -79,12 +79,13 @@ class EdgeStream(Construct):
             ],
             [self.stream_arn],
         )
-        allow(policy, "EncryptTheStream", ["kms:GenerateDataKey"], [self._keys.data.key_arn])
+        key = [self._keys.data.key_arn]
+        return put.combine(allow(grantee, "EncryptTheStream", ["kms:GenerateDataKey"], key))
 
-    def grant_read(self, policy: iam.ManagedPolicy) -> None:
-        """Let the holders of `policy` read every shard."""
-        allow(
-            policy,
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` read every shard."""
+        read = allow(
+            grantee,
             "ReadTheStream",
             [
                 "kinesis:DescribeStream",
@@ -95,7 +96,8 @@ class EdgeStream(Construct):
             ],
             [self.stream_arn],
         )
-        allow(policy, "DecryptTheStream", ["kms:Decrypt"], [self._keys.data.key_arn])
+        key = [self._keys.data.key_arn]
+        return read.combine(allow(grantee, "DecryptTheStream", ["kms:Decrypt"], key))
 
     def metric_iterator_age(self) -> cloudwatch.Metric:
         """Milliseconds: how old the records were that the slowest reader was just given."""

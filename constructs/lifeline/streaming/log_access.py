@@ -10,41 +10,43 @@ from lifeline.foundation.function import allow
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 
-def allow_writing(policy: iam.ManagedPolicy, log: ReplicatedLog, topics: Iterable[str]) -> None:
+def allow_writing(grantee: iam.IGrantable, log: ReplicatedLog, topics: Iterable[str]) -> iam.Grant:
     """Idempotent production to `topics`."""
-    allow(
-        policy,
+    produce = allow(
+        grantee,
         "ProduceToTheLog",
         ["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"],
         [log.cluster_arn],
     )
-    allow(
-        policy,
+    write = allow(
+        grantee,
         "WriteTopics",
         ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"],
         log.topic_arns(topics),
     )
+    return produce.combine(write)
 
 
 def allow_reading(
-    policy: iam.ManagedPolicy, log: ReplicatedLog, topics: Iterable[str], *, group: str
-) -> None:
+    grantee: iam.IGrantable, log: ReplicatedLog, topics: Iterable[str], *, group: str
+) -> iam.Grant:
     """Consumption of `topics` as `group`."""
-    allow(
-        policy,
+    consume = allow(
+        grantee,
         "ConsumeTheLog",
         ["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"],
         [log.cluster_arn],
     )
-    allow(
-        policy,
+    read = allow(
+        grantee,
         "ReadTopics",
         ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
         log.topic_arns(topics),
     )
-    allow(
-        policy,
+    join = allow(
+        grantee,
         "JoinTheGroup",
         ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
         [log.group_arn(group)],
     )
+    return consume.combine(read).combine(join)

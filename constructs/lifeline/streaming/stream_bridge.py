@@ -79,8 +79,8 @@ class StreamBridge(Construct):
         self.bridge.without_dead_letters(
             "Called by the event source mapping only, which repeats a failed batch and never drops it."
         )
-        stream.grant_read(self.bridge.policy)
-        allow_writing(self.bridge.policy, log, log.partitions)
+        stream.grant_read(self.bridge)
+        allow_writing(self.bridge, log, log.partitions)
         self._map(stream)
         self._page_when_behind(stream, page_topic)
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_rds as rds
 
 from lifeline.data.database_credentials import DatabaseCredentials, SignIn
 from lifeline.data.global_database import GlobalDatabase
+from lifeline.foundation.function import Placement
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 SECRET = "AWS::SecretsManager::Secret"
@@ -64,9 +65,10 @@ def test_outside_home_there_is_neither_password_nor_rotation(bench: BenchMaker) 
         _ = found.credentials.password
     instance = found.node.find_child("Instance1")
     assert isinstance(instance, rds.CfnDBInstance)
+    placement = Placement(vpc=network.vpc, security_groups=[network.database_clients])
     sign_in = SignIn(host="host", port=5432, database="lifeline", ready=instance)
     with pytest.raises(ValueError, match="ca-west-1 holds the replica"):
-        found.credentials.rotate(network=network, sign_in=sign_in)
+        found.credentials.rotate(placement=placement, sign_in=sign_in)
 
 
 def test_the_password_rotates_every_thirty_days_inside_the_network(bench: BenchMaker) -> None:
