@@ -9,6 +9,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 
 from lifeline.compliance.continuity_pack import attach_continuity
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 from lifeline.compliance.packs import attach_packs
 from lifeline.settings import settings_from_context
 from lifeline.stacks.lifeline_app import build
@@ -20,7 +21,7 @@ def main() -> None:
     settings = settings_from_context(app.node.try_get_context)
     build(app, settings)
     attach_packs(app)
-    attach_continuity(app, settings)
+    attach_continuity(app, ContinuityPolicy.of(settings))
     app.synth()
 
 

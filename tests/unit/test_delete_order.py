@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from lifeline.compliance.continuity_policy import ContinuityPolicy
 from lifeline.compliance.keeping_rules import (
     IDENTITIES,
     actions_of,
@@ -32,7 +33,6 @@ from lifeline.compliance.synthesized_environment import (
     rendered,
     texts,
 )
-from lifeline.settings import Settings
 from tests.conftest import Assembly
 
 pytestmark = pytest.mark.synth
@@ -74,7 +74,7 @@ def folder(request: pytest.FixtureRequest, assembly_of: Callable[..., Assembly])
 @pytest.fixture(scope="module")
 def environment(folder: Path) -> SynthesizedEnvironment:
     """Every template of that profile."""
-    return read_environment(folder, Settings(environment_suffix="test"))
+    return read_environment(folder, ContinuityPolicy(suffix="test"))
 
 
 def _stack_dependencies(folder: Path) -> StackDependencies:
@@ -228,7 +228,7 @@ def _written(**stacks: dict[str, Any]) -> SynthesizedEnvironment:
     stacks["Called"] = called | stacks.get("Called", {})
     exported = {"Value": {"Fn::GetAtt": ["Meter", "Arn"]}, "Export": {"Name": "Called:Meter"}}
     return SynthesizedEnvironment(
-        Settings(environment_suffix="test"),
+        ContinuityPolicy(suffix="test"),
         [
             StackTemplate(
                 name, "ca-west-1", {"Resources": resources, "Outputs": {"Meter": exported}}

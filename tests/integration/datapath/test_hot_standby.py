@@ -15,6 +15,8 @@ import psycopg
 import pytest
 
 from lifeline.lambdas.adapters.region_database import DatabaseAddress, RegionDatabase
+from lifeline.lambdas.contracts.event_applier import Apply, ServingRegion
+from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.writer_search import SEARCH_SECONDS
 from lifeline.lambdas.failover_step.authority_steps import fence
@@ -24,7 +26,6 @@ from lifeline.services.event_applier.database import connect
 from lifeline.services.event_applier.event_lookup import EventLookup
 from lifeline.services.event_applier.serve import AuthorityCheck
 from lifeline.services.event_applier.serving_guard import ServingGuard
-from lifeline.services.event_applier.settings import DatabaseSettings, LogSettings, RegionSettings
 from lifeline.services.event_applier.store import Store
 from tests.integration.datapath.engines import LOOPBACK, forwarded, hot_standby, until
 from tests.support.clocks import ManualClock
@@ -33,13 +34,13 @@ from tests.unit.failover.test_store_steps import context
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 WRITERS_NAME = "127.0.0.2"
 """Where the writer endpoint will answer, at the standby's port; before that nothing does."""
-LOG = LogSettings("nowhere:9092", "none", RECOVERY, {"patient.events": 1})
-REGION = RegionSettings(region=RECOVERY, peer_region=HOME, suffix="test", ttl_seconds=20.0)
+LOG = GroupLog("nowhere:9092", "none", {"patient.events": 1}, RECOVERY)
+REGION = ServingRegion(region=RECOVERY, peer_region=HOME, suffix="test", ttl_seconds=20.0)
 Sql = Callable[..., list[Any]]
 
 
 @pytest.fixture
-def standby(database: DatabaseSettings, tmp_path: Path) -> Iterator[DatabaseSettings]:
+def standby(database: DatabaseAddress, tmp_path: Path) -> Iterator[DatabaseAddress]:
     """A replica of the session's server."""
     with hot_standby(tmp_path / "standby", writer=database.port) as port:
         made = replace(database, port=port)
@@ -47,7 +48,7 @@ def standby(database: DatabaseSettings, tmp_path: Path) -> Iterator[DatabaseSett
         yield made
 
 
-def answers(server: DatabaseSettings) -> bool:
+def answers(server: DatabaseAddress) -> bool:
     try:
         connect(server, purpose="test").close()
     except psycopg.Error:
@@ -55,7 +56,7 @@ def answers(server: DatabaseSettings) -> bool:
     return True
 
 
-def address_of(server: DatabaseSettings, host: str = LOOPBACK) -> DatabaseAddress:
+def address_of(server: DatabaseAddress, host: str = LOOPBACK) -> DatabaseAddress:
     return DatabaseAddress(host, server.port, server.name, server.user, "none", RECOVERY)
 
 
@@ -63,14 +64,14 @@ def _equal(count: Callable[[], int], wanted: int) -> bool:
     return count() == wanted
 
 
-def plan_of(old: DatabaseSettings, epoch: int = 2) -> StepContext:
+def plan_of(old: DatabaseAddress, epoch: int = 2) -> StepContext:
     """A run of the recovery region's plan that reaches the old side's database."""
     made = context()
     settings = replace(made.settings, peer_database_host=LOOPBACK, peer_database_port=str(old.port))
     return replace(made, settings=settings, event={**made.event, "epoch": epoch})
 
 
-def followed(standby: DatabaseSettings, sql: Sql) -> None:
+def followed(standby: DatabaseAddress, sql: Sql) -> None:
     """Wait until the replica has applied everything that the writer has written."""
     written = sql("SELECT pg_current_wal_lsn()::text")[0][0]
     with connect(standby, purpose="test") as one:
@@ -84,7 +85,7 @@ def followed(standby: DatabaseSettings, sql: Sql) -> None:
 
 
 def test_a_replica_whose_row_names_its_region_does_not_serve(
-    database: DatabaseSettings, standby: DatabaseSettings, sql: Sql, serve_here: Callable[..., None]
+    database: DatabaseAddress, standby: DatabaseAddress, sql: Sql, serve_here: Callable[..., None]
 ) -> None:
     """The very same row lets its writer serve."""
     serve_here(2, RECOVERY)
@@ -101,7 +102,7 @@ def test_a_replica_whose_row_names_its_region_does_not_serve(
 
 
 def test_the_fences_row_replicates_as_nobodys_and_opens_at_the_same_epoch(
-    database: DatabaseSettings, standby: DatabaseSettings, sql: Sql, serve_here: Callable[..., None]
+    database: DatabaseAddress, standby: DatabaseAddress, sql: Sql, serve_here: Callable[..., None]
 ) -> None:
     serve_here(1, HOME)
     new = RegionDatabase(address_of(standby))
@@ -122,7 +123,7 @@ def test_the_fences_row_replicates_as_nobodys_and_opens_at_the_same_epoch(
 
 
 def test_whoever_fell_back_to_a_replica_finds_the_writer(
-    database: DatabaseSettings, standby: DatabaseSettings, sql: Sql, serve_here: Callable[..., None]
+    database: DatabaseAddress, standby: DatabaseAddress, sql: Sql, serve_here: Callable[..., None]
 ) -> None:
     """Every client of the row; the writer's name answers only after they have all connected."""
     serve_here(2, RECOVERY)
@@ -157,8 +158,8 @@ class NoPartitions:
 
 
 def test_an_applier_that_fell_back_to_a_replica_finds_the_writer(
-    database: DatabaseSettings,
-    standby: DatabaseSettings,
+    database: DatabaseAddress,
+    standby: DatabaseAddress,
     sql: Sql,
     serve_here: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
@@ -166,7 +167,7 @@ def test_an_applier_that_fell_back_to_a_replica_finds_the_writer(
     serve_here(2, RECOVERY)
     followed(standby, sql)
     both = replace(standby, host=f"{WRITERS_NAME},{LOOPBACK}")
-    applier = Applier(both, LOG, REGION)
+    applier = Applier(Apply(database=both, log=LOG, region=REGION))
     reader: Any = NoPartitions()
     working = threading.Thread(target=applier._work, args=(reader,))
     working.start()
@@ -185,7 +186,7 @@ def test_an_applier_that_fell_back_to_a_replica_finds_the_writer(
         working.join(10)
 
 
-def test_a_replica_is_left_at_most_every_five_seconds(standby: DatabaseSettings, sql: Sql) -> None:
+def test_a_replica_is_left_at_most_every_five_seconds(standby: DatabaseAddress, sql: Sql) -> None:
     clock = ManualClock(chance=0.0)
     began = clock.at
     keeper = RegionDatabase(address_of(standby), clock=clock)
