@@ -65,8 +65,9 @@ class GlobalDatabase(Construct):
         self._site, self._keys = site, keys
         names = site.names
         self.identifier = names.cross_region_name("database", "database")
+        self.peer_identifier = site.peer.names.cross_region_name("database", "database")
         self.global_identifier = names.regional_name("global", "database")
-        self.port = PORT
+        self.port, self.database_name, self.user = PORT, DATABASE_NAME, WORKLOAD_USER
         self.group = ec2.SecurityGroup(
             self, "Group", vpc=network.vpc, description="The database.", allow_all_outbound=False
         )

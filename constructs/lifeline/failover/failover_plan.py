@@ -17,7 +17,7 @@ from lifeline.site import Site
 
 
 class FailoverPlan(Construct):
-    """The plan's table (`recovery.plan`) as a Step Functions state machine; every step is one function.
+    """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
 
     Covers: a step that fails or hangs, before and after the point of no return (the table says how).
     Does not cover: the decision to start: the keeper's, or a person's.
@@ -99,3 +99,11 @@ class FailoverPlan(Construct):
             ),
         )
         self.state_machine.node.add_dependency(policy)
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Start an execution: the keeper, or a person's role."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["states:StartExecution"],
+            resource_arns=[self.state_machine_arn],
+        )

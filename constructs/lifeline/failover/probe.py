@@ -12,7 +12,7 @@ from lifeline.failover.minute_loop import (
     LOOP_TIMEOUT_SECONDS,
     MinuteLoop,
 )
-from lifeline.failover.tables import AuthorityTable
+from lifeline.failover.tables import TableReference
 from lifeline.foundation.function import Function, Size
 from lifeline.foundation.keys import Keys
 from lifeline.regions import Region
@@ -20,7 +20,7 @@ from lifeline.site import Site
 
 
 class Probe(Construct):
-    """Writes samples of `regions` into `results`.
+    """Writes samples of `regions` into the table `results`.
 
     Covers: an observer that is itself cut off (its control probe fails: UNKNOWN). Does not cover: a
     region that answers and is wrong; the keeper's own health says that.
@@ -33,11 +33,11 @@ class Probe(Construct):
         *,
         site: Site,
         regions: Sequence[Region],
-        results: AuthorityTable,
+        results: TableReference,
         keys: Keys,
     ) -> None:
         super().__init__(scope, construct_id)
-        witness = site.witness
+        lease = TableReference.lease(site)
         self.function = Function(
             self,
             "Function",
@@ -45,8 +45,8 @@ class Probe(Construct):
             package="probe",
             description="Judges the public path of the other regions",
             environment={
-                "WITNESS_REGION": "" if witness is None else witness.region.name,
-                "LEASE_TABLE": site.lease_table,
+                "WITNESS_REGION": "" if site.witness is None else site.witness.region.name,
+                "LEASE_TABLE": "" if lease is None else lease.table_name,
                 "RESULTS_TABLE": results.table_name,
                 "PROBE_REGIONS": json.dumps([region.name for region in regions]),
                 "PROBE_TARGETS": "",
@@ -57,15 +57,8 @@ class Probe(Construct):
             ),
             keys=keys,
         )
-        self.function.allow(
-            "KeepSamples",
-            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-            [results.table_arn],
-        )
-        if witness is not None and results.table_name != site.lease_table:
-            self.function.allow(
-                "ReadTheDirectory",
-                ["dynamodb:GetItem"],
-                [witness.table_arn(site.lease_table)],
-            )
+        results.grant_update(self.function.policy)
+        if lease is not None and results != lease:
+            # The directory, which says where the regions are.
+            lease.grant_read(self.function.policy)
         MinuteLoop(self, "Loop", site=site, function=self.function, rule_name="probe")

@@ -1,0 +1,68 @@
+"""The keeper: renews its region's lease, or judges the holder and takes the lease from it."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from lifeline.failover.authority_function import AuthorityFunction
+from lifeline.failover.failover_plan import FailoverPlan
+from lifeline.failover.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
+from lifeline.failover.region_parts import RegionDatabase, RegionWorkload
+from lifeline.failover.tables import RegionStateTable, TableReference
+from lifeline.foundation.function import Placement, Size
+from lifeline.foundation.keys import Keys
+from lifeline.site import Site
+
+
+class Keeper(Construct):
+    """A cycle every 5 s, by overlapping runs (A7). It starts `plan` when its region must become active.
+
+    Covers: the loss of the other region, seen by two observers (A12); a keeper that dies between two of
+    its writes. Does not cover: an environment without a witness, where it does nothing and says so; a loss
+    beyond the tier's RPO, for which it waits for a person's approval (D9).
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site,
+        keys: Keys,
+        placement: Placement,
+        database: RegionDatabase,
+        region_state: RegionStateTable,
+        workload: RegionWorkload,
+        plan: FailoverPlan,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = AuthorityFunction(
+            self,
+            # Left out of logical ids: those of the function's role and log group stay what they were.
+            "Default",
+            site=site,
+            package="keeper",
+            description="Renews the lease, judges the peer, decides",
+            environment={
+                "SERVE_URL": workload.serve_url,
+                "STATE_MACHINE_ARN": plan.state_machine_arn,
+                "TIER_RPO_SECONDS": str(site.settings.tier.rpo_seconds),
+            },
+            size=Size(
+                memory_mib=512, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
+            ),
+            keys=keys,
+            placement=placement,
+            database=database,
+            region_state=region_state,
+            api_url=workload.api_url,
+        )
+        policy, lease = self.function.policy, TableReference.lease(site)
+        plan.grant_start(policy)
+        region_state.reference.grant_put(policy)
+        if lease is not None:
+            # Its region's line in the directory.
+            lease.grant_put(policy)
+        # A promise of the other region, asked for when the witness is out of reach (A2).
+        TableReference.region_state(site.peer).grant_update(policy)
+        MinuteLoop(self, "Loop", site=site, function=self.function, rule_name="keeper")
