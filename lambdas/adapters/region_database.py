@@ -8,44 +8,16 @@ Every call is bounded by the connection's socket time-out.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pg8000.native
 
+from lifeline.lambdas.contracts.database import DatabaseAddress as DatabaseAddress
 from lifeline.lambdas.failover.decision import DatabaseView
 
 APPLY_LOCK = 7310001
 """Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""
-
-
-@dataclass(frozen=True)
-class DatabaseAddress:
-    """Where a region's database is and how to sign in. `auth` is `iam` or `none` (the lab).
-
-    `host` may name several, separated by commas, tried in order: the writer endpoint of a member that
-    was never promoted does not resolve, its reader endpoint does.
-    """
-
-    host: str
-    port: int
-    name: str
-    user: str
-    auth: str
-    region: str
-
-    @classmethod
-    def from_values(cls, value: Mapping[str, str]) -> DatabaseAddress:
-        """From a function's environment. Raises ValueError for a port that is no number."""
-        return cls(
-            host=value["DATABASE_HOST"],
-            port=int(value["DATABASE_PORT"]),
-            name=value["DATABASE_NAME"],
-            user=value["DATABASE_USER"],
-            auth=value["DATABASE_AUTH"],
-            region=value["AWS_REGION"],
-        )
 
 
 class RegionDatabase:

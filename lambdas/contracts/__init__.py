@@ -4,6 +4,13 @@ The construct writes it (`to_env`), the code reads it (`from_env`): names, types
 Standard library only, and nothing of the code that reads it.
 """
 
-from lifeline.lambdas.contracts.contract import AwsCall, Contract, HostCall, RegionRole
+from lifeline.lambdas.contracts.contract import (
+    AwsCall,
+    Contract,
+    HostCall,
+    RegionRole,
+    set_by_aws,
+    variable,
+)
 
-__all__ = ["AwsCall", "Contract", "HostCall", "RegionRole"]
+__all__ = ["AwsCall", "Contract", "HostCall", "RegionRole", "set_by_aws", "variable"]

@@ -1,23 +1,26 @@
 """A function's contract: a frozen dataclass that is written into an environment and read out of it.
 
-A field is one variable, named like it in capitals (`table_name` is `TABLE_NAME`), or a contract of its own
-whose variables stand beside the others. A field without a default must be given; one with a default may be
-left out on either side. `set_by_aws()` marks what the runtime itself sets: read, never written.
+A field is one variable, named like it in capitals (`table_name` is `TABLE_NAME`) behind the class's `PREFIX`,
+or like its `variable(...)` says; or it is a contract of its own, whose variables stand beside the others.
+A field without a default must be given; one with a default may be left out on either side.
+`set_by_aws()` marks what the runtime itself sets: read, never written.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 _SET_BY_AWS = "set_by_aws"
+_VARIABLE = "variable"
 
 
 class RegionRole(StrEnum):
@@ -49,27 +52,49 @@ class HostCall:
 Call = AwsCall | HostCall
 
 
-def set_by_aws() -> Any:
-    """A field whose variable the runtime sets (AWS_REGION): read, never written by a construct."""
-    return dataclasses.field(default="", metadata={_SET_BY_AWS: True})
+def set_by_aws(name: str = "") -> Any:
+    """A field whose variable the runtime sets (AWS_REGION): read, never written by a construct.
+
+    `name` is the variable's, where it is not the field's in capitals.
+    """
+    return dataclasses.field(default="", metadata={_SET_BY_AWS: True, _VARIABLE: name})
+
+
+def variable(name: str, default: Any = dataclasses.MISSING) -> Any:
+    """A field whose variable is called `name`, not like the field."""
+    return dataclasses.field(default=default, metadata={_VARIABLE: name})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """Base of all contracts. Subclasses are frozen, keyword-only dataclasses."""
+    """Base of all contracts. Subclasses are frozen dataclasses, keyword-only unless they are small.
 
+    Invariant: `from_env(to_env() and what AWS sets)` is the contract that was written.
+    """
+
+    PREFIX: ClassVar[str] = ""
+    """Stands before the name of each field's variable, unless the field names its own."""
     calls: ClassVar[tuple[Call, ...]] = ()
     """Everything outside its own process that the code calls."""
 
     def to_env(self) -> dict[str, str]:
-        """The variables, by name. What has the value of its default is written all the same."""
+        """The variables, by name. What has the value of its default is written all the same.
+
+        Raises ValueError for an empty value that `from_env` would not read as empty.
+        """
         found: dict[str, str] = {}
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
             if isinstance(value, Contract):
                 found |= value.to_env()
             elif not one.metadata.get(_SET_BY_AWS):
-                found[one.name.upper()] = _text(value)
+                text = _text(value)
+                if not text and not (_has_default(one) and _text(_default(one)) == ""):
+                    raise ValueError(
+                        f"{one.name} of {type(self).__name__} is empty ({value!r}); "
+                        "only a field that is empty by default may be"
+                    )
+                found[self._name(one)] = text
         return found
 
     @classmethod
@@ -88,25 +113,33 @@ class Contract:
     @classmethod
     def variable_names(cls) -> tuple[str, ...]:
         """Every variable that the code may read, in the order of the fields."""
-        return tuple(name for name, _ in cls._variables())
+        return tuple(dict.fromkeys(name for name, _, _ in cls._variables()))
 
     @classmethod
     def required_names(cls) -> tuple[str, ...]:
         """The variables without which the code does not start."""
-        return tuple(name for name, required in cls._variables() if required)
+        return tuple(dict.fromkeys(name for name, required, _ in cls._variables() if required))
 
     @classmethod
-    def _variables(cls) -> list[tuple[str, bool]]:
-        found: list[tuple[str, bool]] = []
+    def written_names(cls) -> tuple[str, ...]:
+        """The variables that `to_env` writes: all but those that only AWS sets."""
+        return tuple(dict.fromkeys(name for name, _, written in cls._variables() if written))
+
+    @classmethod
+    def _name(cls, one: dataclasses.Field[Any]) -> str:
+        return one.metadata.get(_VARIABLE) or f"{cls.PREFIX}{one.name.upper()}"
+
+    @classmethod
+    def _variables(cls) -> Iterator[tuple[str, bool, bool]]:
+        """Each variable's name, whether it must be given and whether `to_env` writes it."""
         hints = typing.get_type_hints(cls)
         for one in dataclasses.fields(cls):
             inner = _contract_in(hints[one.name])
             if inner is not None:
-                found += inner._variables()
+                yield from inner._variables()
             else:
-                required = one.metadata.get(_SET_BY_AWS, False) or not _has_default(one)
-                found.append((one.name.upper(), required))
-        return found
+                by_aws = bool(one.metadata.get(_SET_BY_AWS))
+                yield cls._name(one), by_aws or not _has_default(one), not by_aws
 
     @classmethod
     def _read(cls, given: Mapping[str, str]) -> Self:
@@ -114,16 +147,21 @@ class Contract:
         hints = typing.get_type_hints(cls)
         for one in dataclasses.fields(cls):
             inner = _contract_in(hints[one.name])
-            name = one.name.upper()
+            name = cls._name(one)
             if inner is not None:
                 values[one.name] = inner._read(given)
-            elif name in given and (given[name] or not _has_default(one)):
+            elif given.get(name):
                 values[one.name] = _value(name, hints[one.name], given[name])
         return cls(**values)
 
 
 def _has_default(one: dataclasses.Field[Any]) -> bool:
     return one.default is not dataclasses.MISSING or one.default_factory is not dataclasses.MISSING
+
+
+def _default(one: dataclasses.Field[Any]) -> Any:
+    factory = one.default_factory
+    return one.default if factory is dataclasses.MISSING else factory()
 
 
 def _contract_in(hint: Any) -> type[Contract] | None:
@@ -144,17 +182,53 @@ def _text(value: Any) -> str:
 
 
 def _value(name: str, hint: Any, text: str) -> Any:
-    """`text` as the field's type: str, int, float, bool, an enum, or JSON for tuples and mappings."""
+    """`text` as the field's type; raises ValueError that says what was wrong, given and wanted."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         hint = next(one for one in typing.get_args(hint) if one is not type(None))
-    origin = typing.get_origin(hint) or hint
     try:
-        if origin is bool:
-            return {"true": True, "false": False}[text]
-        if origin in (str, int, float) or issubclass(origin, Enum):
-            return origin(text)
-        read = json.loads(text)
-        return tuple(read) if origin is tuple else dict(read)
+        return _read_as(hint, text)
     except (ValueError, KeyError, TypeError) as error:
-        wanted = getattr(hint, "__name__", str(hint))
-        raise ValueError(f"{name} is {text!r}; a value of type {wanted} is needed") from error
+        raise ValueError(f"{name} is {text!r}; needed is {_wanted(hint)}") from error
+
+
+def _read_as(hint: Any, text: str) -> Any:
+    """A str, int, float, bool, enum or literal as it stands; JSON for tuples and mappings."""
+    kind, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if kind is Literal:
+        return {str(one): one for one in arguments}[text]
+    if kind is bool:
+        return {"true": True, "false": False}[text]
+    if kind is float:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError("not finite")
+        return number
+    if kind in (str, int) or (isinstance(kind, type) and issubclass(kind, Enum)):
+        return kind(text)
+    read = json.loads(text)
+    if kind is tuple:
+        if not isinstance(read, list):
+            raise TypeError("no list")
+        return tuple(_of_type(one, arguments[0]) for one in read)
+    if not isinstance(read, dict):
+        raise TypeError("no object")
+    return {key: _of_type(one, arguments[1]) for key, one in read.items()}
+
+
+def _of_type(value: Any, wanted: type) -> Any:
+    """JSON's own type must be right: a text that looks like a number is none."""
+    if type(value) is not wanted:
+        raise TypeError(f"{value!r} is no {wanted.__name__}")
+    return value
+
+
+def _wanted(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return f"one of {', '.join(str(one) for one in typing.get_args(hint))}"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return f"one of {', '.join(str(one.value) for one in hint)}"
+    if hint is bool:
+        return "true or false"
+    if typing.get_origin(hint) is None:
+        return f"a value of type {getattr(hint, '__name__', hint)}"
+    return f"JSON of type {hint}"

@@ -1,0 +1,35 @@
+"""Where a region's database is: the part of a contract that all share who sign in to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from lifeline.lambdas.contracts.contract import Contract, set_by_aws
+
+DatabaseAuth = Literal["iam", "password", "none"]
+"""A token signed with IAM, the admin's password (migrations), or nothing (the lab)."""
+
+
+@dataclass(frozen=True)
+class DatabaseAddress(Contract):
+    """DATABASE_HOST, _PORT, _NAME, _USER and _AUTH; `region` is where tokens are signed for.
+
+    `host` may name several, separated by commas, tried in order: the writer endpoint of a member that
+    was never promoted does not resolve, its reader endpoint does.
+    """
+
+    PREFIX: ClassVar[str] = "DATABASE_"
+
+    host: str
+    port: int
+    name: str
+    user: str
+    auth: DatabaseAuth
+    region: str = set_by_aws("AWS_REGION")
+
+    @classmethod
+    def from_values(cls, value: Mapping[str, str]) -> DatabaseAddress:
+        """`from_env` under the name that the recovery functions' settings still call."""
+        return cls.from_env(value)
