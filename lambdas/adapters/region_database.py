@@ -15,15 +15,15 @@ import pg8000.native
 
 from lifeline.lambdas.contracts.database import DatabaseAddress as DatabaseAddress
 from lifeline.lambdas.failover.decision import DatabaseView
-
-APPLY_LOCK = 7310001
-"""Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""
+from lifeline.lambdas.failover.protocol import APPLY_LOCK, CALL_TIMEOUT_SECONDS
 
 
 class RegionDatabase:
     """One lazily opened connection; a failed call closes it, so that the next one starts anew."""
 
-    def __init__(self, address: DatabaseAddress, timeout_seconds: float = 2.0) -> None:
+    def __init__(
+        self, address: DatabaseAddress, timeout_seconds: float = CALL_TIMEOUT_SECONDS
+    ) -> None:
         self._address = address
         self._timeout = timeout_seconds
         self._connection: pg8000.native.Connection | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,8 +21,9 @@ FORBIDDEN = {
 
 LIFELINE = {
     "lambdas": ("lifeline.lambdas",),
-    "services": ("lifeline.lambdas.failover", "lifeline.services"),
+    "services": ("lifeline.lambdas.contracts", "lifeline.lambdas.failover", "lifeline.services"),
     "lambdas/failover": ("lifeline.lambdas.failover",),
+    "lambdas/contracts": ("lifeline.lambdas.contracts", "lifeline.lambdas.failover.protocol"),
 }
 """All of `lifeline` that the files of a folder may import."""
 
@@ -79,14 +81,26 @@ def test_what_runs_in_aws_imports_of_lifeline_only_its_own_layer(folder: str) ->
     assert wrong == []
 
 
-def test_constructs_read_of_the_lambdas_the_plan_only() -> None:
+def test_constructs_read_of_the_lambdas_the_plan_the_constants_and_the_contracts_only() -> None:
     library = [
         path for path in python_files(ROOT / "constructs" / "lifeline") if "cli" not in path.parts
     ]
     found = {
         name for path in library for name in imported(path) if below(name, {"lifeline.lambdas"})
     }
-    assert found == {"lifeline.lambdas.failover.plan"}
+    shared = {name for name in found if below(name, {"lifeline.lambdas.contracts"})}
+    allowed = {"lifeline.lambdas.failover.plan", "lifeline.lambdas.failover.protocol"}
+    assert found - shared == allowed
+
+
+def test_a_contract_needs_the_standard_library_only() -> None:
+    """Constructs read it without boto3, functions without aws_cdk."""
+    found = {
+        name.partition(".")[0]
+        for path in python_files(ROOT / "lambdas" / "contracts")
+        for name in imported(path)
+    }
+    assert found - {"lifeline"} <= sys.stdlib_module_names
 
 
 def test_nobody_imports_a_second_copy_of_lifeline() -> None:

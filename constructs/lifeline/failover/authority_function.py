@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from constructs import Construct
 
-from lifeline.application.services import LEASE_TTL_SECONDS
 from lifeline.failover.region_parts import RegionDatabase
 from lifeline.failover.tables import RegionStateTable, TableReference
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
 from lifeline.site import Site
 
 

@@ -1,0 +1,32 @@
+"""The constants of the protocol, each written here only: constructs, functions and services import them.
+
+A test searches the tree for a second home. Source of every value: PROTOCOL, section A, unless it says more.
+"""
+
+from __future__ import annotations
+
+LEASE_TTL_SECONDS = 20
+"""How long a region may serve after the moment before its last renewal was sent (A1)."""
+MARGIN_SECONDS = 10
+"""Added to ttl before a taker calls the lease expired; holds 1 s of clock error and the transaction
+timeout (A1, A7)."""
+TRANSACTION_TIMEOUT_SECONDS = 5
+"""The server's own limit for a transaction of an applier (A1)."""
+LOOP_SECONDS = 5
+CALL_TIMEOUT_SECONDS = 2
+PROBE_CYCLE_SECONDS = 5
+PROBE_TIMEOUT_SECONDS = 3
+PROBES_NEEDED = 4
+PROBES_WINDOW = 6
+VETO_RATE = 0.5
+"""Seconds of marker birth per second of clock under which markers no longer 'advance' (A6)."""
+VETO_WINDOW_SECONDS = 10
+VETO_LAPSE_SECONDS = 60
+COOL_DOWN_SECONDS = 600
+
+APPLY_LOCK = 7310001
+"""Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""
+EXTEND_PARTITIONS_LOCK = 7310002
+"""Advisory lock of `extend_event_partitions()`, which spells it in SQL."""
+MIGRATION_LOCK = 7310003
+"""Advisory lock: one `migrate` at a time."""
