@@ -165,7 +165,7 @@ def _get(context: StepContext, url: str) -> Answer:
 def _authorized(context: StepContext, method: str, url: str, body: bytes | None) -> Answer:
     """As any caller from outside: with a token of this region's pool."""
     headers = {
-        "Authorization": f"Bearer {api_token.bearer(context.region)}",
+        "Authorization": f"Bearer {api_token.bearer(context.region, context.settings.api_client)}",
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
     }

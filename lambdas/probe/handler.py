@@ -11,9 +11,9 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import ProbeResults
+from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.probe.cycle import probe_once
-from lifeline.lambdas.probe.settings import ProbeSettings
 
 logger = Logger(service="probe")
 _directory: dict[str, str] = {}
@@ -21,7 +21,7 @@ _directory: dict[str, str] = {}
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Probe until shortly before the function's time is up. Answers the number of cycles."""
-    settings = ProbeSettings.from_environment()
+    settings = ProbeContract.from_env()
     policy = Policy()
     results = ProbeResults(client("dynamodb", settings.region), settings.results_table)
 
@@ -41,10 +41,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"cycles": run_until_deadline(cycle, policy.probe_cycle_seconds / 2, context, event)}
 
 
-def _base_url(settings: ProbeSettings, region: str) -> str:
+def _base_url(settings: ProbeContract, region: str) -> str:
     """Where `region` is: the override, else the directory, else what the directory said last."""
-    if region in settings.targets:
-        return settings.targets[region].rstrip("/")
+    if region in settings.probe_targets:
+        return settings.probe_targets[region].rstrip("/")
     if region not in _directory and settings.witness_region:
         lease_table = LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
         url = lease_table.region_facts(region).get("api_url", "")

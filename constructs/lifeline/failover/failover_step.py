@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.failover.authority_function import AuthorityFunction
+from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
 from lifeline.failover.evidence_bucket import EvidenceBucket
-from lifeline.failover.region_parts import RegionDatabase, RegionStores, RegionWorkload
+from lifeline.failover.region_parts import RegionDatabase, RegionStores, RegionWorkload, address_of
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
 from lifeline.lambdas.failover.plan import PLAN
 from lifeline.site import Site
 
@@ -50,28 +51,35 @@ class FailoverStep(Construct):
             site=site,
             package="failover_step",
             description="Runs one step of the recovery plan",
-            environment={
-                "GLOBAL_CLUSTER": database.global_identifier,
-                "OWN_CLUSTER_ARN": own_cluster,
-                "PEER_DATABASE_HOST": "",
-                "PEER_DATABASE_PORT": "",
-                "ECS_CLUSTER": workload.cluster_name,
-                "PROCESSOR_SERVICE": workload.processor_name,
-                "PROCESSOR_TASKS": str(workload.processor_tasks),
-                "EVIDENCE_BUCKET": evidence.bucket_name,
-                "CACHE_GROUP": stores.cache_group,
-                "FILE_SYSTEM_ID": stores.file_system_id,
-                "ADMIN_SECRET": stores.admin_secret,
-                "TOKEN_URL": workload.identity.token_url,
-                "TOKEN_CLIENT_ID": workload.identity.plan_client_id,
-                "USER_POOL_ID": workload.identity.pool_id,
-            },
+            contract=FailoverStepContract(
+                peer_region=site.peer.region.name,
+                witness_region="" if site.witness is None else site.witness.region.name,
+                lease_table=site.lease_table,
+                region_state_table=region_state.table_name,
+                database=address_of(database),
+                own_api_url=workload.api_url,
+                page_topic_arn=page_topic_arn(site),
+                suffix=site.settings.environment_suffix,
+                global_cluster=database.global_identifier,
+                own_cluster_arn=own_cluster,
+                ecs_cluster=workload.cluster_name,
+                processor_service=workload.processor_name,
+                processor_tasks=workload.processor_tasks,
+                evidence_bucket=evidence.bucket_name,
+                api_client=ApiClient(
+                    token_url=workload.identity.token_url,
+                    token_client_id=workload.identity.plan_client_id,
+                    user_pool_id=workload.identity.pool_id,
+                ),
+                cache_group=stores.cache_group,
+                file_system_id=stores.file_system_id,
+                admin_secret=stores.admin_secret,
+            ),
             size=Size(memory_mib=512, timeout_seconds=TIMEOUT_SECONDS, concurrency=CONCURRENCY),
             keys=keys,
             placement=placement,
             database=database,
             region_state=region_state,
-            api_url=workload.api_url,
         )
         self.function.without_dead_letters(
             "Called by the state machine only, which waits for the answer."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.failover.authority_function import AuthorityFunction
+from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
 from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
-from lifeline.failover.region_parts import RegionDatabase, RegionWorkload
+from lifeline.failover.region_parts import RegionDatabase, RegionWorkload, address_of
 from lifeline.failover.tables import RegionStateTable, TableReference
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.site import Site
 
 
@@ -43,11 +44,18 @@ class Keeper(Construct):
             site=site,
             package="keeper",
             description="Renews the lease, judges the peer, decides",
-            environment={
-                "SERVE_URL": workload.serve_url,
-                "STATE_MACHINE_ARN": plan.state_machine_arn,
-                "TIER_RPO_SECONDS": str(site.settings.tier.rpo_seconds),
-            },
+            contract=KeeperContract(
+                peer_region=site.peer.region.name,
+                witness_region="" if site.witness is None else site.witness.region.name,
+                lease_table=site.lease_table,
+                region_state_table=region_state.table_name,
+                database=address_of(database),
+                own_api_url=workload.api_url,
+                page_topic_arn=page_topic_arn(site),
+                serve_url=workload.serve_url,
+                state_machine_arn=plan.state_machine_arn,
+                tier_rpo_seconds=site.settings.tier.rpo_seconds,
+            ),
             size=Size(
                 memory_mib=512, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
             ),
@@ -55,7 +63,6 @@ class Keeper(Construct):
             placement=placement,
             database=database,
             region_state=region_state,
-            api_url=workload.api_url,
         )
         policy, lease = self.function.policy, TableReference.lease(site)
         plan.grant_start(policy)

@@ -6,10 +6,11 @@ from constructs import Construct
 
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.minute_loop import MinuteLoop
-from lifeline.failover.region_parts import RegionDatabase, RegionStores
+from lifeline.failover.region_parts import RegionDatabase, RegionStores, address_of
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
 from lifeline.site import Site
 
 TIMEOUT_SECONDS = 90
@@ -50,22 +51,21 @@ class LagMeter(Construct):
             site=site,
             package="lag_meter",
             description="Measures how far each store's copy in this region is behind",
-            environment={
-                "PEER_REGION": site.peer.region.name,
-                "REGION_STATE_TABLE": region_state.table_name,
-                "DATABASE_HOST": database.hosts,
-                "DATABASE_PORT": str(database.port),
-                "DATABASE_NAME": database.database_name,
-                "DATABASE_USER": database.user,
-                "DATABASE_AUTH": "iam",
-                "SERVE_URL": serve_url,
-                "EVIDENCE_BUCKET": evidence.bucket_name,
-                "FILE_SYSTEM_ID": stores.file_system_id,
-                "ADMIN_SECRET": stores.admin_secret,
-                "CACHE_GROUP": stores.cache_group,
-                "CACHE_USER": stores.cache_user,
-                "CACHE_HOSTS_PARAMETER": stores.cache_hosts_parameter,
-            },
+            environment=LagMeterContract(
+                suffix=site.settings.environment_suffix,
+                peer_region=site.peer.region.name,
+                region_state_table=region_state.table_name,
+                database=address_of(database),
+                serve_url=serve_url,
+                evidence_bucket=evidence.bucket_name,
+                file_system_id=stores.file_system_id,
+                admin_secret=stores.admin_secret,
+                cache=CachePlace(
+                    group=stores.cache_group,
+                    user=stores.cache_user,
+                    hosts_parameter=stores.cache_hosts_parameter,
+                ),
+            ).to_env(),
             size=Size(memory_mib=256, timeout_seconds=TIMEOUT_SECONDS, concurrency=CONCURRENCY),
             keys=keys,
             placement=placement,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from constructs import Construct
@@ -15,6 +14,7 @@ from lifeline.failover.minute_loop import (
 from lifeline.failover.tables import TableReference
 from lifeline.foundation.function import Function, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.regions import Region
 from lifeline.site import Site
 
@@ -44,14 +44,12 @@ class Probe(Construct):
             site=site,
             package="probe",
             description="Judges the public path of the other regions",
-            environment={
-                "WITNESS_REGION": "" if site.witness is None else site.witness.region.name,
-                "LEASE_TABLE": "" if lease is None else lease.table_name,
-                "RESULTS_TABLE": results.table_name,
-                "PROBE_REGIONS": json.dumps([region.name for region in regions]),
-                "PROBE_TARGETS": "",
-                "PROBE_CONTROL_URL": "",
-            },
+            environment=ProbeContract(
+                witness_region="" if site.witness is None else site.witness.region.name,
+                lease_table=site.lease_table,
+                results_table=results.table_name,
+                probe_regions=tuple(region.name for region in regions),
+            ).to_env(),
             size=Size(
                 memory_mib=256, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
             ),

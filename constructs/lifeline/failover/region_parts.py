@@ -8,6 +8,7 @@ from typing import Protocol
 from aws_cdk import aws_iam as iam
 
 from lifeline.application.edge_identity import EdgeIdentity
+from lifeline.lambdas.contracts.database import DatabaseAddress
 
 
 class RegionDatabase(Protocol):
@@ -94,3 +95,14 @@ class RegionStores:
     cache_group: str = ""
     cache_user: str = ""
     cache_hosts_parameter: str = ""
+
+
+def address_of(database: RegionDatabase) -> DatabaseAddress:
+    """The database's part of a function's contract: sign in with IAM."""
+    return DatabaseAddress(
+        host=database.hosts,
+        port=database.port,
+        name=database.database_name,
+        user=database.user,
+        auth="iam",
+    )

@@ -13,9 +13,6 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.site import Site
 
-LEASE = "lease"
-REGION_STATE = "region-state"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TableReference:
@@ -32,16 +29,13 @@ class TableReference:
         """The environment's lease table; None without a witness."""
         if site.witness is None:
             return None
-        return cls._of(site.witness, LEASE)
+        name = site.lease_table
+        return cls(table_name=name, table_arn=site.witness.table_arn(name))
 
     @classmethod
     def region_state(cls, site: Site) -> TableReference:
         """The state table of the site's region."""
-        return cls._of(site, REGION_STATE)
-
-    @classmethod
-    def _of(cls, site: Site, resource_type: str) -> TableReference:
-        name = site.names.regional_name(resource_type, "table")
+        name = site.names.regional_name("region-state", "table")
         return cls(table_name=name, table_arn=site.table_arn(name))
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
