@@ -5,6 +5,10 @@ from __future__ import annotations
 from lifeline.lambdas.contracts import custom_resources as made
 from lifeline.lambdas.contracts.contract import Contract
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate, Serve
+from lifeline.lambdas.contracts.failover_step import FailoverStepContract
+from lifeline.lambdas.contracts.keeper import KeeperContract
+from lifeline.lambdas.contracts.lag_meter import LagMeterContract
+from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.lambdas.contracts.replicator import Replicator
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
@@ -22,6 +26,10 @@ CUSTOM_RESOURCES: dict[str, type[made.CustomResource]] = {
 }
 FUNCTIONS: dict[str, type[Contract]] = {
     **CUSTOM_RESOURCES,
+    "failover_step": FailoverStepContract,
+    "keeper": KeeperContract,
+    "lag_meter": LagMeterContract,
+    "probe": ProbeContract,
     "rotate_admin": RotateAdmin,
     "stream_bridge": StreamBridge,
 }

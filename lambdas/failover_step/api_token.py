@@ -11,11 +11,10 @@ from urllib.parse import urlencode
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import call
-from lifeline.lambdas.adapters.settings import required
+from lifeline.lambdas.contracts.failover_step import ApiClient
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover_step.context import NotReady
 
-NAMES = ("TOKEN_URL", "TOKEN_CLIENT_ID", "USER_POOL_ID")
 SCOPES = "events/write events/read"
 TIMEOUT_SECONDS = 3.0
 MARGIN_SECONDS = 60.0
@@ -33,11 +32,11 @@ class Token:
 _held: dict[str, Token] = {}
 
 
-def bearer(region: str, clock: Clock = SYSTEM_CLOCK) -> str:
-    """A valid token. Raises NotReady, KeyError for a missing setting, OSError, or what boto3 raises."""
+def bearer(region: str, api_client: ApiClient, clock: Clock = SYSTEM_CLOCK) -> str:
+    """A valid token. Raises NotReady, OSError, or what boto3 raises."""
     held = _held.get(region)
     if held is None or clock.monotonic() >= held.until:
-        held = _held[region] = _fetch(region, clock)
+        held = _held[region] = _fetch(region, api_client, clock)
     return held.text
 
 
@@ -46,17 +45,16 @@ def forget(region: str) -> None:
     _held.pop(region, None)
 
 
-def _fetch(region: str, clock: Clock) -> Token:
-    value = required(NAMES)
+def _fetch(region: str, api_client: ApiClient, clock: Clock) -> Token:
     asked_at = clock.monotonic()
     described = client("cognito-idp", region).describe_user_pool_client(
-        UserPoolId=value["USER_POOL_ID"], ClientId=value["TOKEN_CLIENT_ID"]
+        UserPoolId=api_client.user_pool_id, ClientId=api_client.token_client_id
     )
     secret = described["UserPoolClient"]["ClientSecret"]
-    pair = base64.b64encode(f"{value['TOKEN_CLIENT_ID']}:{secret}".encode()).decode()
+    pair = base64.b64encode(f"{api_client.token_client_id}:{secret}".encode()).decode()
     answer = call(
         "POST",
-        value["TOKEN_URL"],
+        api_client.token_url,
         timeout_seconds=TIMEOUT_SECONDS,
         body=urlencode({"grant_type": "client_credentials", "scope": SCOPES}).encode(),
         headers={

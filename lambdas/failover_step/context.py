@@ -12,8 +12,8 @@ from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
-from lifeline.lambdas.failover_step.settings import StepSettings
 
 
 class NotReady(Exception):
@@ -30,9 +30,9 @@ class Degraded(Exception):
 
 @dataclass(frozen=True)
 class StepContext:
-    """`event` is the task's payload as `recovery.plan` writes it."""
+    """`event` is the task's payload as `failover.plan` writes it."""
 
-    settings: StepSettings
+    settings: FailoverStepContract
     event: Mapping[str, Any]
     clock: Clock = SYSTEM_CLOCK
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.plan import DEGRADED, PROMOTION_ACCEPTED
 from lifeline.lambdas.failover_step import (
@@ -20,7 +21,6 @@ from lifeline.lambdas.failover_step import (
     service_steps,
 )
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
-from lifeline.lambdas.failover_step.settings import StepSettings
 
 logger = Logger(service="failover-step")
 
@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     name = str(event.get("step", ""))
     if name not in STEPS:
         raise ValueError(f"there is no step {name!r}; the steps are {', '.join(STEPS)}")
-    context = StepContext(StepSettings.from_environment(), event)
+    context = StepContext(FailoverStepContract.from_env(), event)
     if event.get("region") != context.region:
         raise ValueError(
             f"this plan makes {context.region} active, asked for {event.get('region')!r}"

@@ -165,7 +165,8 @@ def _get(context: StepContext, url: str) -> Answer:
 def _authorized(context: StepContext, method: str, url: str, body: bytes | None) -> Answer:
     """As any caller from outside: with a token of this region's pool."""
     headers = {
-        "Authorization": f"Bearer {api_token.bearer(context.region, context.clock)}",
+        "Authorization": "Bearer "
+        + api_token.bearer(context.region, context.settings.api_client, context.clock),
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
     }

@@ -11,10 +11,10 @@ from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import ProbeResults, RegionStateTable
+from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
 from lifeline.lambdas.failover.plan_runs import RunStatus
 from lifeline.lambdas.keeper.cycle import Ports
-from lifeline.lambdas.keeper.settings import KeeperSettings
 
 STILL_RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
 """Source: Step Functions, DescribeExecution."""
@@ -70,7 +70,7 @@ class Plan:
         return True
 
 
-def ports(settings: KeeperSettings) -> Ports:
+def ports(settings: KeeperContract) -> Ports:
     """The real ports. Clients are cached, so building them anew in each run costs nothing."""
     own = client("dynamodb", settings.region)
     witness = client("dynamodb", settings.witness_region)
@@ -90,7 +90,7 @@ def ports(settings: KeeperSettings) -> Ports:
     )
 
 
-def publish_directory(settings: KeeperSettings) -> None:
+def publish_directory(settings: KeeperContract) -> None:
     """Tell the other observers how to reach this region (its line in the witness's directory)."""
     LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table).publish_region(
         settings.region,

@@ -7,18 +7,18 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.adapters.pace import run_until_deadline
+from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.adapters import ports, publish_directory
 from lifeline.lambdas.keeper.cycle import Cycle
-from lifeline.lambdas.keeper.settings import KeeperSettings
 
 logger = Logger(service="keeper")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run cycles until shortly before the function's time is up. Answers the number of cycles."""
-    settings = KeeperSettings.from_environment()
+    settings = KeeperContract.from_env()
     if not settings.witness_region:
         logger.warning("automatic failover is off: no witness region is set")
         return {"cycles": 0, "reason": "no-witness-region"}

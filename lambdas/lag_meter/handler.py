@@ -11,6 +11,7 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
 from lifeline.lambdas.lag_meter.database import MeterDatabase
@@ -18,7 +19,6 @@ from lifeline.lambdas.lag_meter.drills import days_since_drill
 from lifeline.lambdas.lag_meter.figures import log_lines
 from lifeline.lambdas.lag_meter.meter import LagReader, Meter
 from lifeline.lambdas.lag_meter.replicas import files_lag_seconds, secret_lag_seconds
-from lifeline.lambdas.lag_meter.settings import CachePlace, MeterSettings
 
 LOOK_SECONDS = 10.0
 """Finer than the warning threshold of 15 s (DESIGN, section 8)."""
@@ -31,7 +31,7 @@ logger = Logger(service="lag-meter")
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Look until shortly before the next run starts. Answers the number of looks."""
-    settings = MeterSettings.from_environment()
+    settings = LagMeterContract.from_env()
     meter = _meter(settings)
 
     def look() -> None:
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 @cache
-def _meter(settings: MeterSettings) -> Meter:
+def _meter(settings: LagMeterContract) -> Meter:
     fast: dict[str, LagReader] = {}
     slow: dict[str, LagReader] = {}
     region = settings.region
@@ -57,7 +57,7 @@ def _meter(settings: MeterSettings) -> Meter:
             secrets, settings.admin_secret, settings.peer_region, now
         )
     place = settings.cache
-    if place is not None:
+    if place.group:
         elasticache = client("elasticache", region, CALL_SECONDS)
         fast["cache"] = lambda now: cache_lag_seconds(
             elasticache, place.group, lambda: _cache_client(place, region), now
@@ -76,7 +76,7 @@ def _meter(settings: MeterSettings) -> Meter:
     )
 
 
-def _watermark(settings: MeterSettings) -> list[Any]:
+def _watermark(settings: LagMeterContract) -> list[Any]:
     answer = call("GET", f"{settings.serve_url}/v1/watermark", timeout_seconds=CALL_SECONDS)
     if answer.status != 200:
         raise OSError(f"/v1/watermark answered {answer.status}")

@@ -10,10 +10,10 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import ProbeResults
+from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.probe.cycle import probe_once
-from lifeline.lambdas.probe.settings import ProbeSettings
 
 logger = Logger(service="probe")
 _directory: dict[str, str] = {}
@@ -21,7 +21,7 @@ _directory: dict[str, str] = {}
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Probe until shortly before the function's time is up. Answers the number of cycles."""
-    settings = ProbeSettings.from_environment()
+    settings = ProbeContract.from_env()
     policy = Policy()
     results = ProbeResults(client("dynamodb", settings.region), settings.results_table)
 
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             probe_once(
                 targets={region: _base_url(settings, region) for region in settings.probe_regions},
-                control_url=settings.control_url,
+                control_url=control_url(settings),
                 results=results,
                 policy=policy,
                 now=SYSTEM_CLOCK.now(),
@@ -41,10 +41,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"cycles": run_until_deadline(cycle, policy.probe_cycle_seconds / 2, context, event)}
 
 
-def _base_url(settings: ProbeSettings, region: str) -> str:
+def control_url(settings: ProbeContract) -> str:
+    """What a control probe asks: the override, or the region's DynamoDB endpoint.
+
+    That one answers GET without credentials: it shows that this observer's own network works, which is all
+    a control probe is for.
+    """
+    return settings.probe_control_url or f"https://dynamodb.{settings.region}.amazonaws.com/"
+
+
+def _base_url(settings: ProbeContract, region: str) -> str:
     """Where `region` is: the override, else the directory, else what the directory said last."""
-    if region in settings.targets:
-        return settings.targets[region].rstrip("/")
+    if region in settings.probe_targets:
+        return settings.probe_targets[region].rstrip("/")
     if region not in _directory and settings.witness_region:
         lease_table = LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
         url = lease_table.region_facts(region).get("api_url", "")

@@ -30,8 +30,6 @@ APPLIER = ROOT / "services" / "event_applier"
 REPLICATOR = ROOT / "services" / "replicator"
 HANDLER = re.compile(r"lifeline\.lambdas\.(\w+)\.handler\.handler")
 PROFILES = ("dev", "prod")
-NOT_YET = ("failover_step", "keeper", "lag_meter", "probe")
-"""Functions that still write and read their environment by hand; it may only shrink."""
 PACKAGES = sorted(path.parent.name for path in LAMBDAS.glob("*/handler.py"))
 WITH_CONTRACT = sorted(FUNCTIONS)
 COMMANDS = sorted(SERVICES)
@@ -100,14 +98,8 @@ def test_every_function_is_told_what_its_contract_says(
     assembly_of: AssemblyOf, profile: str
 ) -> None:
     every = list(functions_in(assembly_of(profile)))
-    without = {given.reader for given in every} - set(FUNCTIONS)
-    assert without == set(NOT_YET), "each function has a contract, but those that are listed"
-    wrong = [
-        fault
-        for given in every
-        if given.reader in FUNCTIONS
-        for fault in faults(given, FUNCTIONS[given.reader])
-    ]
+    assert {given.reader for given in every} <= set(FUNCTIONS), "each function has a contract"
+    wrong = [fault for given in every for fault in faults(given, FUNCTIONS[given.reader])]
     assert wrong == []
 
 
@@ -116,7 +108,7 @@ def test_every_contract_belongs_to_a_function_that_a_stack_deploys(assembly_of: 
     deployed = {
         given.reader for profile in PROFILES for given in functions_in(assembly_of(profile))
     }
-    assert deployed == set(PACKAGES) == {*FUNCTIONS, *NOT_YET}
+    assert deployed == set(PACKAGES) == set(FUNCTIONS)
 
 
 @pytest.mark.synth
@@ -233,11 +225,8 @@ def documented() -> set[str]:
 
 def test_the_page_on_contracts_lists_every_variable_and_no_other() -> None:
     known = {name for one in (FUNCTIONS | SERVICES).values() for name in one.variable_names()}
-    by_hand = "".join(
-        path.read_text() for package in NOT_YET for path in (LAMBDAS / package).glob("*.py")
-    )
     assert known - documented() == set()
-    assert [name for name in documented() - known if name not in by_hand] == []
+    assert documented() - known == set()
 
 
 @pytest.mark.parametrize("folder", ["lambdas", "services"])
@@ -248,9 +237,8 @@ def test_nobody_reads_the_environment_but_a_contract(folder: str) -> None:
         if reads_of_the_environment(path.read_text())
     }
     home = {"lambdas/contracts/contract.py"}
-    by_hand = {f"lambdas/{package}/settings.py" for package in NOT_YET}
     assert found & home == (home if folder == "lambdas" else set())
-    assert found - home - by_hand <= {"lambdas/adapters/settings.py"}
+    assert found - home == set()
 
 
 def test_the_search_sees_what_nobody_reads() -> None:
@@ -316,8 +304,6 @@ def test_a_call_that_is_not_declared_is_seen(tmp_path: Path) -> None:
     assert uncalled(calls, ["sns:Publish", "sns:Subscribe"]) == ["sns:Subscribe"]
 
 
-def test_the_list_of_what_is_not_converted_is_of_packages_that_exist() -> None:
-    assert set(NOT_YET) | set(FUNCTIONS) == set(PACKAGES)
-    assert not set(NOT_YET) & set(FUNCTIONS)
+def test_every_contract_is_frozen() -> None:
     for name, fields in ((one, dict[str, Any](vars(FUNCTIONS[one]))) for one in WITH_CONTRACT):
         assert fields["__dataclass_params__"].frozen, name

@@ -1,23 +1,39 @@
-"""Who is active and how that changes: keeper, probe, plan, evidence."""
+"""Who is active and how that changes: keeper, probe, plan, evidence, and a region's composition of them."""
 
 from __future__ import annotations
 
 from lifeline.failover.dr_pipeline import DrPipeline
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.failover_plan import FailoverPlan
-from lifeline.failover.lag_meter import DatabaseReading, LagMeter, MeasuredStores
+from lifeline.failover.failover_step import FailoverStep
+from lifeline.failover.keeper import Keeper
+from lifeline.failover.lag_meter import LagMeter
 from lifeline.failover.minute_loop import MinuteLoop
 from lifeline.failover.probe import Probe
-from lifeline.failover.tables import AuthorityTable
+from lifeline.failover.region_failover import RegionFailover
+from lifeline.failover.region_parts import (
+    DatabaseAttributes,
+    RegionDatabase,
+    RegionStores,
+    RegionWorkload,
+)
+from lifeline.failover.tables import LeaseTable, RegionStateTable, TableReference
 
 __all__ = [
-    "AuthorityTable",
-    "DatabaseReading",
+    "DatabaseAttributes",
     "DrPipeline",
     "EvidenceBucket",
     "FailoverPlan",
+    "FailoverStep",
+    "Keeper",
     "LagMeter",
-    "MeasuredStores",
+    "LeaseTable",
     "MinuteLoop",
     "Probe",
+    "RegionDatabase",
+    "RegionFailover",
+    "RegionStateTable",
+    "RegionStores",
+    "RegionWorkload",
+    "TableReference",
 ]

@@ -17,7 +17,7 @@ from lifeline.site import Site
 
 
 class FailoverPlan(Construct):
-    """The plan's table (`recovery.plan`) as a Step Functions state machine; every step is one function.
+    """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
 
     Covers: a step that fails or hangs, before and after the point of no return (the table says how).
     Does not cover: the decision to start: the keeper's, or a person's.
@@ -101,3 +101,24 @@ class FailoverPlan(Construct):
             ),
         )
         self.state_machine.node.add_dependency(policy)
+
+    def grant_look(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Look at any of its executions: whether a run that was started still runs (A17)."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["states:DescribeExecution"],
+            resource_arns=[self.executions_arn],
+        )
+
+    @property
+    def executions_arn(self) -> str:
+        """The pattern of its executions' ARNs."""
+        return self.state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Start an execution: the keeper, or a person's role."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["states:StartExecution"],
+            resource_arns=[self.state_machine_arn],
+        )

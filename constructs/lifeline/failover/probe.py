@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from constructs import Construct
@@ -12,15 +11,16 @@ from lifeline.failover.minute_loop import (
     LOOP_TIMEOUT_SECONDS,
     MinuteLoop,
 )
-from lifeline.failover.tables import AuthorityTable
+from lifeline.failover.tables import TableReference
 from lifeline.foundation.function import Function, Size
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.regions import Region
 from lifeline.site import Site
 
 
 class Probe(Construct):
-    """Writes samples of `regions` into `results`.
+    """Writes samples of `regions` into the table `results`.
 
     Covers: an observer that is itself cut off (its control probe fails: UNKNOWN). Does not cover: a
     region that answers and is wrong; the keeper's own health says that.
@@ -33,41 +33,32 @@ class Probe(Construct):
         *,
         site: Site | None = None,
         regions: Sequence[Region],
-        results: AuthorityTable,
+        results: TableReference,
         keys: Keys | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        witness = site.witness
+        lease = TableReference.lease(site)
         self.function = Function(
             self,
             "Function",
             site=site,
             package="probe",
             description="Judges the public path of the other regions",
-            environment={
-                "WITNESS_REGION": "" if witness is None else witness.region.name,
-                "LEASE_TABLE": site.lease_table,
-                "RESULTS_TABLE": results.table_name,
-                "PROBE_REGIONS": json.dumps([region.name for region in regions]),
-                "PROBE_TARGETS": "",
-                "PROBE_CONTROL_URL": "",
-            },
+            contract=ProbeContract(
+                witness_region="" if site.witness is None else site.witness.region.name,
+                lease_table=site.lease_table,
+                results_table=results.table_name,
+                probe_regions=tuple(region.name for region in regions),
+            ),
             size=Size(
                 memory_mib=256, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY
             ),
             keys=keys,
         )
-        self.function.allow(
-            "KeepSamples",
-            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-            [results.table_arn],
-        )
-        if witness is not None and results.table_name != site.lease_table:
-            self.function.allow(
-                "ReadTheDirectory",
-                ["dynamodb:GetItem"],
-                [witness.table_arn(site.lease_table)],
-            )
+        results.grant_update(self.function.policy)
+        if lease is not None and results != lease:
+            # The directory, which says where the regions are.
+            lease.grant_read(self.function.policy)
         MinuteLoop(self, "Loop", site=site, function=self.function, rule_name="probe")

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from lifeline.compliance.acknowledge import acknowledge_pattern
-from lifeline.data.database_credentials import DatabaseCredentials
 from lifeline.data.session_cache import cache_name
-from lifeline.data.shared_files import SharedFiles
+from lifeline.failover.region_parts import RegionStores
 from lifeline.foundation.function import Function
 from lifeline.site import Site
 
 
-def allow_store_promotion(
-    step: Function, *, site: Site, files: SharedFiles, credentials: DatabaseCredentials
-) -> None:
-    """Let the plan's steps look at each store of this region, and make it the one that is written."""
-    peer = site.peer
-    world = f"arn:aws:elasticache::{site.account}:globalreplicationgroup:*-{cache_name(site)}"
+def allow_store_promotion(step: Function, *, site: Site, stores: RegionStores) -> None:
+    """Let the plan's steps look at each store of this region, and make it the one that is written.
+
+    A store that is not there brings no permission.
+    """
+    if stores.cache_group:
+        _allow_cache(step, site, stores.cache_group)
+    if stores.file_system_id:
+        _allow_files(step, site, stores.file_system_id)
+    if stores.admin_secret:
+        # Secrets Manager appends a hyphen and six characters of its own to the name.
+        step.allow(
+            "ReleaseTheSecret",
+            ["secretsmanager:DescribeSecret", "secretsmanager:StopReplicationToReplica"],
+            [site.arn("secretsmanager", f"secret:{stores.admin_secret}-??????")],
+        )
+
+
+def _allow_cache(step: Function, site: Site, group: str) -> None:
+    world = f"arn:aws:elasticache::{site.account}:globalreplicationgroup:*-{group}"
     step.allow(
         "PromoteTheCache",
         [
@@ -26,13 +39,19 @@ def allow_store_promotion(
         ],
         [
             world,
-            *(
-                one.arn("elasticache", f"replicationgroup:{cache_name(one)}")
-                for one in (site, peer)
-            ),
+            site.arn("elasticache", f"replicationgroup:{group}"),
+            site.peer.arn("elasticache", f"replicationgroup:{cache_name(site.peer)}"),
         ],
     )
-    everywhere = peer.arn("elasticfilesystem", "file-system/*")
+    acknowledge_pattern(
+        step.policy,
+        site,
+        world,
+        reason="The service puts a prefix of its own before the name of the global group.",
+    )
+
+
+def _allow_files(step: Function, site: Site, file_system_id: str) -> None:
     step.allow(
         "ReleaseTheFiles",
         [
@@ -40,26 +59,19 @@ def allow_store_promotion(
             "elasticfilesystem:DescribeReplicationConfigurations",
             "elasticfilesystem:TagResource",
         ],
-        [files.file_system_arn],
+        [site.arn("elasticfilesystem", f"file-system/{file_system_id}")],
     )
+    everywhere = site.peer.arn("elasticfilesystem", "file-system/*")
     step.allow(
         "ReleaseTheFilesAtTheirSource",
         ["elasticfilesystem:DeleteReplicationConfiguration"],
         [everywhere],
         {"StringEquals": {"aws:ResourceTag/Environment": site.settings.environment_suffix}},
     )
-    # Secrets Manager appends a hyphen and six characters of its own to the name.
-    step.allow(
-        "ReleaseTheSecret",
-        ["secretsmanager:DescribeSecret", "secretsmanager:StopReplicationToReplica"],
-        [site.arn("secretsmanager", f"secret:{credentials.secret_name}-??????")],
+    acknowledge_pattern(
+        step.policy,
+        site,
+        everywhere,
+        reason="The source's id is known to the recovery region only through its replication, at run "
+        "time; the condition holds it to this environment's file systems.",
     )
-    for resource, reason in (
-        (world, "The service puts a prefix of its own before the name of the global group."),
-        (
-            everywhere,
-            "The source's id is known to the recovery region only through its replication, at run "
-            "time; the condition holds it to this environment's file systems.",
-        ),
-    ):
-        acknowledge_pattern(step.policy, site, resource, reason=reason)

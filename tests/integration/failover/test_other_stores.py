@@ -42,18 +42,19 @@ ENVIRONMENT = {
     "DATABASE_NAME": "lifeline",
     "DATABASE_USER": "lifeline",
     "DATABASE_AUTH": "none",
-    "PEER_DATABASE_HOST": "",
-    "PEER_DATABASE_PORT": "",
-    "OWN_API_URL": "",
-    "GLOBAL_CLUSTER": "",
-    "OWN_CLUSTER_ARN": "",
-    "ECS_CLUSTER": "",
-    "PROCESSOR_SERVICE": "",
+    "OWN_API_URL": "unused",
+    "GLOBAL_CLUSTER": "unused",
+    "OWN_CLUSTER_ARN": "unused",
+    "ECS_CLUSTER": "unused",
+    "PROCESSOR_SERVICE": "unused",
     "PROCESSOR_TASKS": "1",
-    "EVIDENCE_BUCKET": "",
-    "PAGE_TOPIC_ARN": "",
+    "EVIDENCE_BUCKET": "unused",
+    "PAGE_TOPIC_ARN": "unused",
     "CACHE_GROUP": "cache-test",
     "ADMIN_SECRET": SECRET,
+    "TOKEN_URL": "unused",
+    "TOKEN_CLIENT_ID": "unused",
+    "USER_POOL_ID": "unused",
 }
 
 
@@ -95,7 +96,7 @@ def function(clients: Clients, files: str) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.write(ROOT / "constructs" / "lifeline" / "__init__.py", "lifeline/__init__.py")
-        for package in ("", "failover", "adapters", "failover_step"):
+        for package in ("", "adapters", "contracts", "failover", "failover_step"):
             for path in (ROOT / "lambdas" / package).glob("*.py"):
                 packed.write(path, f"lifeline/{path.relative_to(ROOT)}")
     functions = clients.observer("lambda", RECOVERY)

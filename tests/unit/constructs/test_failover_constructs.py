@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
 
-from lifeline.failover import AuthorityTable, FailoverPlan, MinuteLoop, Probe
+from lifeline.failover import FailoverPlan, LeaseTable, MinuteLoop, Probe, RegionStateTable
 from lifeline.foundation import Function, Provisioner, Size
 from lifeline.lambdas.failover.plan import PLAN
 from tests.unit.constructs.conftest import Bench, BenchMaker
@@ -26,15 +28,25 @@ def function(made: Bench, package: str) -> Function:
     )
 
 
-@pytest.mark.parametrize("expires", [True, False])
-def test_a_table_of_the_authority_forgets_only_what_may_expire(
-    bench: BenchMaker, expires: bool
+WITNESS = "us-east-2"
+
+
+@pytest.mark.parametrize(
+    ("region", "table", "name", "expires"),
+    [
+        ("ca-central-1", RegionStateTable, "region-state-test", True),
+        (WITNESS, LeaseTable, "lease-test", False),
+    ],
+)
+def test_a_table_of_the_protocol_forgets_only_what_may_expire(
+    bench: BenchMaker,
+    region: str,
+    table: type[LeaseTable] | type[RegionStateTable],
+    name: str,
+    expires: bool,
 ) -> None:
-    made = bench()
-    table = AuthorityTable(
-        made.stack, "Table", site=made.site, resource_type="region-state", expires=expires
-    )
-    assert table.table_name == "region-state-test"
+    made = bench(region)
+    assert table(made.stack, "Table", site=made.site).table_name == name
     (found,) = made.resources("AWS::DynamoDB::Table")
     assert found["DeletionPolicy"] == "Delete"
     properties = found["Properties"]
@@ -43,6 +55,21 @@ def test_a_table_of_the_authority_forgets_only_what_may_expire(
     assert ("TimeToLiveSpecification" in properties) is expires
     # The lease must not hang on a key of ours that a disaster takes away.
     assert "KMSMasterKeyId" not in properties.get("SSESpecification", {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "cannot be in ca-central-1; allowed is the witness region us-east-2."),
+        ({"witness_region": None}, "cannot be in ca-central-1; allowed is the witness region."),
+    ],
+)
+def test_a_lease_table_in_a_region_that_it_judges_is_refused(
+    bench: BenchMaker, settings: dict[str, Any], words: str
+) -> None:
+    made = bench(**settings)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        LeaseTable(made.stack, "Lease", site=made.site)
 
 
 def test_a_loop_starts_each_minute_and_repeats_no_start(bench: BenchMaker) -> None:
@@ -91,9 +118,7 @@ def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None
 
 def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:
     made = bench()
-    results = AuthorityTable(
-        made.stack, "Table", site=made.site, resource_type="region-state", expires=True
-    )
+    results = RegionStateTable(made.stack, "Table", site=made.site).reference
     Probe(
         made.stack,
         "Probe",
@@ -130,5 +155,5 @@ def test_no_rule_finds_anything(bench: BenchMaker) -> None:
     step = function(made, "failover_step")
     step.without_dead_letters("Called by the state machine only.")
     FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
-    AuthorityTable(made.stack, "Table", site=made.site, resource_type="lease", expires=False)
+    RegionStateTable(made.stack, "Table", site=made.site)
     made.template()

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match
 
-from lifeline.failover.lag_meter import DatabaseReading, LagMeter, MeasuredStores
+from lifeline.failover.lag_meter import LagMeter
+from lifeline.failover.region_parts import RegionStores
+from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.function import Placement
 from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.failover_parts import database, evidence
 
 
 def metered(made: Bench, **stores: str) -> LagMeter:
@@ -22,19 +25,11 @@ def metered(made: Bench, **stores: str) -> LagMeter:
         site=made.site,
         keys=made.keys,
         placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
-        database=DatabaseReading(
-            hosts="writer,reader",
-            port=5432,
-            name="lifeline",
-            user="lifeline",
-            sign_in_arn=made.site.arn("rds-db", "dbuser:cluster-1/lifeline"),
-        ),
-        stores=MeasuredStores(
-            serve_url="http://serve",
-            region_state_table="region-state-test",
-            evidence_bucket=made.site.names.global_name("evidence"),
-            **stores,
-        ),
+        database=database(made),
+        region_state=RegionStateTable(made.stack, "Authority", site=made.site),
+        serve_url="http://serve",
+        stores=RegionStores(**stores),
+        evidence=evidence(made),
     )
 
 
@@ -48,10 +43,11 @@ ALL = {
 
 
 def statements(made: Bench) -> dict[str, Any]:
-    """Of the meter's own policy, by name."""
+    """Of the meter's own policy, by name; those of grants have none and go by a number."""
     found = made.template().find_resources("AWS::IAM::ManagedPolicy")
     (policy,) = [one for name, one in found.items() if name.startswith("LagMeter")]
-    return {one["Sid"]: one for one in policy["Properties"]["PolicyDocument"]["Statement"]}
+    said = policy["Properties"]["PolicyDocument"]["Statement"]
+    return {one.get("Sid", str(number)): one for number, one in enumerate(said)}
 
 
 def test_it_is_started_every_minute_and_told_of_every_store(bench: BenchMaker) -> None:

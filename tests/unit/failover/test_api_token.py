@@ -7,11 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.contracts.failover_step import ApiClient
 from lifeline.lambdas.failover_step import api_token
 from lifeline.lambdas.failover_step.context import NotReady
 from tests.unit.token_server import CLIENT, TokenServer
 
 REGION = "ca-west-1"
+
+
+def bearer() -> str:
+    """A token for the client that the environment names."""
+    return api_token.bearer(REGION, ApiClient.from_env())
 
 
 @pytest.fixture
@@ -35,33 +41,33 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
 
 
 def test_the_secret_is_the_pools_and_the_token_is_kept(server: TokenServer) -> None:
-    assert [api_token.bearer(REGION), api_token.bearer(REGION)] == ["token-1"] * 2
+    assert [bearer(), bearer()] == ["token-1"] * 2
     assert server.described == [{"UserPoolId": "pool-1", "ClientId": CLIENT}]
 
 
 def test_a_forgotten_token_is_asked_for_again(server: TokenServer) -> None:
-    api_token.bearer(REGION)
+    bearer()
     api_token.forget(REGION)
-    assert api_token.bearer(REGION) == "token-2"
+    assert bearer() == "token-2"
 
 
 def test_a_token_that_ends_within_a_step_is_not_kept(server: TokenServer) -> None:
     server.lasts_seconds = 60
-    assert [api_token.bearer(REGION), api_token.bearer(REGION)] == ["token-1", "token-2"]
+    assert [bearer(), bearer()] == ["token-1", "token-2"]
 
 
 def test_an_endpoint_that_gives_none_is_looked_at_again(server: TokenServer) -> None:
     server.down = True
     with pytest.raises(NotReady, match="token endpoint answered 503"):
-        api_token.bearer(REGION)
+        bearer()
     server.down = False
-    assert api_token.bearer(REGION) == "token-1"
+    assert bearer() == "token-1"
 
 
 def test_all_missing_settings_are_named(
     server: TokenServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in api_token.NAMES:
+    for name in ApiClient.required_names():
         monkeypatch.delenv(name)
     with pytest.raises(KeyError, match="TOKEN_URL, TOKEN_CLIENT_ID, USER_POOL_ID"):
-        api_token.bearer(REGION)
+        bearer()

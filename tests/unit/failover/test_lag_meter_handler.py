@@ -11,8 +11,8 @@ import pytest
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.lambdas.lag_meter.handler import handler
-from lifeline.lambdas.lag_meter.settings import MeterSettings
 
 OWN = "ca-west-1"
 ENVIRONMENT = {
@@ -72,4 +72,4 @@ def test_every_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SERVE_URL", "EVIDENCE_BUCKET"):
         monkeypatch.delenv(name)
     with pytest.raises(KeyError, match="SERVE_URL, EVIDENCE_BUCKET"):
-        MeterSettings.from_environment()
+        LagMeterContract.from_env()

@@ -16,9 +16,9 @@ from botocore.stub import Stubber
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
 from lifeline.lambdas.failover_step import cache_step, files_step, handler, secrets_step
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
-from lifeline.lambdas.failover_step.settings import StepSettings
 
 OWN, PEER = "ca-west-1", "ca-central-1"
 GROUP, WORLD = "cache-test", "sgaui-cache-test"
@@ -39,7 +39,7 @@ def context(**stores: str) -> StepContext:
     database = DatabaseAddress(
         host="nowhere", port=5432, name="lifeline", user="lifeline", auth="none", region=OWN
     )
-    settings = StepSettings(
+    settings = FailoverStepContract(
         region=OWN,
         suffix="test",
         peer_region=PEER,
@@ -47,8 +47,6 @@ def context(**stores: str) -> StepContext:
         lease_table="lease-test",
         region_state_table="region-state-test",
         database=database,
-        peer_database_host="",
-        peer_database_port="",
         own_api_url="",
         global_cluster="global-test",
         own_cluster_arn="",
@@ -57,6 +55,7 @@ def context(**stores: str) -> StepContext:
         processor_tasks=1,
         evidence_bucket="",
         page_topic_arn="",
+        api_client=ApiClient(token_url="", token_client_id="", user_pool_id=""),
         **stores,
     )
     return StepContext(settings, {"epoch": 2, "region": OWN})
@@ -291,16 +290,17 @@ ENVIRONMENT = {
     "DATABASE_NAME": "lifeline",
     "DATABASE_USER": "lifeline",
     "DATABASE_AUTH": "none",
-    "PEER_DATABASE_HOST": "",
-    "PEER_DATABASE_PORT": "",
-    "OWN_API_URL": "",
+    "OWN_API_URL": "unused",
     "GLOBAL_CLUSTER": "global-test",
-    "OWN_CLUSTER_ARN": "",
-    "ECS_CLUSTER": "",
-    "PROCESSOR_SERVICE": "",
+    "OWN_CLUSTER_ARN": "unused",
+    "ECS_CLUSTER": "unused",
+    "PROCESSOR_SERVICE": "unused",
     "PROCESSOR_TASKS": "1",
-    "EVIDENCE_BUCKET": "",
-    "PAGE_TOPIC_ARN": "",
+    "EVIDENCE_BUCKET": "unused",
+    "PAGE_TOPIC_ARN": "unused",
+    "TOKEN_URL": "unused",
+    "TOKEN_CLIENT_ID": "unused",
+    "USER_POOL_ID": "unused",
 }
 
 

@@ -1,0 +1,115 @@
+"""The function behind every step of the failover plan, with what each step may touch."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
+from lifeline.failover.evidence_bucket import EvidenceBucket
+from lifeline.failover.region_parts import RegionDatabase, RegionStores, RegionWorkload, address_of
+from lifeline.failover.store_promotion import allow_store_promotion
+from lifeline.failover.tables import RegionStateTable
+from lifeline.foundation.function import Placement, Size
+from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
+from lifeline.lambdas.failover.plan import LONGEST_STEP_SECONDS
+from lifeline.site import Site
+
+CONCURRENCY = 10
+
+
+class FailoverStep(Construct):
+    """One function, one step a call. It acts on this region's side of each store, and on nothing else's.
+
+    Covers: a step that is called twice, late, or after its answer was lost: each looks before it acts.
+    Does not cover: a call that the state machine gave up, which may still act for a few seconds.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+        placement: Placement,
+        database: RegionDatabase,
+        region_state: RegionStateTable,
+        workload: RegionWorkload,
+        stores: RegionStores,
+        evidence: EvidenceBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
+        self._site = site
+        own_cluster = site.arn("rds", f"cluster:{database.identifier}")
+        self.function = AuthorityFunction(
+            self,
+            # Left out of logical ids: those of the function's role and log group stay what they were.
+            "Default",
+            site=site,
+            package="failover_step",
+            description="Runs one step of the recovery plan",
+            contract=FailoverStepContract(
+                peer_region=site.peer.region.name,
+                witness_region="" if site.witness is None else site.witness.region.name,
+                lease_table=site.lease_table,
+                region_state_table=region_state.table_name,
+                database=address_of(database),
+                own_api_url=workload.api_url,
+                page_topic_arn=page_topic_arn(site),
+                suffix=site.settings.environment_suffix,
+                global_cluster=database.global_identifier,
+                own_cluster_arn=own_cluster,
+                ecs_cluster=workload.cluster_name,
+                processor_service=workload.processor_name,
+                processor_tasks=workload.processor_tasks,
+                evidence_bucket=evidence.bucket_name,
+                api_client=ApiClient(
+                    token_url=workload.identity.token_url,
+                    token_client_id=workload.identity.plan_client_id,
+                    user_pool_id=workload.identity.pool_id,
+                ),
+                cache_group=stores.cache_group,
+                file_system_id=stores.file_system_id,
+                admin_secret=stores.admin_secret,
+            ),
+            size=Size(
+                memory_mib=512, timeout_seconds=LONGEST_STEP_SECONDS, concurrency=CONCURRENCY
+            ),
+            keys=keys,
+            placement=placement,
+            database=database,
+            region_state=region_state,
+        )
+        self.function.without_dead_letters(
+            "Called by the state machine only, which waits for the answer."
+        )
+        self._promote_the_database(database, own_cluster)
+        self.function.allow(
+            "RaiseCapacity",
+            ["ecs:DescribeServices", "ecs:UpdateService"],
+            [site.arn("ecs", f"service/{workload.cluster_name}/{workload.processor_name}")],
+        )
+        workload.identity.grant_secrets(self.function.policy)
+        allow_store_promotion(self.function, site=site, stores=stores)
+        evidence.grant_put(
+            self.function.policy,
+            "recover-e*.json",
+            reason="One object for each epoch: the number is not known beforehand.",
+        )
+
+    def _promote_the_database(self, database: RegionDatabase, own_cluster: str) -> None:
+        site = self._site
+        world = f"arn:aws:rds::{site.account}:global-cluster:{database.global_identifier}"
+        peer_cluster = site.peer.arn("rds", f"cluster:{database.peer_identifier}")
+        self.function.allow(
+            "PromoteTheDatabase",
+            [
+                "rds:DescribeGlobalClusters",
+                "rds:FailoverGlobalCluster",
+                "rds:RemoveFromGlobalCluster",
+            ],
+            [world, own_cluster, peer_cluster],
+        )

@@ -1,0 +1,26 @@
+"""What all who act on the lease are told: keeper and failover step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lifeline.lambdas.contracts.contract import Contract, set_by_aws
+from lifeline.lambdas.contracts.database import DatabaseAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorityContract(Contract):
+    """The lease, the region's state, its database, its public API and its pager.
+
+    `witness_region` and `lease_table` are empty without a witness: automatic failover is off.
+    """
+
+    region: str = set_by_aws("AWS_REGION")
+    peer_region: str
+    witness_region: str = ""
+    lease_table: str = ""
+    region_state_table: str
+    database: DatabaseAddress
+    own_api_url: str
+    """Public base URL of the region's own API, without a slash at its end."""
+    page_topic_arn: str

@@ -1,0 +1,69 @@
+"""What the failover step is told, and whom it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lifeline.lambdas.contracts.authority import AuthorityContract
+from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, RegionRole
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiClient(Contract):
+    """The client of the region's own API with which `verify` posts and reads its event."""
+
+    token_url: str
+    token_client_id: str
+    user_pool_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailoverStepContract(AuthorityContract):
+    """`cache_group`, `file_system_id` and `admin_secret` name the region's own stores; empty: there is none.
+
+    `peer_database_host` and `_port` stand in for the directory, which otherwise says where the fence goes.
+    """
+
+    suffix: str
+    peer_database_host: str = ""
+    peer_database_port: str = ""
+    global_cluster: str
+    own_cluster_arn: str
+    ecs_cluster: str
+    processor_service: str
+    processor_tasks: int
+    evidence_bucket: str
+    api_client: ApiClient
+    cache_group: str = ""
+    file_system_id: str = ""
+    admin_secret: str = ""
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        AwsCall("cognito-idp:DescribeUserPoolClient"),
+        AwsCall("dynamodb:GetItem"),
+        AwsCall("dynamodb:UpdateItem"),
+        AwsCall("dynamodb:GetItem", RegionRole.WITNESS),
+        AwsCall("dynamodb:UpdateItem", RegionRole.WITNESS),
+        AwsCall("ecs:DescribeServices"),
+        AwsCall("ecs:UpdateService"),
+        AwsCall("elasticache:DescribeGlobalReplicationGroups"),
+        AwsCall("elasticache:DescribeReplicationGroups"),
+        AwsCall("elasticache:DisassociateGlobalReplicationGroup"),
+        AwsCall("elasticache:FailoverGlobalReplicationGroup"),
+        AwsCall("elasticfilesystem:DeleteReplicationConfiguration"),
+        AwsCall("elasticfilesystem:DescribeReplicationConfigurations"),
+        AwsCall("elasticfilesystem:TagResource"),
+        AwsCall("rds-db:connect"),
+        AwsCall("rds:DescribeGlobalClusters"),
+        AwsCall("rds:FailoverGlobalCluster"),
+        AwsCall("rds:RemoveFromGlobalCluster"),
+        AwsCall("s3:PutObject"),
+        AwsCall("secretsmanager:DescribeSecret"),
+        AwsCall("secretsmanager:StopReplicationToReplica"),
+        AwsCall("sns:Publish"),
+        HostCall("database", None),
+        HostCall("database", None, RegionRole.PEER),
+        HostCall("public API", 443),
+        HostCall("token endpoint", 443),
+    )

@@ -1,0 +1,38 @@
+"""What a keeper is told, and whom it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lifeline.lambdas.contracts.authority import AuthorityContract
+from lifeline.lambdas.contracts.contract import AwsCall, Call, HostCall, RegionRole
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeeperContract(AuthorityContract):
+    """`tier_rpo_seconds` is the loss gate (A5)."""
+
+    serve_url: str
+    """Base URL of `serve` in the region's network."""
+    state_machine_arn: str
+    tier_rpo_seconds: float
+    ttl_seconds: float = LEASE_TTL_SECONDS
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        AwsCall("dynamodb:GetItem"),
+        AwsCall("dynamodb:UpdateItem"),
+        AwsCall("dynamodb:PutItem"),
+        AwsCall("dynamodb:GetItem", RegionRole.WITNESS),
+        AwsCall("dynamodb:UpdateItem", RegionRole.WITNESS),
+        AwsCall("dynamodb:PutItem", RegionRole.WITNESS),
+        AwsCall("dynamodb:GetItem", RegionRole.PEER),
+        AwsCall("dynamodb:UpdateItem", RegionRole.PEER),
+        AwsCall("rds-db:connect"),
+        AwsCall("sns:Publish"),
+        AwsCall("states:DescribeExecution"),
+        AwsCall("states:StartExecution"),
+        HostCall("database", None),
+        HostCall("serve", 8080),
+    )

@@ -1,0 +1,55 @@
+"""What the lag meter is told, and whom it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, set_by_aws
+from lifeline.lambdas.contracts.database import DatabaseAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachePlace(Contract):
+    """The region's cache: its id, who signs in, and the parameter with `primary,reader`.
+
+    An empty `group`: there is no cache.
+    """
+
+    PREFIX: ClassVar[str] = "CACHE_"
+
+    group: str = ""
+    user: str = ""
+    hosts_parameter: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LagMeterContract(Contract):
+    """`file_system_id`, `admin_secret` and `cache` name what is measured beside the database; empty: none."""
+
+    region: str = set_by_aws("AWS_REGION")
+    suffix: str
+    peer_region: str
+    region_state_table: str
+    database: DatabaseAddress
+    serve_url: str
+    """Base URL of `serve` in the region's network, without a slash at its end."""
+    evidence_bucket: str
+    file_system_id: str = ""
+    admin_secret: str = ""
+    cache: CachePlace = CachePlace()
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        AwsCall("dynamodb:GetItem"),
+        AwsCall("elasticache:DescribeReplicationGroups"),
+        AwsCall("elasticfilesystem:DescribeReplicationConfigurations"),
+        AwsCall("rds-db:connect"),
+        AwsCall("s3:GetObject"),
+        AwsCall("s3:ListBucket"),
+        AwsCall("secretsmanager:DescribeSecret"),
+        AwsCall("secretsmanager:TagResource"),
+        AwsCall("ssm:GetParameter"),
+        HostCall("database", None),
+        HostCall("serve", 8080),
+        HostCall("cache", 6379),
+    )

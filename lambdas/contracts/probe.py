@@ -1,0 +1,39 @@
+"""What a probe is told, and whom it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar
+
+from lifeline.lambdas.contracts.contract import (
+    AwsCall,
+    Call,
+    Contract,
+    HostCall,
+    RegionRole,
+    set_by_aws,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeContract(Contract):
+    """`probe_targets` overrides the directory in the witness's table; empty: the directory says."""
+
+    region: str = set_by_aws("AWS_REGION")
+    witness_region: str = ""
+    lease_table: str = ""
+    results_table: str
+    """Where samples go: the region's state table; in the witness region the lease table."""
+    probe_regions: tuple[str, ...]
+    probe_targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    probe_control_url: str = ""
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        AwsCall("dynamodb:GetItem"),
+        AwsCall("dynamodb:UpdateItem"),
+        AwsCall("dynamodb:GetItem", RegionRole.WITNESS),
+        HostCall("public API", 443, RegionRole.PEER),
+        HostCall("control target", 443),
+    )
