@@ -21,8 +21,8 @@ from lifeline.services.event_applier.metric_lines import say_metric
 from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
 from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
 from lifeline.services.event_applier.serving_guard import ServingGuard
-from lifeline.services.event_applier.settings import DEAD_LETTERS
 from lifeline.services.event_applier.store import NotServing, Store
+from lifeline.services.event_applier.topics import DEAD_LETTERS
 
 BATCH_RECORDS = 2_000
 BATCH_SECONDS = 0.2

@@ -18,7 +18,7 @@ from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import Marker, Watermark, entries_from_json, entries_to_json
 from lifeline.services.event_applier.log_clients import client_settings, consumer_settings
 from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.settings import WATERMARK_TOPIC
+from lifeline.services.event_applier.topics import WATERMARK_TOPIC
 
 PUBLISH_SECONDS = 1.0
 READ_RECORDS = 5_000
