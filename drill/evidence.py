@@ -17,6 +17,8 @@ import orjson
 ROOT = Path("build/drill")
 LATEST = "latest"
 FILE = "evidence.json"
+FORMATS = (1, 2)
+"""What is read: the one before, which carried no number, and this one, which is written."""
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "evidence.schema.json"
 _PACKAGES = ("aws-cdk-lib", "boto3", "confluent-kafka", "psycopg", "orjson", "jsonschema-rs")
 
@@ -72,14 +74,20 @@ def previous_sha256(root: Path) -> str | None:
 def seal(body: dict[str, Any], previous: str | None) -> dict[str, Any]:
     """Chain and hash. Raises EvidenceError when the result does not meet the schema."""
     # One trip through JSON, so that what is hashed is what is read back (tuples, ints as floats).
-    sealed: dict[str, Any] = orjson.loads(orjson.dumps({**body, "previous_sha256": previous}))
+    sealed: dict[str, Any] = orjson.loads(
+        orjson.dumps({"format": FORMATS[-1], **body, "previous_sha256": previous})
+    )
     sealed["sha256"] = sha256_of(sealed)
     validate(sealed)
     return sealed
 
 
 def validate(body: Mapping[str, Any]) -> None:
-    """Raises EvidenceError with a sentence for each thing that is wrong."""
+    """Raises EvidenceError with a sentence for each thing that is wrong; another format is not judged."""
+    given = body.get("format", FORMATS[0])
+    if type(given) is not int or given not in FORMATS:
+        known = " and ".join(map(str, FORMATS))
+        raise EvidenceError(f"the evidence is of format {given!r}; this code reads {known}")
     validator = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text()))
     wrong = [
         f"{'/'.join(map(str, e.instance_path))}: {e.message}" for e in validator.iter_errors(body)

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+VECTOR_FORMATS = (1, 2)
+"""Of `/v1/watermark`, as an integrator reads them; an answer without the field is of format 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -43,8 +46,11 @@ def entries_of(body: Mapping[str, Any]) -> list[SafeUpTo]:
     """The entries of a `/v1/watermark` answer that prove safety.
 
     An entry of a region about itself proves nothing and is left out; so is one that cannot be read.
+    An answer of a format that this drill does not know proves nothing, whatever it looks like.
     """
-    found = []
+    found: list[SafeUpTo] = []
+    if body.get("format", 1) not in VECTOR_FORMATS:
+        return found
     rows: Iterable[Any] = body.get("entries") or []
     for row in rows:
         try:

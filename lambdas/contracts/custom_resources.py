@@ -20,11 +20,14 @@ STACK = AwsCall("cloudformation:DescribeStacks")
 
 @dataclass(frozen=True, kw_only=True)
 class CustomResource(Contract):
-    """Base of them: `powertools_service_name` is what Powertools calls the function in each log line."""
+    """Base of them: `powertools_service_name` is what Powertools calls the function in each log line.
+
+    It has a default: a log line without a name is no reason to fail a deploy.
+    """
 
     calls: ClassVar[tuple[Call, ...]] = (ANSWER,)
 
-    powertools_service_name: str
+    powertools_service_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

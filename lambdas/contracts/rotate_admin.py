@@ -22,7 +22,7 @@ class RotateAdmin(Contract):
         AwsCall("secretsmanager:UpdateSecretVersionStage"),
     )
 
-    powertools_service_name: str
+    powertools_service_name: str = ""
     secret_arn: str
     database_host: str
     database_port: int

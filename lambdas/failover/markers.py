@@ -15,9 +15,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lifeline.lambdas.failover.wire import Wire
+
 STREAM_MARKER_PREFIX = "m:"
 EVENT_PREFIX = "e:"
-MARKER_VERSION = 1
+MARKER = Wire("marker", current=1, key="lifelineMarker")
+VECTOR = Wire("watermark vector", current=2, unstamped=1)
+"""Format 1 carried no number; 2 has the same fields and says so."""
 MAX_MARKER_PAIRS_PER_SECOND = 500
 """Source: rule B17. Marker load is shards x partitions; the interval grows with it."""
 
@@ -44,14 +48,13 @@ class StreamMarker:
 
     def to_bytes(self) -> bytes:
         body = {
-            "lifelineMarker": MARKER_VERSION,
             "region": self.region,
             "incarnation": self.incarnation,
             "shard": self.shard,
             "born_ms": self.born_ms,
             "shards": list(self.shards),
         }
-        return json.dumps(body, separators=(",", ":")).encode()
+        return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> StreamMarker:
@@ -82,7 +85,6 @@ class Marker:
         for topic, partition in self.partitions:
             topics.setdefault(topic, []).append(partition)
         body = {
-            "lifelineMarker": MARKER_VERSION,
             "origin": self.pair.origin,
             "incarnation": self.pair.incarnation,
             "shard": self.pair.shard,
@@ -91,7 +93,7 @@ class Marker:
             "shards": list(self.shards),
             "partitions": topics,
         }
-        return json.dumps(body, separators=(",", ":")).encode()
+        return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Marker:
@@ -203,6 +205,24 @@ def entries_to_json(region: str, vector: Mapping[Pair, Entry]) -> list[dict[str,
     ]
 
 
+def vector_to_json(region: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `region` publishes: the record on `system.watermark`, the answer of `/v1/watermark`."""
+    return VECTOR.stamp({"region": region, "entries": rows})
+
+
+def rows_of_vector(body: object) -> list[Any]:
+    """The rows of what `vector_to_json` made, here or in another release.
+
+    Raises ValueError for a format that this code cannot read: such a vector proves nothing.
+    """
+    VECTOR.check(body)
+    assert isinstance(body, Mapping)
+    rows = body.get("entries")
+    if not isinstance(rows, list):
+        raise ValueError(f"a watermark vector needs a list of entries, got {rows!r}")
+    return rows
+
+
 def entries_from_json(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Entry]:
     """The vector in a `/v1/watermark` answer. Raises KeyError or ValueError for a malformed row."""
     return {
@@ -218,9 +238,9 @@ def _object(raw: bytes, what: str) -> dict[str, Any]:
         body = json.loads(raw)
     except RecursionError as error:
         raise ValueError(f"not a {what}: it nests too deep to be read") from error
-    if not isinstance(body, dict) or body.get("lifelineMarker") != MARKER_VERSION:
-        raise ValueError(f"not a {what} of version {MARKER_VERSION}: {raw[:80]!r}")
-    return body
+    MARKER.check(body)
+    found: dict[str, Any] = body
+    return found
 
 
 def _text(body: Mapping[str, Any], key: str) -> str:

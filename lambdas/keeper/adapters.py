@@ -12,7 +12,12 @@ from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import ProbeResults, RegionStateTable
 from lifeline.lambdas.contracts.keeper import KeeperContract
-from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.failover.markers import (
+    entries_from_json,
+    newest_incarnations,
+    oldest_born_ms,
+    rows_of_vector,
+)
 from lifeline.lambdas.failover.plan_runs import RunStatus
 from lifeline.lambdas.keeper.cycle import Ports
 
@@ -34,7 +39,7 @@ class ServeWatermark:
             raise OSError(f"{self._url} answered {answer.status}")
         rows = [
             row
-            for row in answer.body["entries"]
+            for row in rows_of_vector(answer.body)
             if row["safe_in"] == self._region and row["region"] == origin
         ]
         born_ms = oldest_born_ms(newest_incarnations(entries_from_json(rows)))

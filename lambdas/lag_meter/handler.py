@@ -13,6 +13,7 @@ from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+from lifeline.lambdas.failover.markers import rows_of_vector
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
 from lifeline.lambdas.lag_meter.database import MeterDatabase
 from lifeline.lambdas.lag_meter.drills import days_since_drill
@@ -80,8 +81,7 @@ def _watermark(settings: LagMeterContract) -> list[Any]:
     answer = call("GET", f"{settings.serve_url}/v1/watermark", timeout_seconds=CALL_SECONDS)
     if answer.status != 200:
         raise OSError(f"/v1/watermark answered {answer.status}")
-    rows: list[Any] = answer.body["entries"]
-    return rows
+    return rows_of_vector(answer.body)
 
 
 def _cache_client(place: CachePlace, region: str) -> Any:

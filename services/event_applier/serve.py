@@ -12,6 +12,7 @@ import boto3
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Serve, ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
+from lifeline.lambdas.failover.markers import vector_to_json
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.event_lookup import EventLookup
@@ -71,7 +72,7 @@ def main() -> int:
             "/health": lambda _rest: health.answer(),
             "/v1/watermark": lambda _rest: (
                 200,
-                {"region": region.region, "entries": published.entries()},
+                vector_to_json(region.region, published.entries()),
             ),
             "/v1/events/": lookup.find,
         },

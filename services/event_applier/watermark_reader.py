@@ -15,7 +15,14 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
-from lifeline.lambdas.failover.markers import Marker, Watermark, entries_from_json, entries_to_json
+from lifeline.lambdas.failover.markers import (
+    Marker,
+    Watermark,
+    entries_from_json,
+    entries_to_json,
+    rows_of_vector,
+    vector_to_json,
+)
 from lifeline.services.event_applier.log_clients import client_settings, consumer_settings
 from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.topics import WATERMARK_TOPIC
@@ -107,7 +114,7 @@ class WatermarkReader:
         peer, own = self._region.peer_region, self._region.region
         if key != peer.encode():
             return
-        rows = json.loads(value)["entries"]
+        rows = rows_of_vector(json.loads(value))
         entries_from_json(rows)  # raises for a malformed row
         self._published.set_peers(
             [row for row in rows if row["region"] == own and row["safe_in"] == peer]
@@ -146,8 +153,8 @@ class WatermarkReader:
         if message.topic() == WATERMARK_TOPIC:
             try:
                 self.hear(message.key(), message.value())
-            except (ValueError, KeyError, TypeError):
-                say("a published vector cannot be read")
+            except (ValueError, KeyError, TypeError) as error:
+                say("a published vector cannot be read", error=str(error)[:200])
             return
         try:
             self.observe(
@@ -157,14 +164,19 @@ class WatermarkReader:
                 message.headers() or [],
                 message.value() or b"",
             )
-        except ValueError:
-            say("a marker cannot be read", topic=message.topic(), partition=message.partition())
+        except ValueError as error:
+            say(
+                "a marker cannot be read",
+                topic=message.topic(),
+                partition=message.partition(),
+                error=str(error)[:200],
+            )
 
     def _publish(self, producer: Producer) -> None:
         rows = self.rows()
         self._published.set_own(rows)
         region = self._region.region
-        body = json.dumps({"region": region, "entries": rows}, separators=(",", ":")).encode()
+        body = json.dumps(vector_to_json(region, rows), separators=(",", ":")).encode()
         try:
             producer.produce(WATERMARK_TOPIC, body, key=region.encode(), partition=0)
         except BufferError:

@@ -15,12 +15,16 @@ from typing import Any
 
 import pytest
 
+from lifeline.data import global_database
 from lifeline.lambdas.contracts import AwsCall, Contract
 from lifeline.lambdas.contracts.custom_resources import EmptyBucket
+from lifeline.lambdas.contracts.database import DATABASE
 from lifeline.lambdas.contracts.event_applier import Healthy
+from lifeline.lambdas.contracts.log import LOG
 from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.streaming import replicated_log
 from tests.conftest import Assembly
 from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, modules_of
 
@@ -307,3 +311,8 @@ def test_a_call_that_is_not_declared_is_seen(tmp_path: Path) -> None:
 def test_every_contract_is_frozen() -> None:
     for name, fields in ((one, dict[str, Any](vars(FUNCTIONS[one]))) for one in WITH_CONTRACT):
         assert fields["__dataclass_params__"].frozen, name
+
+
+def test_the_ports_that_contracts_name_are_those_that_constructs_open() -> None:
+    assert DATABASE.port == global_database.PORT
+    assert LOG.port == replicated_log.IAM_PORT

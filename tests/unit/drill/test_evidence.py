@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,27 @@ def test_a_missing_or_unknown_field_is_refused() -> None:
         evidence.seal(incomplete, None)
     with pytest.raises(evidence.EvidenceError):
         evidence.seal(body(scenario="tuesday"), None)
+
+
+def rehashed(sealed: dict[str, Any]) -> dict[str, Any]:
+    """As another release would have sealed it: the hash is right."""
+    return sealed | {"sha256": evidence.sha256_of(sealed)}
+
+
+def test_evidence_of_this_format_or_the_one_before_is_read() -> None:
+    sealed = evidence.seal(body(), None)
+    assert sealed["format"] == 2
+    before = {key: value for key, value in sealed.items() if key != "format"}
+    evidence.validate(rehashed(before))
+    evidence.validate(rehashed(sealed | {"format": 1}))
+
+
+@pytest.mark.parametrize("number", [0, 3, "2", None, True])
+def test_evidence_of_another_format_is_refused_in_words(number: object) -> None:
+    sealed = evidence.seal(body(), None)
+    said = re.escape(f"the evidence is of format {number!r}; this code reads 1 and 2")
+    with pytest.raises(evidence.EvidenceError, match=said):
+        evidence.validate(rehashed(sealed | {"format": number}))
 
 
 def test_runs_are_chained(tmp_path: Path) -> None:
