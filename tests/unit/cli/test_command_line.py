@@ -204,3 +204,29 @@ def test_words_of_the_handbook_are_completed() -> None:
         check=False,
     )
     assert "lease-moves" in done.stdout.split()
+
+
+NAMED = re.compile(r"(?:\.venv/bin/|`|^\s*)lifeline((?: [a-z][a-z-]*)+)([^`\n]*)", re.MULTILINE)
+
+
+def named_in(path: Path) -> list[tuple[str, str]]:
+    """The commands that a text names, with what follows them."""
+    return [(match[1].strip(), match[2]) for match in NAMED.finditer(path.read_text())]
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    known = dict(commands())
+    groups = {name.rsplit(" ", 1)[0] for name in known}
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    steps = (ROOT / "constructs" / "lifeline" / "failover" / "drill_steps").glob("*.sh")
+    seen = 0
+    for path in [*pages, *steps]:
+        for words, rest in named_in(path):
+            tried = [" ".join(["lifeline", *words.split()[:count]]) for count in (1, 2)]
+            name = next((one for one in tried if one in known), None)
+            assert name or tried[0] in groups, f"{path}: lifeline {words}"
+            if name:
+                seen += 1
+                given = set(re.findall(r"(--[a-z][a-z-]*)", rest))
+                assert given <= options(known[name]), f"{path}: {name} has no {given}"
+    assert seen > 20
