@@ -22,13 +22,17 @@ MOST_EVENTS_PER_SECOND = 20_000.0
 PASSED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 CHECKOUT = Path(__file__).resolve().parent.parent
 
+EXIT_CODES = (
+    "Exit codes: 0 passed · 1 failed · 2 bad input · 130 interrupted, then there is no evidence."
+)
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Break a region while real recordings stream, and prove what became of every event.",
-    epilog="Exit codes: 0 passed · 1 failed · 2 bad input · 130 interrupted, then there is no evidence.",
+    epilog=EXIT_CODES,
 )
 
 
@@ -63,7 +67,7 @@ def _count(given: str | int) -> int:
     return int(text)
 
 
-@app.command("run")
+@app.command("run", epilog=EXIT_CODES)
 def run(
     scenario: Annotated[
         str,
@@ -135,7 +139,7 @@ def run(
     raise typer.Exit(PASSED if outcome.evidence["verdict"] == PASS else FAILED)
 
 
-@app.command("list")
+@app.command("list", epilog=EXIT_CODES)
 def list_scenarios(
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout.")
@@ -152,7 +156,7 @@ def list_scenarios(
         print(f"{one.name:<20}{one.about} Epochs: {', '.join(map(str, one.epochs))}.")
 
 
-@app.command("check")
+@app.command("check", epilog=EXIT_CODES)
 def check(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a finished run.")],
 ) -> None:

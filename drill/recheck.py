@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ def check_again(folder: Path) -> Findings:
 
 
 def differences(folder: Path, body: Mapping[str, Any]) -> list[str]:
-    """A sentence for each number of the evidence that the checker finds otherwise now."""
-    found = check_again(folder)
+    """A sentence for each number of the evidence that the checker finds otherwise now, or cannot find out."""
+    try:
+        found = check_again(folder)
+    except (EOFError, OSError, TypeError, ValueError, sqlite3.Error) as error:
+        return [f"the journals cannot be checked: {error!r}"]
     numbers = {**body["events"], "order_violations": body["order_violations"]}
     return [
         f"{name}: evidence {value}, now {getattr(found, name)}"

@@ -104,7 +104,7 @@ def check(
     _tell(body, expected, wrong, not_checked, output)
 
 
-@app.command("publish")
+@app.command("publish", epilog=EXIT_CODES)
 def publish(
     folder: Folder,
     suffix: Suffix,

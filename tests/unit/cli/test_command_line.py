@@ -145,6 +145,11 @@ def test_every_command_and_every_option_stands_in_the_reference() -> None:
         assert named <= options(command), name
 
 
+def test_every_help_page_names_the_exit_codes() -> None:
+    without = [name for name, command in commands() if "Exit codes: " not in (command.epilog or "")]
+    assert without == []
+
+
 CHANGING = {
     "lifeline authority init",
     "lifeline authority pause",

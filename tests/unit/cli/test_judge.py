@@ -188,6 +188,8 @@ def test_journals_that_say_otherwise_break_the_evidence(
 ) -> None:
     folder = written(tmp_path, "emptied")
     (folder / archive.JOURNALS).mkdir()
+    assert main(["evidence", "check", str(folder)]) == 1
+    assert "the journals cannot be checked: FileNotFoundError" in capsys.readouterr().err
     archive.save_stored(folder, [])
     archive.save_letters(folder, [])
     assert main(["evidence", "check", str(folder)]) == 1
