@@ -13,12 +13,13 @@ from typing import Any
 from drill import account, archive, beats, evidence, report, stored, witnessed
 from drill.account import Account
 from drill.bad_events import bad_events
-from drill.checker import Findings, check
+from drill.checker import Findings
 from drill.dead_letters import read_dead_letters
 from drill.edge import Edge
 from drill.edge_api import EdgeApi
 from drill.journal import Journal
 from drill.publisher import EdgePublisher
+from drill.recheck import check_again
 from drill.sampling import RateSample, Sampler, rpo_seconds
 from drill.scenarios import AFTER_RECOVERY_SECONDS, Scenario
 from drill.stored import AppliedSecond
@@ -341,13 +342,3 @@ class Run:
         except Exception as error:
             self._failures.append(f"decisions cannot be read: {type(error).__name__}: {error}")
             return []
-
-
-def check_again(folder: Path) -> Findings:
-    """Run the checker over what a run left in its folder."""
-    return check(
-        archive.journal_folders(folder),
-        archive.load_stored(folder),
-        archive.load_letters(folder),
-        folder / "checker.sqlite",
-    )

@@ -12,8 +12,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from lifeline.cli.failure import Refused
+from lifeline.cli.smoke_check import DEADLINE_SECONDS, check, health, objection, url_of
 from scripts.copy_image import IMAGES, INDEXES, PART_BYTES, copy_image
-from scripts.smoke_check import DEADLINE_SECONDS, check, health, objection, url_of
 
 REGION = "ca-west-1"
 
@@ -137,7 +138,7 @@ def served() -> Any:
 def test_a_region_without_a_database_yet_takes_events(served: Any) -> None:
     served |= {"status": 503, "body": {"region": REGION, "ingest": True, "database": False}}
     assert health(served["url"])["database"] is False
-    assert check(REGION, served["url"], now=lambda: 0.0, pause=lambda _s: None) is None
+    assert check(REGION, served["url"], now=lambda: 0.0, pause=lambda _s: None).objection is None
 
 
 def test_a_region_that_does_not_take_events_is_named_when_the_time_is_up(served: Any) -> None:
@@ -148,7 +149,7 @@ def test_a_region_that_does_not_take_events_is_named_when_the_time_is_up(served:
         served["url"],
         now=lambda: clock[0],
         pause=lambda seconds: clock.__setitem__(0, clock[0] + seconds),
-    )
+    ).objection
     assert said is not None
     assert "its stream takes nothing" in said
     assert clock[0] == DEADLINE_SECONDS
@@ -175,5 +176,5 @@ def test_the_api_is_found_by_its_name() -> None:
         assert (
             url_of(gateway, REGION, "dr1") == f"https://a1.execute-api.{REGION}.amazonaws.com/live"
         )
-        with pytest.raises(ValueError, match="has 0 APIs events-api-dr2"):
+        with pytest.raises(Refused, match="has 0 APIs events-api-dr2"):
             url_of(gateway, REGION, "dr2")

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 import typer
 
-from lifeline.cli import authority_commands
+from lifeline.cli import authority_commands, evidence_commands
+from lifeline.cli.checkout import WithDrill
 from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.running import run
+from lifeline.cli.smoke_check import smoke_check
+from lifeline.cli.version import version
 
 app = typer.Typer(
+    cls=WithDrill,
     help="Operate a deployed Lifeline, judge a drill's evidence, read the runbooks offline.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -20,7 +24,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(authority_commands.app, name="authority")
+app.add_typer(evidence_commands.app, name="evidence")
+app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
+app.command("version", epilog=EXIT_CODES)(version)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,7 +32,7 @@ def places(suffix: str, home: str, recovery: str, witness: str) -> Places:
     return Places(suffix, home, recovery, witness)
 
 
-@app.command("init")
+@app.command("init", epilog=EXIT_CODES)
 def init(
     suffix: Suffix,
     home: Home = options.HOME,
@@ -63,7 +63,7 @@ def init(
     carry_out(change, there, dry_run=dry_run, output=output)
 
 
-@app.command("show")
+@app.command("show", epilog=EXIT_CODES)
 def show(
     suffix: Suffix,
     home: Home = options.HOME,
@@ -88,7 +88,7 @@ def show(
     )
 
 
-@app.command("pause")
+@app.command("pause", epilog=EXIT_CODES)
 def pause(
     suffix: Suffix,
     minutes: Annotated[
@@ -114,7 +114,7 @@ def pause(
     carry_out(change, there, dry_run=dry_run, output=Output(as_json))
 
 
-@app.command("resume")
+@app.command("resume", epilog=EXIT_CODES)
 def resume(
     suffix: Suffix,
     home: Home = options.HOME,
@@ -132,7 +132,7 @@ def resume(
     carry_out(change, there, dry_run=dry_run, output=Output(as_json))
 
 
-@app.command("approve")
+@app.command("approve", epilog=EXIT_CODES)
 def approve(
     suffix: Suffix,
     epoch: Annotated[

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from lifeline.lambdas.failover.lease import Lease
 HOME = "ca-central-1"
 LEASE = Lease(holder=HOME, epoch=3, renewals=7, writer=HOME, paused_until=4e9)
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
-CUT = "cut"
+CUT, INTERRUPTED = "cut", "interrupted"
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Witness:
     lease: Lease | None = LEASE
     damaged: bool = False
     asked: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
 
     def written(self) -> list[str]:
         return [one for one in self.asked if one in WRITES]
@@ -53,7 +56,11 @@ def _witness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
             operation = self.headers["X-Amz-Target"].split(".")[1]
             made.asked.append(operation)
             if operation in WRITES:
-                if made.on_write == CUT:
+                if made.on_write == INTERRUPTED:
+                    # Ctrl-C while the command waits for the answer.
+                    os.kill(os.getpid(), signal.SIGINT)
+                    made.over.wait(timeout=30)
+                if made.on_write in (CUT, INTERRUPTED):
                     # The request was taken whole; the answer never comes.
                     self.connection.close()
                     return
@@ -88,6 +95,7 @@ def _witness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     aws.client.cache_clear()
     yield made
+    made.over.set()
     aws.client.cache_clear()
     server.shutdown()
     server.server_close()
@@ -140,6 +148,12 @@ def test_an_answer_without_a_decision_may_have_landed(witness: Witness, run: Run
     witness.on_write = 500
     code, _, failed = run(*CHANGES[0])
     assert (code, "may have landed" in failed) == (1, True)
+
+
+def test_a_write_interrupted_by_a_person_may_have_landed(witness: Witness, run: Run) -> None:
+    witness.on_write = INTERRUPTED
+    code, _, failed = run(*CHANGES[0])
+    assert (code, "may have landed: interrupted" in failed) == (1, True)
 
 
 def test_a_write_that_was_refused_did_not_land(witness: Witness, run: Run) -> None:

@@ -160,19 +160,17 @@ def test_dynamodb_values_become_plain() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["run", "noop", "--rate", "0"], "rate must be from 1 to"),
+        (["run", "noop", "--rate", "0"], "the rate must be from 1 to"),
         (["run", "noop", "--rate", "fast"], "must be a number"),
         (["run", "noop", "--kill-apply", "-1"], "whole number"),
-        (["run", "earthquake"], "invalid choice"),
+        (["run", "earthquake"], "is no scenario"),
         ([], "required"),
     ],
 )
 def test_bad_input_is_told_in_words(
     arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as left:
-        command.main(arguments)
-    assert left.value.code == 2
+    assert command.main(arguments) == 2
     assert word in capsys.readouterr().err
 
 
@@ -181,3 +179,14 @@ def test_check_of_a_folder_without_evidence(
 ) -> None:
     assert command.main(["check", str(tmp_path)]) == 2
     assert "not the folder of a finished run" in capsys.readouterr().err
+    (tmp_path / "evidence.json").write_text("{")
+    assert command.main(["check", str(tmp_path)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_run_outside_of_its_checkout_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["run", "noop"]) == 2
+    assert "run it in" in capsys.readouterr().err

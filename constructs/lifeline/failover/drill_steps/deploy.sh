@@ -20,4 +20,4 @@ for place in "$HOME_REGION:$HOME_CODE" "$RECOVERY_REGION:$RECOVERY_CODE"; do
 done
 make deploy "SUFFIX=$suffix" "PROFILE=$DRILL_PROFILE" \
   "ARGS=--require-approval never --concurrency 4 $DRILL_SETTINGS"
-.venv/bin/python scripts/smoke_check.py --suffix "$suffix" "$HOME_REGION" "$RECOVERY_REGION"
+.venv/bin/lifeline smoke-check --suffix "$suffix" "$HOME_REGION" "$RECOVERY_REGION"

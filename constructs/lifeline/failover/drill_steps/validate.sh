@@ -1,13 +1,15 @@
 # Another machine than the one that drilled judges the evidence, and keeps it whatever it says.
 make .venv/.done
 found="$CODEBUILD_SRC_DIR_Evidence"
-judge=(.venv/bin/python scripts/validate_evidence.py "$found/evidence.json"
-  --scenario "$SCENARIO" --tier "$TIER")
+# The pipeline's stages take less than 12 hours; older evidence is another run's.
+judge=("$found" --scenario "$SCENARIO" --tier "$TIER" --max-age-hours 12)
 if [ -f "$found/previous.json" ]; then
   judge+=(--previous "$found/previous.json")
+else
+  judge+=(--first)
 fi
 status=0
-"${judge[@]}" || status=$?
+.venv/bin/lifeline evidence check "${judge[@]}" || status=$?
 if [ "$status" -gt 1 ]; then
   echo "validate: this is no evidence; nothing was kept"
   exit 1
@@ -24,6 +26,6 @@ for file in evidence.json report.html; do
 done
 aws s3 cp --only-show-errors "$found/evidence.json" "s3://$EVIDENCE_BUCKET/chain/latest.json"
 if [ "$status" = 0 ]; then
-  "${judge[@]}" --publish "$OWN_SUFFIX" --region "$HOME_REGION"
+  .venv/bin/lifeline evidence publish "${judge[@]}" --suffix "$OWN_SUFFIX" --region "$HOME_REGION"
 fi
 exit "$status"

@@ -1,0 +1,37 @@
+"""Check a finished run again, from what it left in its folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from drill import archive
+from drill.checker import Findings, check
+
+JOURNALS = "journals"
+
+
+def check_again(folder: Path) -> Findings:
+    """Run the checker over the journals, the stored rows and the dead letters of a run."""
+    return check(
+        archive.journal_folders(folder),
+        archive.load_stored(folder),
+        archive.load_letters(folder),
+        folder / "checker.sqlite",
+    )
+
+
+def differences(folder: Path, body: Mapping[str, Any]) -> list[str]:
+    """A sentence for each number of the evidence that the checker finds otherwise now, or cannot find out."""
+    try:
+        found = check_again(folder)
+    except (EOFError, OSError, TypeError, ValueError, sqlite3.Error) as error:
+        return [f"the journals cannot be checked: {error!r}"]
+    numbers = {**body["events"], "order_violations": body["order_violations"]}
+    return [
+        f"{name}: evidence {value}, now {getattr(found, name)}"
+        for name, value in numbers.items()
+        if getattr(found, name) != value
+    ]
