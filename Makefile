@@ -83,7 +83,7 @@ nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report
 	@$(PY) scripts/nag_report.py --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)
 
 bench: setup ## Ratios measured in one run
-	@$(PY) bench/store_path.py $(ARGS)
+	@$(PY) -m bench.store_path $(ARGS)
 
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
