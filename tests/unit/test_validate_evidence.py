@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from drill import evidence
-from drill.witnessed import instant_text
+from drill.platform_records import instant_text
 from lifeline.tiers import RecoveryTier
 from scripts.validate_evidence import Expected, main, objections, publish
 from tests.unit.drill.sample_evidence import START, body
