@@ -43,9 +43,9 @@ build/lambda/.done: lambdas/requirements.txt lambdas/requirements-native.txt scr
 	@$(PY) scripts/build_lambda_packages.py
 	@mkdir -p $(@D) && touch $@
 
-build/drill/beats.json: drill/beats.py drill/feed.py $(VENV)/.done
+build/drill/beats.json: drill/heart_recordings.py drill/recordings_feed.py $(VENV)/.done
 	@echo "setup: heart beats of the recordings"
-	@$(PY) -m drill.feed >/dev/null
+	@$(PY) -m drill.recordings_feed >/dev/null
 	@touch $@
 
 drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=)
@@ -88,7 +88,7 @@ wheel: setup ## Build build/wheel/lifeline-*.whl: constructs, functions, layers,
 	@ls build/wheel/*.whl
 
 bench: setup ## Ratios measured in one run
-	@$(PY) bench/store_path.py $(ARGS)
+	@$(PY) -m bench.store_path $(ARGS)
 
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt

@@ -1,6 +1,6 @@
 """The store path against raw COPY of the same rows, on one server in one run; a ratio, not a time.
 
-    python bench/store_path.py [--rows 60000] [--batch 2000]
+    python -m bench.store_path [--rows 60000] [--batch 2000]
 
 Raw COPY goes into a partitioned table with the same columns and the same key as `event`. The store path is
 what `apply` does: stage, insert, aggregates, markers, heartbeat, authority. `decode` is the processor's
@@ -10,30 +10,38 @@ own share (records to COPY text), `bridge` the validation of one event.
 from __future__ import annotations
 
 import argparse
+import json
+import socket
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "services"), str(ROOT / "lambdas")]
-
-from lifeline.lambdas.contracts.database import DatabaseAddress  # noqa: E402
-from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder  # noqa: E402
-from lifeline.lambdas.stream_bridge.validation import Accepted, judge  # noqa: E402
-from lifeline.services.event_applier.batch import COLUMNS, Batch, LogRecord, batch_of  # noqa: E402
-from lifeline.services.event_applier.database import Connection, connect  # noqa: E402
-from lifeline.services.event_applier.migrate import migrate  # noqa: E402
-from lifeline.services.event_applier.serving_guard import ServingGuard  # noqa: E402
-from lifeline.services.event_applier.store import Store  # noqa: E402
-from tests.integration.datapath.engines import LOOPBACK, postgres  # noqa: E402
-from tests.integration.datapath.log_records import event_body, event_record, marker_record  # noqa: E402
+from lab.places import LOOPBACK
+from lab.postgres import DATABASE, USER, Postgres
+from lab.processes import Processes
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.validation import Accepted, judge
+from lifeline.services.event_applier.batch import COLUMNS, Batch, LogRecord, batch_of
+from lifeline.services.event_applier.database import Connection, connect
+from lifeline.services.event_applier.migrate import migrate
+from lifeline.services.event_applier.serving_guard import ServingGuard
+from lifeline.services.event_applier.store import Store
 
 REGION = "ca-central-1"
 PATIENTS = 830
+TOPIC = "clinical.observation.recorded"
+PAIR = Pair(REGION, incarnation="100", shard="shardId-0")
+FIRST_SEQUENCE = 10**50
+"""As large as the sequence numbers of Kinesis are."""
+START = datetime.now(UTC).replace(microsecond=0)
 RAW = """
 CREATE TABLE raw_copy (
     ord integer, occurred_on timestamptz NOT NULL, event_id uuid NOT NULL, event_type text,
@@ -64,16 +72,62 @@ def payload(value: int) -> dict[str, Any]:
     }
 
 
+def event(offset: int) -> LogRecord:
+    """An event as the bridge writes it to the log."""
+    patient, occurred_on = (
+        f"patient-{offset % PATIENTS:05d}",
+        START + timedelta(milliseconds=offset),
+    )
+    body = {
+        "eventId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{patient}/{offset}")),
+        "eventType": "ObservationRecordedEvent",
+        "aggregateId": patient,
+        "aggregateType": "Patient",
+        "occurredOn": occurred_on.isoformat().replace("+00:00", "Z"),
+        "version": 1,
+        "sequence": offset,
+        "payload": payload(60 + offset % 40),
+        "metadata": {"correlationId": "bench"},
+    }
+    headers = {
+        "origin": PAIR.origin,
+        "incarnation": PAIR.incarnation,
+        "shard": PAIR.shard,
+        "sequence": str(FIRST_SEQUENCE + offset),
+    }
+    written = [(name, value.encode()) for name, value in headers.items()]
+    return LogRecord(TOPIC, 0, offset, offset, json.dumps(body).encode(), written)
+
+
+def marker(offset: int) -> LogRecord:
+    """The marker that ends a batch."""
+    made = Marker(PAIR, FIRST_SEQUENCE + offset, 1_000, (PAIR.shard,), ((TOPIC, 0),))
+    return LogRecord(TOPIC, 0, offset, offset, made.to_bytes(), [("kind", b"marker")])
+
+
 def records(rows: int, batch: int) -> Iterator[list[LogRecord]]:
     """Batches of events, each closed by a marker."""
     for start in range(0, rows, batch):
-        made = [
-            event_record(
-                n, event_body(n, f"patient-{n % PATIENTS:05d}", payload=payload(60 + n % 40))
-            )
-            for n in range(start, start + batch)
-        ]
-        yield [*made, marker_record(start + batch, 10**50 + start + batch)]
+        yield [*(event(n) for n in range(start, start + batch)), marker(start + batch)]
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[int]:
+    """The port of a new, empty server."""
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        port = int(free.getsockname()[1])
+    processes = Processes(folder)
+    server = Postgres(
+        processes=processes, name="postgres", region=REGION, folder=folder / "data", port=port
+    )
+    try:
+        server.create()
+        server.start()
+        server.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
+        yield port
+    finally:
+        processes.stop_all()
 
 
 def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float]:
@@ -122,8 +176,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--batch", type=int, default=2_000)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, postgres(Path(folder) / "data") as port:
-        settings = DatabaseAddress(LOOPBACK, port, "lifeline", "lifeline", "none", REGION)
+    with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as port:
+        settings = DatabaseAddress(LOOPBACK, port, DATABASE, USER, "none", REGION)
         migrate(settings)
         found = measure(settings, given.rows, given.batch)
     for name, rate in found.items():

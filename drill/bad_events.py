@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from drill.envelope import Event, IdSource, digest_of, instant
-from drill.feed import HEART_RATE, observation
+from drill.recordings_feed import HEART_RATE, observation
 
 OVERSIZE_BYTES = 1024 * 1024 + 64 * 1024
 REFUSED_BY_API = "oversize"

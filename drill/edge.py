@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from drill.beats import Recording
 from drill.edge_api import Address
 from drill.envelope import Event
-from drill.feed import Feed, monitors_for
+from drill.heart_recordings import Recording
 from drill.journal import Journal
 from drill.publisher import EdgePublisher
+from drill.recordings_feed import RecordingsFeed, monitors_for
 
 TICK_SECONDS = 0.1
 
@@ -59,7 +59,7 @@ class Edge:
 
     def _run(self) -> None:
         publisher, recordings, rate, seed = self._feed_args
-        feed = Feed(
+        feed = RecordingsFeed(
             publisher=publisher,
             recordings=recordings,
             events_per_second=rate,

@@ -17,8 +17,8 @@ from drill.envelope import Event
 from drill.journal import Journal
 from drill.outbox import Outbox
 from drill.receipt import Receipt, SafeUpTo
+from drill.region_monitor import EVERY_SECONDS, RegionMonitor
 from drill.safety import SafetyTracker
-from drill.scout import EVERY_SECONDS, Scout
 from drill.traffic import TrafficChoice
 
 BATCH_EVENTS = 200
@@ -76,7 +76,7 @@ class EdgePublisher:
         self.failure = ""
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._scouts: dict[str, Scout] = {}
+        self._monitors: dict[str, RegionMonitor] = {}
         self._worker_count = workers
         self._take_over_journal()
 
@@ -98,9 +98,9 @@ class EdgePublisher:
             return len(self._outbox) + self._outbox.out
 
     def start(self) -> None:
-        """Start the workers, a scout for each region and the traffic choice."""
-        self._scouts = {
-            region: Scout(region, url, self._on_watermark, every_seconds=self._poll_seconds)
+        """Start the workers, a monitor for each region and the traffic choice."""
+        self._monitors = {
+            region: RegionMonitor(region, url, self._on_watermark, every_seconds=self._poll_seconds)
             for region, url in self._urls.items()
         }
         named = [(self._work, f"sender-{index}") for index in range(self._worker_count)]
@@ -109,7 +109,7 @@ class EdgePublisher:
             threading.Thread(target=target, name=f"{self.publisher}-{name}", daemon=True)
             for target, name in named
         ]
-        for thread in (*self._scouts.values(), *self._threads):
+        for thread in (*self._monitors.values(), *self._threads):
             thread.start()
 
     def submit(self, events: Sequence[Event]) -> None:
@@ -140,11 +140,11 @@ class EdgePublisher:
     def stop(self) -> None:
         """End all threads and close the journal; what is not accepted stays in it."""
         self._ended.set()
-        for scout in self._scouts.values():
-            scout.end()
+        for monitor in self._monitors.values():
+            monitor.end()
         with self._changed:
             self._changed.notify_all()
-        for thread in (*self._threads, *self._scouts.values()):
+        for thread in (*self._threads, *self._monitors.values()):
             if thread.is_alive():
                 thread.join(timeout=2 * self._timeout_seconds + 2)
         self.journal.close()
@@ -243,7 +243,7 @@ class EdgePublisher:
             moved = region != self._choice.preferred
             return {number for number, _ in receipts if number in kept} if moved else set()
 
-    # -- what the scouts say -----------------------------------------------------------------------
+    # -- what the monitors say ----------------------------------------------------------------------
 
     def _on_watermark(self, _: str, entries: list[SafeUpTo]) -> None:
         with self._changed:
@@ -252,9 +252,9 @@ class EdgePublisher:
             self._transmitted.difference_update(settled)
 
     def _choose(self) -> None:
-        """Once a second: look at the scouts' newest answers and follow the traffic switch."""
+        """Once a second: look at the monitors' newest answers and follow the traffic switch."""
         while not self._ended.wait(self._poll_seconds):
-            answers = {region: scout.health for region, scout in self._scouts.items()}
+            answers = {region: monitor.health for region, monitor in self._monitors.items()}
             with self._changed:
                 before = self._choice.preferred
                 now = self._choice.observe(answers)

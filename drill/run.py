@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drill import account, archive, beats, evidence, report, stored, witnessed
-from drill.account import Account
+from drill import archive, evidence, heart_recordings, platform_records, report, run_summary, stored
 from drill.bad_events import bad_events
 from drill.checker import Findings
 from drill.dead_letters import read_dead_letters
@@ -20,6 +19,7 @@ from drill.edge_api import EdgeApi
 from drill.journal import Journal
 from drill.publisher import EdgePublisher
 from drill.recheck import check_again
+from drill.run_summary import RunSummary
 from drill.sampling import RateSample, Sampler, rpo_seconds
 from drill.scenarios import AFTER_RECOVERY_SECONDS, Scenario
 from drill.stored import AppliedSecond
@@ -86,7 +86,9 @@ class Run:
             self._stop()
         survivor = str(self._final_lease().get("holder") or self._target.home)
         findings, applied = self._check(folder, survivor)
-        body = account.body(self._account(run_id, started, survivor, findings, applied, deployed))
+        body = run_summary.body(
+            self._summary(run_id, started, survivor, findings, applied, deployed)
+        )
         sealed = evidence.seal(body, evidence.previous_sha256(evidence.ROOT))
         evidence.write(sealed, folder)
         report.write(sealed, folder)
@@ -110,7 +112,7 @@ class Run:
         urls = {region: one.address for region, one in self._target.endpoints().items()}
         # The home region is where edges start; the traffic switch decides from the first second.
         urls = {self._target.home: urls[self._target.home], **urls}
-        recordings = beats.load()
+        recordings = heart_recordings.load()
         self._edges = [
             Edge(
                 f"edge-{index + 1}",
@@ -130,7 +132,7 @@ class Run:
         )
         self._senders = [*(edge.sender for edge in self._edges), self._synthetic_sender]
         self._sampler = Sampler(
-            read_lease=lambda: witnessed.lease(self._target),
+            read_lease=lambda: platform_records.lease(self._target),
             standby_url=urls[self._target.standby],
             origin=self._target.home,
             edges=self._senders,
@@ -274,7 +276,7 @@ class Run:
     # -- what came of it ---------------------------------------------------------------------------
 
     def _final_lease(self) -> dict[str, Any]:
-        return witnessed.lease(self._target)
+        return platform_records.lease(self._target)
 
     def _check(self, folder: Path, survivor: str) -> tuple[Findings, list[AppliedSecond]]:
         self._say(f"drill: checking the journals against {survivor}")
@@ -287,7 +289,7 @@ class Run:
             applied = stored.applied_seconds(connection)
         return check_again(folder), applied
 
-    def _account(
+    def _summary(
         self,
         run_id: str,
         started: float,
@@ -295,13 +297,13 @@ class Run:
         findings: Findings,
         applied: Sequence[AppliedSecond],
         deployed: Deployed,
-    ) -> Account:
+    ) -> RunSummary:
         options, sampler = self._options, self._sampler
         rpo = None
         if self._scenario.fails_over and self._lost_at is not None:
             rpo = rpo_seconds(sampler.lag, self._lost_at)
         moved = len(sampler.epochs) > 1
-        return Account(
+        return RunSummary(
             run_id=run_id,
             scenario=self._scenario,
             target=self._target.name,
@@ -318,7 +320,9 @@ class Run:
                 "bad_events": options.bad_events,
             },
             timeline=(
-                witnessed.timeline(self._target, survivor, sampler.epochs[-1]) if moved else []
+                platform_records.timeline(self._target, survivor, sampler.epochs[-1])
+                if moved
+                else []
             ),
             rto_seconds=self._rto(),
             rpo_seconds=rpo,
@@ -338,7 +342,9 @@ class Run:
 
     def _decisions(self) -> list[dict[str, Any]]:
         try:
-            return witnessed.decisions(self._target, [self._target.home, self._target.standby])
+            return platform_records.decisions(
+                self._target, [self._target.home, self._target.standby]
+            )
         except Exception as error:
             self._failures.append(f"decisions cannot be read: {type(error).__name__}: {error}")
             return []

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from drill.edge_api import Address, EdgeApi
 from drill.envelope import Event, IdSource, instant, seal
-from drill.feed import HEART_RATE, observation
 from drill.publisher import EdgePublisher
+from drill.recordings_feed import HEART_RATE, observation
 
 DEADLINE_SECONDS = 3.0
 EVERY_SECONDS = 1.0

@@ -19,7 +19,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 @dataclass
-class World:
+class GlobalGroup:
     """A global group. `members` are (region, group) → whether it is the primary."""
 
     identifier: str
@@ -57,7 +57,7 @@ class GlobalCaches:
     def __init__(self, cache: Any, region: Callable[[], str]) -> None:
         self._cache = cache
         self._region = region
-        self._worlds: dict[str, World] = {}
+        self._global_groups: dict[str, GlobalGroup] = {}
         self._actions: dict[str, Callable[[dict[str, str]], str]] = {
             "CreateGlobalReplicationGroup": self._create,
             "DescribeGlobalReplicationGroups": self._describe,
@@ -87,109 +87,114 @@ class GlobalCaches:
 
     def info_xml(self, group: str) -> str:
         """What a replication group of this region says of its membership."""
-        for world in self._worlds.values():
-            primary = world.members.get((self._region(), group))
+        for global_group in self._global_groups.values():
+            primary = global_group.members.get((self._region(), group))
             if primary is not None:
                 return (
-                    f"<GlobalReplicationGroupInfo><GlobalReplicationGroupId>{world.identifier}"
+                    f"<GlobalReplicationGroupInfo><GlobalReplicationGroupId>{global_group.identifier}"
                     f"</GlobalReplicationGroupId><GlobalReplicationGroupMemberRole>"
                     f"{_role(primary)}</GlobalReplicationGroupMemberRole></GlobalReplicationGroupInfo>"
                 )
         return ""
 
-    def join(self, world: str, group: str) -> None:
+    def join(self, global_group: str, group: str) -> None:
         """A replication group made with the id of a global group is its secondary."""
-        self._world(world).members[(self._region(), group)] = False
+        self._global_group(global_group).members[(self._region(), group)] = False
 
     def leave(self, group: str) -> Answer | None:
         """Before a deletion: a secondary leaves; the primary may not go while there is a global group."""
-        for world in self._worlds.values():
-            if world.members.get((self._region(), group)):
+        for global_group in self._global_groups.values():
+            if global_group.members.get((self._region(), group)):
                 return self._error(
-                    "InvalidReplicationGroupState", f"{group} is the primary of {world.identifier}."
+                    "InvalidReplicationGroupState",
+                    f"{group} is the primary of {global_group.identifier}.",
                 )
-            world.members.pop((self._region(), group), None)
+            global_group.members.pop((self._region(), group), None)
         return None
 
-    def _world(self, identifier: str) -> World:
-        if identifier not in self._worlds:
+    def _global_group(self, identifier: str) -> GlobalGroup:
+        if identifier not in self._global_groups:
             raise Refused(
                 "GlobalReplicationGroupNotFoundFault", f"There is no global group {identifier}."
             )
-        return self._worlds[identifier]
+        return self._global_groups[identifier]
 
-    def _shown(self, world: World) -> str:
-        return f"<GlobalReplicationGroup>{world.xml()}</GlobalReplicationGroup>"
+    def _shown(self, global_group: GlobalGroup) -> str:
+        return f"<GlobalReplicationGroup>{global_group.xml()}</GlobalReplicationGroup>"
 
     def _create(self, given: dict[str, str]) -> str:
         primary = given["PrimaryReplicationGroupId"]
         if self._cache._replication_groups.get(primary) is None:
             raise Refused("ReplicationGroupNotFoundFault", f"There is no cache {primary} here.")
         identifier = PREFIX + given["GlobalReplicationGroupIdSuffix"]
-        if identifier in self._worlds:
+        if identifier in self._global_groups:
             raise Refused("GlobalReplicationGroupAlreadyExistsFault", f"{identifier} exists.")
-        world = World(identifier, given.get("GlobalReplicationGroupDescription", ""))
-        world.members[(self._region(), primary)] = True
-        self._worlds[identifier] = world
-        return self._shown(world)
+        global_group = GlobalGroup(identifier, given.get("GlobalReplicationGroupDescription", ""))
+        global_group.members[(self._region(), primary)] = True
+        self._global_groups[identifier] = global_group
+        return self._shown(global_group)
 
     def _describe(self, given: dict[str, str]) -> str:
         wanted = given.get("GlobalReplicationGroupId")
-        worlds = [self._world(wanted)] if wanted else list(self._worlds.values())
-        return f"<GlobalReplicationGroups>{''.join(map(self._shown, worlds))}</GlobalReplicationGroups>"
+        found = [self._global_group(wanted)] if wanted else list(self._global_groups.values())
+        return (
+            f"<GlobalReplicationGroups>{''.join(map(self._shown, found))}</GlobalReplicationGroups>"
+        )
 
     def _modify(self, given: dict[str, str]) -> str:
-        world = self._world(given["GlobalReplicationGroupId"])
-        world.description = given.get("GlobalReplicationGroupDescription", world.description)
-        return self._shown(world)
+        global_group = self._global_group(given["GlobalReplicationGroupId"])
+        global_group.description = given.get(
+            "GlobalReplicationGroupDescription", global_group.description
+        )
+        return self._shown(global_group)
 
     def _fail_over(self, given: dict[str, str]) -> str:
-        world = self._world(given["GlobalReplicationGroupId"])
+        global_group = self._global_group(given["GlobalReplicationGroupId"])
         chosen = (given["PrimaryRegion"], given["PrimaryReplicationGroupId"])
-        if chosen not in world.members:
+        if chosen not in global_group.members:
             raise Refused("InvalidParameterValue", f"{chosen[1]} is no member there.")
-        world.members = {member: member == chosen for member in world.members}
-        return self._shown(world)
+        global_group.members = {member: member == chosen for member in global_group.members}
+        return self._shown(global_group)
 
     def _disassociate(self, given: dict[str, str]) -> str:
-        world = self._world(given["GlobalReplicationGroupId"])
+        global_group = self._global_group(given["GlobalReplicationGroupId"])
         member = (given["ReplicationGroupRegion"], given["ReplicationGroupId"])
-        if world.members.get(member, True):
+        if global_group.members.get(member, True):
             raise Refused("InvalidParameterValue", f"{member[1]} is no secondary there.")
-        del world.members[member]
-        return self._shown(world)
+        del global_group.members[member]
+        return self._shown(global_group)
 
     def _delete(self, given: dict[str, str]) -> str:
-        world = self._world(given["GlobalReplicationGroupId"])
-        if not all(world.members.values()):
+        global_group = self._global_group(given["GlobalReplicationGroupId"])
+        if not all(global_group.members.values()):
             raise Refused("InvalidGlobalReplicationGroupState", "It has secondaries.")
-        del self._worlds[world.identifier]
-        return self._shown(world)
+        del self._global_groups[global_group.identifier]
+        return self._shown(global_group)
 
 
 def add_global_groups(cache: Any, region: Callable[[], str]) -> None:
     """Put global groups before the module's own calls, and membership into its groups."""
-    worlds = GlobalCaches(cache, region)
+    caches = GlobalCaches(cache, region)
     handle, shown, user_shown = cache.handle_request, cache._rg_xml, cache._user_xml
     create, delete = cache._create_replication_group, cache._delete_replication_group
 
     async def handled(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
         text = body.decode("utf-8", errors="replace") if body else ""
         given = {name: values[0] for name, values in parse_qs(text).items()}
-        return worlds.answer(given) or await handle(method, path, headers, body, query)
+        return caches.answer(given) or await handle(method, path, headers, body, query)
 
     def created(given: Any) -> Any:
         answer = create(given)
-        world = cache._p(given, "GlobalReplicationGroupId")
-        if answer[0] == 200 and world:
-            worlds.join(world, cache._p(given, "ReplicationGroupId"))
+        global_group = cache._p(given, "GlobalReplicationGroupId")
+        if answer[0] == 200 and global_group:
+            caches.join(global_group, cache._p(given, "ReplicationGroupId"))
         return answer
 
     def deleted(given: Any) -> Any:
-        return worlds.leave(cache._p(given, "ReplicationGroupId")) or delete(given)
+        return caches.leave(cache._p(given, "ReplicationGroupId")) or delete(given)
 
     cache.handle_request = handled
-    cache._rg_xml = lambda group: shown(group) + worlds.info_xml(group["ReplicationGroupId"])
+    cache._rg_xml = lambda group: shown(group) + caches.info_xml(group["ReplicationGroupId"])
     # An access string has an ampersand, which the emulator writes into the XML as it is.
     cache._user_xml = lambda user: user_shown(
         {**user, "AccessString": escape(user.get("AccessString", ""))}

@@ -30,7 +30,7 @@ class Listing:
     things: str
     identity: str = "@"
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    worldwide: bool = False
+    is_global: bool = False
 
 
 LISTINGS = (
@@ -75,10 +75,10 @@ LISTINGS = (
     Listing("events", "list_event_buses", "EventBuses", "Name"),
     Listing("events", "list_rules", "Rules", "Name"),
     Listing("firehose", "list_delivery_streams", "DeliveryStreamNames"),
-    Listing("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName", worldwide=True),
-    Listing("iam", "list_policies", "Policies", "Arn", {"Scope": "Local"}, worldwide=True),
-    Listing("iam", "list_roles", "Roles", "RoleName", worldwide=True),
-    Listing("iam", "list_users", "Users", "UserName", worldwide=True),
+    Listing("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName", is_global=True),
+    Listing("iam", "list_policies", "Policies", "Arn", {"Scope": "Local"}, is_global=True),
+    Listing("iam", "list_roles", "Roles", "RoleName", is_global=True),
+    Listing("iam", "list_users", "Users", "UserName", is_global=True),
     Listing("kafka", "list_clusters", "ClusterInfoList", "ClusterArn"),
     Listing("kafka", "list_configurations", "Configurations", "Arn"),
     Listing("kinesis", "list_streams", "StreamNames"),
@@ -98,8 +98,8 @@ LISTINGS = (
     Listing("rds", "describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier"),
     Listing("rds", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
     Listing("rds", "describe_global_clusters", "GlobalClusters", "GlobalClusterIdentifier"),
-    Listing("route53", "list_hosted_zones", "HostedZones", "Id", worldwide=True),
-    Listing("s3", "list_buckets", "Buckets", "Name", worldwide=True),
+    Listing("route53", "list_hosted_zones", "HostedZones", "Id", is_global=True),
+    Listing("s3", "list_buckets", "Buckets", "Name", is_global=True),
     Listing("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
     Listing("scheduler", "list_schedules", "Schedules", "Name"),
     Listing("secretsmanager", "list_secrets", "SecretList", "Name"),
@@ -118,7 +118,7 @@ def take(observer: Observer) -> Inventory:
     found: Inventory = {}
     for region in ALL_REGIONS:
         for listing in LISTINGS:
-            if listing.worldwide and region != HOME:
+            if listing.is_global and region != HOME:
                 continue
             answers = _pages(observer(listing.service, region), listing)
             for thing in jmespath.search(f"[].{listing.things} | []", answers) or []:

@@ -177,11 +177,11 @@ def remove_database_part(kind: str, identifier: str, properties: Properties) -> 
     given: dict[str, Any] = {name: identifier}
     if noun != "GlobalCluster":
         given["SkipFinalSnapshot"] = True
-    world = properties.get("GlobalClusterIdentifier")
-    if noun == "DBCluster" and world:
+    global_cluster = properties.get("GlobalClusterIdentifier")
+    if noun == "DBCluster" and global_cluster:
         # As CloudFormation: a member leaves its global cluster before it is deleted.
         members = rds.describe_db_clusters(DBClusterIdentifier=identifier)["DBClusters"]
-        attempt(rds.remove_from_global_cluster, "NotFound", GlobalClusterIdentifier=world,
+        attempt(rds.remove_from_global_cluster, "NotFound", GlobalClusterIdentifier=global_cluster,
                 DbClusterIdentifier=members[0]["DBClusterArn"])  # fmt: skip
     attempt(getattr(rds, _method("delete", noun)), "NotFound", **given)
 
@@ -243,10 +243,10 @@ def global_cache(properties: Properties, old: Properties | None) -> Answer:
         identifier = made["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
     else:
         only_tags(suffix, old, properties)
-        worlds = cache.describe_global_replication_groups()["GlobalReplicationGroups"]
+        global_groups = cache.describe_global_replication_groups()["GlobalReplicationGroups"]
         identifier = next(
             one["GlobalReplicationGroupId"]
-            for one in worlds
+            for one in global_groups
             if one["GlobalReplicationGroupId"].endswith(f"-{suffix}")
         )
     return identifier, {"GlobalReplicationGroupId": identifier, "Status": "available"}

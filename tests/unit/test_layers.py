@@ -32,6 +32,16 @@ LINKED = {"docs", "lambdas", "schemas", "services", "stacks", "_packages"}
 """Folders of the repository that stand in the package by a link (ADR 12)."""
 
 
+SOURCES = tuple(
+    next(
+        line.removeprefix("SOURCES := ").split()
+        for line in (ROOT / "Makefile").read_text().splitlines()
+        if line.startswith("SOURCES := ")
+    )
+)
+"""Everything that `make check` reads."""
+
+
 def python_files(folder: Path) -> list[Path]:
     """Every module of a folder, each once: what is linked into it is read where it lies."""
     return [
@@ -68,6 +78,20 @@ def test_layers(folder: str) -> None:
         for name in imported(path)
         if below(name, FORBIDDEN[folder])
     ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", [one for one in SOURCES if one != "tests"])
+def test_only_tests_import_tests(folder: str) -> None:
+    """H11: what is shipped or measured must not need the tests, nor change with them."""
+    files = python_files(ROOT / folder) if (ROOT / folder).is_dir() else [ROOT / folder]
+    wrong = [
+        (str(path.relative_to(ROOT)), name)
+        for path in files
+        for name in imported(path)
+        if below(name, {"tests"})
+    ]
+    assert files
     assert wrong == []
 
 

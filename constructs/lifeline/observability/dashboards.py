@@ -18,7 +18,7 @@ from lifeline.observability.metric_specs import AnyMetricSpec, MetricSpec
 from lifeline.site import Site
 
 COLUMNS = 24
-PANEL_HEIGHT = 6
+GRAPH_HEIGHT = 6
 ALARMS_HEIGHT = 4
 TABLE_HEIGHT = 8
 TEXT_HEIGHT = 2
@@ -29,7 +29,7 @@ LONGEST_LOOK = "-P3M"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class GraphWidget:
     """A graph of labelled metrics; each of `annotations` is a horizontal line.
 
     `region`: None is the dashboard's own. `latest`: the newest value alone, of the last three months, for
@@ -44,7 +44,7 @@ class Panel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmList:
+class AlarmStatusWidget:
     """The state of alarms, by literal ARN; they may lie in several regions."""
 
     title: str
@@ -52,7 +52,7 @@ class AlarmList:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogTable:
+class LogQueryWidget:
     """The newest answers of a Logs Insights query on one log group."""
 
     title: str
@@ -62,13 +62,13 @@ class LogTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class TextWidget:
     """A line of Markdown."""
 
     text: str
 
 
-Widget = Panel | AlarmList | LogTable | Note
+Widget = GraphWidget | AlarmStatusWidget | LogQueryWidget | TextWidget
 
 
 class Dashboard(Construct):
@@ -124,40 +124,40 @@ def _laid_out(rows: Sequence[Sequence[Widget]], home: str) -> list[dict[str, Any
 
 def _height(widget: Widget) -> int:
     match widget:
-        case Panel():
-            return PANEL_HEIGHT
-        case AlarmList():
+        case GraphWidget():
+            return GRAPH_HEIGHT
+        case AlarmStatusWidget():
             return ALARMS_HEIGHT
-        case LogTable():
+        case LogQueryWidget():
             return TABLE_HEIGHT
-        case Note():
+        case TextWidget():
             return TEXT_HEIGHT
 
 
 def _rendered(widget: Widget, region: str) -> tuple[str, dict[str, Any]]:
     match widget:
-        case Panel():
+        case GraphWidget():
             return "metric", _graph(widget, region)
-        case AlarmList():
+        case AlarmStatusWidget():
             if len(widget.arns) > MOST_ALARMS:
                 raise ValueError(
                     f"{len(widget.arns)} alarms on one widget; allowed are {MOST_ALARMS}."
                 )
             return "alarm", {"title": widget.title, "alarms": list(widget.arns)}
-        case LogTable():
+        case LogQueryWidget():
             return "log", {
                 "title": widget.title,
                 "region": widget.region or region,
                 "view": "table",
                 "query": f"SOURCE '{widget.log_group}' | {widget.query}",
             }
-        case Note():
+        case TextWidget():
             return "text", {"markdown": widget.text}
 
 
-def _graph(panel: Panel, region: str) -> dict[str, Any]:
+def _graph(graph: GraphWidget, region: str) -> dict[str, Any]:
     metrics: list[list[Any]] = []
-    for number, (label, line) in enumerate(panel.metrics.items()):
+    for number, (label, line) in enumerate(graph.metrics.items()):
         if isinstance(line, MetricSpec):
             metrics.append(_metric(line, {"label": label}))
             continue
@@ -170,15 +170,15 @@ def _graph(panel: Panel, region: str) -> dict[str, Any]:
         )
         metrics.append([{"expression": drawn.expression, "label": label}])
     shown = {
-        "title": panel.title,
-        "region": panel.region or region,
+        "title": graph.title,
+        "region": graph.region or region,
         "period": 60,
         "metrics": metrics,
-        "view": "singleValue" if panel.latest else "timeSeries",
+        "view": "singleValue" if graph.latest else "timeSeries",
     }
-    if panel.latest:
+    if graph.latest:
         return shown | {"start": LONGEST_LOOK, "end": "P0D", "period": 86_400}
-    annotations = [{"label": label, "value": value} for label, value in panel.annotations.items()]
+    annotations = [{"label": label, "value": value} for label, value in graph.annotations.items()]
     return shown | ({"annotations": {"horizontal": annotations}} if annotations else {})
 
 

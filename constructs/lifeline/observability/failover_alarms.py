@@ -35,17 +35,19 @@ SILENT = Evaluation(datapoints_to_alarm=8, evaluation_periods=8)
 one more until the figure arrives. So the newest three or four minutes are empty while all is well."""
 
 
-def failover_alarms(site: Site, lag: LagThresholds, limits: FailoverThresholds) -> list[AlarmSpec]:
+def failover_alarms(
+    site: Site, lag: LagThresholds, thresholds: FailoverThresholds
+) -> list[AlarmSpec]:
     """Alike in both regions: which one is active changes without a deploy."""
     return [
         *_lag_alarms(site, lag),
         *_loop_alarms(site),
         AlarmSpec(
             name="events-at-risk",
-            description=f"More than {limits.events_at_risk:,} accepted events lie in one region only.",
+            description=f"More than {thresholds.events_at_risk:,} accepted events lie in one region only.",
             metric=events_at_risk(site),
             operator=Operator.ABOVE,
-            threshold=limits.events_at_risk,
+            threshold=thresholds.events_at_risk,
             severity=Severity.CRITICAL,
             runbook="replication-lag",
         ),
@@ -67,10 +69,10 @@ def failover_alarms(site: Site, lag: LagThresholds, limits: FailoverThresholds) 
         ),
         AlarmSpec(
             name="drill-overdue",
-            description=f"No drill has passed for {limits.drill_days} days, or none ever did.",
+            description=f"No drill has passed for {thresholds.drill_days} days, or none ever did.",
             metric=days_since_drill(site),
             operator=Operator.ABOVE,
-            threshold=limits.drill_days,
+            threshold=thresholds.drill_days,
             evaluation=Evaluation(datapoints_to_alarm=3, evaluation_periods=3, period_seconds=HOUR),
             severity=Severity.WARNING,
             runbook="drill-overdue",

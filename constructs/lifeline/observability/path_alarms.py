@@ -25,15 +25,17 @@ ROLE = (
 FIFTEEN_MINUTES = Evaluation(datapoints_to_alarm=15, evaluation_periods=15)
 
 
-def ingest_alarms(path: PathMetrics, limits: PathThresholds, tier: RecoveryTier) -> list[AlarmSpec]:
+def ingest_alarms(
+    path: PathMetrics, thresholds: PathThresholds, tier: RecoveryTier
+) -> list[AlarmSpec]:
     """The API and the edge buffer. The bridge's own page at a quarter of the retention is its own."""
     return [
         AlarmSpec(
             name="api-latency",
-            description=f"One request in twenty takes longer than {limits.latency_p95_milliseconds} ms.",
+            description=f"One request in twenty takes longer than {thresholds.latency_p95_milliseconds} ms.",
             metric=path.latency_p95,
             operator=Operator.ABOVE,
-            threshold=limits.latency_p95_milliseconds,
+            threshold=thresholds.latency_p95_milliseconds,
             evaluation=FIVE_MINUTES,
             severity=Severity.WARNING,
             runbook="api-slow-or-failing",
@@ -41,13 +43,13 @@ def ingest_alarms(path: PathMetrics, limits: PathThresholds, tier: RecoveryTier)
         ),
         AlarmSpec(
             name="api-errors",
-            description=f"More than {limits.server_error_percent:g} % of the requests end in a 5xx.",
+            description=f"More than {thresholds.server_error_percent:g} % of the requests end in a 5xx.",
             metric=MathSpec(
                 expression="100 * failed / asked",
                 using_metrics={"failed": path.server_errors, "asked": path.requests},
             ),
             operator=Operator.ABOVE,
-            threshold=limits.server_error_percent,
+            threshold=thresholds.server_error_percent,
             evaluation=THREE_OF_FIVE_MINUTES,
             severity=Severity.CRITICAL,
             runbook="api-slow-or-failing",
@@ -86,7 +88,7 @@ def ingest_alarms(path: PathMetrics, limits: PathThresholds, tier: RecoveryTier)
     ]
 
 
-def log_alarms(path: PathMetrics, limits: LogThresholds) -> list[AlarmSpec]:
+def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
     """The brokers and the disk."""
     return [
         AlarmSpec(
@@ -110,20 +112,20 @@ def log_alarms(path: PathMetrics, limits: LogThresholds) -> list[AlarmSpec]:
         ),
         AlarmSpec(
             name="log-cpu",
-            description=f"A broker is above {limits.broker_cpu_percent} % of its CPU.",
+            description=f"A broker is above {thresholds.broker_cpu_percent} % of its CPU.",
             metric=path.broker_cpu,
             operator=Operator.ABOVE,
-            threshold=limits.broker_cpu_percent,
+            threshold=thresholds.broker_cpu_percent,
             evaluation=TEN_MINUTES,
             severity=Severity.WARNING,
             runbook="log-trouble",
         ),
         AlarmSpec(
             name="log-disk",
-            description=f"A broker's disk is more than {limits.disk_used_percent} % full.",
+            description=f"A broker's disk is more than {thresholds.disk_used_percent} % full.",
             metric=path.disk_used,
             operator=Operator.ABOVE,
-            threshold=limits.disk_used_percent,
+            threshold=thresholds.disk_used_percent,
             evaluation=FIVE_MINUTES,
             severity=Severity.CRITICAL,
             runbook="log-trouble",
@@ -131,7 +133,9 @@ def log_alarms(path: PathMetrics, limits: LogThresholds) -> list[AlarmSpec]:
     ]
 
 
-def apply_alarms(path: PathMetrics, log: LogThresholds, limits: PathThresholds) -> list[AlarmSpec]:
+def apply_alarms(
+    path: PathMetrics, log: LogThresholds, thresholds: PathThresholds
+) -> list[AlarmSpec]:
     """The processor, `serve`, and what they could not use."""
     behind = [
         AlarmSpec(
@@ -165,10 +169,10 @@ def apply_alarms(path: PathMetrics, log: LogThresholds, limits: PathThresholds) 
     busy = [
         AlarmSpec(
             name=f"services-{name}-cpu",
-            description=f"The service {name} is above {limits.service_cpu_percent} % of its CPU.",
+            description=f"The service {name} is above {thresholds.service_cpu_percent} % of its CPU.",
             metric=cpu,
             operator=Operator.ABOVE,
-            threshold=limits.service_cpu_percent,
+            threshold=thresholds.service_cpu_percent,
             evaluation=TEN_MINUTES,
             severity=Severity.WARNING,
             runbook="apply-behind",
@@ -176,21 +180,21 @@ def apply_alarms(path: PathMetrics, log: LogThresholds, limits: PathThresholds) 
         )
         for name, cpu in path.service_cpu.items()
     ]
-    return [*behind, *tasks, *busy, *_dead_letters(path, limits)]
+    return [*behind, *tasks, *busy, *_dead_letters(path, thresholds)]
 
 
-def _dead_letters(path: PathMetrics, limits: PathThresholds) -> list[AlarmSpec]:
+def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="apply-failures",
-            description=f"More than {limits.apply_failure_percent:g} % of the records could not be applied "
-            "and lie in error.dlq.",
+            description=f"More than {thresholds.apply_failure_percent:g} % of the records could not be "
+            "applied and lie in error.dlq.",
             metric=MathSpec(
                 expression="100 * bad / came",
                 using_metrics={"bad": path.quarantined, "came": path.incoming_records},
             ),
             operator=Operator.ABOVE,
-            threshold=limits.apply_failure_percent,
+            threshold=thresholds.apply_failure_percent,
             evaluation=THREE_OF_FIVE_MINUTES,
             severity=Severity.CRITICAL,
             runbook="dead-letters",

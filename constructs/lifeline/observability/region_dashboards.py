@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms
-from lifeline.observability.dashboards import AlarmList, LogTable, Note, Panel, Widget
+from lifeline.observability.dashboards import (
+    AlarmStatusWidget,
+    GraphWidget,
+    LogQueryWidget,
+    TextWidget,
+    Widget,
+)
 from lifeline.observability.failover_alarms import LOOPS, loop_metric, plan_metric
 from lifeline.observability.lifeline_metrics import (
     Store,
@@ -32,19 +38,19 @@ def region_rows(
     site: Site, *, alarms: Alarms, path: PathMetrics, stores: StoreMetrics
 ) -> list[Sequence[Widget]]:
     """Ingest, bridge, log, apply, stores of one region, in the order in which an event passes them."""
-    log, limits = LogThresholds(), PathThresholds()
+    log, thresholds = LogThresholds(), PathThresholds()
     return [
         [
-            Note(
+            TextWidget(
                 text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Pages: docs/runbooks"
             )
         ],
         [
-            AlarmList(title="Pages", arns=alarms.arns(Severity.CRITICAL)),
-            AlarmList(title="Notices", arns=alarms.arns(Severity.WARNING)),
+            AlarmStatusWidget(title="Pages", arns=alarms.arns(Severity.CRITICAL)),
+            AlarmStatusWidget(title="Notices", arns=alarms.arns(Severity.WARNING)),
         ],
         [
-            Panel(
+            GraphWidget(
                 title="API: requests a minute",
                 metrics={
                     "requests": path.requests,
@@ -52,33 +58,35 @@ def region_rows(
                     "4xx": path.client_errors,
                 },
             ),
-            Panel(
+            GraphWidget(
                 title="API: p95, milliseconds",
                 metrics={"p95": path.latency_p95},
-                annotations={"notice": limits.latency_p95_milliseconds},
+                annotations={"notice": thresholds.latency_p95_milliseconds},
             ),
-            Panel(
+            GraphWidget(
                 title="Stream: records a minute",
                 metrics={"in": path.incoming_records, "throttled": path.write_throttled},
             ),
         ],
         [
-            Panel(title="Bridge: age, milliseconds", metrics={"oldest unread": path.iterator_age}),
-            Panel(
+            GraphWidget(
+                title="Bridge: age, milliseconds", metrics={"oldest unread": path.iterator_age}
+            ),
+            GraphWidget(
                 title="Log: partitions",
                 metrics={
                     "offline": path.offline_partitions,
                     "under-replicated": path.under_replicated_partitions,
                 },
             ),
-            Panel(
+            GraphWidget(
                 title="Log: brokers, per cent",
                 metrics={"CPU": path.broker_cpu, "disk": path.disk_used},
                 annotations={"CPU": log.broker_cpu_percent, "disk": log.disk_used_percent},
             ),
         ],
         [
-            Panel(
+            GraphWidget(
                 title="Apply: messages behind",
                 metrics={"behind": path.consumer_lag},
                 annotations={
@@ -86,11 +94,11 @@ def region_rows(
                     "page": log.consumer_critical_messages,
                 },
             ),
-            Panel(
+            GraphWidget(
                 title="Set aside",
                 metrics={"quarantined records": path.quarantined, "batches refused": path.rejected},
             ),
-            Panel(
+            GraphWidget(
                 title="Services: tasks, CPU in per cent",
                 metrics={
                     **{f"{name} tasks": one for name, one in path.running_tasks.items()},
@@ -99,18 +107,20 @@ def region_rows(
             ),
         ],
         [
-            Panel(
+            GraphWidget(
                 title="Database: CPU %, capacity units",
                 metrics={"CPU": stores.database_cpu, "units": stores.database_capacity},
             ),
-            Panel(title="Database: connections", metrics={"open": stores.database_connections}),
-            Panel(
+            GraphWidget(
+                title="Database: connections", metrics={"open": stores.database_connections}
+            ),
+            GraphWidget(
                 title="Database: service's own lag, milliseconds (standby only)",
                 metrics={"lag": stores.database_lag, "RPO": stores.database_rpo_lag},
             ),
         ],
         [
-            Panel(
+            GraphWidget(
                 title="Cache: per cent, evictions",
                 metrics={
                     "memory": stores.cache_memory,
@@ -118,11 +128,11 @@ def region_rows(
                     "evictions": stores.cache_evictions,
                 },
             ),
-            Panel(
+            GraphWidget(
                 title="Files: seconds since sync, % of operations",
                 metrics={"sync": stores.files_sync, "operations": stores.files_io},
             ),
-            Panel(
+            GraphWidget(
                 title="Backups: jobs",
                 metrics={"completed": stores.backups_completed, "failed": stores.backups_failed},
             ),
@@ -136,14 +146,14 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
     both = (site, site.peer)
     return [
         [
-            Note(
+            TextWidget(
                 text="# Recovery. Who holds the lease: `lifeline authority show --suffix "
                 f"{site.settings.environment_suffix}`. Why it held: docs/runbooks/holds.md"
             )
         ],
-        [AlarmList(title="Alarms of this region", arns=alarms.arns())],
+        [AlarmStatusWidget(title="Alarms of this region", arns=alarms.arns())],
         [
-            LogTable(
+            LogQueryWidget(
                 title=f"Decisions in {one.region.name}",
                 log_group=f"/aws/lambda/{one.names.regional_name('keeper', 'function')}",
                 query=DECISIONS,
@@ -152,7 +162,7 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             for one in both
         ],
         [
-            Panel(
+            GraphWidget(
                 title=f"Lag seen in {one.region.name}, seconds",
                 metrics={store.value: replication_lag(one, store) for store in Store},
                 annotations={"notice": lag.warning_seconds, "page": lag.critical_seconds},
@@ -161,7 +171,7 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             for one in both
         ],
         [
-            Panel(
+            GraphWidget(
                 title=f"At risk, seen in {one.region.name}",
                 metrics={"events": events_at_risk(one), "patients": patients_at_risk(one)},
                 region=one.region.name,
@@ -169,7 +179,7 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             for one in both
         ],
         [
-            Panel(
+            GraphWidget(
                 title=f"Loops in {one.region.name}, runs a minute",
                 metrics={
                     f"{function} {word}": loop_metric(one, function, metric)
@@ -181,7 +191,7 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             for one in both
         ],
         [
-            Panel(
+            GraphWidget(
                 title=f"Plan in {one.region.name}, executions",
                 metrics={
                     "started": plan_metric(one, "ExecutionsStarted"),
@@ -193,12 +203,12 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             for one in both
         ],
         [
-            Panel(
+            GraphWidget(
                 title="Days since the last drill that passed",
                 metrics={"days": days_since_drill(site)},
                 latest=True,
             ),
-            Panel(
+            GraphWidget(
                 title="Last drill: RTO and RPO, seconds",
                 metrics={"RTO": drill_rto(site), "RPO": drill_rpo(site)},
                 region=site.settings.home.name,

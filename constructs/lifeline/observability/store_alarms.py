@@ -80,18 +80,20 @@ class StoreMetrics:
 
 
 def store_alarms(
-    stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds, tier: RecoveryTier
+    stores: StoreMetrics, thresholds: StoreThresholds, lag: LagThresholds, tier: RecoveryTier
 ) -> list[AlarmSpec]:
     """Every store of the region."""
     return [
-        *_database(stores, limits, lag),
-        *_cache(stores, limits, lag),
-        *_files(stores, limits),
+        *_database(stores, thresholds, lag),
+        *_cache(stores, thresholds, lag),
+        *_files(stores, thresholds),
         *_backups(stores, tier),
     ]
 
 
-def _database(stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds) -> list[AlarmSpec]:
+def _database(
+    stores: StoreMetrics, thresholds: StoreThresholds, lag: LagThresholds
+) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="database-service-lag",
@@ -106,26 +108,28 @@ def _database(stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds)
         ),
         _scarce(
             "database-cpu",
-            f"An instance is above {limits.database_cpu_percent} % of its CPU.",
+            f"An instance is above {thresholds.database_cpu_percent} % of its CPU.",
             stores.database_cpu,
-            limits.database_cpu_percent,
+            thresholds.database_cpu_percent,
         ),
         _scarce(
             "database-capacity",
             "An instance is at nine tenths of its capacity units: it cannot grow much more.",
             stores.database_capacity,
-            limits.database_capacity_units,
+            thresholds.database_capacity_units,
         ),
         _scarce(
             "database-connections",
-            f"More than {limits.database_connections} connections are open, eight tenths of all.",
+            f"More than {thresholds.database_connections} connections are open, eight tenths of all.",
             stores.database_connections,
-            limits.database_connections,
+            thresholds.database_connections,
         ),
     ]
 
 
-def _cache(stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds) -> list[AlarmSpec]:
+def _cache(
+    stores: StoreMetrics, thresholds: StoreThresholds, lag: LagThresholds
+) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="cache-service-lag",
@@ -141,27 +145,27 @@ def _cache(stores: StoreMetrics, limits: StoreThresholds, lag: LagThresholds) ->
         ),
         _scarce(
             "cache-cpu",
-            f"The cache's engine is above {limits.cache_engine_cpu_percent} % of its one core.",
+            f"The cache's engine is above {thresholds.cache_engine_cpu_percent} % of its one core.",
             stores.cache_cpu,
-            limits.cache_engine_cpu_percent,
+            thresholds.cache_engine_cpu_percent,
         ),
         _scarce(
             "cache-memory",
-            f"The cache is more than {limits.cache_memory_percent} % full and will soon evict sessions.",
+            f"The cache is more than {thresholds.cache_memory_percent} % full and will soon evict sessions.",
             stores.cache_memory,
-            limits.cache_memory_percent,
+            thresholds.cache_memory_percent,
         ),
     ]
 
 
-def _files(stores: StoreMetrics, limits: StoreThresholds) -> list[AlarmSpec]:
+def _files(stores: StoreMetrics, thresholds: StoreThresholds) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="files-service-lag",
-            description=f"The last synchronization ended more than {limits.files_sync_seconds} s ago.",
+            description=f"The last synchronization ended more than {thresholds.files_sync_seconds} s ago.",
             metric=stores.files_sync,
             operator=Operator.ABOVE,
-            threshold=limits.files_sync_seconds,
+            threshold=thresholds.files_sync_seconds,
             evaluation=FIVE_MINUTES,
             severity=Severity.WARNING,
             runbook="replication-lag",
@@ -171,10 +175,10 @@ def _files(stores: StoreMetrics, limits: StoreThresholds) -> list[AlarmSpec]:
         ),
         AlarmSpec(
             name="files-io",
-            description=f"The file system is above {limits.files_io_limit_percent} % of its operations.",
+            description=f"The file system is above {thresholds.files_io_limit_percent} % of its operations.",
             metric=stores.files_io,
             operator=Operator.ABOVE,
-            threshold=limits.files_io_limit_percent,
+            threshold=thresholds.files_io_limit_percent,
             evaluation=TEN_MINUTES,
             severity=Severity.WARNING,
             runbook="store-limits",

@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from drill import stored
-from drill.beats import Beat, Recording
 from drill.checker import Findings, check
 from drill.dead_letters import DeadLetter
 from drill.envelope import Event, instant
-from drill.feed import Feed
+from drill.heart_recordings import Beat, Recording
 from drill.journal import Journal
 from drill.receipt import Receipt
+from drill.recordings_feed import RecordingsFeed
 from drill.scenarios import SCENARIOS
 from drill.verdict import FAIL, PASS, Seen, objectives, verdict
 
@@ -41,7 +41,7 @@ class World:
         self.folder = folder
         self.database = database
         self.journal = Journal(folder / "edge-1", fsync=False)
-        feed = Feed(
+        feed = RecordingsFeed(
             publisher="edge-1",
             recordings=[RECORDING],
             events_per_second=20.0,

@@ -26,7 +26,7 @@ class Parts:
 
 
 @dataclass
-class Ground:
+class Dependencies:
     """What the services stand on."""
 
     network: Network
@@ -35,11 +35,11 @@ class Ground:
     log: ReplicatedLog
 
 
-def ground_of(made: Bench) -> Ground:
+def dependencies_of(made: Bench) -> Dependencies:
     """Network, database, stream and log in the bench's stack."""
     stack, site, keys, network = made.stack, made.site, made.keys, made.network()
     ClosedDefaultGroup(stack, "ClosedDefaultGroup", site=site, vpc=network.vpc, keys=keys)
-    return Ground(
+    return Dependencies(
         network=network,
         database=GlobalDatabase(stack, "Database", site=site, network=network, keys=keys),
         stream=EdgeStream(stack, "Stream", site=site, keys=keys),
@@ -47,30 +47,30 @@ def ground_of(made: Bench) -> Ground:
     )
 
 
-def services_of(made: Bench, ground: Ground) -> Services:
-    """The services on `ground`."""
+def services_of(made: Bench, dependencies: Dependencies) -> Services:
+    """The services on `dependencies`."""
     return Services(
         made.stack,
         "Services",
         site=made.site,
-        network=ground.network,
-        database=ground.database,
-        stream=ground.stream,
-        log=ground.log,
+        network=dependencies.network,
+        database=dependencies.database,
+        stream=dependencies.stream,
+        log=dependencies.log,
         keys=made.keys,
     )
 
 
 def parts_of(made: Bench) -> Parts:
     """The services and the API, with everything below them."""
-    ground = ground_of(made)
-    services = services_of(made, ground)
+    dependencies = dependencies_of(made)
+    services = services_of(made, dependencies)
     api = EventsApi(
         made.stack,
         "Events",
         site=made.site,
-        network=ground.network,
-        stream=ground.stream,
+        network=dependencies.network,
+        stream=dependencies.stream,
         serve=services.serve,
         identity=EdgeIdentity(made.stack, "Identity", site=made.site),
         keys=made.keys,

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from lifeline.observability.alarms import Alarms
-from lifeline.observability.dashboards import AlarmList, Dashboard, Note, Panel, Widget
+from lifeline.observability.dashboards import (
+    AlarmStatusWidget,
+    Dashboard,
+    GraphWidget,
+    TextWidget,
+    Widget,
+)
 from lifeline.observability.metric_specs import MathSpec, MetricSpec
 from lifeline.observability.region_dashboards import failover_rows, region_rows
 from lifeline.observability.thresholds import LagThresholds
@@ -44,25 +50,27 @@ def whole(made: Bench, name: str) -> dict[str, Any]:
 
 
 def test_a_row_shares_the_width_and_rows_follow_each_other(bench: BenchMaker) -> None:
-    note, panel = Note(text="# T"), Panel(title="P", metrics={"one": METRIC})
-    widgets = drawn(bench(), [[note], [panel, panel, panel]])["widgets"]
+    text, graph = TextWidget(text="# T"), GraphWidget(title="P", metrics={"one": METRIC})
+    widgets = drawn(bench(), [[text], [graph, graph, graph]])["widgets"]
     places = [(one["x"], one["y"], one["width"], one["height"]) for one in widgets]
     assert places == [(0, 0, 24, 2), (0, 2, 8, 6), (8, 2, 8, 6), (16, 2, 8, 6)]
 
 
-def test_a_panel_names_metric_dimensions_statistic_and_region(bench: BenchMaker) -> None:
-    (widget,) = drawn(bench("ca-west-1"), [[Panel(title="P", metrics={"one": METRIC})]])["widgets"]
+def test_a_graph_names_metric_dimensions_statistic_and_region(bench: BenchMaker) -> None:
+    (widget,) = drawn(bench("ca-west-1"), [[GraphWidget(title="P", metrics={"one": METRIC})]])[
+        "widgets"
+    ]
     assert widget["properties"]["region"] == "ca-west-1"
     (metric,) = widget["properties"]["metrics"]
     assert metric == ["Test", "Figure", "A", "1", "B", "2", {"stat": "Sum", "label": "one"}]
 
 
-def test_two_expressions_of_one_panel_do_not_mix(bench: BenchMaker) -> None:
+def test_two_expressions_of_one_graph_do_not_mix(bench: BenchMaker) -> None:
     share = MathSpec(expression="100 * bad / all", using_metrics={"bad": METRIC, "all": METRIC})
     total = MathSpec(expression="SUM(METRICS())", using_metrics={"bad": METRIC})
-    (widget,) = drawn(bench(), [[Panel(title="P", metrics={"share": share, "total": total})]])[
-        "widgets"
-    ]
+    (widget,) = drawn(
+        bench(), [[GraphWidget(title="P", metrics={"share": share, "total": total})]]
+    )["widgets"]
     metrics = widget["properties"]["metrics"]
     assert [one[0]["expression"] for one in metrics if len(one) == 1] == [
         "100 * badx0 / allx0",
@@ -136,7 +144,7 @@ def test_an_account_that_is_not_known_leaves_the_body_whole(bench: BenchMaker) -
 
 def test_too_many_alarms_and_an_empty_row_are_refused(bench: BenchMaker) -> None:
     made = bench()
-    many = AlarmList(title="Many", arns=["arn"] * 101)
+    many = AlarmStatusWidget(title="Many", arns=["arn"] * 101)
     with pytest.raises(ValueError, match="101 alarms on one widget"):
         Dashboard(made.stack, "Many", site=made.site, name="lifeline", rows=[[many]])
     with pytest.raises(ValueError, match="an empty row"):
@@ -145,5 +153,5 @@ def test_too_many_alarms_and_an_empty_row_are_refused(bench: BenchMaker) -> None
 
 def test_the_packs_find_nothing(bench: BenchMaker) -> None:
     made = bench(nag=True)
-    Dashboard(made.stack, "It", site=made.site, name="lifeline", rows=[[Note(text="x")]])
+    Dashboard(made.stack, "It", site=made.site, name="lifeline", rows=[[TextWidget(text="x")]])
     made.template()

@@ -9,12 +9,12 @@ import pytest
 from lifeline.application.services import Services
 from lifeline.capacity import OBSERVATIONS
 from lifeline.data.shared_files import SharedFiles
-from tests.unit.constructs.application_parts import ground_of, services_of
+from tests.unit.constructs.application_parts import dependencies_of, services_of
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 
 def made_in(made: Bench) -> Services:
-    return services_of(made, ground_of(made))
+    return services_of(made, dependencies_of(made))
 
 
 def containers(made: Bench) -> dict[str, dict[str, Any]]:
@@ -134,16 +134,18 @@ def test_lag_starts_the_policy_and_silence_does_not(bench: BenchMaker) -> None:
 
 def test_files_are_mounted_encrypted_by_the_tasks_own_role(bench: BenchMaker) -> None:
     made = bench()
-    ground = ground_of(made)
-    files = SharedFiles(made.stack, "Files", site=made.site, network=ground.network, keys=made.keys)
+    dependencies = dependencies_of(made)
+    files = SharedFiles(
+        made.stack, "Files", site=made.site, network=dependencies.network, keys=made.keys
+    )
     Services(
         made.stack,
         "Services",
         site=made.site,
-        network=ground.network,
-        database=ground.database,
-        stream=ground.stream,
-        log=ground.log,
+        network=dependencies.network,
+        database=dependencies.database,
+        stream=dependencies.stream,
+        log=dependencies.log,
         keys=made.keys,
         files=files,
     )

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from drill import evidence
-from drill.account import EVENT_COUNTS
-from drill.witnessed import instant_text
+from drill.platform_records import instant_text
+from drill.run_summary import EVENT_COUNTS
 
 START = 1_763_700_000.0
 FAULT = START + 60

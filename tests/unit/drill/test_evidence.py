@@ -13,9 +13,9 @@ import pytest
 from drill import __main__ as command
 from drill import evidence, report
 from drill.checker import Findings
+from drill.platform_records import instant_text, plain
 from drill.scenarios import SCENARIOS
 from drill.verdict import Seen, objectives, verdict
-from drill.witnessed import instant_text, plain
 from tests.unit.drill.sample_evidence import body
 
 CLEAN = Findings(

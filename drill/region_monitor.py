@@ -11,10 +11,10 @@ from drill.receipt import SafeUpTo, entries_of
 
 EVERY_SECONDS = 1.0
 STALE_AFTER_SECONDS = 2.5
-"""An answer older than this says nothing about now: a scout stuck in a hung call counts as no answer."""
+"""An answer older than this says nothing about now: a monitor stuck in a hung call counts as no answer."""
 
 
-class Scout(threading.Thread):
+class RegionMonitor(threading.Thread):
     """One thread for a region, so that a hung region delays nobody's view of the other."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Scout(threading.Thread):
         timeout_seconds: float = 1.0,
         every_seconds: float = EVERY_SECONDS,
     ) -> None:
-        super().__init__(name=f"scout-{region}", daemon=True)
+        super().__init__(name=f"monitor-{region}", daemon=True)
         self._region = region
         self._api = EdgeApi(address, timeout_seconds=timeout_seconds)
         self._on_watermark = on_watermark

@@ -10,13 +10,13 @@ from typing import Any
 
 from drill import evidence, scenarios
 from drill.checker import Findings
+from drill.platform_records import instant_text
 from drill.sampling import LagSample, RateSample
 from drill.scenarios import Scenario
 from drill.stored import AppliedSecond
 from drill.synthetic import Try
 from drill.targets import BrokenThing, Deployed
 from drill.verdict import Seen, objectives, verdict
-from drill.witnessed import instant_text
 
 EVENT_COUNTS = (
     "sent",
@@ -35,7 +35,7 @@ EVENT_COUNTS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class RunSummary:
     """Everything that was seen in one run; moments are epoch seconds, times are seconds."""
 
     run_id: str
@@ -62,7 +62,7 @@ class Account:
     failures: list[str]
 
 
-def body(seen: Account) -> dict[str, Any]:
+def body(seen: RunSummary) -> dict[str, Any]:
     """The evidence of `seen`, objectives and verdict included; without its seal."""
     findings = seen.findings
     met = objectives(

@@ -9,11 +9,11 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from drill import beats
+from drill import heart_recordings
 from drill.bad_events import bad_events
-from drill.beats import Recording
 from drill.envelope import digest_of
-from drill.feed import Feed, monitors_for
+from drill.heart_recordings import Recording
+from drill.recordings_feed import RecordingsFeed, monitors_for
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
 START_US = 1_763_700_000_000_000
@@ -21,12 +21,16 @@ START_US = 1_763_700_000_000_000
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, ...]:
-    cache = beats.CACHE if beats.CACHE.exists() else tmp_path_factory.mktemp("b") / "beats.json"
-    return beats.load(cache)
+    cache = (
+        heart_recordings.CACHE
+        if heart_recordings.CACHE.exists()
+        else tmp_path_factory.mktemp("b") / "beats.json"
+    )
+    return heart_recordings.load(cache)
 
 
-def feed(recordings: tuple[Recording, ...], rate: float = 100.0, seed: int = 1) -> Feed:
-    return Feed(
+def feed(recordings: tuple[Recording, ...], rate: float = 100.0, seed: int = 1) -> RecordingsFeed:
+    return RecordingsFeed(
         publisher="edge-1",
         recordings=recordings,
         events_per_second=rate,

@@ -1,7 +1,7 @@
 """The feed: real recordings replayed, shifted in time, by as many virtual bedside monitors as the rate needs.
 
 Each beat of a monitor yields a heart rate and an RR interval, both FHIR R4 Observations. Monitors,
-shifts and ids follow from the seed. `python -m drill.feed` detects and caches the beats.
+shifts and ids follow from the seed. `python -m drill.recordings_feed` detects and caches the beats.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from drill import beats as recorded
-from drill.beats import Recording
+from drill import heart_recordings
 from drill.envelope import Event, IdSource, instant, seal
+from drill.heart_recordings import Recording
 
 EVENTS_PER_BEAT = 2
 LOINC = "http://loinc.org"
@@ -55,7 +55,7 @@ def observation(
     }
 
 
-class Feed:
+class RecordingsFeed:
     """The events of one edge. Ask `due(until_us)` again and again with a growing time.
 
     Sequences are dense per patient from 1 and numbers dense per publisher from `first_number`, in the
@@ -156,7 +156,7 @@ class Feed:
 
 def main() -> None:
     """Cache the beats and say how many there are."""
-    for one in recorded.load():
+    for one in heart_recordings.load():
         print(
             f"{one.name}: {one.beats_detected} beats in {one.length_seconds:.0f} s, "
             f"{len(one.beats)} usable intervals"
