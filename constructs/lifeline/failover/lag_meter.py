@@ -33,7 +33,7 @@ class DatabaseReading:
 class MeasuredStores:
     """What is measured beside the database: names and ids of this region's side of each store.
 
-    `serve_url` is the base URL of `serve` here; `region_state_table` the region's local table;
+    `serve_url` is the base URL of `serve` here; `region_state_table` its name;
     `evidence_bucket` where drills and recoveries are recorded. An empty word for files, secret or cache:
     the environment has none. `cache_hosts_parameter` keeps `primary,reader`.
     """
