@@ -27,6 +27,14 @@ FAILURES = {
     plan.OnFailure.DEGRADE: "degrade",
     plan.OnFailure.PAGE_AND_REPEAT: "page, repeat",
 }
+FOLDERS = {
+    "mechanisms": "How does it work?",
+    "runbooks": "What do I do when an alarm pages?",
+    "constructs": "How do I use a construct?",
+    "reference": "What can I look up?",
+    "compliance": "What does a reviewer need?",
+    "decisions": "Why is it so?",
+}
 PICTURES = {
     "data-path": "How does an event pass?",
     "failover-sequence": "What happens in a failover, and when?",
@@ -88,6 +96,7 @@ def pictures(assembly: Path) -> dict[str, tuple[str, str]]:
 def blocks() -> dict[str, Callable[[], str]]:
     """What a page may ask for by name."""
     return {
+        "index": index,
         "plan-steps": plan_table,
         "plan-budget": plan_budget,
         "take-guards": failover_pictures.guard_table,
@@ -133,6 +142,17 @@ def plan_budget() -> str:
         f"Detect {plan.DETECT_BUDGET_SECONDS} s and decide {plan.DECIDE_BUDGET_SECONDS} s come first. "
         f"With the longest step of each stage the plan adds up to **{plan.rto_budget_seconds()} s**."
     )
+
+
+def index() -> str:
+    """Every page of the documentation by folder, with its title."""
+    lines: list[str] = []
+    for folder, question in FOLDERS.items():
+        lines += ["", f"## {question}", ""] if lines else [f"## {question}", ""]
+        for path in sorted((ROOT / "docs" / folder).glob("*.md")):
+            title = path.read_text().splitlines()[0].removeprefix("# ")
+            lines.append(f"- [{title}]({folder}/{path.name})")
+    return "\n".join(lines)
 
 
 def _pictures_page(drawn: Mapping[str, tuple[str, str]]) -> str:

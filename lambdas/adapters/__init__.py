@@ -1,1 +1,1 @@
-"""Adapters of the recovery Lambdas: the lease table, the local table, the region's database, HTTP."""
+"""Adapters of the recovery Lambdas: the lease table, the region state table, the region's database, HTTP."""

@@ -1,4 +1,4 @@
-"""A region's local table: promises, what this region has seen, probe samples, the traffic switch.
+"""The region state table: promises, what this region has seen, probe samples, the traffic switch.
 
 The promise methods are `recovery.authority`'s transitions as conditional writes. The rest is this
 region's memory between keeper runs (A7): small items, last writer wins, every one safe to lose late.
@@ -73,7 +73,7 @@ class _Items:
 
 
 class RegionStateTable(_Items):
-    """One region's local table."""
+    """One region's state table."""
 
     def promise(self) -> Promise:
         """What this region has promised; a missing item is the first promise's start."""

@@ -57,7 +57,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Promise:
-    """A region's local table: what it has promised as the standby (A2).
+    """A region state table: what it has promised as the standby (A2).
 
     `failsafe` counts the promises not to promote; `promoting` is the highest epoch it set out to take;
     `tries` numbers the times it set out, so that one keeper never clears what another relies on.

@@ -54,7 +54,7 @@ class StepContext:
 
     @cached_property
     def local(self) -> RegionStateTable:
-        """This region's local table."""
+        """This region's state table."""
         return RegionStateTable(client("dynamodb", self.region), self.settings.region_state_table)
 
     @cached_property

@@ -66,7 +66,7 @@ class Memory:
         return 0.0 if since is None else max(0.0, now - since)
 
     def to_json(self) -> dict[str, Any]:
-        """For the local table."""
+        """For the region state table."""
         return {
             "seen": self.seen,
             "unmoved_since": self.unmoved_since,

@@ -21,7 +21,7 @@ class LeasePort(Protocol):
 
 
 class PromisePort(Protocol):
-    """The own region's local table."""
+    """The own region's state table."""
 
     def promise(self) -> Promise: ...
     def set_out(self, *, epoch: int, failsafe: int) -> int | None: ...
@@ -37,7 +37,7 @@ class PromisePort(Protocol):
 
 
 class PeerPort(Protocol):
-    """The other region's local table: the one thing an active without the witness asks for (A2)."""
+    """The other region's state table: the one thing an active without the witness asks for (A2)."""
 
     def ask_failsafe(self, *, epoch: int) -> bool: ...
 

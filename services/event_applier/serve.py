@@ -130,7 +130,7 @@ class AuthorityCheck:
 
 
 class TrafficSwitch:
-    """The region's traffic switch in its local table; 0 when it was never turned on."""
+    """The region's traffic switch in its region state table; 0 when it was never turned on."""
 
     def __init__(self, table: str, region: str) -> None:
         self._table = table

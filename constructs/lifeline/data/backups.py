@@ -48,7 +48,7 @@ class Backups(Construct):
     other region's vault, encrypted there with that region's key; one a month is kept seven years. Both
     regions back up, as neither template knows which is active.
     Covers: a wrong statement, a deleted file, a lost region together with its vault, a copy that cannot be
-    restored (the test fails and tells). Does not cover: the lease and the local tables, whose restore
+    restored (the test fails and tells). Does not cover: the lease and region state tables, whose restore
     would bring an old epoch back (A10); buckets, which are versioned and replicated; the cache, which can
     be made again and has snapshots of its own; Kinesis and MSK, which are copied as they are written.
     The vault is emptied when its stack is deleted, not when an update drops it; only that function may

@@ -22,7 +22,7 @@ from lifeline.site import Site
 
 SOURCE_KEY = "source.zip"
 BOOTSTRAP_QUALIFIER = "hnb659fds"
-"""The CDK's default; the regions are bootstrapped with it (README)."""
+"""The CDK's default; the regions are bootstrapped with it (docs/mechanisms/deploying.md)."""
 DEPLOYING_ROLES = ("deploy", "file-publishing", "lookup")
 DESTROYING_ROLES = ("deploy", "lookup")
 DRILL_PROFILE = "dev"

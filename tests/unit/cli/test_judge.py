@@ -13,8 +13,8 @@ import pytest
 from moto import mock_aws
 
 from drill import archive, evidence
+from drill.platform_records import instant_text
 from drill.scenarios import SCENARIOS
-from drill.witnessed import instant_text
 from lifeline.cli.__main__ import main
 from lifeline.cli.judge import FAILS_OVER, Expected, objections
 from lifeline.lambdas.adapters import aws

@@ -374,7 +374,7 @@ class LeaseTwin:
 
 
 class LocalTwin:
-    """`owner`'s local table as `source` reaches it."""
+    """`owner`'s region state table as `source` reaches it."""
 
     def __init__(self, world: World, source: str, owner: str) -> None:
         self._world = world
