@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Assembly
+from tests.snapshot import test_templates
 from tests.snapshot.template_text import difference, template_text
 
 STATEMENT = {
@@ -86,6 +89,26 @@ def test_a_changed_statement_is_told_as_text(place: tuple[str, ...]) -> None:
     lines = {line.replace(" ", "") for line in told}
     assert {"--kinesis:PutRecords", "+-kinesis:*"} <= lines
     assert "-kinesis:PutRecord" in lines, "what stands beside it gives the place"
+
+
+def test_the_failure_of_a_snapshot_shows_the_statement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = json.loads(json.dumps(TEMPLATE))
+    after["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0][
+        "Action"
+    ] = "sts:AssumeRole"
+    (tmp_path / "Data.template.json").write_text(json.dumps(after))
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "Data.txt").write_text(template_text(TEMPLATE))
+    monkeypatch.setattr(test_templates, "FOLDER", tmp_path)
+    monkeypatch.delenv("UPDATE_SNAPSHOTS", raising=False)
+    with pytest.raises(AssertionError) as failure:
+        test_templates.test_snapshot("dev", "Data", lambda _profile: Assembly(tmp_path, 0, ""))
+    said = str(failure.value)
+    assert "dev/Data is not what it was" in said
+    assert "Action: sts:AssumeRole" in said
+    assert "- kinesis:PutRecords" in said
 
 
 def test_a_changed_property_of_a_store_is_told_as_text() -> None:
