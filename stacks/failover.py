@@ -154,7 +154,7 @@ class Failover(SiteStack):
             ),
         )
         step.without_dead_letters("Called by the state machine only, which waits for the answer.")
-        world = f"arn:aws:rds::{site.account}:global-cluster:{database.global_identifier}"
+        world = site.global_arn("rds", f"global-cluster:{database.global_identifier}")
         peer = site.peer
         peer_cluster = peer.arn(
             "rds", f"cluster:{peer.names.cross_region_name('database', 'database')}"
@@ -177,7 +177,7 @@ class Failover(SiteStack):
         allow_store_promotion(
             step, site=site, files=self._data.files, credentials=database.credentials
         )
-        evidence = f"arn:aws:s3:::{self._evidence.bucket_name}/recover-e*.json"
+        evidence = site.bucket_arn(self._evidence.bucket_name, "recover-e*.json")
         step.allow("RecordEvidence", ["s3:PutObject"], [evidence])
         acknowledge_pattern(
             step.policy,

@@ -245,8 +245,17 @@ PROMOTION_ACCEPTED = "promotion-accepted-after-all"
 """What `release` answers when it finds the promotion under way: the plan then goes forward."""
 
 
-def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Call:
+    """How a task calls its function: the function's ARN, and the partition whose Step Functions calls it."""
+
+    function_arn: str
+    partition: str
+
+
+def state_machine_definition(step_function_arn: str, partition: str = "aws") -> dict[str, Any]:
     """The plan as an Amazon States Language document; every task calls `step_function_arn`."""
+    call = Call(step_function_arn, partition)
     order = stages()
     states: dict[str, Any] = {
         "begin": {
@@ -259,14 +268,14 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
     for number, stage in enumerate(order):
         following = order[number + 1][0].stage if number + 1 < len(order) else "recovered"
         if len(stage) > 1:
-            states[stage[0].stage] = _parallel(stage, step_function_arn, following)
+            states[stage[0].stage] = _parallel(stage, call, following)
         else:
-            states.update(_sequential(stage[0], step_function_arn, following))
+            states.update(_sequential(stage[0], call, following))
     # A release that cannot be written yet is paged and repeated: its execution's name is used up, so
     # nobody else would.
-    states.update(_page_and_repeat("release", step_function_arn))
+    states.update(_page_and_repeat("release", call))
     states["release"] = {
-        **_task("release", 15, step_function_arn),
+        **_task("release", 15, call),
         "ResultPath": "$.results.release",
         "Retry": _retry(attempts=20, pause_seconds=3),
         "Catch": [
@@ -305,13 +314,13 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
     }
 
 
-def _task(name: str, timeout_seconds: int, step_function_arn: str) -> dict[str, Any]:
+def _task(name: str, timeout_seconds: int, call: Call) -> dict[str, Any]:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": f"arn:{call.partition}:states:::lambda:invoke",
         "TimeoutSeconds": timeout_seconds,
         "Parameters": {
-            "FunctionName": step_function_arn,
+            "FunctionName": call.function_arn,
             "Payload": {
                 "step": name,
                 "epoch.$": "$.epoch",
@@ -348,9 +357,9 @@ def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
     ]
 
 
-def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str, Any]:
+def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:
     state = {
-        **_task(step.name, step.timeout_seconds, step_function_arn),
+        **_task(step.name, step.timeout_seconds, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "ResultPath": f"$.results.{step.name}",
         "Next": following,
@@ -364,7 +373,7 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
         more = {catch: {**_degraded(step), "ResultPath": result_path, "Next": following}}
     else:
         catch = f"{step.name}_page"
-        more = _page_and_repeat(step.name, step_function_arn)
+        more = _page_and_repeat(step.name, call)
     state["Catch"] = [
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
@@ -372,9 +381,9 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
     return {step.name: state, **more}
 
 
-def _page_and_repeat(name: str, step_function_arn: str) -> dict[str, Any]:
+def _page_and_repeat(name: str, call: Call) -> dict[str, Any]:
     page, pause = f"{name}_page", f"{name}_pause"
-    task = _task("page", 10, step_function_arn)
+    task = _task("page", 10, call)
     task["Parameters"]["Payload"]["failed_step"] = name
     return {
         page: {
@@ -401,7 +410,7 @@ def _degraded(step: Step) -> dict[str, Any]:
     }
 
 
-def _parallel(stage: tuple[Step, ...], step_function_arn: str, following: str) -> dict[str, Any]:
+def _parallel(stage: tuple[Step, ...], call: Call, following: str) -> dict[str, Any]:
     if any(step.on_failure is OnFailure.COMPENSATE for step in stage):
         raise ValueError("a step beside others must not compensate: a failed branch ends the stage")
     return {
@@ -410,11 +419,11 @@ def _parallel(stage: tuple[Step, ...], step_function_arn: str, following: str) -
         # Only a branch that was overtaken fails; the others answer, degrade or go on trying.
         "Catch": [{"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"}],
         "Next": following,
-        "Branches": [_branch(step, step_function_arn) for step in stage],
+        "Branches": [_branch(step, call) for step in stage],
     }
 
 
-def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
+def _branch(step: Step, call: Call) -> dict[str, Any]:
     """One step as a machine of its own; its last state's output is the step's answer."""
     states: dict[str, Any]
     if step.on_failure is OnFailure.DEGRADE:
@@ -423,14 +432,14 @@ def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
         catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught}]
     else:
         caught, overtaken = f"{step.name}_page", f"{step.name}_overtaken"
-        states = _page_and_repeat(step.name, step_function_arn)
+        states = _page_and_repeat(step.name, call)
         states[overtaken] = {"Type": "Fail", "Error": OVERTAKEN, "Cause": "The lease moved."}
         catch = [
             {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": overtaken},
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught},
         ]
     task = {
-        **_task(step.name, step.timeout_seconds, step_function_arn),
+        **_task(step.name, step.timeout_seconds, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "Catch": catch,
         "End": True,

@@ -100,8 +100,8 @@ class Backups(Construct):
         )
 
     def _vault(self) -> backup.CfnBackupVault:
-        emptying = f"arn:aws:iam::{self._site.account}:role/" + self._site.names.cross_region_name(
-            "empty-vault", "role"
+        emptying = self._site.global_arn(
+            "iam", f"role/{self._site.names.cross_region_name('empty-vault', 'role')}"
         )
         vault = backup.CfnBackupVault(
             self,

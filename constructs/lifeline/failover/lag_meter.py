@@ -125,8 +125,8 @@ class LagMeter(Construct):
 
     def _allow_evidence(self) -> None:
         site, bucket = self._site, self._stores.evidence_bucket
-        self.function.allow("ListEvidence", ["s3:ListBucket"], [f"arn:aws:s3:::{bucket}"])
-        drills = f"arn:aws:s3:::{bucket}/drills/*"
+        self.function.allow("ListEvidence", ["s3:ListBucket"], [site.bucket_arn(bucket)])
+        drills = site.bucket_arn(bucket, "drills/*")
         self.function.allow("ReadVerdicts", ["s3:GetObject"], [drills])
         self.function.allow("OpenEvidence", ["kms:Decrypt"], [self._keys.data.key_arn])
         acknowledge_pattern(

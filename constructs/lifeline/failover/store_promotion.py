@@ -15,7 +15,7 @@ def allow_store_promotion(
 ) -> None:
     """Let the plan's steps look at each store of this region, and make it the one that is written."""
     peer = site.peer
-    world = f"arn:aws:elasticache::{site.account}:globalreplicationgroup:*-{cache_name(site)}"
+    world = site.global_arn("elasticache", f"globalreplicationgroup:*-{cache_name(site)}")
     step.allow(
         "PromoteTheCache",
         [

@@ -97,7 +97,7 @@ class BucketReplication(Construct):
         )
 
     def _arns(self, site: Site) -> list[str]:
-        return [f"arn:aws:s3:::{site.names.global_name(name)}" for name in self._buckets]
+        return [site.bucket_arn(site.names.global_name(name)) for name in self._buckets]
 
     def _let_s3_read_and_copy(self) -> None:
         own = self._arns(self._site)

@@ -206,5 +206,5 @@ def _image_layers(site: Site) -> iam.PolicyStatement:
         sid="ImageLayers",
         principals=[iam.AnyPrincipal()],
         actions=["s3:GetObject"],
-        resources=[f"arn:aws:s3:::prod-{site.region.name}-starport-layer-bucket/*"],
+        resources=[site.bucket_arn(f"prod-{site.region.name}-starport-layer-bucket", "*")],
     )
