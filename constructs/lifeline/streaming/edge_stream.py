@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -11,6 +13,7 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 
@@ -99,25 +102,27 @@ class EdgeStream(Construct):
         key = [self._keys.data.key_arn]
         return read.combine(allow(grantee, "DecryptTheStream", ["kms:Decrypt"], key))
 
-    def metric_iterator_age(self) -> cloudwatch.Metric:
+    def metric_iterator_age(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Milliseconds: how old the records were that the slowest reader was just given."""
-        return self._metric("GetRecords.IteratorAgeMilliseconds", "Maximum")
+        return self._metric("GetRecords.IteratorAgeMilliseconds", "Maximum", **options)
 
-    def metric_write_throttled(self) -> cloudwatch.Metric:
+    def metric_write_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Records refused in a minute because a shard was full; their edges send them again."""
-        return self._metric("WriteProvisionedThroughputExceeded", "Sum")
+        return self._metric("WriteProvisionedThroughputExceeded", "Sum", **options)
 
-    def metric_incoming_records(self) -> cloudwatch.Metric:
+    def metric_incoming_records(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Records taken in a minute, markers among them."""
-        return self._metric("IncomingRecords", "Sum")
+        return self._metric("IncomingRecords", "Sum", **options)
 
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Kinesis",
-            metric_name=name,
-            dimensions_map={"StreamName": self.stream_name},
-            statistic=statistic,
-            period=Duration.minutes(1),
+    def _metric(
+        self, name: str, default: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        return metric(
+            "AWS/Kinesis",
+            name,
+            {"StreamName": self.stream_name},
+            default_statistic=default,
+            **options,
         )
 
     def _look_up_incarnation(self, site: Site) -> str:
