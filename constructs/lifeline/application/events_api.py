@@ -24,7 +24,7 @@ from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import IEventStream
 
 STAGE = "live"
 TLS_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
@@ -78,7 +78,7 @@ class EventsApi(Construct):
         *,
         site: Site | None = None,
         network: Network,
-        stream: EdgeStream,
+        stream: IEventStream,
         serve: ecs.FargateService,
         identity: EdgeIdentity,
         keys: Keys | None = None,
@@ -152,7 +152,7 @@ class EventsApi(Construct):
             name=f"/lifeline/{self.name}",
         )
 
-    def _rest_api(self, stream: EdgeStream, access_log: logs.LogGroup) -> apigateway.RestApi:
+    def _rest_api(self, stream: IEventStream, access_log: logs.LogGroup) -> apigateway.RestApi:
         # The role by which API Gateway writes logs is one an account and region: one environment makes
         # it, the others find it there.
         owner = self._site.settings.profile.owns_account
@@ -194,7 +194,7 @@ class EventsApi(Construct):
             )
         return api
 
-    def _write(self, stream: EdgeStream, keys: Keys) -> None:
+    def _write(self, stream: IEventStream, keys: Keys) -> None:
         role = iam.Role(
             self,
             "PutRole",

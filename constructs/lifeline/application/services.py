@@ -24,7 +24,7 @@ from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Services(Construct):
         site: Site | None = None,
         network: Network,
         database: GlobalDatabase,
-        stream: EdgeStream,
+        stream: IEventStream,
         log: ReplicatedLog,
         keys: Keys | None = None,
         files: SharedFiles | None = None,
@@ -198,7 +198,7 @@ class Services(Construct):
             **options,
         )
 
-    def _environment(self, stream: EdgeStream, log: ReplicatedLog) -> dict[str, str]:
+    def _environment(self, stream: IEventStream, log: ReplicatedLog) -> dict[str, str]:
         site = self._site
         return {
             "SUFFIX": site.settings.environment_suffix,

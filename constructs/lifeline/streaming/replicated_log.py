@@ -18,6 +18,7 @@ from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
 from lifeline.foundation.network import Network
 from lifeline.foundation.provisioner import Provisioner
+from lifeline.foundation.zones import require_zones
 from lifeline.site import Site
 from lifeline.streaming.log_storage import LogStorage
 from lifeline.streaming.private_links import PrivateLinks
@@ -179,6 +180,7 @@ class ReplicatedLog(Construct):
             self, "Configuration", name=self.cluster_name, server_properties=SERVER_PROPERTIES
         )
         stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
+        require_zones(self, stores, AVAILABILITY_ZONES, "a log with three copies of each record")
         cluster = msk.CfnCluster(
             self,
             "Cluster",
