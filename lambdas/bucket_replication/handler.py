@@ -40,8 +40,10 @@ def provide(event: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
 
 def wanted(properties: Mapping[str, str]) -> dict[str, Any]:
     """The configuration: one rule for all objects, deletions left out, failures measured."""
+    # The peer's bucket lies in the partition of the role that copies.
+    partition = properties["Role"].split(":")[1]
     destination: dict[str, Any] = {
-        "Bucket": f"arn:aws:s3:::{properties['PeerBucket']}",
+        "Bucket": f"arn:{partition}:s3:::{properties['PeerBucket']}",
         "Metrics": {"Status": "Enabled"},
     }
     rule: dict[str, Any] = {

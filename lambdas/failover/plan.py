@@ -260,8 +260,17 @@ PROMOTION_ACCEPTED = "promotion-accepted-after-all"
 """What `release` answers when it finds the promotion under way: the plan then goes forward."""
 
 
-def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Call:
+    """How a task calls its function: the function's ARN, and the partition whose Step Functions calls it."""
+
+    function_arn: str
+    partition: str
+
+
+def state_machine_definition(step_function_arn: str, partition: str = "aws") -> dict[str, Any]:
     """The plan as an Amazon States Language document; every task calls `step_function_arn`."""
+    call = Call(step_function_arn, partition)
     order = stages()
     states: dict[str, Any] = {
         "begin": {
@@ -280,16 +289,16 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
     for number, stage in enumerate(order):
         following = order[number + 1][0].stage if number + 1 < len(order) else "recovered"
         if len(stage) > 1:
-            states[stage[0].stage] = _parallel(stage, step_function_arn, following)
+            states[stage[0].stage] = _parallel(stage, call, following)
         else:
-            states.update(_sequential(stage[0], step_function_arn, following))
+            states.update(_sequential(stage[0], call, following))
     # The last call for a promotion may still be on its way when its task was given up: nothing is
     # released before no such call can be left (A17).
     states["settle"] = {"Type": "Wait", "Seconds": LONGEST_STEP_SECONDS, "Next": "release"}
     # A release that cannot be written yet is paged and repeated: the lease is still this region's.
-    states.update(_page_and_repeat("release", step_function_arn, "handed_over"))
+    states.update(_page_and_repeat("release", call, "handed_over"))
     states["release"] = {
-        **_task("release", 15, step_function_arn),
+        **_task("release", 15, call),
         "ResultPath": "$.results.release",
         "Retry": _retry(attempts=20, pause_seconds=3),
         "Catch": [
@@ -343,13 +352,13 @@ def _handed_over() -> dict[str, Any]:
     }
 
 
-def _task(name: str, timeout_seconds: int, step_function_arn: str) -> dict[str, Any]:
+def _task(name: str, timeout_seconds: int, call: Call) -> dict[str, Any]:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": f"arn:{call.partition}:states:::lambda:invoke",
         "TimeoutSeconds": timeout_seconds,
         "Parameters": {
-            "FunctionName": step_function_arn,
+            "FunctionName": call.function_arn,
             "Payload": {
                 "step": name,
                 "epoch.$": "$.epoch",
@@ -386,9 +395,9 @@ def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
     ]
 
 
-def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str, Any]:
+def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:
     state = {
-        **_task(step.name, step.timeout_seconds, step_function_arn),
+        **_task(step.name, step.timeout_seconds, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "ResultPath": f"$.results.{step.name}",
         "Next": following,
@@ -402,7 +411,7 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
         more = {catch: {**_degraded(step), "ResultPath": result_path, "Next": following}}
     else:
         catch = f"{step.name}_page"
-        more = _page_and_repeat(step.name, step_function_arn, "handed_over")
+        more = _page_and_repeat(step.name, call, "handed_over")
     state["Catch"] = [
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
@@ -410,11 +419,11 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
     return {step.name: state, **more}
 
 
-def _page_and_repeat(name: str, step_function_arn: str, handed_over: str) -> dict[str, Any]:
+def _page_and_repeat(name: str, call: Call, handed_over: str) -> dict[str, Any]:
     """The states between a step's failure and its next try; after `MAX_ROUNDS` they end the run."""
     page, pause = f"{name}_page", f"{name}_pause"
     count, again = f"{name}_count", f"{name}_again"
-    task = _task("page", 10, step_function_arn)
+    task = _task("page", 10, call)
     task["Parameters"]["Payload"]["failed_step"] = name
     return {
         page: {
@@ -458,7 +467,7 @@ def _degraded(step: Step) -> dict[str, Any]:
     }
 
 
-def _parallel(stage: tuple[Step, ...], step_function_arn: str, following: str) -> dict[str, Any]:
+def _parallel(stage: tuple[Step, ...], call: Call, following: str) -> dict[str, Any]:
     if any(step.on_failure is OnFailure.COMPENSATE for step in stage):
         raise ValueError("a step beside others must not compensate: a failed branch ends the stage")
     return {
@@ -467,11 +476,11 @@ def _parallel(stage: tuple[Step, ...], step_function_arn: str, following: str) -
         # A branch that was overtaken fails, and one that hands over: that error ends the run as it is.
         "Catch": [{"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"}],
         "Next": following,
-        "Branches": [_branch(step, step_function_arn) for step in stage],
+        "Branches": [_branch(step, call) for step in stage],
     }
 
 
-def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
+def _branch(step: Step, call: Call) -> dict[str, Any]:
     """One step as a machine of its own; its last state's output is the step's answer."""
     states: dict[str, Any]
     if step.on_failure is OnFailure.DEGRADE:
@@ -481,7 +490,7 @@ def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
     else:
         caught, overtaken = f"{step.name}_page", f"{step.name}_overtaken"
         handed_over = f"{step.name}_handed_over"
-        states = _page_and_repeat(step.name, step_function_arn, handed_over)
+        states = _page_and_repeat(step.name, call, handed_over)
         states[handed_over] = _handed_over()
         states[overtaken] = {"Type": "Fail", "Error": OVERTAKEN, "Cause": "The lease moved."}
         catch = [
@@ -489,7 +498,7 @@ def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught},
         ]
     task = {
-        **_task(step.name, step.timeout_seconds, step_function_arn),
+        **_task(step.name, step.timeout_seconds, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "Catch": catch,
         "End": True,

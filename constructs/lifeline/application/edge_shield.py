@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from typing import Unpack
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
@@ -10,6 +11,7 @@ from constructs import Construct
 from lifeline.application.events_api import REQUESTS_PER_SECOND
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.site import Site
 
 RATE_WINDOW_SECONDS = 60
@@ -83,18 +85,18 @@ class EdgeShield(Construct):
             self, "Association", resource_arn=stage_arn, web_acl_arn=self.acl.attr_arn
         )
 
-    def metric_blocked(self) -> cloudwatch.Metric:
+    def metric_blocked(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Requests a minute that any rule blocked."""
-        return cloudwatch.Metric(
-            namespace="AWS/WAFV2",
-            metric_name="BlockedRequests",
-            dimensions_map={
+        return metric(
+            "AWS/WAFV2",
+            "BlockedRequests",
+            {
                 "WebACL": self.name,
                 "Region": self._site.region.name,
                 "Rule": "ALL",
             },
-            statistic="Sum",
-            period=Duration.minutes(1),
+            default_statistic="Sum",
+            **options,
         )
 
     def _rate_limit(self) -> wafv2.CfnWebACL.RuleProperty:

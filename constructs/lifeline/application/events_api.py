@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Unpack
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -20,9 +21,10 @@ from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import IEventStream
 
 STAGE = "live"
 TLS_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
@@ -76,7 +78,7 @@ class EventsApi(Construct):
         *,
         site: Site | None = None,
         network: Network,
-        stream: EdgeStream,
+        stream: IEventStream,
         serve: ecs.FargateService,
         identity: EdgeIdentity,
         keys: Keys | None = None,
@@ -114,29 +116,31 @@ class EventsApi(Construct):
         self._limit_callers()
         self._acknowledge()
 
-    def metric_latency_p95(self) -> cloudwatch.Metric:
+    def metric_latency_p95(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Milliseconds from request to answer, the slowest twentieth."""
-        return self._metric("Latency", "p95")
+        return self._metric("Latency", "p95", **options)
 
-    def metric_server_errors(self) -> cloudwatch.Metric:
+    def metric_server_errors(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Answers 5xx a minute."""
-        return self._metric("5XXError", "Sum")
+        return self._metric("5XXError", "Sum", **options)
 
-    def metric_client_errors(self) -> cloudwatch.Metric:
+    def metric_client_errors(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Answers 4xx a minute."""
-        return self._metric("4XXError", "Sum")
+        return self._metric("4XXError", "Sum", **options)
 
-    def metric_requests(self) -> cloudwatch.Metric:
+    def metric_requests(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Requests a minute."""
-        return self._metric("Count", "Sum")
+        return self._metric("Count", "Sum", **options)
 
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/ApiGateway",
-            metric_name=name,
-            dimensions_map={"ApiName": self.name, "Stage": STAGE},
-            statistic=statistic,
-            period=Duration.minutes(1),
+    def _metric(
+        self, name: str, default: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        return metric(
+            "AWS/ApiGateway",
+            name,
+            {"ApiName": self.name, "Stage": STAGE},
+            default_statistic=default,
+            **options,
         )
 
     def _access_log(self, keys: Keys) -> logs.LogGroup:
@@ -148,7 +152,7 @@ class EventsApi(Construct):
             name=f"/lifeline/{self.name}",
         )
 
-    def _rest_api(self, stream: EdgeStream, access_log: logs.LogGroup) -> apigateway.RestApi:
+    def _rest_api(self, stream: IEventStream, access_log: logs.LogGroup) -> apigateway.RestApi:
         # The role by which API Gateway writes logs is one an account and region: one environment makes
         # it, the others find it there.
         owner = self._site.settings.profile.owns_account
@@ -190,7 +194,7 @@ class EventsApi(Construct):
             )
         return api
 
-    def _write(self, stream: EdgeStream, keys: Keys) -> None:
+    def _write(self, stream: IEventStream, keys: Keys) -> None:
         role = iam.Role(
             self,
             "PutRole",

@@ -15,7 +15,7 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.log_access import allow_reading, allow_writing
 from lifeline.streaming.replicated_log import ReplicatedLog
 
@@ -44,7 +44,7 @@ class ServiceRoles(Construct):
         *,
         site: Site | None = None,
         database: GlobalDatabase,
-        stream: EdgeStream,
+        stream: IEventStream,
         log: ReplicatedLog,
         keys: Keys | None = None,
         files: SharedFiles | None,
@@ -119,19 +119,8 @@ class ServiceRoles(Construct):
         self._database.grant_connect(policy)
         return role, policy
 
-    def _allow_markers(self, policy: iam.ManagedPolicy, stream: EdgeStream) -> None:
-        allow(
-            policy,
-            "WriteMarkers",
-            [
-                "kinesis:DescribeStreamSummary",
-                "kinesis:ListShards",
-                "kinesis:PutRecord",
-                "kinesis:PutRecords",
-            ],
-            [stream.stream_arn],
-        )
-        allow(policy, "EncryptMarkers", ["kms:GenerateDataKey"], [self._keys.data.key_arn])
+    def _allow_markers(self, policy: iam.ManagedPolicy, stream: IEventStream) -> None:
+        stream.grant_put(policy)
         allow(
             policy,
             "ReadTheTrafficSwitch",

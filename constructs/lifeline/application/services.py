@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,6 +20,7 @@ from lifeline.data.global_database import ADMIN_USER, DATABASE_NAME, WORKLOAD_US
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.database import DatabaseAddress
@@ -32,7 +33,7 @@ from lifeline.lambdas.contracts.event_applier import (
 )
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Services(Construct):
         site: Site | None = None,
         network: Network,
         database: GlobalDatabase,
-        stream: EdgeStream,
+        stream: IEventStream,
         log: ReplicatedLog,
         keys: Keys | None = None,
         files: SharedFiles | None = None,
@@ -152,47 +153,58 @@ class Services(Construct):
         if database.admin_secret is not None:
             self._migrate()
 
-    def metric_cpu(self, service: str) -> cloudwatch.Metric:
+    def metric_cpu(self, service: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Per cent of what the service's tasks have. Raises ValueError for an unknown service."""
-        return self._metric("AWS/ECS", "CPUUtilization", service, "Average")
+        return self._metric("AWS/ECS", "CPUUtilization", service, "Average", **options)
 
-    def metric_running_tasks(self, service: str) -> cloudwatch.Metric:
+    def metric_running_tasks(
+        self, service: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
         """Tasks that run. Raises ValueError for an unknown service."""
-        return self._metric("ECS/ContainerInsights", "RunningTaskCount", service, "Average")
+        return self._metric(
+            "ECS/ContainerInsights", "RunningTaskCount", service, "Average", **options
+        )
 
-    def metric_consumer_lag(self) -> cloudwatch.Metric:
+    def metric_consumer_lag(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Records that the slowest processor task has yet to apply; no data while none applies.
 
         The processors' own: they never commit an offset (B14), so the log knows no lag of their group.
         """
-        return self._own_metric("ConsumerLag")
+        return self._own_metric("ConsumerLag", **options)
 
-    def metric_traffic_here(self) -> cloudwatch.Metric:
+    def metric_traffic_here(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """1 while the region serves and its traffic switch is on, else 0."""
-        return self._own_metric("TrafficHere")
+        return self._own_metric("TrafficHere", **options)
 
-    def _own_metric(self, name: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="Lifeline",
-            metric_name=name,
-            dimensions_map={"Suffix": self._site.settings.environment_suffix},
-            statistic="Maximum",
-            period=Duration.minutes(1),
+    def _own_metric(self, name: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        return metric(
+            "Lifeline",
+            name,
+            {"Suffix": self._site.settings.environment_suffix},
+            default_statistic="Maximum",
+            **options,
         )
 
-    def _metric(self, namespace: str, name: str, service: str, statistic: str) -> cloudwatch.Metric:
+    def _metric(
+        self,
+        namespace: str,
+        name: str,
+        service: str,
+        default: str,
+        **options: Unpack[MetricOptions],
+    ) -> cloudwatch.Metric:
         if service not in set(Service):
             allowed = ", ".join(Service)
             raise ValueError(f"There is no service {service!r}; the services are {allowed}.")
-        return cloudwatch.Metric(
-            namespace=namespace,
-            metric_name=name,
-            dimensions_map={
+        return metric(
+            namespace,
+            name,
+            {
                 "ClusterName": self.cluster_name,
                 "ServiceName": self._site.names.regional_name(service),
             },
-            statistic=statistic,
-            period=Duration.minutes(1),
+            default_statistic=default,
+            **options,
         )
 
     def _database_address(self) -> DatabaseAddress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from aws_cdk import Aws, CustomResource, Duration
 from aws_cdk import aws_backup as backup
@@ -17,6 +18,7 @@ from lifeline.foundation.alert_topics import Severity
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 from lifeline.tiers import RecoveryTier
@@ -82,26 +84,27 @@ class Backups(Construct):
         self._restore_tests(stores)
         self._tell_of_failures()
 
-    def metric_completed(self) -> cloudwatch.Metric:
+    def metric_completed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Backup jobs into this vault that succeeded within the time between two of them."""
-        return self._metric("NumberOfBackupJobsCompleted")
+        return self._metric("NumberOfBackupJobsCompleted", **options)
 
-    def metric_failed(self) -> cloudwatch.Metric:
+    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Backup jobs into this vault that failed in that time."""
-        return self._metric("NumberOfBackupJobsFailed")
+        return self._metric("NumberOfBackupJobsFailed", **options)
 
-    def _metric(self, name: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Backup",
-            metric_name=name,
-            dimensions_map={"BackupVaultName": self.vault_name},
-            statistic="Sum",
-            period=Duration.hours(self.policy.hours_between_snapshots),
+    def _metric(self, name: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        return metric(
+            "AWS/Backup",
+            name,
+            {"BackupVaultName": self.vault_name},
+            default_statistic="Sum",
+            default_period=Duration.hours(self.policy.hours_between_snapshots),
+            **options,
         )
 
     def _vault(self) -> backup.CfnBackupVault:
-        emptying = f"arn:aws:iam::{self._site.account}:role/" + self._site.names.cross_region_name(
-            "empty-vault", "role"
+        emptying = self._site.global_arn(
+            "iam", f"role/{self._site.names.cross_region_name('empty-vault', 'role')}"
         )
         vault = backup.CfnBackupVault(
             self,

@@ -73,8 +73,11 @@ class FileReplication(Construct):
             "MakeTheServicesRole",
             ["iam:CreateServiceLinkedRole"],
             [
-                f"arn:aws:iam::{site.account}:role/aws-service-role/elasticfilesystem.amazonaws.com/"
-                "AWSServiceRoleForAmazonElasticFileSystem"
+                site.global_arn(
+                    "iam",
+                    "role/aws-service-role/elasticfilesystem.amazonaws.com/"
+                    "AWSServiceRoleForAmazonElasticFileSystem",
+                )
             ],
             {"StringEquals": {"iam:AWSServiceName": "elasticfilesystem.amazonaws.com"}},
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -15,6 +17,7 @@ from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MathOptions, computed
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 
@@ -83,40 +86,37 @@ class CacheMember(Construct):
         """Let `grantee` sign in to this region's member; it must also join the clients."""
         return allow_connecting(grantee, self._site)
 
-    def metric_replication_lag(self) -> cloudwatch.IMetric:
+    def metric_replication_lag(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
         """Seconds behind the other region's member; only the one that does not write has it."""
-        return self._worst("GlobalDatastoreReplicationLag", "lag")
+        return self._worst("GlobalDatastoreReplicationLag", "lag", **options)
 
-    def metric_engine_cpu(self) -> cloudwatch.IMetric:
+    def metric_engine_cpu(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
         """Per cent of the one thread that runs commands, on the busiest node."""
-        return self._worst("EngineCPUUtilization", "cpu")
+        return self._worst("EngineCPUUtilization", "cpu", **options)
 
-    def metric_memory(self) -> cloudwatch.IMetric:
+    def metric_memory(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
         """Per cent of the memory after which keys are evicted, on the fullest node."""
-        return self._worst("DatabaseMemoryUsageCountedForEvictPercentage", "memory")
+        return self._worst("DatabaseMemoryUsageCountedForEvictPercentage", "memory", **options)
 
-    def metric_evictions(self) -> cloudwatch.IMetric:
+    def metric_evictions(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
         """Keys evicted in a minute, on the node that evicts most."""
-        return self._worst("Evictions", "evictions", statistic="Sum")
+        return self._worst("Evictions", "evictions", statistic="Sum", **options)
 
-    def _worst(self, name: str, label: str, statistic: str = "Maximum") -> cloudwatch.IMetric:
+    def _worst(
+        self, name: str, node: str, statistic: str = "Maximum", **options: Unpack[MathOptions]
+    ) -> cloudwatch.IMetric:
         """Over all nodes: which of them is the primary changes by itself."""
         nodes = {
-            f"{label}{number}": cloudwatch.Metric(
+            f"{node}{number}": cloudwatch.Metric(
                 namespace="AWS/ElastiCache",
                 metric_name=name,
                 dimensions_map={"CacheClusterId": f"{self.identifier}-{number:03}"},
                 statistic=statistic,
-                period=Duration.minutes(1),
+                period=options.get("period") or Duration.minutes(1),
             )
             for number in range(1, self.nodes + 1)
         }
-        return cloudwatch.MathExpression(
-            expression=f"MAX([{', '.join(nodes)}])",
-            label=name,
-            using_metrics=dict(nodes),
-            period=Duration.minutes(1),
-        )
+        return computed(f"MAX([{', '.join(nodes)}])", using=nodes, default_label=name, **options)
 
     @property
     def nodes(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from typing import Unpack
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
@@ -13,6 +14,7 @@ from lifeline.data.protected_store import ProtectedStore
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
+from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 
@@ -130,28 +132,27 @@ class SharedFiles(Construct):
             {"StringEquals": {"elasticfilesystem:AccessPointArn": self.access_point.attr_arn}},
         )
 
-    def metric_time_since_last_sync(self) -> cloudwatch.IMetric:
+    def metric_time_since_last_sync(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
         """Seconds since the last change that reached the other side; in the region replicated from.
 
         A query, because the metric also names the destination, whose id only its own region knows.
         """
-        return cloudwatch.MathExpression(
-            expression="SELECT MAX(TimeSinceLastSync) FROM "
+        return computed(
+            "SELECT MAX(TimeSinceLastSync) FROM "
             'SCHEMA("AWS/EFS", DestinationFileSystemId, FileSystemId) '
             f"WHERE FileSystemId = '{self.file_system_id}'",
-            label="TimeSinceLastSync",
-            using_metrics={},
-            period=Duration.minutes(1),
+            default_label="TimeSinceLastSync",
+            **options,
         )
 
-    def metric_io_limit(self) -> cloudwatch.Metric:
+    def metric_io_limit(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Per cent of the operations that the file system can do."""
-        return cloudwatch.Metric(
-            namespace="AWS/EFS",
-            metric_name="PercentIOLimit",
-            dimensions_map={"FileSystemId": self.file_system_id},
-            statistic="Maximum",
-            period=Duration.minutes(1),
+        return metric(
+            "AWS/EFS",
+            "PercentIOLimit",
+            {"FileSystemId": self.file_system_id},
+            default_statistic="Maximum",
+            **options,
         )
 
 

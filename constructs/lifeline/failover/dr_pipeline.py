@@ -79,7 +79,7 @@ class DrPipeline(Construct):
             access_log=Bucket.access_log_of(site),
             lifecycle=Lifecycle(noncurrent_days=ARTIFACT_DAYS),
         )
-        self._evidence = f"arn:aws:s3:::{site.names.global_name('evidence')}"
+        self._evidence = site.bucket_arn(site.names.global_name("evidence"))
         self.stages = (
             self._check(),
             self._deploy(),
@@ -130,7 +130,7 @@ class DrPipeline(Construct):
         made.allow(
             "FindTheApi",
             ["apigateway:GET"],
-            [f"arn:aws:apigateway:{one.region.name}::/restapis" for one in regions],
+            [f"arn:{site.partition}:apigateway:{one.region.name}::/restapis" for one in regions],
         )
         return made
 
@@ -195,12 +195,10 @@ class DrPipeline(Construct):
     def _see_which_region_writes(self, project: DrillProject) -> None:
         """What scripts/before_destroy.py asks, in the home region."""
         site = self._site
-        database = f"arn:aws:rds::{site.account}:global-cluster:global-{DRILL_SUFFIXES}"
+        database = site.global_arn("rds", f"global-cluster:global-{DRILL_SUFFIXES}")
         cache = site.arn("elasticache", f"replicationgroup:cache-{DRILL_SUFFIXES}")
         # The service puts five letters of its own before the name.
-        world = (
-            f"arn:aws:elasticache::{site.account}:globalreplicationgroup:*-cache-{DRILL_SUFFIXES}"
-        )
+        world = site.global_arn("elasticache", f"globalreplicationgroup:*-cache-{DRILL_SUFFIXES}")
         project.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [database])
         project.allow("FindTheCache", ["elasticache:DescribeReplicationGroups"], [cache])
         project.allow(
@@ -273,13 +271,15 @@ class DrPipeline(Construct):
 
     def _assume(self, project: DrillProject, kinds: Sequence[str]) -> None:
         """The bootstrap's roles, each by name: all that a deployment is allowed by itself."""
-        account = self._site.account
+        site = self._site
         project.allow(
             "AssumeTheBootstrapRoles",
             ["sts:AssumeRole"],
             [
-                f"arn:aws:iam::{account}:role/cdk-{BOOTSTRAP_QUALIFIER}-{kind}-role-{account}-"
-                f"{region.name}"
+                site.global_arn(
+                    "iam",
+                    f"role/cdk-{BOOTSTRAP_QUALIFIER}-{kind}-role-{site.account}-{region.name}",
+                )
                 for region in self._regions()
                 for kind in kinds
             ],

@@ -13,7 +13,7 @@ from constructs import Construct
 from lifeline.foundation.function import allow
 from lifeline.site import Site
 
-START = "arn:aws:scheduler:::aws-sdk:codepipeline:startPipelineExecution"
+START = "aws-sdk:codepipeline:startPipelineExecution"
 LATE_MINUTES = 60
 ATTEMPTS = 3
 
@@ -85,7 +85,7 @@ class DrillSchedule(Construct):
                 schedule_expression=f"cron({one.cron})",
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
                 target=scheduler.CfnSchedule.TargetProperty(
-                    arn=START,
+                    arn=f"arn:{site.partition}:scheduler:::{START}",
                     role_arn=role.role_arn,
                     input=_start(pipeline_name, one),
                     retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(

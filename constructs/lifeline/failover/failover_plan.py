@@ -81,7 +81,7 @@ class FailoverPlan(Construct):
             state_machine_type="STANDARD",
             role_arn=role.role_arn,
             definition_string=json.dumps(
-                state_machine_definition(step.function.function_arn), indent=1
+                state_machine_definition(step.function.function_arn, site.partition), indent=1
             ),
             logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
                 level="ALL",

@@ -102,7 +102,7 @@ class FailoverStep(Construct):
 
     def _promote_the_database(self, database: RegionDatabase, own_cluster: str) -> None:
         site = self._site
-        world = f"arn:aws:rds::{site.account}:global-cluster:{database.global_identifier}"
+        world = site.global_arn("rds", f"global-cluster:{database.global_identifier}")
         peer_cluster = site.peer.arn("rds", f"cluster:{database.peer_identifier}")
         self.function.allow(
             "PromoteTheDatabase",

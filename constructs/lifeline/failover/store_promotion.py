@@ -28,7 +28,7 @@ def allow_store_promotion(step: Function, *, site: Site, stores: RegionStores) -
 
 
 def _allow_cache(step: Function, site: Site, group: str) -> None:
-    world = f"arn:aws:elasticache::{site.account}:globalreplicationgroup:*-{group}"
+    world = site.global_arn("elasticache", f"globalreplicationgroup:*-{group}")
     step.allow(
         "PromoteTheCache",
         [

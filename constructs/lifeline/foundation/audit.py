@@ -96,7 +96,7 @@ class AuditTrail(Construct):
                     "StringEquals": {"aws:SourceAccount": site.account},
                     "ArnLike": {
                         "aws:SourceArn": [
-                            f"arn:aws:s3:::{site.names.global_name(name)}" for name in logged
+                            site.bucket_arn(site.names.global_name(name)) for name in logged
                         ]
                     },
                 },
@@ -108,7 +108,7 @@ class AuditTrail(Construct):
         name = site.names.regional_name("trail")
         self._let_in_the_trail(site.arn("cloudtrail", f"trail/{name}"))
         self.log_group, role, policy = self._delivery(name)
-        objects = [f"arn:aws:s3:::{site.names.global_name(one)}/" for one in PATIENT_DATA_BUCKETS]
+        objects = [site.bucket_arn(site.names.global_name(one), "") for one in PATIENT_DATA_BUCKETS]
         self.trail = cloudtrail.CfnTrail(
             self,
             "Trail",

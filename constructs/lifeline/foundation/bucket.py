@@ -108,7 +108,7 @@ class BucketEmptying(Provisioner):
             keys=keys,
         )
         site = Site.of(self, site)
-        buckets = [f"arn:aws:s3:::{site.names.global_name(name)}" for name in BUCKETS]
+        buckets = [site.bucket_arn(site.names.global_name(name)) for name in BUCKETS]
         everything = [f"{bucket}/*" for bucket in buckets]
         self.allow("ListVersions", ["s3:ListBucketVersions"], buckets)
         self.allow("DeleteVersions", ["s3:DeleteObject", "s3:DeleteObjectVersion"], everything)
@@ -167,7 +167,7 @@ class Bucket(Construct):
         self._site, self._name = site, name
         self._key = None if purpose is None else keys.of(purpose)
         self.bucket_name = site.names.global_name(name)
-        self.bucket_arn = f"arn:aws:s3:::{self.bucket_name}"
+        self.bucket_arn = site.bucket_arn(self.bucket_name)
         self.bucket = s3.Bucket(
             self,
             "Bucket",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -12,6 +12,7 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 
@@ -71,33 +72,37 @@ class BucketReplication(Construct):
         self._let_s3_encrypt_anew(keys)
         self._configure(keys)
 
-    def metric_failed(self, bucket: str) -> cloudwatch.Metric:
+    def metric_failed(self, bucket: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Objects of `bucket` that S3 gave up copying; each has to be written again."""
-        return self._metric(bucket, "OperationsFailedReplication", "Sum")
+        return self._metric(bucket, "OperationsFailedReplication", "Sum", **options)
 
-    def metric_latency_seconds(self, bucket: str) -> cloudwatch.Metric:
+    def metric_latency_seconds(
+        self, bucket: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
         """How far the peer's copy of `bucket` is behind, at most."""
-        return self._metric(bucket, "ReplicationLatency", "Maximum")
+        return self._metric(bucket, "ReplicationLatency", "Maximum", **options)
 
-    def _metric(self, bucket: str, name: str, statistic: str) -> cloudwatch.Metric:
+    def _metric(
+        self, bucket: str, name: str, default: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
         if bucket not in self._buckets:
             raise ValueError(
                 f"The bucket {bucket!r} is not replicated; allowed are {', '.join(self._buckets)}."
             )
-        return cloudwatch.Metric(
-            namespace="AWS/S3",
-            metric_name=name,
-            dimensions_map={
+        return metric(
+            "AWS/S3",
+            name,
+            {
                 "SourceBucket": self._site.names.global_name(bucket),
                 "DestinationBucket": self._site.peer.names.global_name(bucket),
                 "RuleId": RULE,
             },
-            statistic=statistic,
-            period=Duration.minutes(1),
+            default_statistic=default,
+            **options,
         )
 
     def _arns(self, site: Site) -> list[str]:
-        return [f"arn:aws:s3:::{site.names.global_name(name)}" for name in self._buckets]
+        return [site.bucket_arn(site.names.global_name(name)) for name in self._buckets]
 
     def _let_s3_read_and_copy(self) -> None:
         own = self._arns(self._site)

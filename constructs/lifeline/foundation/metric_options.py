@@ -45,3 +45,19 @@ def metric(
     if "period" not in chosen:
         chosen["period"] = default_period or Duration.minutes(1)
     return cloudwatch.Metric(namespace=namespace, metric_name=name, **chosen)
+
+
+def computed(
+    expression: str,
+    *,
+    default_label: str,
+    using: Mapping[str, cloudwatch.IMetric] | None = None,
+    **options: Unpack[MathOptions],
+) -> cloudwatch.MathExpression:
+    """The expression over `using` by the minute, or as `options` say."""
+    chosen: MathOptions = {"label": default_label, **options}
+    if "period" not in chosen:
+        chosen["period"] = Duration.minutes(1)
+    return cloudwatch.MathExpression(
+        expression=expression, using_metrics=dict(using or {}), **chosen
+    )

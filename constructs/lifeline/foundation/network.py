@@ -11,6 +11,7 @@ from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.zones import require_zones
 from lifeline.site import Site
 
 _SERVICE = ec2.InterfaceVpcEndpointAwsService
@@ -86,6 +87,8 @@ class Network(Construct):
                 ),
             ],
         )
+        stores = self.vpc.select_subnets(subnet_type=self.store_subnets.subnet_type)
+        require_zones(self, stores, AVAILABILITY_ZONES, "a network that outlives a zone")
         self._add_gateway_endpoints(site)
         self.database_clients = self._group(
             "DatabaseClients", "May connect to the database of this region."
@@ -201,5 +204,5 @@ def _image_layers(site: Site) -> iam.PolicyStatement:
         sid="ImageLayers",
         principals=[iam.AnyPrincipal()],
         actions=["s3:GetObject"],
-        resources=[f"arn:aws:s3:::prod-{site.region.name}-starport-layer-bucket/*"],
+        resources=[site.bucket_arn(f"prod-{site.region.name}-starport-layer-bucket", "*")],
     )

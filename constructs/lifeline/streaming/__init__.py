@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import EventStreamAttributes, IEventStream
 from lifeline.streaming.log_peering import LogPeering
 from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import MirrorMaker
@@ -14,6 +15,8 @@ from lifeline.streaming.topic_archive import TopicArchive
 
 __all__ = [
     "EdgeStream",
+    "EventStreamAttributes",
+    "IEventStream",
     "LogPeering",
     "LogReplicator",
     "MirrorMaker",

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
-from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
+from lifeline.streaming.event_stream import (
+    RETENTION_HOURS,
+    EventStream,
+    EventStreamAttributes,
+    ImportedEventStream,
+)
 
-RETENTION_HOURS = 72
 LEAST_RETENTION_HOURS = 24
 MOST_RETENTION_HOURS = 8_760
 """Kinesis keeps records for a day at least and a year at most (service quota)."""
 
 
-class EdgeStream(Construct):
+class EdgeStream(EventStream):
     """Takes events at the region's edge; both regions' streams take them at every epoch (B12).
 
     Covers: a log or a bridge that stands still for three days. Does not cover: the loss of the region
@@ -38,26 +41,33 @@ class EdgeStream(Construct):
         *,
         site: Site | None = None,
         keys: Keys | None = None,
+        stream_name: str | None = None,
+        shard_count: int | None = None,
         retention_hours: int = RETENTION_HOURS,
+        encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
+        """`shard_count`: what the load needs by default. `encryption_key`: that of `keys` for data."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         _check_retention(site, retention_hours)
         self._keys = keys
+        self._encryption_key = encryption_key or keys.data
+        site = site if stream_name is None else site.renamed(stream_name)
         self.retention_hours = retention_hours
-        self.stream_name = site.names.regional_name("edge-events", "stream")
+        self.stream_name = stream_name or site.names.regional_name("edge-events", "stream")
         self.stream_arn = site.arn("kinesis", f"stream/{self.stream_name}")
         self.stream = kinesis.Stream(
             self,
             "Stream",
             stream_name=self.stream_name,
             stream_mode=kinesis.StreamMode.PROVISIONED,
-            shard_count=site.settings.capacity.shards,
+            shard_count=shard_count or site.settings.capacity.shards,
             retention_period=Duration.hours(retention_hours),
             encryption=kinesis.StreamEncryption.KMS,
-            encryption_key=keys.data,
-            removal_policy=RemovalPolicy.DESTROY,
+            encryption_key=self._encryption_key,
+            removal_policy=removal_policy,
         )
         acknowledge(
             self.stream,
@@ -66,59 +76,12 @@ class EdgeStream(Construct):
         )
         self.incarnation = self._look_up_incarnation(site)
 
-    def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` put records, and find the shards to put them into."""
-        put = allow(
-            grantee,
-            "PutIntoTheStream",
-            [
-                "kinesis:DescribeStreamSummary",
-                "kinesis:ListShards",
-                "kinesis:PutRecord",
-                "kinesis:PutRecords",
-            ],
-            [self.stream_arn],
-        )
-        key = [self._keys.data.key_arn]
-        return put.combine(allow(grantee, "EncryptTheStream", ["kms:GenerateDataKey"], key))
-
-    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` read every shard."""
-        read = allow(
-            grantee,
-            "ReadTheStream",
-            [
-                "kinesis:DescribeStream",
-                "kinesis:DescribeStreamSummary",
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:ListShards",
-            ],
-            [self.stream_arn],
-        )
-        key = [self._keys.data.key_arn]
-        return read.combine(allow(grantee, "DecryptTheStream", ["kms:Decrypt"], key))
-
-    def metric_iterator_age(self) -> cloudwatch.Metric:
-        """Milliseconds: how old the records were that the slowest reader was just given."""
-        return self._metric("GetRecords.IteratorAgeMilliseconds", "Maximum")
-
-    def metric_write_throttled(self) -> cloudwatch.Metric:
-        """Records refused in a minute because a shard was full; their edges send them again."""
-        return self._metric("WriteProvisionedThroughputExceeded", "Sum")
-
-    def metric_incoming_records(self) -> cloudwatch.Metric:
-        """Records taken in a minute, markers among them."""
-        return self._metric("IncomingRecords", "Sum")
-
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Kinesis",
-            metric_name=name,
-            dimensions_map={"StreamName": self.stream_name},
-            statistic=statistic,
-            period=Duration.minutes(1),
-        )
+    @staticmethod
+    def from_event_stream_attributes(
+        scope: Construct, construct_id: str, attributes: EventStreamAttributes
+    ) -> ImportedEventStream:
+        """A stream that something else made."""
+        return ImportedEventStream(scope, construct_id, attributes=attributes)
 
     def _look_up_incarnation(self, site: Site) -> str:
         provider = Provisioner(

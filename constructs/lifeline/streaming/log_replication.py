@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import Unpack
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
@@ -14,6 +14,7 @@ from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, own_groups
@@ -96,21 +97,23 @@ class LogReplicator(Construct):
         )
         self.replicator.node.add_dependency(policy)
 
-    def metric_latency(self) -> cloudwatch.Metric:
+    def metric_latency(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Milliseconds from a record's time at the peer to its copy here. 0 with traffic: no sign-in."""
-        return self._metric("ReplicationLatency", "Maximum")
+        return self._metric("ReplicationLatency", "Maximum", **options)
 
-    def metric_message_lag(self) -> cloudwatch.Metric:
+    def metric_message_lag(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Messages at the peer that were not read yet."""
-        return self._metric("MessageLag", "Sum")
+        return self._metric("MessageLag", "Sum", **options)
 
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Kafka",
-            metric_name=name,
-            dimensions_map={"ReplicatorName": self.replicator_name},
-            statistic=statistic,
-            period=Duration.minutes(1),
+    def _metric(
+        self, name: str, default: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        return metric(
+            "AWS/Kafka",
+            name,
+            {"ReplicatorName": self.replicator_name},
+            default_statistic=default,
+            **options,
         )
 
     def _replication(self) -> msk.CfnReplicator.ReplicationInfoProperty:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
@@ -13,6 +15,7 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.lambdas.contracts.replicator import Replicator
 from lifeline.site import Site
@@ -98,21 +101,23 @@ class MirrorMaker(Construct):
         )
         self.service.node.add_dependency(*policies)
 
-    def metric_latency(self) -> cloudwatch.Metric:
+    def metric_latency(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Milliseconds from a record's time at the peer to its copy here; no data when nothing is copied."""
-        return self._metric("MirrorLatency", "Maximum")
+        return self._metric("MirrorLatency", "Maximum", **options)
 
-    def metric_records(self) -> cloudwatch.Metric:
+    def metric_records(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Records copied in a second. Markers alone make some: 0 or no data is a standstill."""
-        return self._metric("MirrorRecordsPerSecond", "Minimum")
+        return self._metric("MirrorRecordsPerSecond", "Minimum", **options)
 
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="Lifeline",
-            metric_name=name,
-            dimensions_map={"Suffix": self._site.settings.environment_suffix},
-            statistic=statistic,
-            period=Duration.minutes(1),
+    def _metric(
+        self, name: str, default: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        return metric(
+            "Lifeline",
+            name,
+            {"Suffix": self._site.settings.environment_suffix},
+            default_statistic=default,
+            **options,
         )
 
     def _role(self, construct_id: str, resource_type: str) -> iam.Role:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Unpack
 
-from aws_cdk import Duration, Fn
+from aws_cdk import Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_msk as msk
@@ -14,8 +15,10 @@ from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
 from lifeline.foundation.network import Network
 from lifeline.foundation.provisioner import Provisioner
+from lifeline.foundation.zones import require_zones
 from lifeline.site import Site
 from lifeline.streaming.log_storage import LogStorage
 from lifeline.streaming.private_links import PrivateLinks
@@ -95,55 +98,66 @@ class ReplicatedLog(Construct):
         """The ARN of a consumer group of this log."""
         return inside(self.cluster_arn, "group", group)
 
-    def metric_offline_partitions(self) -> cloudwatch.Metric:
+    def metric_offline_partitions(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Partitions without a leader: nothing can be written to them. More than 0 pages."""
-        return self._metric("OfflinePartitionsCount", "Maximum")
+        return self._metric("OfflinePartitionsCount", "Maximum", **options)
 
-    def metric_under_replicated_partitions(self) -> cloudwatch.MathExpression:
+    def metric_under_replicated_partitions(
+        self, **options: Unpack[MathOptions]
+    ) -> cloudwatch.MathExpression:
         """Partitions that lack a copy, summed over the brokers that lead them."""
-        return self._over_brokers("SUM", "UnderReplicatedPartitions")
+        return self._over_brokers("SUM", "UnderReplicatedPartitions", **options)
 
-    def metric_cpu(self) -> cloudwatch.MathExpression:
+    def metric_cpu(self, **options: Unpack[MathOptions]) -> cloudwatch.MathExpression:
         """Per cent that the busiest broker is not idle; above 70 leaves no room to lose a broker."""
-        return cloudwatch.MathExpression(
-            expression="100 - idle",
-            using_metrics={"idle": self._over_brokers("MIN", "CpuIdle")},
-            label="Busiest broker, % CPU",
-            period=Duration.minutes(1),
+        return computed(
+            "100 - idle",
+            using={"idle": self._over_brokers("MIN", "CpuIdle")},
+            default_label="Busiest broker, % CPU",
+            **options,
         )
 
-    def metric_disk_used(self) -> cloudwatch.MathExpression:
+    def metric_disk_used(self, **options: Unpack[MathOptions]) -> cloudwatch.MathExpression:
         """Per cent of the data volume of the fullest broker."""
-        return self._over_brokers("MAX", "KafkaDataLogsDiskUsed")
+        return self._over_brokers("MAX", "KafkaDataLogsDiskUsed", **options)
 
-    def metric_consumer_lag(self, group: str, topic: str) -> cloudwatch.Metric:
+    def metric_consumer_lag(
+        self, group: str, topic: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
         """Messages of `topic` that `group` has not committed yet, over all partitions.
 
         The group must commit offsets for it: MSK sees no other sign of progress.
         """
-        return self._metric("SumOffsetLag", "Maximum", {"Consumer Group": group, "Topic": topic})
-
-    def _metric(
-        self, name: str, statistic: str, dimensions: dict[str, str] | None = None
-    ) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Kafka",
-            metric_name=name,
-            dimensions_map={"Cluster Name": self.cluster_name, **(dimensions or {})},
-            statistic=statistic,
-            period=Duration.minutes(1),
+        return self._metric(
+            "SumOffsetLag", "Maximum", {"Consumer Group": group, "Topic": topic}, **options
         )
 
-    def _over_brokers(self, how: str, name: str) -> cloudwatch.MathExpression:
+    def _metric(
+        self,
+        name: str,
+        default: str,
+        dimensions: dict[str, str] | None = None,
+        **options: Unpack[MetricOptions],
+    ) -> cloudwatch.Metric:
+        return metric(
+            "AWS/Kafka",
+            name,
+            {"Cluster Name": self.cluster_name, **(dimensions or {})},
+            default_statistic=default,
+            **options,
+        )
+
+    def _over_brokers(
+        self, how: str, name: str, **options: Unpack[MathOptions]
+    ) -> cloudwatch.MathExpression:
         """A query, not a list of brokers: an alarm takes ten metrics, and a cluster may have more."""
-        return cloudwatch.MathExpression(
-            expression=(
+        return computed(
+            (
                 f'SELECT {how}({name}) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") '
                 f"WHERE \"Cluster Name\" = '{self.cluster_name}'"
             ),
-            using_metrics={},
-            label=name,
-            period=Duration.minutes(1),
+            default_label=name,
+            **options,
         )
 
     def _group(self, site: Site, network: Network) -> ec2.SecurityGroup:
@@ -166,6 +180,7 @@ class ReplicatedLog(Construct):
             self, "Configuration", name=self.cluster_name, server_properties=SERVER_PROPERTIES
         )
         stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
+        require_zones(self, stores, AVAILABILITY_ZONES, "a log with three copies of each record")
         cluster = msk.CfnCluster(
             self,
             "Cluster",

@@ -16,7 +16,7 @@ from lifeline.foundation.network import Network
 from lifeline.lambdas.contracts import stream_bridge as contracts
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.site import Site
-from lifeline.streaming.edge_stream import EdgeStream
+from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.log_access import allow_writing
 from lifeline.streaming.replicated_log import ReplicatedLog
 
@@ -42,10 +42,10 @@ class StreamBridge(Construct):
         *,
         site: Site | None = None,
         network: Network,
-        stream: EdgeStream,
+        stream: IEventStream,
         log: ReplicatedLog,
         keys: Keys | None = None,
-        page_topic: sns.ITopic,
+        page_topic: sns.ITopic | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -84,7 +84,7 @@ class StreamBridge(Construct):
         self._map(stream)
         self._page_when_behind(stream, page_topic)
 
-    def _map(self, stream: EdgeStream) -> None:
+    def _map(self, stream: IEventStream) -> None:
         """Rule B5, each value written out: a default that changes must not change the mapping."""
         mapping = lambda_.CfnEventSourceMapping(
             self,
@@ -101,7 +101,7 @@ class StreamBridge(Construct):
         )
         mapping.node.add_dependency(self.bridge.policy)
 
-    def _page_when_behind(self, stream: EdgeStream, page_topic: sns.ITopic) -> None:
+    def _page_when_behind(self, stream: IEventStream, page_topic: sns.ITopic | None) -> None:
         threshold = stream.retention_hours * 3_600_000 * ITERATOR_AGE_PAGE_SHARE
         alarm = cloudwatch.Alarm(
             self,
@@ -118,4 +118,5 @@ class StreamBridge(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
-        alarm.add_alarm_action(actions.SnsAction(page_topic))
+        if page_topic is not None:
+            alarm.add_alarm_action(actions.SnsAction(page_topic))

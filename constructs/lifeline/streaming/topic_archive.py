@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from typing import Unpack
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -15,6 +16,7 @@ from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.site import Site
 from lifeline.streaming.peer_log import matching
 from lifeline.streaming.replicated_log import ReplicatedLog
@@ -103,14 +105,14 @@ class TopicArchive(Construct):
             and site.region.name not in UNCONFIRMED_REGIONS
         )
 
-    def metric_freshness(self, topic: str) -> cloudwatch.Metric:
+    def metric_freshness(self, topic: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Seconds: the age of the oldest record of `topic` that is not in the bucket yet."""
-        return cloudwatch.Metric(
-            namespace="AWS/Firehose",
-            metric_name="DeliveryToS3.DataFreshness",
-            dimensions_map={"DeliveryStreamName": self.stream_names[topic]},
-            statistic="Maximum",
-            period=Duration.minutes(1),
+        return metric(
+            "AWS/Firehose",
+            "DeliveryToS3.DataFreshness",
+            {"DeliveryStreamName": self.stream_names[topic]},
+            default_statistic="Maximum",
+            **options,
         )
 
     def _may_deliver(self, keys: Keys) -> iam.ManagedPolicy:

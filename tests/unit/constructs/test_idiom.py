@@ -56,3 +56,25 @@ def test_no_construct_requires_a_site(construct: type[Construct]) -> None:
 @pytest.mark.parametrize("construct", constructs(), ids=lambda one: one.__name__)
 def test_no_construct_requires_keys(construct: type[Construct]) -> None:
     assert "keys" not in required(construct)
+
+
+def metrics() -> list[str]:
+    """`Construct.metric_name` of every metric that a construct offers."""
+    return sorted(
+        f"{construct.__name__}.{name}"
+        for construct in constructs()
+        for name in vars(construct)
+        if name.startswith("metric_")
+    )
+
+
+def test_the_package_has_metrics() -> None:
+    assert len(metrics()) > 30
+
+
+@pytest.mark.parametrize("name", metrics())
+def test_every_metric_takes_the_cdks_options(name: str) -> None:
+    construct, _, method = name.partition(".")
+    (owner,) = [one for one in constructs() if one.__name__ == construct]
+    parameters = inspect.signature(vars(owner)[method]).parameters.values()
+    assert inspect.Parameter.VAR_KEYWORD in {one.kind for one in parameters}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
-from lifeline.foundation.network import INTERFACE_ENDPOINTS
+from lifeline.foundation.network import INTERFACE_ENDPOINTS, Network
 from tests.unit.constructs.conftest import ACCOUNT, BenchMaker
 
 
@@ -135,3 +136,16 @@ def test_no_rule_finds_anything(bench: BenchMaker, profile: str) -> None:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     made.template()
+
+
+def test_a_plain_stack_with_two_zones_is_refused() -> None:
+    """Without account and region the CDK silently assumes two, whatever `max_azs` says."""
+    stack = cdk.Stack(cdk.App(analytics_reporting=False), "Orders")
+    with pytest.raises(ValueError, match="would stand in 2 availability zones; a network that"):
+        Network(stack, "Network")
+
+
+def test_a_plain_stack_that_knows_where_it_is_takes_a_network() -> None:
+    where = cdk.Environment(account="123456789012", region="eu-west-1")
+    stack = cdk.Stack(cdk.App(analytics_reporting=False), "Orders", env=where)
+    assert len(Network(stack, "Network").vpc.isolated_subnets) == 3
