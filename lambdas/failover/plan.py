@@ -8,6 +8,7 @@ itself. Stopped after any step and run again, it ends the same: each step looks 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -40,6 +41,8 @@ class Step:
     attempts: int
     pause_seconds: int
     on_failure: OnFailure
+    function_arn: str = ""
+    """Of a step of the user's own: the function that it calls. Empty: the failover-step function."""
 
     @property
     def after_no_return(self) -> bool:
@@ -54,6 +57,8 @@ POINT_OF_NO_RETURN = "start_promotion"
 DETECT_BUDGET_SECONDS = 35
 DECIDE_BUDGET_SECONDS = 5
 REPEAT_PAUSE_SECONDS = 10
+BUDGET_METADATA = "LifelineRtoBudgetSeconds"
+"""Key in the state machine's metadata: what an unplanned failover by its plan may take."""
 
 PLAN: tuple[Step, ...] = (
     Step(
@@ -209,10 +214,10 @@ PLAN: tuple[Step, ...] = (
 )
 
 
-def stages() -> tuple[tuple[Step, ...], ...]:
+def stages(plan: Sequence[Step] = PLAN) -> tuple[tuple[Step, ...], ...]:
     """The plan's stages in order; the steps of one stage run at the same time."""
     found: list[list[Step]] = []
-    for step in PLAN:
+    for step in plan:
         if found and found[-1][0].stage == step.stage:
             found[-1].append(step)
         else:
@@ -220,18 +225,17 @@ def stages() -> tuple[tuple[Step, ...], ...]:
     return tuple(tuple(stage) for stage in found)
 
 
-def _stage_after(name: str) -> str:
-    order = stages()
+def _stage_after(name: str, order: Sequence[Sequence[Step]]) -> str:
     number = next(n for n, stage in enumerate(order) if name in [step.name for step in stage])
     return order[number + 1][0].stage
 
 
-def rto_budget_seconds() -> int:
+def rto_budget_seconds(plan: Sequence[Step] = PLAN) -> int:
     """Detection, decision and the longest step of every stage: what an unplanned failover may take."""
     return (
         DETECT_BUDGET_SECONDS
         + DECIDE_BUDGET_SECONDS
-        + sum(max(step.budget_seconds for step in stage) for stage in stages())
+        + sum(max(step.budget_seconds for step in stage) for stage in stages(plan))
     )
 
 
@@ -245,9 +249,12 @@ PROMOTION_ACCEPTED = "promotion-accepted-after-all"
 """What `release` answers when it finds the promotion under way: the plan then goes forward."""
 
 
-def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
-    """The plan as an Amazon States Language document; every task calls `step_function_arn`."""
-    order = stages()
+def state_machine_definition(step_function_arn: str, plan: Sequence[Step] = PLAN) -> dict[str, Any]:
+    """The plan as an Amazon States Language document.
+
+    Every task calls `step_function_arn`; a step of the user's own calls its own function.
+    """
+    order = stages(plan)
     states: dict[str, Any] = {
         "begin": {
             "Type": "Pass",
@@ -282,7 +289,7 @@ def state_machine_definition(step_function_arn: str) -> dict[str, Any]:
             {
                 "Variable": "$.results.release.outcome",
                 "StringEquals": PROMOTION_ACCEPTED,
-                "Next": _stage_after(POINT_OF_NO_RETURN),
+                "Next": _stage_after(POINT_OF_NO_RETURN, order),
             }
         ],
         "Default": "released",
@@ -333,6 +340,36 @@ def _task(name: str, timeout_seconds: int, step_function_arn: str) -> dict[str, 
     }
 
 
+def _call(step: Step, step_function_arn: str) -> dict[str, Any]:
+    """The step's task. Of the user's own function nothing is expected but that it raises when it fails.
+
+    A field that an answer lacks would end the execution, past every catch.
+    """
+    if not step.function_arn:
+        return _task(step.name, step.timeout_seconds, step_function_arn)
+    return {
+        **_task(step.name, step.timeout_seconds, step.function_arn),
+        "ResultSelector": {
+            "started_at.$": "$$.State.EnteredTime",
+            "answer.$": "States.JsonToString($.Payload)",
+        },
+    }
+
+
+def _done(step: Step, path: str) -> dict[str, Any]:
+    """What stands in the evidence of a step of the user's own; `path` is where its task's result is."""
+    return {
+        "Type": "Pass",
+        "Parameters": {
+            "step": step.name,
+            "outcome": "done",
+            "started_at.$": f"{path}.started_at",
+            "ended_at.$": "$$.State.EnteredTime",
+            "detail.$": f"{path}.answer",
+        },
+    }
+
+
 def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
     overtaken: dict[str, Any] = {"ErrorEquals": [OVERTAKEN], "MaxAttempts": 0}
     if attempts < 2:
@@ -350,10 +387,10 @@ def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
 
 def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str, Any]:
     state = {
-        **_task(step.name, step.timeout_seconds, step_function_arn),
+        **_call(step, step_function_arn),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "ResultPath": f"$.results.{step.name}",
-        "Next": following,
+        "Next": f"{step.name}_done" if step.function_arn else following,
     }
     more: dict[str, Any] = {}
     if step.on_failure is OnFailure.COMPENSATE:
@@ -369,6 +406,9 @@ def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str,
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
     ]
+    if step.function_arn:
+        path = f"$.results.{step.name}"
+        more |= {f"{step.name}_done": {**_done(step, path), "ResultPath": path, "Next": following}}
     return {step.name: state, **more}
 
 
@@ -430,9 +470,11 @@ def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught},
         ]
     task = {
-        **_task(step.name, step.timeout_seconds, step_function_arn),
+        **_call(step, step_function_arn),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "Catch": catch,
-        "End": True,
+        **({"Next": f"{step.name}_done"} if step.function_arn else {"End": True}),
     }
+    if step.function_arn:
+        states[f"{step.name}_done"] = {**_done(step, "$"), "End": True}
     return {"StartAt": step.name, "States": {step.name: task, **states}}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from lifeline.compliance.environment import Environment, Resource, rendered
 from lifeline.compliance.rule import Refusal, Rule, types
+from lifeline.lambdas.failover.plan import DETECT_BUDGET_SECONDS
 
 BACKUP_PLAN = ("164.308(a)(7)(ii)(A)",)
 RECOVERY_PLAN = ("164.308(a)(7)(ii)(B)",)
@@ -78,7 +79,7 @@ def _copies_the_log(resource: Resource) -> bool:
 
 def _forgets_too_soon(environment: Environment, resource: Resource) -> Iterable[Refusal]:
     settings = environment.settings
-    needed = settings.tier.rto_seconds + settings.budgets.detect_seconds
+    needed = settings.tier.rto_seconds + DETECT_BUDGET_SECONDS
     hours = int(resource.properties.get("RetentionPeriodHours", 24))
     if hours * 3600 < needed:
         yield Refusal(

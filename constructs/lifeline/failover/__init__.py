@@ -18,6 +18,8 @@ from lifeline.failover.region_parts import (
     RegionWorkload,
 )
 from lifeline.failover.tables import LeaseTable, RegionStateTable, TableReference
+from lifeline.lambdas.failover.further_steps import PlanStep
+from lifeline.lambdas.failover.plan import OnFailure
 
 __all__ = [
     "DatabaseAttributes",
@@ -29,6 +31,8 @@ __all__ = [
     "LagMeter",
     "LeaseTable",
     "MinuteLoop",
+    "OnFailure",
+    "PlanStep",
     "Probe",
     "RegionDatabase",
     "RegionFailover",
