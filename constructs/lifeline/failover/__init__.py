@@ -20,6 +20,7 @@ from lifeline.failover.region_parts import (
 from lifeline.failover.tables import LeaseTable, RegionStateTable, TableReference
 from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.plan import OnFailure
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 __all__ = [
     "DatabaseAttributes",
@@ -39,5 +40,6 @@ __all__ = [
     "RegionStateTable",
     "RegionStores",
     "RegionWorkload",
+    "ReplicationSource",
     "TableReference",
 ]

@@ -17,6 +17,7 @@ from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.replication_signal import MarkerSignal
 from lifeline.lambdas.keeper.cycle import Cycle, Ports
 from lifeline.lambdas.keeper.memory import Memory
 
@@ -473,13 +474,14 @@ def unhealthy(world: World, observer: str) -> list[Sample]:
 
 def ports(world: World, region: str) -> Ports:
     """All twins of one region's keeper."""
+    database = DatabaseTwin(world, region)
     return Ports(
         lease=LeaseTwin(world, region),
         local=LocalTwin(world, region, region),
         peer=LocalTwin(world, region, other(region)),
         witness_probe=WitnessProbeTwin(world, region),
-        database=DatabaseTwin(world, region),
-        watermark=WatermarkTwin(world, region),
+        database=database,
+        signal=MarkerSignal(watermark=WatermarkTwin(world, region), database=database),
         plan=PlanTwin(world, region),
         pager=PagerTwin(world),
     )
