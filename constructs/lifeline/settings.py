@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -75,24 +75,6 @@ class Repository:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepBudgets:
-    """Each phase's share of the RTO, in seconds (DESIGN.md, section 7)."""
-
-    detect_seconds: int = 35
-    decide_seconds: int = 5
-    fence_seconds: int = 15
-    promote_seconds: int = 120
-    resume_seconds: int = 25
-    verify_seconds: int = 15
-    traffic_seconds: int = 60
-
-    @property
-    def total_seconds(self) -> int:
-        """The whole recovery, phase after phase."""
-        return sum(getattr(self, one.name) for one in fields(self))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settings:
     """An environment: profile, suffix and what overrides the profile's defaults.
 
@@ -112,7 +94,6 @@ class Settings:
     event_bytes: int = 1_024
     data_bytes: int = 5 * TERABYTE
     lag_alarm_seconds: int = 30
-    budgets: StepBudgets = field(default_factory=StepBudgets)
     page_email: str | None = None
     deletion_protection: bool = False
     image_tag: str = "0.1.0"
@@ -267,11 +248,6 @@ class Settings:
                 f"{self.tier.rpo_seconds} s (tier {self.tier.name}); allowed are 1 to "
                 f"{self.tier.rpo_seconds} s."
             )
-        if self.budgets.total_seconds > self.tier.rto_seconds:
-            raise SettingsError(
-                f"The recovery budgets add up to {self.budgets.total_seconds} s, above the RTO of "
-                f"{self.tier.rto_seconds} s (tier {self.tier.name}); allowed is at most the RTO."
-            )
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:
@@ -381,14 +357,11 @@ def _repository(key: str, raw: Any) -> Repository:
     )
 
 
-def _budgets(key: str, raw: Any) -> StepBudgets:
-    known = {one.name.removesuffix("_seconds") for one in fields(StepBudgets)}
-    if not isinstance(raw, dict) or not set(raw) <= known:
-        raise SettingsError(
-            f"Bad {key} {raw!r}; allowed is an object of whole seconds with the keys "
-            f"{', '.join(sorted(known))}."
-        )
-    return StepBudgets(**{f"{name}_seconds": _whole(key, one) for name, one in raw.items()})
+def _no_budgets(key: str, _raw: Any) -> None:
+    raise SettingsError(
+        f"There is no setting {key}: the budget of a step stands in the failover plan, and that of a step "
+        "of your own in its PlanStep."
+    )
 
 
 READERS: dict[str, Callable[[str, Any], Any]] = {
@@ -401,7 +374,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "eventBytes": _whole,
     "dataBytes": _whole,
     "lagAlarmSeconds": _whole,
-    "budgets": _budgets,
+    "budgets": _no_budgets,
     "pageEmail": _text,
     "deletionProtection": _switch,
     "imageTag": _required_text,

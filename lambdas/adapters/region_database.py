@@ -72,6 +72,14 @@ class RegionDatabase:
         )[0]
         return None if row[0] is None else float(row[0])
 
+    def newest_heartbeat(self, region: str) -> float | None:
+        """The newest heartbeat of `region` that this server has (epoch seconds, by the writer's clock)."""
+        row = self._run(
+            "SELECT extract(epoch FROM max(at)) FROM heartbeat WHERE region = :region",
+            region=region,
+        )[0]
+        return None if row[0] is None else float(row[0])
+
     def open_epoch(self, *, region: str, epoch: int, renewed_from: str) -> int:
         """Write the new epoch and holder once every applier let go of the lock. Returns the row's epoch.
 

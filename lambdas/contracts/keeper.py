@@ -8,17 +8,19 @@ from typing import ClassVar
 from lifeline.lambdas.contracts.authority import AuthorityContract
 from lifeline.lambdas.contracts.contract import AwsCall, Call, HostCall, RegionRole
 from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeeperContract(AuthorityContract):
-    """`tier_rpo_seconds` is the loss gate (A5)."""
+    """`tier_rpo_seconds` is the loss gate (A5); `replication_signal` says what the loss is read from."""
 
     serve_url: str
     """Base URL of `serve` in the region's network."""
     state_machine_arn: str
     tier_rpo_seconds: float
     ttl_seconds: float = LEASE_TTL_SECONDS
+    replication_signal: ReplicationSource = ReplicationSource.MARKERS
 
     calls: ClassVar[tuple[Call, ...]] = (
         AwsCall("dynamodb:GetItem"),

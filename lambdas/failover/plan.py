@@ -8,7 +8,8 @@ itself. Stopped after any step and run again, it ends the same: each step looks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -41,6 +42,8 @@ class Step:
     attempts: int
     pause_seconds: int
     on_failure: OnFailure
+    function_arn: str = ""
+    """Of a step of the user's own: the function that it calls. Empty: the failover-step function."""
 
     @property
     def after_no_return(self) -> bool:
@@ -55,6 +58,8 @@ POINT_OF_NO_RETURN = "start_promotion"
 DETECT_BUDGET_SECONDS = 35
 DECIDE_BUDGET_SECONDS = 5
 REPEAT_PAUSE_SECONDS = 10
+BUDGET_METADATA = "LifelineRtoBudgetSeconds"
+"""Key in the state machine's metadata: what an unplanned failover by its plan may take."""
 
 EVENT_LIMIT = 25_000
 """Events of one execution's history; one more and the service ends it (Step Functions, quotas)."""
@@ -221,10 +226,10 @@ LONGEST_STEP_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
 given up does not act much later."""
 
 
-def stages() -> tuple[tuple[Step, ...], ...]:
+def stages(plan: Sequence[Step] = PLAN) -> tuple[tuple[Step, ...], ...]:
     """The plan's stages in order; the steps of one stage run at the same time."""
     found: list[list[Step]] = []
-    for step in PLAN:
+    for step in plan:
         if found and found[-1][0].stage == step.stage:
             found[-1].append(step)
         else:
@@ -232,18 +237,17 @@ def stages() -> tuple[tuple[Step, ...], ...]:
     return tuple(tuple(stage) for stage in found)
 
 
-def _stage_after(name: str) -> str:
-    order = stages()
+def _stage_after(name: str, order: Sequence[Sequence[Step]]) -> str:
     number = next(n for n, stage in enumerate(order) if name in [step.name for step in stage])
     return order[number + 1][0].stage
 
 
-def rto_budget_seconds() -> int:
+def rto_budget_seconds(plan: Sequence[Step] = PLAN) -> int:
     """Detection, decision and the longest step of every stage: what an unplanned failover may take."""
     return (
         DETECT_BUDGET_SECONDS
         + DECIDE_BUDGET_SECONDS
-        + sum(max(step.budget_seconds for step in stage) for stage in stages())
+        + sum(max(step.budget_seconds for step in stage) for stage in stages(plan))
     )
 
 
@@ -268,10 +272,15 @@ class Call:
     partition: str
 
 
-def state_machine_definition(step_function_arn: str, partition: str = "aws") -> dict[str, Any]:
-    """The plan as an Amazon States Language document; every task calls `step_function_arn`."""
+def state_machine_definition(
+    step_function_arn: str, plan: Sequence[Step] = PLAN, *, partition: str = "aws"
+) -> dict[str, Any]:
+    """The plan as an Amazon States Language document.
+
+    Every task calls `step_function_arn`; a step of the user's own calls its own function.
+    """
     call = Call(step_function_arn, partition)
-    order = stages()
+    order = stages(plan)
     states: dict[str, Any] = {
         "begin": {
             "Type": "Pass",
@@ -281,7 +290,7 @@ def state_machine_definition(step_function_arn: str, partition: str = "aws") -> 
         },
         "begin_rounds": {
             "Type": "Pass",
-            "Result": {name: {"n": 0} for name in _repeated()},
+            "Result": {name: {"n": 0} for name in _repeated(plan)},
             "ResultPath": "$.rounds",
             "Next": order[0][0].stage,
         },
@@ -314,7 +323,7 @@ def state_machine_definition(step_function_arn: str, partition: str = "aws") -> 
             {
                 "Variable": "$.results.release.outcome",
                 "StringEquals": PROMOTION_ACCEPTED,
-                "Next": _stage_after(POINT_OF_NO_RETURN),
+                "Next": _stage_after(POINT_OF_NO_RETURN, order),
             }
         ],
         "Default": "released",
@@ -338,9 +347,9 @@ def state_machine_definition(step_function_arn: str, partition: str = "aws") -> 
     }
 
 
-def _repeated() -> list[str]:
+def _repeated(plan: Sequence[Step]) -> list[str]:
     """The steps that are paged and repeated."""
-    steps = [step.name for step in PLAN if step.on_failure is OnFailure.PAGE_AND_REPEAT]
+    steps = [step.name for step in plan if step.on_failure is OnFailure.PAGE_AND_REPEAT]
     return [*steps, "release"]
 
 
@@ -380,6 +389,36 @@ def _task(name: str, timeout_seconds: int, call: Call) -> dict[str, Any]:
     }
 
 
+def _step_task(step: Step, call: Call) -> dict[str, Any]:
+    """The step's task. Of the user's own function nothing is expected but that it raises when it fails.
+
+    A field that an answer lacks would end the execution, past every catch.
+    """
+    if not step.function_arn:
+        return _task(step.name, step.timeout_seconds, call)
+    return {
+        **_task(step.name, step.timeout_seconds, replace(call, function_arn=step.function_arn)),
+        "ResultSelector": {
+            "started_at.$": "$$.State.EnteredTime",
+            "answer.$": "States.JsonToString($.Payload)",
+        },
+    }
+
+
+def _done(step: Step, path: str) -> dict[str, Any]:
+    """What stands in the evidence of a step of the user's own; `path` is where its task's result is."""
+    return {
+        "Type": "Pass",
+        "Parameters": {
+            "step": step.name,
+            "outcome": "done",
+            "started_at.$": f"{path}.started_at",
+            "ended_at.$": "$$.State.EnteredTime",
+            "detail.$": f"{path}.answer",
+        },
+    }
+
+
 def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
     overtaken: dict[str, Any] = {"ErrorEquals": [OVERTAKEN], "MaxAttempts": 0}
     if attempts < 2:
@@ -397,10 +436,10 @@ def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
 
 def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:
     state = {
-        **_task(step.name, step.timeout_seconds, call),
+        **_step_task(step, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "ResultPath": f"$.results.{step.name}",
-        "Next": following,
+        "Next": f"{step.name}_done" if step.function_arn else following,
     }
     more: dict[str, Any] = {}
     if step.on_failure is OnFailure.COMPENSATE:
@@ -416,6 +455,9 @@ def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
     ]
+    if step.function_arn:
+        path = f"$.results.{step.name}"
+        more |= {f"{step.name}_done": {**_done(step, path), "ResultPath": path, "Next": following}}
     return {step.name: state, **more}
 
 
@@ -498,9 +540,11 @@ def _branch(step: Step, call: Call) -> dict[str, Any]:
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught},
         ]
     task = {
-        **_task(step.name, step.timeout_seconds, call),
+        **_step_task(step, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "Catch": catch,
-        "End": True,
+        **({"Next": f"{step.name}_done"} if step.function_arn else {"End": True}),
     }
+    if step.function_arn:
+        states[f"{step.name}_done"] = {**_done(step, "$"), "End": True}
     return {"StartAt": step.name, "States": {step.name: task, **states}}

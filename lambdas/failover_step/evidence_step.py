@@ -40,9 +40,16 @@ def record_evidence(context: StepContext) -> str:
 
 
 def timeline(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """The steps' answers in the plan's order; a stage of several steps is a list of answers."""
+    """The steps' answers in the plan's order; a stage of several steps is a list of answers.
+
+    A further step, which only the state machine knows, stands behind what had started before it.
+    """
     found: dict[str, dict[str, Any]] = {}
     for answer in results.values():
         for one in answer if isinstance(answer, list) else [answer]:
             found[str(one["step"])] = one
-    return [found[step.name] for step in PLAN if step.name in found]
+    known = [found.pop(step.name) for step in PLAN if step.name in found]
+    for one in sorted(found.values(), key=lambda one: str(one["started_at"])):
+        begun = [str(each["started_at"]) <= str(one["started_at"]) for each in known]
+        known.insert(sum(begun), one)
+    return known

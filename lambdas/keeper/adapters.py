@@ -19,6 +19,12 @@ from lifeline.lambdas.failover.markers import (
     rows_of_vector,
 )
 from lifeline.lambdas.failover.plan_runs import RunStatus
+from lifeline.lambdas.failover.replication_signal import (
+    HeartbeatSignal,
+    MarkerSignal,
+    ReplicationSignal,
+    ReplicationSource,
+)
 from lifeline.lambdas.keeper.cycle import Ports
 
 STILL_RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
@@ -79,6 +85,7 @@ def ports(settings: KeeperContract) -> Ports:
     """The real ports. Clients are cached, so building them anew in each run costs nothing."""
     own = client("dynamodb", settings.region)
     witness = client("dynamodb", settings.witness_region)
+    database = RegionDatabase(settings.database)
     return Ports(
         lease=LeaseTable(witness, settings.lease_table),
         local=RegionStateTable(own, settings.region_state_table),
@@ -86,13 +93,21 @@ def ports(settings: KeeperContract) -> Ports:
             client("dynamodb", settings.peer_region), settings.region_state_table
         ),
         witness_probe=ProbeResults(witness, settings.lease_table),
-        database=RegionDatabase(settings.database),
-        watermark=ServeWatermark(settings.serve_url, settings.region),
+        database=database,
+        signal=signal(settings, database),
         plan=Plan(
             client("stepfunctions", settings.region), settings.state_machine_arn, settings.region
         ),
         pager=Pager(client("sns", settings.region), settings.page_topic_arn),
     )
+
+
+def signal(settings: KeeperContract, database: RegionDatabase) -> ReplicationSignal:
+    """What says how much a takeover would lose, as the contract chooses."""
+    if settings.replication_signal is ReplicationSource.HEARTBEAT:
+        return HeartbeatSignal(database)
+    watermark = ServeWatermark(settings.serve_url, settings.region)
+    return MarkerSignal(watermark=watermark, database=database)
 
 
 def publish_directory(settings: KeeperContract) -> None:

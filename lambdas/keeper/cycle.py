@@ -18,6 +18,7 @@ from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.replication_signal import ReplicationSignal
 from lifeline.lambdas.keeper.memory import Memory
 from lifeline.lambdas.keeper.plan_runs import ensure_running
 from lifeline.lambdas.keeper.ports import (
@@ -27,7 +28,6 @@ from lifeline.lambdas.keeper.ports import (
     PeerPort,
     PlanPort,
     PromisePort,
-    WatermarkPort,
     WitnessProbePort,
 )
 
@@ -43,7 +43,7 @@ class Ports:
     peer: PeerPort
     witness_probe: WitnessProbePort
     database: DatabasePort
-    watermark: WatermarkPort
+    signal: ReplicationSignal
     plan: PlanPort
     pager: PagePort
 
@@ -133,10 +133,10 @@ class Cycle:
         witness = verdict(seen_by_witness or [], policy, now)
         born = None
         if look.observation.database is not None:
-            born = self._attempt(
-                "applied markers", lambda: ports.database.newest_applied_born(peer)
-            )
-        watermark = self._attempt("watermark", lambda: ports.watermark.oldest_born_seconds(peer))
+            born = self._attempt("applied until", lambda: ports.signal.applied_until(peer))
+        # In a tuple: nobody answered is not the same as an answer that is not known.
+        answer = self._attempt("complete until", lambda: (ports.signal.complete_until(peer),))
+        complete_until = None if answer is None else answer[0]
         memory = (
             memory.saw_lease(lease, promise, now)
             .saw_health(own, witness, now)
@@ -151,7 +151,7 @@ class Cycle:
             # A probe whose control did not answer in its cycle says UNKNOWN (A12, A13).
             control_answered=fresh and own_samples[-1].health is not Health.UNKNOWN,
             agreed_unhealthy_seconds=memory.agreed_unhealthy_seconds(now),
-            serve_answered=watermark is not None,
+            serve_answered=answer is not None,
             markers_advance=vetoes(
                 memory.applied,
                 rate=policy.veto_rate,
@@ -159,7 +159,7 @@ class Cycle:
                 moved_at=lease.moved_at,
                 now=now,
             ),
-            estimated_loss_seconds=estimated_loss_seconds(memory.last_healthy_at, watermark),
+            estimated_loss_seconds=estimated_loss_seconds(memory.last_healthy_at, complete_until),
         )
         return replace(look, observation=observation, memory=memory)
 

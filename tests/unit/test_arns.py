@@ -52,6 +52,6 @@ def test_the_partition_is_the_regions(region: str, partition: str) -> None:
 
 
 def test_the_plans_tasks_call_functions_of_its_partition() -> None:
-    machine = str(state_machine_definition("the-function", "aws-us-gov"))
+    machine = str(state_machine_definition("the-function", partition="aws-us-gov"))
     assert "arn:aws-us-gov:states:::lambda:invoke" in machine
     assert f"{LITERAL}states" not in machine

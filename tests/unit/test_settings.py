@@ -11,7 +11,6 @@ from lifeline.settings import (
     LogReplication,
     Settings,
     SettingsError,
-    StepBudgets,
     settings_from_context,
 )
 from lifeline.tiers import RecoveryTier
@@ -42,7 +41,6 @@ def test_no_witness_turns_automatic_failover_off() -> None:
         ({"home_region": "mars-1"}, "not in the region catalog"),
         ({"lag_alarm_seconds": 61}, "cannot guard an RPO of 60 s"),
         ({"lag_alarm_seconds": 0}, "cannot guard"),
-        ({"budgets": StepBudgets(promote_seconds=400)}, "above the RTO of 300 s"),
         ({"account": "123"}, "exactly 12 digits"),
         ({"events_per_minute": 0}, "Bad eventsPerMinute 0"),
         ({"page_email": "nobody"}, "Bad pageEmail"),

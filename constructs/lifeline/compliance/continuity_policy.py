@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lifeline.lambdas.failover.plan import DETECT_BUDGET_SECONDS
 from lifeline.settings import Settings
 
 DAY_SECONDS = 24 * 3600
@@ -40,7 +41,7 @@ class ContinuityPolicy:
     def of(cls, settings: Settings) -> ContinuityPolicy:
         """What Lifeline asks of an environment of its own."""
         return cls(
-            outage_seconds=settings.tier.rto_seconds + settings.budgets.detect_seconds,
+            outage_seconds=settings.tier.rto_seconds + DETECT_BUDGET_SECONDS,
             suffix=settings.environment_suffix,
             required_tags=TAGS,
             deletable=True,

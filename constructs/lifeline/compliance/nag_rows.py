@@ -19,7 +19,8 @@ from lifeline.compliance.continuity_rules import CONTINUITY_RULES, rule_id
 from lifeline.compliance.hipaa import CONTROLS
 from lifeline.compliance.pack_names import SHARED
 from lifeline.compliance.rule_catalogue import hipaa_rules
-from lifeline.compliance.synthesized_environment import read_environment
+from lifeline.compliance.synthesized_environment import SynthesizedEnvironment, read_environment
+from lifeline.lambdas.failover.plan import BUDGET_METADATA
 from lifeline.settings import Settings
 
 NO_CONTROL = "none"
@@ -99,7 +100,7 @@ def rows_of(folder: Path, settings: Settings, evidence: Path | None = None) -> l
         for rule, path in examined - broken
         for control in controls.of(rule)
     ]
-    rows += _objectives(settings)
+    rows += objectives(read_environment(folder, ContinuityPolicy.of(settings)), settings)
     rows += _drill(evidence)
     return sorted(rows, key=_order)
 
@@ -166,15 +167,25 @@ def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from _nodes(child)
 
 
-def _objectives(settings: Settings) -> list[Row]:
-    """The criticality analysis: refused at synth when settings cannot meet their tier."""
-    tier, budgets = settings.tier, settings.budgets
+def objectives(environment: SynthesizedEnvironment, settings: Settings) -> list[Row]:
+    """The criticality analysis: what the plans in the templates may take, against what the tier promises."""
+    tier = settings.tier
+    budgets = [
+        int(one.body["Metadata"][BUDGET_METADATA])
+        for one in environment.of_type("AWS::StepFunctions::StateMachine")
+        if BUDGET_METADATA in one.body.get("Metadata", {})
+    ]
+    if not budgets:
+        status, found = Status.NOT_SHOWN, "no failover plan says what it takes"
+    else:
+        longest = max(budgets)
+        status = Status.COMPLIANT if longest <= tier.rto_seconds else Status.FINDING
+        found = f"the failover plan's budgets add up to {longest} s"
     shown = (
-        f"Tier {tier.name}: RTO {tier.rto_seconds} s, RPO {tier.rpo_seconds} s; the recovery plan's "
-        f"budgets add up to {budgets.total_seconds} s, lag alarms ring at "
-        f"{settings.lag_alarm_seconds} s. Settings that miss their tier are refused."
+        f"Tier {tier.name}: RTO {tier.rto_seconds} s, RPO {tier.rpo_seconds} s; {found}, lag alarms ring "
+        f"at {settings.lag_alarm_seconds} s. What misses its tier is refused at synth."
     )
-    return [Row(CRITICALITY, "RecoveryTier", "settings", "settings", Status.COMPLIANT, shown)]
+    return [Row(CRITICALITY, "RecoveryTier", "settings", "settings", status, shown)]
 
 
 def _drill(evidence: Path | None) -> list[Row]:

@@ -18,6 +18,9 @@ from lifeline.failover.region_parts import (
     RegionWorkload,
 )
 from lifeline.failover.tables import LeaseTable, RegionStateTable, TableReference
+from lifeline.lambdas.failover.further_steps import PlanStep
+from lifeline.lambdas.failover.plan import OnFailure
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 __all__ = [
     "DatabaseAttributes",
@@ -29,11 +32,14 @@ __all__ = [
     "LagMeter",
     "LeaseTable",
     "MinuteLoop",
+    "OnFailure",
+    "PlanStep",
     "Probe",
     "RegionDatabase",
     "RegionFailover",
     "RegionStateTable",
     "RegionStores",
     "RegionWorkload",
+    "ReplicationSource",
     "TableReference",
 ]

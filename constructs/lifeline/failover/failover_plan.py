@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as stepfunctions
@@ -12,12 +13,23 @@ from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.function import Function, allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
-from lifeline.lambdas.failover.plan import state_machine_definition
+from lifeline.lambdas.failover.further_steps import PlanStep, plan_with
+from lifeline.lambdas.failover.plan import (
+    BUDGET_METADATA,
+    Step,
+    rto_budget_seconds,
+    state_machine_definition,
+)
+from lifeline.lambdas.failover.plan_table import plan_table
 from lifeline.site import Site
 
 
 class FailoverPlan(Construct):
     """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
+
+    `further_steps` are the user's own, for a store that Lifeline does not know. `budget_seconds` is what an
+    unplanned failover may take with them, `runbook` their table in Markdown. Raises ValueError for a step
+    that the plan cannot have, and for a plan that takes longer than the tier's RTO.
 
     Covers: a step that fails or hangs, before and after the point of no return (the table says how).
     Does not cover: the decision to start: the keeper's, or a person's.
@@ -31,10 +43,14 @@ class FailoverPlan(Construct):
         site: Site | None = None,
         step: Function,
         keys: Keys | None = None,
+        further_steps: Sequence[PlanStep] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
+        plan = plan_with(further_steps)
+        self.budget_seconds = _budget_within_the_tier(site, plan)
+        self.runbook = plan_table(plan)
         name = site.names.regional_name("failover-plan", "state-machine")
         self.state_machine_arn = site.arn("states", f"stateMachine:{name}")
         group = log_group(
@@ -51,7 +67,13 @@ class FailoverPlan(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
-        allow(policy, "CallSteps", ["lambda:InvokeFunction"], [step.function.function_arn])
+        functions = dict.fromkeys(one.function_arn for one in plan if one.function_arn)
+        allow(
+            policy,
+            "CallSteps",
+            ["lambda:InvokeFunction"],
+            [step.function.function_arn, *functions],
+        )
         allow(
             policy,
             "DeliverLogsAndTraces",
@@ -81,7 +103,10 @@ class FailoverPlan(Construct):
             state_machine_type="STANDARD",
             role_arn=role.role_arn,
             definition_string=json.dumps(
-                state_machine_definition(step.function.function_arn, site.partition), indent=1
+                state_machine_definition(
+                    step.function.function_arn, plan, partition=site.partition
+                ),
+                indent=1,
             ),
             logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
                 level="ALL",
@@ -101,6 +126,8 @@ class FailoverPlan(Construct):
             ),
         )
         self.state_machine.node.add_dependency(policy)
+        # For the compliance report, which speaks of what was written.
+        self.state_machine.add_metadata(BUDGET_METADATA, self.budget_seconds)
 
     def grant_look(self, grantee: iam.IGrantable) -> iam.Grant:
         """Look at any of its executions: whether a run that was started still runs (A17)."""
@@ -122,3 +149,13 @@ class FailoverPlan(Construct):
             actions=["states:StartExecution"],
             resource_arns=[self.state_machine_arn],
         )
+
+
+def _budget_within_the_tier(site: Site, plan: Sequence[Step]) -> int:
+    budget, tier = rto_budget_seconds(plan), site.settings.tier
+    if budget > tier.rto_seconds:
+        raise ValueError(
+            f"The budgets of the plan's steps add up to {budget} s, above the RTO of {tier.rto_seconds} s "
+            f"(tier {tier.name}); allowed is at most the RTO."
+        )
+    return budget

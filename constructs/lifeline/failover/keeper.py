@@ -58,6 +58,7 @@ class Keeper(Construct):
                 serve_url=workload.serve_url,
                 state_machine_arn=plan.state_machine_arn,
                 tier_rpo_seconds=site.settings.tier.rpo_seconds,
+                replication_signal=workload.replication_signal,
             ),
             size=Size(
                 memory_mib=512, timeout_seconds=LOOP_TIMEOUT_SECONDS, concurrency=LOOP_CONCURRENCY

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from constructs import Construct
 
 from lifeline.failover.evidence_bucket import EvidenceBucket
@@ -15,11 +17,14 @@ from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Placement
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.network import Network
+from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.site import Site
 
 
 class RegionFailover(Construct):
     """State table, probe, step, plan, keeper and lag meter of one region: the same in both regions.
+
+    `further_steps` go into the plan: steps of the user's own, each with its own function.
 
     Covers: the loss of the other region (this one becomes active by itself, if the witness and its own
     probe agree), and the other way round by its twin there. Does not cover: what makes the standby a copy,
@@ -38,6 +43,7 @@ class RegionFailover(Construct):
         workload: RegionWorkload,
         stores: RegionStores,
         evidence: EvidenceBucket,
+        further_steps: Sequence[PlanStep] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -64,7 +70,14 @@ class RegionFailover(Construct):
             stores=stores,
             evidence=evidence,
         )
-        self.plan = FailoverPlan(self, "Plan", site=site, step=self.step.function, keys=keys)
+        self.plan = FailoverPlan(
+            self,
+            "Plan",
+            site=site,
+            step=self.step.function,
+            keys=keys,
+            further_steps=further_steps,
+        )
         self.keeper = Keeper(
             self,
             "Keeper",

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 
 from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 
 class RegionDatabase(Protocol):
@@ -81,6 +82,9 @@ class RegionWorkload:
     processor_name: str
     processor_tasks: int
     identity: EdgeIdentity
+    replication_signal: ReplicationSource = ReplicationSource.MARKERS
+    """`HEARTBEAT` for an application without our markers: the active must write its row of the table
+    `heartbeat(region, at)` at least once a second, in the database that is replicated."""
 
 
 @dataclass(frozen=True, kw_only=True)

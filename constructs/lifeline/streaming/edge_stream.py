@@ -10,6 +10,7 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
+from lifeline.lambdas.failover.plan import DETECT_BUDGET_SECONDS
 from lifeline.site import Site
 from lifeline.streaming.event_stream import (
     RETENTION_HOURS,
@@ -109,7 +110,7 @@ def _check_retention(site: Site, hours: int) -> None:
             f"Kinesis cannot keep records for {hours} h; allowed are {LEAST_RETENTION_HOURS} to "
             f"{MOST_RETENTION_HOURS} h."
         )
-    needed = settings.tier.rto_seconds + settings.budgets.detect_seconds
+    needed = settings.tier.rto_seconds + DETECT_BUDGET_SECONDS
     if hours * 3_600 <= needed:
         raise ValueError(
             f"A retention of {hours} h does not outlast a failover, whose detection and RTO take "

@@ -8,6 +8,7 @@ from lifeline.failover.region_failover import RegionFailover
 from lifeline.failover.region_parts import DatabaseAttributes, RegionStores, RegionWorkload
 from lifeline.foundation.bucket import Bucket, BucketEmptying
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from tests.unit.constructs.conftest import Bench
 
 ALL_STORES = RegionStores(
@@ -45,7 +46,7 @@ def evidence(made: Bench) -> EvidenceBucket:
     )
 
 
-def workload(made: Bench) -> RegionWorkload:
+def workload(made: Bench, signal: ReplicationSource) -> RegionWorkload:
     """Services that another stack made, and an identity of their API."""
     return RegionWorkload(
         api_url="https://api.example",
@@ -54,10 +55,15 @@ def workload(made: Bench) -> RegionWorkload:
         processor_name="processor-test",
         processor_tasks=3,
         identity=EdgeIdentity(made.stack, "Identity", site=made.site),
+        replication_signal=signal,
     )
 
 
-def region_failover(made: Bench, stores: RegionStores = ALL_STORES) -> RegionFailover:
+def region_failover(
+    made: Bench,
+    stores: RegionStores = ALL_STORES,
+    replication_signal: ReplicationSource = ReplicationSource.MARKERS,
+) -> RegionFailover:
     """A region's whole failover."""
     network = made.network()
     ClosedDefaultGroup(made.stack, "DefaultGroup", site=made.site, vpc=network.vpc, keys=made.keys)
@@ -68,7 +74,7 @@ def region_failover(made: Bench, stores: RegionStores = ALL_STORES) -> RegionFai
         keys=made.keys,
         network=network,
         database=database(made),
-        workload=workload(made),
+        workload=workload(made, replication_signal),
         stores=stores,
         evidence=evidence(made),
     )

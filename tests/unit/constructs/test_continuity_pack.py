@@ -388,9 +388,7 @@ def test_an_absent_policy_is_refused_on_state_only() -> None:
 
 @pytest.mark.parametrize(("hours", "by"), [(1, ["Home/Stream"]), (2, []), (None, [])])
 def test_the_stream_outlasts_rto_and_detection(hours: int | None, by: list[str]) -> None:
-    slow = Settings(
-        environment_suffix="test", budgets=SETTINGS.budgets, tier=SETTINGS.tier.STANDARD
-    )
+    slow = Settings(environment_suffix="test", tier=SETTINGS.tier.STANDARD)
     given = {} if hours is None else {"RetentionPeriodHours": hours}
     stack = StackTemplate(
         "Home", HOME, {"Resources": {"Stream": resource("Kinesis::Stream", **given)}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import aws_iam as iam
 
-from lifeline.settings import StepBudgets
+from lifeline.streaming import edge_stream
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.tiers import RecoveryTier
 from tests.unit.constructs.conftest import BenchMaker
@@ -40,11 +40,12 @@ def test_a_retention_that_kinesis_does_not_have_is_refused(bench: BenchMaker, ho
         EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys, retention_hours=hours)
 
 
-def test_a_retention_that_ends_before_a_failover_is_refused(bench: BenchMaker) -> None:
+def test_a_retention_that_ends_before_a_failover_is_refused(
+    bench: BenchMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No tier is so slow today; a slow detection is enough."""
-    budgets = StepBudgets(detect_seconds=4 * 3_600 - 600)
-    made = bench(tier=RecoveryTier.DEFERRABLE, budgets=budgets)
-    object.__setattr__(budgets, "detect_seconds", 21 * 3_600)
+    made = bench(tier=RecoveryTier.DEFERRABLE)
+    monkeypatch.setattr(edge_stream, "DETECT_BUDGET_SECONDS", 21 * 3_600)
     with pytest.raises(ValueError, match="does not outlast a failover"):
         EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys, retention_hours=24)
 

@@ -10,6 +10,7 @@ import pytest
 
 from lifeline.failover import FailoverPlan, LeaseTable, MinuteLoop, Probe, RegionStateTable
 from lifeline.foundation import Function, Provisioner, Size
+from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.plan import PLAN
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
@@ -114,6 +115,66 @@ def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None
     ]
     (allowed,) = statements
     assert "Fn::GetAtt" in allowed["Resource"]
+
+
+YOURS = "arn:aws:lambda:ca-west-1:123456789012:function:promote-search"
+
+
+def further(**given: Any) -> PlanStep:
+    """A step of the user's own."""
+    return PlanStep(
+        **{
+            "name": "search",
+            "description": "Promotes the search index.",
+            "function_arn": YOURS,
+            "after": "open_database",
+            "budget_seconds": 20,
+            **given,
+        }
+    )
+
+
+def test_a_step_of_the_users_own_is_called_budgeted_and_in_the_runbook(bench: BenchMaker) -> None:
+    made = bench("ca-west-1")
+    step = function(made, "failover_step")
+    plan = FailoverPlan(
+        made.stack, "Plan", site=made.site, step=step, keys=made.keys, further_steps=[further()]
+    )
+    assert plan.budget_seconds == 275 + 20
+    assert "`search` | Promotes the search index. | 20 |" in plan.runbook
+    (machine,) = made.resources("AWS::StepFunctions::StateMachine")
+    assert machine["Metadata"]["LifelineRtoBudgetSeconds"] == 295
+    assert YOURS in json.dumps(machine["Properties"]["DefinitionString"])
+    (allowed,) = [
+        statement["Resource"]
+        for policy in made.resources("AWS::IAM::ManagedPolicy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "lambda:InvokeFunction"
+    ]
+    assert len(allowed) == 2
+    assert YOURS in allowed
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (further(budget_seconds=26), "add up to 301 s, above the RTO of 300 s (tier CRITICAL)"),
+        (further(after="start_promotion"), "between the accepted promotion and the wait"),
+    ],
+)
+def test_a_step_that_the_plan_cannot_have_is_refused_at_synth(
+    bench: BenchMaker, step: PlanStep, words: str
+) -> None:
+    made = bench("ca-west-1")
+    with pytest.raises(ValueError, match=re.escape(words)):
+        FailoverPlan(
+            made.stack,
+            "Plan",
+            site=made.site,
+            step=function(made, "failover_step"),
+            keys=made.keys,
+            further_steps=[step],
+        )
 
 
 def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:

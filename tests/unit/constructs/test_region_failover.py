@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lifeline.failover import RegionStores
+from lifeline.failover import RegionStores, ReplicationSource
 from tests.unit.constructs.conftest import Bench, BenchMaker
 from tests.unit.constructs.failover_parts import region_failover
 
@@ -71,6 +71,14 @@ def test_without_a_witness_nobody_is_allowed_on_a_lease(bench: BenchMaker) -> No
         assert LEASE not in allowed(made, function)["dynamodb:UpdateItem"]
     told = environment(made, "keeper-test")
     assert (told["WITNESS_REGION"], told["LEASE_TABLE"]) == ("", "")
+
+
+def test_an_application_without_markers_is_judged_by_its_heartbeat_row(bench: BenchMaker) -> None:
+    by_markers, by_heartbeat = bench("ca-west-1"), bench("ca-west-1")
+    region_failover(by_markers)
+    region_failover(by_heartbeat, replication_signal=ReplicationSource.HEARTBEAT)
+    assert environment(by_markers, "keeper-test")["REPLICATION_SIGNAL"] == "markers"
+    assert environment(by_heartbeat, "keeper-test")["REPLICATION_SIGNAL"] == "heartbeat"
 
 
 @pytest.mark.parametrize(

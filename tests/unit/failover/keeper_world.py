@@ -20,6 +20,7 @@ from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.replication_signal import MarkerSignal
 from lifeline.lambdas.keeper.cycle import Cycle, Ports
 from lifeline.lambdas.keeper.memory import Memory
 from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
@@ -557,13 +558,14 @@ def unhealthy(world: World, observer: str) -> list[Sample]:
 
 def ports(world: World, region: str) -> Ports:
     """All twins of one region's keeper."""
+    database = DatabaseTwin(world, region)
     return Ports(
         lease=LeaseTwin(world, region),
         local=LocalTwin(world, region, region),
         peer=LocalTwin(world, region, other(region)),
         witness_probe=WitnessProbeTwin(world, region),
-        database=DatabaseTwin(world, region),
-        watermark=WatermarkTwin(world, region),
+        database=database,
+        signal=MarkerSignal(watermark=WatermarkTwin(world, region), database=database),
         plan=PlanTwin(world, region),
         pager=PagerTwin(world),
     )

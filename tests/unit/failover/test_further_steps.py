@@ -1,0 +1,200 @@
+"""Steps of the user's own in the failover plan: where they may stand, and what the state machine does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lifeline.lambdas.failover.further_steps import PlanError, PlanStep, plan_with
+from lifeline.lambdas.failover.plan import (
+    PLAN,
+    OnFailure,
+    rto_budget_seconds,
+    stages,
+    state_machine_definition,
+)
+from lifeline.lambdas.failover.plan_table import WORDS, plan_table, tries
+from lifeline.lambdas.failover_step.evidence_step import timeline
+from tests.unit.failover.plan_walk import machines, walk
+
+RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbooks" / "failover-plan.md"
+OURS = "arn:aws:lambda:ca-west-1:111111111111:function:failover-step-dev"
+YOURS = "arn:aws:lambda:ca-west-1:111111111111:function:promote-search"
+
+
+def further(**given: Any) -> PlanStep:
+    return PlanStep(
+        **{
+            "name": "search",
+            "description": "Promotes the search index.",
+            "function_arn": YOURS,
+            "budget_seconds": 20,
+            **({} if "after" in given else {"beside": "await_stores"}),
+            **given,
+        }
+    )
+
+
+def names(*steps: PlanStep) -> list[list[str]]:
+    return [[step.name for step in stage] for stage in stages(plan_with(steps))]
+
+
+def test_without_further_steps_the_plan_is_what_it_was() -> None:
+    assert plan_with(()) == PLAN
+
+
+def test_a_step_stands_beside_a_stage_or_after_one() -> None:
+    found = names(
+        further(),
+        further(name="warm", after="open_database"),
+        further(name="warmer", after="open_database"),
+        further(name="after_warm", after="warm"),
+    )
+    assert ["await_database", "cache", "files", "secrets", "search"] in found
+    flat = [stage[0] for stage in found]
+    assert flat[5:10] == ["open_database", "warm", "after_warm", "warmer", "resume_processing"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"name": "Search"}, "Bad name 'Search' of a step; allowed are"),
+        ({"name": "cache"}, "has a step, a stage or a state 'cache' already"),
+        ({"name": "await_stores"}, "has a step, a stage or a state 'await_stores' already"),
+        ({"name": "release"}, "has a step, a stage or a state 'release' already"),
+        ({"name": "files_page"}, "ends like a state that the plan makes"),
+        ({"function_arn": ""}, "names no function"),
+        ({"timeout_seconds": 21}, "has a time-out of 21; allowed are 1 to 20."),
+        ({"attempts": 0}, "has attempts of 0; allowed are 1 to 30."),
+        ({"pause_seconds": 0}, "has a pause of 0; allowed are 1 to 60."),
+        ({"budget_seconds": -1}, "has a budget of -1; allowed are 0 to 3600."),
+        ({"after": "assess", "beside": "prepare"}, "allowed is one of the two."),
+        ({"beside": ""}, "allowed is one of the two."),
+        ({"beside": "verify"}, "cannot stand beside 'verify'; allowed are the stages prepare and"),
+        ({"after": "nowhere"}, "cannot stand after 'nowhere'; allowed are the stages acquire,"),
+        ({"after": "record_evidence"}, "cannot stand after 'record_evidence'; allowed are"),
+        ({"after": "start_promotion"}, "between the accepted promotion and the wait"),
+        ({"on_failure": OnFailure.COMPENSATE}, "allowed is degrade or page-and-repeat."),
+        (
+            {"after": "open_api", "on_failure": OnFailure.COMPENSATE},
+            "stands behind the point of no return, and its failure cannot mean compensate",
+        ),
+        (
+            {"after": "assess", "on_failure": OnFailure.PAGE_AND_REPEAT},
+            "stands before the point of no return, and its failure cannot mean page-and-repeat",
+        ),
+        (
+            {"beside": "prepare", "on_failure": OnFailure.COMPENSATE},
+            "before the point of no return, beside others, and its failure cannot mean compensate",
+        ),
+        ({"attempts": 9}, "may hold up 'await_stores' for 143 s with all its attempts; allowed"),
+    ],
+)
+def test_what_the_plan_cannot_have_is_refused_with_a_sentence(
+    given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan_with([further(**given)])
+    sentence = str(refused.value)
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_two_steps_of_one_name_are_refused() -> None:
+    with pytest.raises(PlanError, match="'search' already"):
+        plan_with([further(), further(after="verify")])
+
+
+PLACES = [
+    {"beside": "prepare", "timeout_seconds": 7},
+    {"after": "acquire", "on_failure": OnFailure.COMPENSATE},
+    {"after": "assess"},
+    {"beside": "await_stores", "on_failure": OnFailure.PAGE_AND_REPEAT},
+    {"beside": "await_stores"},
+    {"after": "open_database", "on_failure": OnFailure.PAGE_AND_REPEAT},
+    {"after": "shift_traffic"},
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_the_machine_is_whole_wherever_the_step_stands(place: dict[str, Any]) -> None:
+    machine = state_machine_definition(OURS, plan_with([further(**place)]))
+    walk(machine)
+    before = {name for states in machines(state_machine_definition(OURS)) for name in states}
+    made = {name for states in machines(machine) for name in states} - before
+    assert made >= {"search", "search_done"}
+    assert all(name == "search" or name.startswith("search_") for name in made)
+
+
+def task(machine: dict[str, Any], step: str) -> dict[str, Any]:
+    """The task of a step, wherever it stands."""
+    found: dict[str, Any] = next(
+        states[step] for states in machines(machine) if states.get(step, {}).get("Type") == "Task"
+    )
+    return found
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_the_step_calls_its_own_function_with_the_payload_of_all(place: dict[str, Any]) -> None:
+    machine = state_machine_definition(OURS, plan_with([further(**place)]))
+    yours, ours = task(machine, "search")["Parameters"], task(machine, "verify")["Parameters"]
+    assert (yours["FunctionName"], ours["FunctionName"]) == (YOURS, OURS)
+    assert yours["Payload"] == {**ours["Payload"], "step": "search"}
+    # Pages are ours, whoever fails.
+    text = json.dumps(machine)
+    assert text.count(YOURS) == 1
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_no_answer_of_the_users_function_can_end_the_run(place: dict[str, Any]) -> None:
+    """A path into an answer that lacks it is an error that no catch sees."""
+    machine = state_machine_definition(OURS, plan_with([further(**place)]))
+    selected = task(machine, "search")["ResultSelector"]
+    assert selected == {
+        "started_at.$": "$$.State.EnteredTime",
+        "answer.$": "States.JsonToString($.Payload)",
+    }
+
+
+def test_a_lost_reply_to_the_promotion_still_goes_forward() -> None:
+    steps = [further(after="await_stores"), further(name="early", after="prepare")]
+    states = state_machine_definition(OURS, plan_with(steps))["States"]
+    assert states["was_released"]["Choices"][0]["Next"] == "await_stores"
+
+
+def test_the_budget_counts_the_step_where_it_takes_time() -> None:
+    assert rto_budget_seconds(plan_with([further()])) == rto_budget_seconds()
+    alone = further(after="open_database")
+    assert rto_budget_seconds(plan_with([alone])) == rto_budget_seconds() + 20
+    slow = further(budget_seconds=150)
+    assert rto_budget_seconds(plan_with([slow])) == rto_budget_seconds() + 30
+
+
+def test_the_evidence_keeps_a_step_that_it_does_not_know() -> None:
+    answers = [
+        {"step": "verify", "started_at": "2026-11-21T05:00:09.000Z"},
+        {"step": "search", "started_at": "2026-11-21T05:00:05.000Z"},
+        {"step": "acquire", "started_at": "2026-11-21T05:00:01.000Z"},
+    ]
+    found = timeline({"stage": answers[:2], "acquire": answers[2]})
+    assert [one["step"] for one in found] == ["acquire", "search", "verify"]
+
+
+def test_the_runbooks_table_is_the_plans() -> None:
+    row = re.compile(r"^\| (\w+) \| `(\w+)` \|.*\| (\d+) \| ([^|]+) \| ([^|]+) \|$", re.M)
+    said = row.findall(RUNBOOK.read_text())
+    numbered = row.findall(plan_table())
+    assert said == numbered
+    assert [(name, int(budget), tried, word) for _, name, budget, tried, word in said] == [
+        (step.name, step.budget_seconds, tries(step), WORDS[step.on_failure]) for step in PLAN
+    ]
+
+
+def test_a_further_step_has_its_row() -> None:
+    rows = plan_table(plan_with([further()])).splitlines()
+    assert "| 5e | `search` | Promotes the search index. | 20 | 2 × 15 (1) | degrade |" in rows
