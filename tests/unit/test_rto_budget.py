@@ -29,8 +29,6 @@ def environment(*budgets: int | None) -> SynthesizedEnvironment:
     template = {"Resources": resources}
     stack = StackTemplate("Failover", "ca-west-1", template)
     return SynthesizedEnvironment(ContinuityPolicy.of(SETTINGS), (stack,))
-        ContinuityPolicy.of(SETTINGS), (StackTemplate("Failover", "ca-west-1", template),)
-    )
 
 
 @pytest.mark.parametrize(
