@@ -95,7 +95,7 @@ def function(clients: Clients, files: str) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.write(ROOT / "constructs" / "lifeline" / "__init__.py", "lifeline/__init__.py")
-        for package in ("", "failover", "adapters", "failover_step"):
+        for package in ("", "adapters", "contracts", "failover", "failover_step"):
             for path in (ROOT / "lambdas" / package).glob("*.py"):
                 packed.write(path, f"lifeline/{path.relative_to(ROOT)}")
     made = clients.observer("lambda", RECOVERY).create_function(
