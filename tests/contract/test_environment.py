@@ -31,7 +31,6 @@ from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, mod
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ROOT / "lambdas"
 APPLIER = ROOT / "services" / "event_applier"
-REPLICATOR = ROOT / "services" / "replicator"
 HANDLER = re.compile(r"lifeline\.lambdas\.(\w+)\.handler\.handler")
 PROFILES = ("dev", "prod")
 PACKAGES = sorted(path.parent.name for path in LAMBDAS.glob("*/handler.py"))
@@ -202,7 +201,7 @@ def test_a_function_reads_every_variable_of_its_contract(package: str) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "migrate", "serve"])
 def test_a_command_reads_every_variable_of_its_contract(command: str) -> None:
-    """`healthy` runs in the containers of `apply` and `serve`."""
+    """`healthy` runs in the containers of `apply` and `serve`; the replicator's reader is no Python."""
     read = [*applier_modules(command), *applier_modules("healthy")]
     assert unread(SERVICES[command], sources(read)) == []
 
@@ -210,13 +209,6 @@ def test_a_command_reads_every_variable_of_its_contract(command: str) -> None:
 def test_the_health_check_reads_only_what_its_container_is_told() -> None:
     told = {*SERVICES["apply"].written_names(), *SERVICES["serve"].written_names()}
     assert set(Healthy.variable_names()) <= told
-
-
-def test_the_replicator_reads_exactly_its_contract() -> None:
-    text = (REPLICATOR / "mirror.properties").read_text()
-    text += "".join(path.read_text() for path in REPLICATOR.rglob("src/main/**/*.java"))
-    read = set(re.findall(r"\$\{env:(\w+)\}", text)) | set(re.findall(r'getenv\("(\w+)"\)', text))
-    assert read == set(SERVICES["replicator"].variable_names())
 
 
 def documented() -> set[str]:
