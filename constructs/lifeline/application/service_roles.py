@@ -16,7 +16,6 @@ from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
-from lifeline.streaming.log_access import allow_reading, allow_writing
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 if TYPE_CHECKING:
@@ -57,10 +56,10 @@ class ServiceRoles(Construct):
         self._of = {service: self._task_role(service) for service in Service}
         apply, serve = self._of[Service.PROCESSOR][1], self._of[Service.SERVE][1]
         topics = [*log.partitions, WATERMARK]
-        allow_reading(apply, log, topics, group=site.names.regional_name("apply"))
-        allow_writing(apply, log, [REJECTED])
-        allow_reading(serve, log, topics, group=site.names.regional_name("watermark"))
-        allow_writing(serve, log, [WATERMARK])
+        log.grant_read(apply, topics, group=site.names.regional_name("apply"))
+        log.grant_write(apply, [REJECTED])
+        log.grant_read(serve, topics, group=site.names.regional_name("watermark"))
+        log.grant_write(serve, [WATERMARK])
         self._allow_markers(serve, stream)
         if files is not None:
             files.grant_mount(apply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -40,6 +41,7 @@ PARAMETERS = {
 }
 
 
+@jsii.implements(ec2.IConnectable)
 class CacheMember(Construct):
     """What a member has in its own region, whichever role it plays: who may connect, logs, metrics.
 
@@ -81,6 +83,11 @@ class CacheMember(Construct):
         self._users = self._user_group()
         for resource in (self._subnets, self._users):
             destroyable(resource)
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Who may reach it: `cache.connections.allow_default_port_from(workload)`."""
+        return ec2.Connections(security_groups=[self.group], default_port=ec2.Port.tcp(PORT))
 
     def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` sign in to this region's member; it must also join the clients."""

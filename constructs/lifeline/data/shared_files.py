@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+import jsii
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
@@ -29,6 +30,7 @@ LIFECYCLE = (
 )
 
 
+@jsii.implements(ec2.IConnectable)
 class SharedFiles(Construct):
     """A file system with a mount target in each zone and one access point for workloads.
 
@@ -121,6 +123,11 @@ class SharedFiles(Construct):
             # The only thing that the service does not infer rightly: it would take its own key.
             restore_into={"kmskeyid": self._keys.data.key_arn},
         )
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Who may reach it: `files.connections.allow_default_port_from(workload)`."""
+        return ec2.Connections(security_groups=[self.group], default_port=ec2.Port.tcp(PORT))
 
     def grant_mount(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` mount and write through the access point; it must also join the clients."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Unpack
 
+import jsii
 from aws_cdk import Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
 from lifeline.foundation.destroyable import destroyable
+from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
@@ -40,6 +43,7 @@ SERVER_PROPERTIES = "\n".join(
 )
 
 
+@jsii.implements(ec2.IConnectable)
 class ReplicatedLog(Construct):
     """Three copies in three zones; two must have a record before it is acknowledged.
 
@@ -97,6 +101,51 @@ class ReplicatedLog(Construct):
     def group_arn(self, group: str) -> str:
         """The ARN of a consumer group of this log."""
         return inside(self.cluster_arn, "group", group)
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Who may reach the brokers: `log.connections.allow_default_port_from(workload)`."""
+        return ec2.Connections(security_groups=[self.group], default_port=ec2.Port.tcp(IAM_PORT))
+
+    def grant_write(self, grantee: iam.IGrantable, topics: Iterable[str]) -> iam.Grant:
+        """Let `grantee` produce to `topics`, idempotently; it must also reach the brokers."""
+        produce = allow(
+            grantee,
+            "ProduceToTheLog",
+            ["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"],
+            [self.cluster_arn],
+        )
+        write = allow(
+            grantee,
+            "WriteTopics",
+            ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"],
+            self.topic_arns(topics),
+        )
+        return produce.combine(write)
+
+    def grant_read(
+        self, grantee: iam.IGrantable, topics: Iterable[str], *, group: str
+    ) -> iam.Grant:
+        """Let `grantee` consume `topics` as the consumer group `group`; it must also reach the brokers."""
+        consume = allow(
+            grantee,
+            "ConsumeTheLog",
+            ["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"],
+            [self.cluster_arn],
+        )
+        read = allow(
+            grantee,
+            "ReadTopics",
+            ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
+            self.topic_arns(topics),
+        )
+        join = allow(
+            grantee,
+            "JoinTheGroup",
+            ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
+            [self.group_arn(group)],
+        )
+        return consume.combine(read).combine(join)
 
     def metric_offline_partitions(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Partitions without a leader: nothing can be written to them. More than 0 pages."""

@@ -17,7 +17,6 @@ from lifeline.lambdas.contracts import stream_bridge as contracts
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
-from lifeline.streaming.log_access import allow_writing
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 BATCH_RECORDS = 1_000
@@ -80,7 +79,7 @@ class StreamBridge(Construct):
             "Called by the event source mapping only, which repeats a failed batch and never drops it."
         )
         stream.grant_read(self.bridge)
-        allow_writing(self.bridge, log, log.partitions)
+        log.grant_write(self.bridge, log.partitions)
         self._map(stream)
         self._page_when_behind(stream, page_topic)
 
