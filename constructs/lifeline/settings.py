@@ -74,7 +74,7 @@ class Repository:
 
 @dataclass(frozen=True, kw_only=True)
 class StepBudgets:
-    """Each phase's share of the RTO, in seconds (docs/runbooks/failover-plan.md)."""
+    """Each phase's share of the RTO, in seconds (DESIGN.md, section 7)."""
 
     detect_seconds: int = 35
     decide_seconds: int = 5
