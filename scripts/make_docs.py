@@ -8,6 +8,7 @@ something differs.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -15,12 +16,24 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from drill import evidence
 from lifeline.lambdas.failover import plan
 from scripts import api_reference
-from scripts.pictures import data_path, failover_pictures, graph, sequence, stack_picture, svg
+from scripts.pictures import (
+    data_path,
+    drill_plot,
+    failover_pictures,
+    graph,
+    sequence,
+    stack_picture,
+    svg,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- make docs: ([\w-]+) -->\n).*?(<!-- make docs: end -->)", re.S)
+
+DRILL_PLOT = ROOT / "docs" / "pictures" / "drill.svg"
+"""Not made anew with the others: it shows one run."""
 
 FAILURES = {
     plan.OnFailure.COMPENSATE: "release",
@@ -53,7 +66,12 @@ def main() -> int:
     parser.add_argument(
         "--assembly", type=Path, help="a synthesized assembly, instead of a new one"
     )
+    parser.add_argument("--drill", type=Path, help="an evidence.json: draw pictures/drill.svg")
     arguments = parser.parse_args()
+    if arguments.drill is not None:
+        DRILL_PLOT.write_text(drawn_drill(arguments.drill))
+        print(f"docs: {DRILL_PLOT.relative_to(ROOT)} written")
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         made = generated(arguments.assembly or synthesize(Path(folder) / "out"))
     changed = [name for name, text in made.items() if text != _committed(name)]
@@ -91,6 +109,13 @@ def pictures(assembly: Path) -> dict[str, tuple[str, str]]:
     found = {name: (svg.svg(one), graph.mermaid(one)) for name, one in graphs.items()}
     found["failover-sequence"] = (sequence.svg(steps), sequence.mermaid(steps))
     return found
+
+
+def drawn_drill(path: Path) -> str:
+    """The plot of one real run. Raises EvidenceError for a file that is not what its hash says."""
+    sealed = json.loads(path.read_text())
+    evidence.validate(sealed)
+    return drill_plot.plot(sealed)
 
 
 def blocks() -> dict[str, Callable[[], str]]:

@@ -1,4 +1,4 @@
-"""Deterministic physical names (DESIGN.md, section 12): peers find each other by them.
+"""Deterministic physical names (docs/mechanisms/settings.md): peers find each other by them.
 
 `{resource-type}-{suffix}` where the namespace is one region's, `{resource-type}-{code}-{suffix}` where
 regions share it, and buckets add the account. A name that is too long keeps its head and ends in eight

@@ -1,4 +1,4 @@
-"""Recovery tiers (DESIGN.md, section 9): what a store's loss may cost, and how it is backed up for it."""
+"""Recovery tiers: what a store's loss may cost, and how it is backed up for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision: one keeper's observation in, one action and its reason out (DESIGN section 5).
+"""The decision: one keeper's observation in, one action and its reason out (docs/mechanisms/authority.md).
 
 `decide` is pure: standard library only, time passed in, no effect. Everything unknown holds. The
 guards are an ordered table, each a reason-or-None function, so that the reason a region did not move

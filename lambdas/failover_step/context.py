@@ -64,7 +64,7 @@ class StepContext:
 
     @cached_property
     def rds(self) -> Any:
-        """The database service of this region: the surviving one (DESIGN section 4)."""
+        """The database service of this region: the surviving one."""
         return client("rds", self.region, 8.0)
 
     @cached_property

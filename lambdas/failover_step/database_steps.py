@@ -91,7 +91,7 @@ def start_promotion(context: StepContext) -> str:
 def await_database(context: StepContext) -> str:
     """Wait until this region's cluster takes writes, as the writer or, if that is stuck, on its own.
 
-    A promotion past its budget leaves the global cluster (DESIGN, section 4): slower to make good again,
+    A promotion past its budget leaves the global cluster (decision 11): slower to make good again,
     since the other member must be rebuilt, but a service that does not finish cannot hold a recovery up.
     """
     deadline = context.clock.monotonic() + POLL_BUDGET_SECONDS

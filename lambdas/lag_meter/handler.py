@@ -22,7 +22,7 @@ from lifeline.lambdas.lag_meter.meter import LagReader, Meter
 from lifeline.lambdas.lag_meter.replicas import files_lag_seconds, secret_lag_seconds
 
 LOOK_SECONDS = 10.0
-"""Finer than the warning threshold of 15 s (DESIGN, section 8)."""
+"""Finer than the warning threshold of 15 s."""
 RUN_SECONDS = 55.0
 CALL_SECONDS = 3.0
 CACHE_PORT = 6379

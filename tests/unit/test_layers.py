@@ -1,4 +1,4 @@
-"""Who may import whom (DESIGN.md, section 11)."""
+"""Who may import whom."""
 
 from __future__ import annotations
 

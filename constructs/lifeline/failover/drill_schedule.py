@@ -38,7 +38,7 @@ DRILLINGS = (
     ),
 )
 """The two rare ones deploy both regions: hours of MSK and Aurora, so not every day. A drill counts for 90
-days (DESIGN.md, section 8): a quarter is longer, the monthly one keeps within."""
+days: a quarter is longer, the monthly one keeps within."""
 
 
 class DrillSchedule(Construct):

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
+from drill import evidence
 from lifeline.lambdas.failover import plan
 from scripts import api_reference, make_docs
-from scripts.pictures import data_path, failover_pictures, graph, sequence, stack_picture, svg
+from scripts.pictures import (
+    data_path,
+    drill_plot,
+    failover_pictures,
+    graph,
+    sequence,
+    stack_picture,
+    svg,
+)
 from scripts.pictures.graph import Arrow, Box, Graph
 from tests.conftest import ROOT, Assembly
+from tests.unit.drill import sample_evidence
 
 NAMES = api_reference.public_names()
 
@@ -99,7 +111,9 @@ def test_each_guard_gives_its_reasons() -> None:
 
 
 def test_a_block_that_nobody_makes_is_refused() -> None:
-    with pytest.raises(ValueError, match="no block is called 'plan'; there are plan-budget,"):
+    with pytest.raises(
+        ValueError, match="no block is called 'plan'; there are index, plan-budget,"
+    ):
         make_docs.filled("<!-- make docs: plan -->\n<!-- make docs: end -->", make_docs.blocks())
 
 
@@ -112,6 +126,27 @@ def test_text_of_a_picture_is_escaped() -> None:
     drawn = Graph("a < b", [Box("a", 'x & "y"', 0, 0)])
     assert "x &amp; &quot;y&quot;" in svg.svg(drawn)
     assert "[\"x & 'y'\"]" in graph.mermaid(drawn)
+
+
+def test_a_drill_is_drawn_from_its_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "evidence.json"
+    sealed = evidence.seal(sample_evidence.body(), None)
+    path.write_text(json.dumps(sealed))
+    drawn = make_docs.drawn_drill(path)
+    ElementTree.fromstring(drawn)
+    assert f"Drill {sealed['id']} (local): PASS, lost 0, RTO" in drawn
+    assert ">fault</text>" in drawn
+    # What is stored is not known while nobody serves: a gap, so two lines.
+    assert drawn.count("<polyline") == 3
+    with pytest.raises(ValueError, match="has no throughput_samples"):
+        drill_plot.plot({**sealed, "throughput_samples": []})
+
+
+def test_a_drill_whose_evidence_was_changed_is_not_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "evidence.json"
+    path.write_text(json.dumps({**evidence.seal(sample_evidence.body(), None), "verdict": "FAIL"}))
+    with pytest.raises(evidence.EvidenceError):
+        make_docs.drawn_drill(path)
 
 
 def test_the_reference_finds_every_area() -> None:
