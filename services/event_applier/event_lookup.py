@@ -7,8 +7,6 @@ import threading
 import uuid
 from typing import Any
 
-import psycopg
-
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.database import Connection, connect
@@ -81,7 +79,7 @@ class EventLookup:
                 if connection is None or connection.closed:
                     connection = connect(self._database, purpose="lookup")
                 answer = self._ask(connection, guard, search, wanted)
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # whatever it is: a worker that ends is never replaced
                 answer = 503, {"error": f"the database failed: {type(error).__name__}"}
                 if connection is not None:
                     connection.close()

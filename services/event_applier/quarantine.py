@@ -12,6 +12,13 @@ from lifeline.services.event_applier.settings import DEAD_LETTERS, LogSettings
 from lifeline.services.event_applier.store import Store
 
 FLUSH_SECONDS = 5.0
+BAD_ROW = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
+"""What the server says of a value; the last two are no DataError: too long for an index, nested too deep."""
 
 
 class Quarantine:
@@ -56,7 +63,7 @@ def apply_around_bad_rows(
     """
     try:
         store.apply(batch, heartbeat=heartbeat)
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
+    except BAD_ROW as error:
         if len(records) <= 1:
             quarantine.keep([(record, type(error).__name__) for record in records])
             return
