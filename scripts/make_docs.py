@@ -208,7 +208,16 @@ def _committed(name: str) -> str:
 def synthesize(folder: Path) -> Path:
     """The dev profile's assembly, as `make synth` writes it. Raises CalledProcessError."""
     subprocess.run(
-        [sys.executable, str(ROOT / "app.py"), "--profile", "dev", "--suffix", "docs", "--out", str(folder)],
+        [
+            sys.executable,
+            str(ROOT / "app.py"),
+            "--profile",
+            "dev",
+            "--suffix",
+            "docs",
+            "--out",
+            str(folder),
+        ],
         check=True,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

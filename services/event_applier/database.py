@@ -68,11 +68,20 @@ def connection_url(settings: DatabaseAddress) -> str:
 
 
 def _iam_token(settings: DatabaseAddress) -> str:
-    """Signed locally from the task role's credentials; valid for 15 minutes of connecting."""
-    import boto3
+    """Signed locally from the task role's credentials; valid for 15 minutes of connecting.
 
-    client = boto3.client("rds", region_name=settings.region)
-    token = client.generate_db_auth_token(
-        DBHostname=settings.host, Port=settings.port, DBUsername=settings.user
-    )
+    Raises psycopg.OperationalError without credentials: their endpoint may fail, as a server may.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        client = boto3.client("rds", region_name=settings.region)
+        token = client.generate_db_auth_token(
+            DBHostname=settings.host, Port=settings.port, DBUsername=settings.user
+        )
+    except BotoCoreError as error:
+        raise psycopg.OperationalError(
+            f"no token for the database: {type(error).__name__}"
+        ) from error
     return str(token)

@@ -7,8 +7,6 @@ import threading
 import uuid
 from typing import Any
 
-import psycopg
-
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
@@ -82,7 +80,7 @@ class EventLookup:
                 if connection is None or connection.closed:
                     connection = connect(self._database, purpose="lookup")
                 answer = self._ask(connection, guard, search, wanted)
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # whatever it is: a worker that ends is never replaced
                 answer = 503, {"error": f"the database failed: {type(error).__name__}"}
                 if connection is not None:
                     connection.close()

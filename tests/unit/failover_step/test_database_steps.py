@@ -1,0 +1,122 @@
+"""The promotion is asked for once, by whoever holds the lease at that very moment (D1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover_step.context import NotMine, StepContext
+from lifeline.lambdas.failover_step.database_steps import start_promotion
+from tests.support.step_runs import (
+    EPOCH,
+    OWN,
+    OWN_ARN,
+    PEER,
+    global_cluster,
+    lease_of,
+    move_lease,
+    step_run,
+    with_lease,
+)
+from tests.unit.failover.test_store_steps import credentials
+
+__all__ = ["credentials"]
+
+FAILOVER = {
+    "GlobalClusterIdentifier": "global-test",
+    "TargetDbClusterIdentifier": OWN_ARN,
+    "AllowDataLoss": True,
+}
+
+
+@pytest.fixture(autouse=True)
+def tables(credentials: None) -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+def writer_in_lease(run: StepContext) -> str:
+    lease = run.lease.read()
+    assert lease is not None
+    return lease.writer
+
+
+def during(run: StepContext, operation: str, act: Callable[[], Any]) -> None:
+    """Do `act` while `operation` is on its way to the database service, once."""
+    left = [act]
+
+    def happen(**_: Any) -> None:
+        if left:
+            left.pop()()
+
+    run.rds.meta.events.register(f"before-parameter-build.rds.{operation}", happen)
+
+
+def test_the_promotion_is_asked_for_and_recorded() -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+        assert start_promotion(run) == "the database service accepted the failover"
+        rds.assert_no_pending_responses()
+    assert writer_in_lease(run) == OWN
+
+
+@pytest.mark.parametrize(
+    "found", [global_cluster(writer=OWN_ARN), global_cluster(moving_to=OWN_ARN)]
+)
+def test_a_promotion_under_way_is_recorded_and_not_asked_for_again(found: dict[str, Any]) -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", found)
+        assert start_promotion(run) == "the writer is here, or on its way, already"
+    assert writer_in_lease(run) == OWN
+
+
+@pytest.mark.parametrize(
+    "lease", [None, lease_of(PEER), lease_of(NO_HOLDER), lease_of(epoch=EPOCH + 1)]
+)
+def test_without_the_lease_no_promotion_is_asked_for(lease: Lease | None) -> None:
+    run = with_lease(step_run(), lease)
+    with Stubber(run.rds) as rds:  # a call that was not promised raises another exception
+        rds.add_response("describe_global_clusters", global_cluster())
+        with pytest.raises(NotMine, match="before the promotion was asked for"):
+            start_promotion(run)
+
+
+def test_the_lease_is_looked_at_right_before_the_promotion() -> None:
+    """It moves while the database service still answers the look before."""
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        during(run, "DescribeGlobalClusters", lambda: move_lease(run))
+        with pytest.raises(NotMine, match="before the promotion was asked for"):
+            start_promotion(run)
+    assert writer_in_lease(run) == PEER
+
+
+def test_a_lease_that_moved_during_the_call_ends_the_plan() -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+        during(run, "FailoverGlobalCluster", lambda: move_lease(run))
+        with pytest.raises(NotMine, match="while the promotion was asked for"):
+            start_promotion(run)
+    assert writer_in_lease(run) == PEER
+
+
+def test_a_refused_promotion_records_nothing() -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_client_error("failover_global_cluster", "InvalidGlobalClusterStateFault")
+        with pytest.raises(ClientError):
+            start_promotion(run)
+    assert writer_in_lease(run) == PEER

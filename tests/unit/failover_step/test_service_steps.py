@@ -1,0 +1,266 @@
+"""What serves: capacity is only raised, the API and the synthetic event are asked for as callers do (D2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover_step import api_token
+from lifeline.lambdas.failover_step.context import NotReady, StepContext
+from lifeline.lambdas.failover_step.service_steps import (
+    POLL_BUDGET_SECONDS,
+    USER_AGENT,
+    open_api,
+    raise_capacity,
+    shift_traffic,
+    verify,
+)
+from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.validation import Accepted, judge
+from tests.support.clocks import ManualClock
+from tests.support.http_server import Answer, Request, closed_port, http_server
+from tests.support.step_runs import EPOCH, OWN, STATE_TABLE, step_run
+from tests.support.tables import made_table
+from tests.unit.failover.test_store_steps import credentials
+from tests.unit.token_server import CLIENT, TokenServer
+
+__all__ = ["credentials"]
+
+CLUSTER, SERVICE = "processing-test", "apply-test"
+STARTED = "2026-11-21T11:59:59.123Z"
+ServiceOf = Callable[[int], Any]
+
+
+@pytest.fixture
+def mocked(credentials: None) -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def service_of(mocked: None) -> ServiceOf:
+    """Make the processor's service with a desired count; the ECS client."""
+
+    def made(desired: int) -> Any:
+        ecs = aws.client("ecs", OWN)
+        ecs.create_cluster(clusterName=CLUSTER)
+        ecs.register_task_definition(
+            family=SERVICE, containerDefinitions=[{"name": "a", "image": "a", "memory": 64}]
+        )
+        ecs.create_service(
+            cluster=CLUSTER, serviceName=SERVICE, taskDefinition=SERVICE, desiredCount=desired
+        )
+        return ecs
+
+    return made
+
+
+def raising(tasks: int) -> StepContext:
+    return step_run(ecs_cluster=CLUSTER, processor_service=SERVICE, processor_tasks=tasks)
+
+
+def desired(ecs: Any) -> int:
+    found = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
+    return int(found[0]["desiredCount"])
+
+
+def test_capacity_is_raised_to_what_an_active_region_needs(service_of: ServiceOf) -> None:
+    ecs = service_of(1)
+    assert raise_capacity(raising(4)) == "4 tasks desired, 1 before"
+    assert desired(ecs) == 4
+    assert raise_capacity(raising(4)) == "4 tasks are desired already"
+
+
+def test_capacity_is_never_lowered(service_of: ServiceOf) -> None:
+    """Somebody, or the scaling, asked for more: a recovery takes no task away."""
+    ecs = service_of(9)
+    assert raise_capacity(raising(4)) == "9 tasks are desired already"
+    assert desired(ecs) == 9
+
+
+def test_a_service_that_is_not_there_is_looked_for_again(mocked: None) -> None:
+    aws.client("ecs", OWN).create_cluster(clusterName=CLUSTER)
+    with pytest.raises(NotReady, match=f"there is no service {SERVICE}"):
+        raise_capacity(raising(4))
+
+
+def healthy(**changes: Any) -> Answer:
+    body = {"serving": True, "epoch": EPOCH} | changes
+    return body.pop("status", 200), body
+
+
+def test_the_api_is_open_when_it_serves_at_this_epoch() -> None:
+    with http_server(lambda _request: healthy()) as api:
+        assert open_api(step_run(own_api_url=api.url)) == "the regional API serves"
+        assert [(one.method, one.path) for one in api.seen] == [("GET", "/health")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        healthy(status=503),
+        healthy(serving=False),
+        healthy(epoch=EPOCH - 1),
+        healthy(epoch=None),
+        (200, {}),
+    ],
+)
+def test_the_api_is_not_open_by_any_other_answer(answer: Answer) -> None:
+    clock = ManualClock()
+    with http_server(lambda _request: answer) as api:
+        with pytest.raises(NotReady, match="/health answered"):
+            open_api(step_run(own_api_url=api.url, clock=clock))
+        assert len(api.seen) > 1, "it is waited for"
+    assert POLL_BUDGET_SECONDS <= sum(clock.slept) < POLL_BUDGET_SECONDS + 1
+
+
+def test_the_api_is_waited_for() -> None:
+    coming = [healthy(status=503), healthy(epoch=EPOCH - 1), healthy(epoch=EPOCH + 1)]
+    with http_server(lambda _request: coming.pop(0)) as api:
+        assert open_api(step_run(own_api_url=api.url)) == "the regional API serves"
+    assert coming == []
+
+
+def test_an_api_that_cannot_be_reached_is_waited_for() -> None:
+    with pytest.raises(NotReady, match="cannot tell yet"):
+        open_api(step_run(own_api_url=f"http://127.0.0.1:{closed_port()}"))
+
+
+class Api:
+    """The region's protected API: what was posted is there to be read after `delay` looks."""
+
+    def __init__(self, tokens: TokenServer, delay: int = 0) -> None:
+        self.tokens = tokens
+        self.delay = delay
+        self.posted: list[bytes] = []
+        self.post_status = 202
+
+    def answer(self, request: Request) -> Answer:
+        if request.headers.get("Authorization") != f"Bearer token-{self.tokens.given}":
+            return 401, {}
+        if request.method == "POST" and request.path == "/v1/events":
+            self.posted.append(request.body)
+            return self.post_status, {}
+        known = [event["eventId"] for body in self.posted for event in json.loads(body)["events"]]
+        if request.path not in [f"/v1/events/{event_id}" for event_id in known]:
+            return 404, {}
+        self.delay -= 1
+        return (404, {}) if self.delay >= 0 else (200, {})
+
+
+@pytest.fixture
+def tokens(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Iterator[TokenServer]:
+    made = TokenServer()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
+    monkeypatch.setenv("TOKEN_URL", made.token_url)
+    monkeypatch.setenv("TOKEN_CLIENT_ID", CLIENT)
+    monkeypatch.setenv("USER_POOL_ID", "pool-1")
+    aws.client.cache_clear()
+    api_token.forget(OWN)
+    yield made
+    api_token.forget(OWN)
+    made.close()
+
+
+def verifying(url: str, started: str = STARTED) -> StepContext:
+    return step_run(own_api_url=url, event={"execution_started_at": started})
+
+
+def events(api: Api) -> list[dict[str, Any]]:
+    return [event for body in api.posted for event in json.loads(body)["events"]]
+
+
+def test_an_event_goes_in_by_the_api_and_comes_back_from_the_database(tokens: TokenServer) -> None:
+    api = Api(tokens, delay=2)
+    with http_server(api.answer) as at:
+        assert verify(verifying(at.url)) == "the synthetic event came back from the database"
+        asked = [one.method for one in at.seen]
+        agents = {one.headers.get("User-Agent") for one in at.seen}
+    assert asked == ["POST", "GET", "GET", "GET"]
+    assert agents == {USER_AGENT}, "the web ACL blocks a request that names none"
+
+
+def test_the_event_passes_the_bridges_own_judgement(tokens: TokenServer) -> None:
+    """Or it would lie in error.dlq, and the region would never be found to work."""
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        verify(verifying(at.url))
+    [event] = events(api)
+    arrived = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    found = judge(json.dumps(event).encode(), arrived, load_schemas(schemas_folder()))
+    assert isinstance(found, Accepted), found
+    assert event["sequence"] == EPOCH
+
+
+def test_a_repetition_sends_the_same_event_again_and_another_run_another(
+    tokens: TokenServer,
+) -> None:
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        verify(verifying(at.url))
+        verify(verifying(at.url))
+        verify(verifying(at.url, started="2026-11-21T13:00:00Z"))
+    first, again, other = events(api)
+    assert first == again
+    assert other["eventId"] != first["eventId"]
+
+
+def test_a_token_that_is_not_taken_any_more_is_replaced(tokens: TokenServer) -> None:
+    """401 at the event: the repetition signs in anew. The step is repeated by the state machine."""
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        verify(verifying(at.url))
+        tokens.given += 1  # the pool gave somebody a newer one: ours is refused from now on
+        with pytest.raises(NotReady, match="POST /v1/events answered 401"):
+            verify(verifying(at.url))
+        assert verify(verifying(at.url)) == "the synthetic event came back from the database"
+    assert tokens.token_calls == 2
+
+
+def test_a_token_that_ends_while_the_event_is_looked_for_is_replaced(tokens: TokenServer) -> None:
+    api = Api(tokens)
+
+    def answer(request: Request) -> Answer:
+        said = api.answer(request)
+        if request.method == "POST":
+            tokens.given += 1
+        return said
+
+    with http_server(answer) as at:
+        assert verify(verifying(at.url)) == "the synthetic event came back from the database"
+        assert [one.method for one in at.seen] == ["POST", "GET", "GET"]
+
+
+@pytest.mark.parametrize("status", [200, 207, 403, 503])
+def test_only_202_is_accepted(tokens: TokenServer, status: int) -> None:
+    """207 names a record that was not taken (B3)."""
+    api = Api(tokens)
+    api.post_status = status
+    with (
+        http_server(api.answer) as at,
+        pytest.raises(NotReady, match=f"POST /v1/events answered {status}"),
+    ):
+        verify(verifying(at.url))
+
+
+def test_an_event_that_does_not_come_back_is_not_verified(tokens: TokenServer) -> None:
+    api = Api(tokens, delay=1_000)
+    with http_server(api.answer) as at, pytest.raises(NotReady, match="GET /v1/events answered"):
+        verify(verifying(at.url))
+
+
+def test_traffic_is_switched_on_once_and_never_to_an_older_epoch(mocked: None) -> None:
+    table = RegionStateTable(made_table(OWN, STATE_TABLE), STATE_TABLE)
+    assert shift_traffic(step_run()) == f"switched on at epoch {EPOCH}"
+    assert shift_traffic(step_run()) == "switched on already"
+    assert shift_traffic(step_run(event={"epoch": EPOCH - 1})) == "switched on already"
+    assert table.traffic_epoch() == EPOCH
+    assert shift_traffic(step_run(event={"epoch": EPOCH + 1})).startswith("switched on at")
+    assert table.traffic_epoch() == EPOCH + 1

@@ -1,0 +1,258 @@
+"""B6 in the bridge's function: every event acknowledged before the first marker, or none is written.
+
+The function's own code runs whole. Stand-ins are its edges only: moto's stream, and librdkafka's producer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from moto import mock_aws
+
+from lifeline.lambdas.failover.markers import Marker, StreamMarker
+from lifeline.lambdas.stream_bridge import handler as function
+from lifeline.lambdas.stream_bridge import log_writer
+from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed
+from lifeline.services.event_applier.batch import LogRecord, batch_of
+
+REGION, STREAM, SHARD = "ca-central-1", "edge-test", "shardId-000000000000"
+EVENTS, DEAD = "clinical.observation.recorded", "error.dlq"
+PARTITIONS = {EVENTS: 2, DEAD: 1}
+
+
+class Broker:
+    """What every producer of the test did, in order; `refuses` and `loses` count down per record."""
+
+    def __init__(self) -> None:
+        self.journal: list[str] = []
+        self.records: list[dict[str, Any]] = []
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda _record: False
+        self.loses: Callable[[dict[str, Any]], bool] = lambda _record: False
+        self.full: Callable[[dict[str, Any]], bool] = lambda _record: False
+        self.producers = 0
+
+    def producer(self, _settings: dict[str, Any]) -> Producer:
+        self.producers += 1
+        return Producer(self)
+
+
+class Producer:
+    """librdkafka's, as far as the bridge uses it: reports come in `flush`, which counts what is left."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._waiting: list[tuple[dict[str, Any], Callable[..., None]]] = []
+
+    def produce(self, topic: str, value: bytes, *, on_delivery: Any, **rest: Any) -> None:
+        record = {"topic": topic, "value": value, **rest}
+        if self._broker.full(record):
+            raise BufferError("Local: Queue full")
+        self._broker.journal.append("marker" if is_marker(record) else "event")
+        self._waiting.append((record, on_delivery))
+
+    def flush(self, _timeout: float) -> int:
+        self._broker.journal.append("flush")
+        left = []
+        for record, report in self._waiting:
+            if self._broker.loses(record):
+                left.append((record, report))
+            elif self._broker.refuses(record):
+                report(KafkaError(KafkaError._MSG_TIMED_OUT), None)
+            else:
+                self._broker.records.append(record)
+                report(None, object())
+        self._waiting = left
+        return len(left)
+
+    def purge(self) -> None:
+        self._broker.journal.append("purge")
+        self._waiting = []
+
+
+def is_marker(record: dict[str, Any]) -> bool:
+    return ("kind", b"marker") in record["headers"]
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """The function in its environment, cold."""
+    made = Broker()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "STREAM_NAME": STREAM,
+        "KAFKA_BOOTSTRAP": "nowhere:9092",
+        "KAFKA_AUTH": "none",
+        "KAFKA_PARTITIONS": json.dumps(PARTITIONS),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(log_writer, "Producer", made.producer)
+    function._parts.cache_clear()
+    with mock_aws():
+        boto3.client("kinesis", region_name=REGION).create_stream(StreamName=STREAM, ShardCount=1)
+        yield made
+    function._parts.cache_clear()
+
+
+def incarnation() -> str:
+    stream = boto3.client("kinesis", region_name=REGION).describe_stream_summary(StreamName=STREAM)
+    created = stream["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+    return str(int(created.timestamp()))
+
+
+def event(number: int) -> tuple[str, bytes]:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    body = {
+        "eventId": f"0190f2a1-0000-4000-8000-{number:012d}",
+        "eventType": "ObservationRecordedEvent",
+        "aggregateId": f"patient-{number}",
+        "aggregateType": "Patient",
+        "occurredOn": now,
+        "version": 1,
+        "sequence": number,
+        "payload": {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+            "subject": {"reference": f"Patient/patient-{number}"},
+            "effectiveDateTime": now,
+            "valueQuantity": {"value": 61, "system": "http://unitsofmeasure.org", "code": "/min"},
+        },
+        "metadata": {name: "x" for name in ("correlationId", "causationId", "traceId", "userId")},
+    }
+    return f"e:patient-{number}", json.dumps(body).encode()
+
+
+def marker() -> tuple[str, bytes]:
+    born = int(datetime.now(UTC).timestamp() * 1000)
+    return "m:x", StreamMarker(REGION, incarnation(), SHARD, born, (SHARD,)).to_bytes()
+
+
+def batch(*records: tuple[str, bytes]) -> dict[str, Any]:
+    """As the event source mapping delivers it; sequence numbers from 100 on."""
+    return {
+        "Records": [
+            {
+                "eventID": f"{SHARD}:{number}",
+                "kinesis": {
+                    "sequenceNumber": str(number),
+                    "partitionKey": key,
+                    "data": base64.b64encode(data).decode(),
+                    "approximateArrivalTimestamp": datetime.now(UTC).timestamp(),
+                },
+            }
+            for number, (key, data) in enumerate(records, start=100)
+        ]
+    }
+
+
+def markers(broker: Broker) -> list[tuple[str, int]]:
+    return [(one["topic"], one["partition"]) for one in broker.records if is_marker(one)]
+
+
+def test_every_event_is_flushed_before_the_first_marker_and_the_markers_too(
+    broker: Broker,
+) -> None:
+    """The marker lies in the middle of the batch; what it proves must be there when it is read."""
+    answer = function.handler(batch(event(1), marker(), event(2), ("e:p", b"{poison")), None)
+    assert answer == {"written": 3, "marker": True}
+    assert broker.journal == ["event"] * 3 + ["flush"] + ["marker"] * 3 + ["flush"]
+    assert [one["topic"] for one in broker.records[:3]] == [EVENTS, EVENTS, DEAD]
+    assert markers(broker) == [(EVENTS, 0), (EVENTS, 1), (DEAD, 0)]
+
+
+def test_the_markers_claim_is_its_own_place_in_the_stream(broker: Broker) -> None:
+    function.handler(batch(event(1), marker(), event(2)), None)
+    [claimed] = {one["value"] for one in broker.records if is_marker(one)}
+    found = Marker.from_bytes(claimed)
+    assert (found.pair.origin, found.pair.incarnation, found.pair.shard, found.sequence) == (
+        REGION,
+        incarnation(),
+        SHARD,
+        101,
+    )
+
+
+def test_a_batch_without_a_marker_writes_none(broker: Broker) -> None:
+    assert function.handler(batch(event(1)), None) == {"written": 1, "marker": False}
+    assert broker.journal == ["event", "flush"]
+
+
+@pytest.mark.parametrize("fault", ["refuses", "loses", "full"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_event_that_is_not_acknowledged_fails_the_batch_and_writes_no_marker(
+    broker: Broker, fault: str, place: int
+) -> None:
+    events = [event(number) for number in range(3)]
+    setattr(broker, fault, lambda record: record["value"] == events[place][1])
+    with pytest.raises(DeliveryFailed):
+        function.handler(batch(*events, marker()), None)
+    assert "marker" not in broker.journal
+    assert markers(broker) == []
+
+
+@pytest.mark.parametrize("fault", ["refuses", "loses"])
+def test_a_marker_that_is_not_acknowledged_fails_the_batch(broker: Broker, fault: str) -> None:
+    setattr(broker, fault, lambda record: is_marker(record) and record["topic"] == DEAD)
+    with pytest.raises(DeliveryFailed):
+        function.handler(batch(event(1), marker()), None)
+
+
+def test_a_failed_producer_is_emptied_and_never_used_again(broker: Broker) -> None:
+    """What it still holds would arrive behind the retried batch's, out of order."""
+    events = [event(number) for number in range(3)]
+    broker.loses = lambda record: record["value"] == events[1][1]
+    with pytest.raises(DeliveryFailed):
+        function.handler(batch(*events, marker()), None)
+    assert "purge" in broker.journal
+    broker.loses = lambda _record: False
+    broker.records.clear()
+    assert function.handler(batch(*events, marker()), None)["marker"]
+    assert broker.producers == 2
+    assert [one["value"] for one in broker.records[:3]] == [body for _, body in events]
+    assert len(markers(broker)) == 3
+    function.handler(batch(event(4)), None)
+    assert broker.producers == 2, "a producer that works is kept"
+
+
+def test_a_client_that_fails_outright_fails_the_batch(broker: Broker) -> None:
+    def failing(_record: dict[str, Any]) -> bool:
+        raise KafkaException(KafkaError(KafkaError._FATAL))
+
+    broker.full = failing
+    with pytest.raises(DeliveryFailed):
+        function.handler(batch(event(1), marker()), None)
+    assert markers(broker) == []
+
+
+def test_a_stream_that_does_not_say_who_it_is_writes_nothing(broker: Broker) -> None:
+    """Without the incarnation a receipt cannot be told from an older stream's (B2)."""
+    whole = batch(event(1), marker())
+    boto3.client("kinesis", region_name=REGION).delete_stream(StreamName=STREAM)
+    with pytest.raises(Exception, match="ResourceNotFoundException"):
+        function.handler(whole, None)
+    assert broker.journal == []
+
+
+def test_a_marker_of_another_incarnation_is_refused_as_poison(broker: Broker) -> None:
+    old = StreamMarker(REGION, "1", SHARD, 1, (SHARD,)).to_bytes()
+    assert function.handler(batch(event(1), ("m:x", old)), None) == {"written": 2, "marker": False}
+    assert [one["topic"] for one in broker.records] == [EVENTS, DEAD]
+
+
+def test_the_applier_can_read_what_the_bridge_wrote(broker: Broker) -> None:
+    function.handler(batch(event(1), marker()), None)
+    records = [
+        LogRecord(one["topic"], 0, n, one["timestamp"], one["value"], one["headers"])
+        for n, one in enumerate(broker.records)
+    ]
+    read = batch_of(records)
+    assert (len(read.lines), len(read.markers), read.unreadable) == (1, 3, [])
