@@ -9,8 +9,9 @@ from lifeline.lambdas.contracts.contract import (
     Contract,
     HostCall,
     RegionRole,
+    overridable,
     set_by_aws,
     variable,
 )
 
-__all__ = ["AwsCall", "Contract", "HostCall", "RegionRole", "set_by_aws", "variable"]
+__all__ = ["AwsCall", "Contract", "HostCall", "RegionRole", "overridable", "set_by_aws", "variable"]

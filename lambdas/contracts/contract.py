@@ -3,7 +3,8 @@
 A field is one variable, named like it in capitals (`table_name` is `TABLE_NAME`) behind the class's `PREFIX`,
 or like its `variable(...)` says; or it is a contract of its own, whose variables stand beside the others.
 A field without a default must be given; one with a default may be left out on either side.
-`set_by_aws()` marks what the runtime itself sets: read, never written.
+`set_by_aws()` marks what the runtime itself sets, `overridable(...)` what the lab may set: both are read and
+never written.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, ClassVar, Literal, Self
 
-_SET_BY_AWS = "set_by_aws"
+_NOT_WRITTEN = "not_written"
+_REQUIRED = "required"
 _VARIABLE = "variable"
 
 
@@ -57,12 +59,19 @@ def set_by_aws(name: str = "") -> Any:
 
     `name` is the variable's, where it is not the field's in capitals.
     """
-    return dataclasses.field(default="", metadata={_SET_BY_AWS: True, _VARIABLE: name})
+    return dataclasses.field(
+        default="", metadata={_NOT_WRITTEN: True, _REQUIRED: True, _VARIABLE: name}
+    )
 
 
 def variable(name: str, default: Any = dataclasses.MISSING) -> Any:
     """A field whose variable is called `name`, not like the field."""
     return dataclasses.field(default=default, metadata={_VARIABLE: name})
+
+
+def overridable(default: Any, name: str = "") -> Any:
+    """A field with a value that is right in AWS, and a variable for those who need another (the lab)."""
+    return dataclasses.field(default=default, metadata={_NOT_WRITTEN: True, _VARIABLE: name})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +96,14 @@ class Contract:
             value = getattr(self, one.name)
             if isinstance(value, Contract):
                 found |= value.to_env()
-            elif not one.metadata.get(_SET_BY_AWS):
+            elif not one.metadata.get(_NOT_WRITTEN):
                 text = _text(value)
                 if not text and not (_has_default(one) and _text(_default(one)) == ""):
                     raise ValueError(
                         f"{one.name} of {type(self).__name__} is empty ({value!r}); "
                         "only a field that is empty by default may be"
                     )
-                found[self._name(one)] = text
+                found[self.variable_of(one)] = text
         return found
 
     @classmethod
@@ -122,12 +131,18 @@ class Contract:
 
     @classmethod
     def written_names(cls) -> tuple[str, ...]:
-        """The variables that `to_env` writes: all but those that only AWS sets."""
+        """The variables that `to_env` writes: all but what is only read."""
         return tuple(dict.fromkeys(name for name, _, written in cls._variables() if written))
 
     @classmethod
-    def _name(cls, one: dataclasses.Field[Any]) -> str:
+    def variable_of(cls, one: dataclasses.Field[Any]) -> str:
+        """The name of a field's variable."""
         return one.metadata.get(_VARIABLE) or f"{cls.PREFIX}{one.name.upper()}"
+
+    @classmethod
+    def nested(cls, name: str) -> type[Contract] | None:
+        """The contract that the field `name` is; None for a variable."""
+        return _contract_in(typing.get_type_hints(cls)[name])
 
     @classmethod
     def _variables(cls) -> Iterator[tuple[str, bool, bool]]:
@@ -138,8 +153,8 @@ class Contract:
             if inner is not None:
                 yield from inner._variables()
             else:
-                by_aws = bool(one.metadata.get(_SET_BY_AWS))
-                yield cls._name(one), by_aws or not _has_default(one), not by_aws
+                required = one.metadata.get(_REQUIRED, not _has_default(one))
+                yield cls.variable_of(one), required, not one.metadata.get(_NOT_WRITTEN, False)
 
     @classmethod
     def _read(cls, given: Mapping[str, str]) -> Self:
@@ -147,7 +162,7 @@ class Contract:
         hints = typing.get_type_hints(cls)
         for one in dataclasses.fields(cls):
             inner = _contract_in(hints[one.name])
-            name = cls._name(one)
+            name = cls.variable_of(one)
             if inner is not None:
                 values[one.name] = inner._read(given)
             elif given.get(name):

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lifeline.lambdas.contracts.contract import Contract, set_by_aws
+from lifeline.lambdas.contracts.contract import Contract, HostCall, set_by_aws
 
 DatabaseAuth = Literal["iam", "password", "none"]
 """A token signed with IAM, the admin's password (migrations), or nothing (the lab)."""
+
+DATABASE = HostCall("the region's database", 5432)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
-
 NO_HOLDER = ""
 """The holder of a released lease: nobody serves until a region takes it."""
 
@@ -28,7 +26,7 @@ class Lease:
     epoch: int
     renewals: int
     writer: str
-    ttl_seconds: float = LEASE_TTL_SECONDS
+    ttl_seconds: float = 20.0
     attempt: int = 0
     """Grows when a taker gives an attempt up: a take still under way for it can no longer land."""
     paused_until: float = 0.0

@@ -9,7 +9,9 @@ from typing import Protocol
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.failover.health import Health, Sample, judge
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.lambdas.failover.protocol import PROBE_TIMEOUT_SECONDS
+
+PROBE_TIMEOUT_SECONDS = 3.0
+"""Source: the constants of PROTOCOL A."""
 
 
 class ResultsPort(Protocol):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifeline.lambdas.contracts import Contract, set_by_aws, variable
@@ -80,6 +80,7 @@ SAMPLES = st.builds(
 )
 
 
+@settings(deadline=None)  # the first example pays for the reading of the types
 @given(SAMPLES)
 def test_what_is_written_is_read(sample: Sample) -> None:
     assert Sample.from_env({**sample.to_env(), "AWS_REGION": "ca-west-1"}) == sample

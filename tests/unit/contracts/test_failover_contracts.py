@@ -67,7 +67,10 @@ def test_a_probe_asks_the_override_or_the_regions_own_endpoint() -> None:
     assert read.control_url == "https://dynamodb.us-east-2.amazonaws.com/"
     overridden = {**told, "AWS_REGION": "us-east-2", "PROBE_CONTROL_URL": "http://here"}
     assert ProbeContract.from_env(overridden).control_url == "http://here"
-    assert (read.probe_regions, dict(read.probe_targets)) == (("ca-central-1",), {})
+    assert (read.probe_regions, read.probe_targets) == (("ca-central-1",), None)
+    assert not {"PROBE_TARGETS", "PROBE_CONTROL_URL"} & set(told)
+    given = {**overridden, "PROBE_TARGETS": '{"ca-central-1": "http://there"}'}
+    assert ProbeContract.from_env(given).probe_targets == {"ca-central-1": "http://there"}
 
 
 def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
