@@ -11,8 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-CALL_TIMEOUT_SECONDS = 2.0
-"""Source: the constants of PROTOCOL A."""
+from lifeline.lambdas.failover.protocol import CALL_TIMEOUT_SECONDS as CALL_TIMEOUT_SECONDS
 
 
 @cache

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
+
 NO_HOLDER = ""
 """The holder of a released lease: nobody serves until a region takes it."""
 
@@ -26,7 +28,7 @@ class Lease:
     epoch: int
     renewals: int
     writer: str
-    ttl_seconds: float = 20.0
+    ttl_seconds: float = LEASE_TTL_SECONDS
     attempt: int = 0
     """Grows when a taker gives an attempt up: a take still under way for it can no longer land."""
     paused_until: float = 0.0

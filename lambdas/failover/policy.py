@@ -1,29 +1,27 @@
-"""The constants of the authority protocol, in one frozen object (PROTOCOL, section A)."""
+"""What an authority decides by, in one frozen object; its defaults are the protocol's constants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lifeline.lambdas.failover import protocol
+
 
 @dataclass(frozen=True)
 class Policy:
-    """How long and how often. All times in seconds. Source of every default: PROTOCOL A."""
+    """How long and how often. All times in seconds. Source of every default: `protocol`."""
 
-    ttl_seconds: float = 20.0
-    """How long a region may serve after the moment before its last renewal was sent (A1)."""
-    margin_seconds: float = 10.0
-    """Added to ttl before a taker calls the lease expired; holds 1 s of clock error and the
-    server-side transaction timeout of 5 s (A1, A7)."""
-    loop_seconds: float = 5.0
-    call_timeout_seconds: float = 2.0
-    probe_cycle_seconds: float = 5.0
-    probes_needed: int = 4
-    probes_window: int = 6
-    veto_rate: float = 0.5
-    """Seconds of marker birth per second of clock under which markers no longer 'advance' (A6)."""
-    veto_window_seconds: float = 10.0
-    veto_lapse_seconds: float = 60.0
-    cool_down_seconds: float = 600.0
+    ttl_seconds: float = protocol.LEASE_TTL_SECONDS
+    margin_seconds: float = protocol.MARGIN_SECONDS
+    loop_seconds: float = protocol.LOOP_SECONDS
+    call_timeout_seconds: float = protocol.CALL_TIMEOUT_SECONDS
+    probe_cycle_seconds: float = protocol.PROBE_CYCLE_SECONDS
+    probes_needed: int = protocol.PROBES_NEEDED
+    probes_window: int = protocol.PROBES_WINDOW
+    veto_rate: float = protocol.VETO_RATE
+    veto_window_seconds: float = protocol.VETO_WINDOW_SECONDS
+    veto_lapse_seconds: float = protocol.VETO_LAPSE_SECONDS
+    cool_down_seconds: float = protocol.COOL_DOWN_SECONDS
     max_loss_seconds: float = 60.0
     """The tier's RPO: the loss gate of the automatic decision (A5)."""
 

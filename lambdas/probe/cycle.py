@@ -9,9 +9,7 @@ from typing import Protocol
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.failover.health import Health, Sample, judge
 from lifeline.lambdas.failover.policy import Policy
-
-PROBE_TIMEOUT_SECONDS = 3.0
-"""Source: the constants of PROTOCOL A."""
+from lifeline.lambdas.failover.protocol import PROBE_TIMEOUT_SECONDS
 
 
 class ResultsPort(Protocol):

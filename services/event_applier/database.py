@@ -7,10 +7,9 @@ from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.failover.protocol import TRANSACTION_TIMEOUT_SECONDS
 from lifeline.services.event_applier.settings import DatabaseSettings
 
-TRANSACTION_TIMEOUT_MS = 5_000
-"""Source: rule A1, the server's own limit; below the lease's margin of 10 s."""
 SSL_MODES = {"iam": "verify-full", "password": "require", "none": "disable"}
 """By `DATABASE_AUTH`. `password` is the migrations' admin, whose password libpq reads from PGPASSWORD."""
 Connection = psycopg.Connection[Any]
@@ -54,7 +53,7 @@ def _connect_to(settings: DatabaseSettings, purpose: str, limited: bool) -> Conn
         autocommit=True,
     )
     if limited:
-        connection.execute(_LIMITS, (str(TRANSACTION_TIMEOUT_MS),))
+        connection.execute(_LIMITS, (f"{TRANSACTION_TIMEOUT_SECONDS}s",))
     return connection
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from psycopg import sql
 
+from lifeline.lambdas.failover.protocol import MIGRATION_LOCK
 from lifeline.services.event_applier.database import Connection, connect, connection_url
 from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.settings import DatabaseSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 7310003
 
 
 def main() -> int:

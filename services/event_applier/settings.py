@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
+
 DEAD_LETTERS = "error.dlq"
 WATERMARK_TOPIC = "system.watermark"
 
@@ -95,7 +97,7 @@ class RegionSettings:
             region=found["AWS_REGION"],
             peer_region=found["PEER_REGION"],
             suffix=found["SUFFIX"],
-            ttl_seconds=float(environment.get("TTL_SECONDS", "20")),
+            ttl_seconds=float(environment.get("TTL_SECONDS", LEASE_TTL_SECONDS)),
         )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
 from lifeline.services.event_applier.database import Connection
 from lifeline.services.event_applier.serving_guard import (
-    APPLY_LOCK,
     READ_AUTHORITY,
     AuthorityRow,
     ServingGuard,

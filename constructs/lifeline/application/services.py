@@ -22,6 +22,7 @@ from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.network import Network
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lifeline.data.shared_files import SharedFiles
 
 SERVE_PORT = 8080
-LEASE_TTL_SECONDS = 20
 TASK_CPU = 1024
 TASK_MEMORY_MIB = 2048
 IMAGE_USER = "10001"

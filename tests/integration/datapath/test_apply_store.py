@@ -11,10 +11,11 @@ import psycopg
 import pytest
 
 from lifeline.lambdas.failover.markers import Pair
+from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import LogRecord, batch_of
 from lifeline.services.event_applier.database import connect
 from lifeline.services.event_applier.positions import read_applied
-from lifeline.services.event_applier.serving_guard import APPLY_LOCK, ServingGuard
+from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.settings import DatabaseSettings
 from lifeline.services.event_applier.store import Applied, NotServing, Store
 from tests.integration.datapath.log_records import (
