@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 from lifeline.lambdas.contracts.contract import (
@@ -19,7 +20,7 @@ from lifeline.lambdas.contracts.contract import (
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeContract(Contract):
-    """`probe_targets` overrides the directory in the witness's table; None: the directory says."""
+    """`probe_targets` overrides the directory in the witness's table; empty: the directory says."""
 
     region: str = set_by_aws("AWS_REGION")
     witness_region: str = ""
@@ -27,7 +28,7 @@ class ProbeContract(Contract):
     results_table: str
     """Where samples go: the region's state table; in the witness region the lease table."""
     probe_regions: tuple[str, ...]
-    probe_targets: Mapping[str, str] | None = overridable(None)
+    probe_targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     probe_control_url: str = overridable("")
 
     calls: ClassVar[tuple[Call, ...]] = (

@@ -340,7 +340,7 @@ def _task(name: str, timeout_seconds: int, step_function_arn: str) -> dict[str, 
     }
 
 
-def _task_of(step: Step, step_function_arn: str) -> dict[str, Any]:
+def _call(step: Step, step_function_arn: str) -> dict[str, Any]:
     """The step's task. Of the user's own function nothing is expected but that it raises when it fails.
 
     A field that an answer lacks would end the execution, past every catch.
@@ -387,7 +387,7 @@ def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
 
 def _sequential(step: Step, step_function_arn: str, following: str) -> dict[str, Any]:
     state = {
-        **_task_of(step, step_function_arn),
+        **_call(step, step_function_arn),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "ResultPath": f"$.results.{step.name}",
         "Next": f"{step.name}_done" if step.function_arn else following,
@@ -470,7 +470,7 @@ def _branch(step: Step, step_function_arn: str) -> dict[str, Any]:
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": caught},
         ]
     task = {
-        **_task_of(step, step_function_arn),
+        **_call(step, step_function_arn),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "Catch": catch,
         **({"Next": f"{step.name}_done"} if step.function_arn else {"End": True}),

@@ -43,9 +43,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _base_url(settings: ProbeContract, region: str) -> str:
     """Where `region` is: the override, else the directory, else what the directory said last."""
-    targets = settings.probe_targets or {}
-    if region in targets:
-        return targets[region].rstrip("/")
+    if region in settings.probe_targets:
+        return settings.probe_targets[region].rstrip("/")
     if region not in _directory and settings.witness_region:
         lease_table = LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
         url = lease_table.region_facts(region).get("api_url", "")

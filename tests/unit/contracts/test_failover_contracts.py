@@ -67,10 +67,7 @@ def test_a_probe_asks_the_override_or_the_regions_own_endpoint() -> None:
     assert read.control_url == "https://dynamodb.us-east-2.amazonaws.com/"
     overridden = {**told, "AWS_REGION": "us-east-2", "PROBE_CONTROL_URL": "http://here"}
     assert ProbeContract.from_env(overridden).control_url == "http://here"
-    assert (read.probe_regions, read.probe_targets) == (("ca-central-1",), None)
-    assert not {"PROBE_TARGETS", "PROBE_CONTROL_URL"} & set(told)
-    given = {**overridden, "PROBE_TARGETS": '{"ca-central-1": "http://there"}'}
-    assert ProbeContract.from_env(given).probe_targets == {"ca-central-1": "http://there"}
+    assert (read.probe_regions, dict(read.probe_targets)) == (("ca-central-1",), {})
 
 
 def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
@@ -85,3 +82,17 @@ def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
     stores = ("FILE_SYSTEM_ID", "ADMIN_SECRET", "CACHE_GROUP", "CACHE_HOSTS_PARAMETER")
     assert [told[name] for name in stores] == [""] * 4
     assert LagMeterContract.from_env({**told, "AWS_REGION": "ca-west-1"}).cache.group == ""
+
+
+@pytest.mark.parametrize(
+    ("contract", "names"),
+    [
+        (ProbeContract, {"PROBE_CONTROL_URL"}),
+        (FailoverStepContract, {"PEER_DATABASE_HOST", "PEER_DATABASE_PORT"}),
+    ],
+)
+def test_what_only_the_lab_sets_is_read_and_never_written(
+    contract: type[Contract], names: set[str]
+) -> None:
+    assert names <= set(contract.variable_names())
+    assert not names & {*contract.written_names(), *contract.required_names()}
