@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lifeline.lambdas.contracts.authority import AuthorityContract
-from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, RegionRole
+from lifeline.lambdas.contracts.contract import (
+    AwsCall,
+    Call,
+    Contract,
+    HostCall,
+    RegionRole,
+    overridable,
+)
+from lifeline.lambdas.contracts.database import DATABASE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +34,8 @@ class FailoverStepContract(AuthorityContract):
     """
 
     suffix: str
-    peer_database_host: str = ""
-    peer_database_port: str = ""
+    peer_database_host: str = overridable("")
+    peer_database_port: str = overridable("")
     global_cluster: str
     own_cluster_arn: str
     ecs_cluster: str
@@ -62,8 +70,8 @@ class FailoverStepContract(AuthorityContract):
         AwsCall("secretsmanager:DescribeSecret"),
         AwsCall("secretsmanager:StopReplicationToReplica"),
         AwsCall("sns:Publish"),
-        HostCall("database", None),
-        HostCall("database", None, RegionRole.PEER),
+        DATABASE,
+        HostCall("the other region's database", DATABASE.port, RegionRole.PEER),
         HostCall("public API", 443),
         HostCall("token endpoint", 443),
     )

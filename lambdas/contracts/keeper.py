@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from lifeline.lambdas.contracts.authority import AuthorityContract
 from lifeline.lambdas.contracts.contract import AwsCall, Call, HostCall, RegionRole
+from lifeline.lambdas.contracts.database import DATABASE
 from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
@@ -35,6 +36,6 @@ class KeeperContract(AuthorityContract):
         AwsCall("sns:Publish"),
         AwsCall("states:DescribeExecution"),
         AwsCall("states:StartExecution"),
-        HostCall("database", None),
+        DATABASE,
         HostCall("serve", 8080),
     )

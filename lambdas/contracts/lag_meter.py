@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, set_by_aws
-from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class LagMeterContract(Contract):
         AwsCall("secretsmanager:DescribeSecret"),
         AwsCall("secretsmanager:TagResource"),
         AwsCall("ssm:GetParameter"),
-        HostCall("database", None),
+        DATABASE,
         HostCall("serve", 8080),
         HostCall("cache", 6379),
     )

@@ -13,6 +13,7 @@ from lifeline.lambdas.contracts.contract import (
     Contract,
     HostCall,
     RegionRole,
+    overridable,
     set_by_aws,
 )
 
@@ -28,7 +29,7 @@ class ProbeContract(Contract):
     """Where samples go: the region's state table; in the witness region the lease table."""
     probe_regions: tuple[str, ...]
     probe_targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    probe_control_url: str = ""
+    probe_control_url: str = overridable("")
 
     calls: ClassVar[tuple[Call, ...]] = (
         AwsCall("dynamodb:GetItem"),

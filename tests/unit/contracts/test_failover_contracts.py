@@ -83,3 +83,17 @@ def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
     stores = ("FILE_SYSTEM_ID", "ADMIN_SECRET", "CACHE_GROUP", "CACHE_HOSTS_PARAMETER")
     assert [told[name] for name in stores] == [""] * 4
     assert LagMeterContract.from_env({**told, "AWS_REGION": "ca-west-1"}).cache.group == ""
+
+
+@pytest.mark.parametrize(
+    ("contract", "names"),
+    [
+        (ProbeContract, {"PROBE_CONTROL_URL"}),
+        (FailoverStepContract, {"PEER_DATABASE_HOST", "PEER_DATABASE_PORT"}),
+    ],
+)
+def test_what_only_the_lab_sets_is_read_and_never_written(
+    contract: type[Contract], names: set[str]
+) -> None:
+    assert names <= set(contract.variable_names())
+    assert not names & {*contract.written_names(), *contract.required_names()}
