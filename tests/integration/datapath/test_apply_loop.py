@@ -80,6 +80,8 @@ def test_a_region_that_stands_by_reads_nothing_until_it_holds_the_row(
     with applying(database, log):
         until("its partitions", lambda: said.has("partitions assigned"))
         until("its refusal", lambda: said.has("holder is"))
+        looked = sql("SELECT clock_timestamp()")[0][0]
+        until("two more looks at the row", lambda: looks_after(sql, looked))
         assert not said.has("placed")
         assert stored(sql) == []
         assert sql("SELECT count(*) FROM heartbeat") == [(0,)]
@@ -87,6 +89,16 @@ def test_a_region_that_stands_by_reads_nothing_until_it_holds_the_row(
         serve_here(2, HOME)
         until("stored after the take", lambda: stored(sql) == [1])
     assert sql("SELECT applied_epoch FROM event") == [(2,)]
+
+
+def looks_after(sql: Sql, moment: object) -> bool:
+    return bool(
+        sql(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'lifeline-apply' "
+            "AND query_start > %s::timestamptz + interval '0.7 s'",
+            moment,
+        )
+    )
 
 
 def test_a_region_that_loses_the_row_stops_and_goes_on_where_the_database_is(
