@@ -15,8 +15,8 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
-SOURCES := app.py examples constructs stacks lambdas services lab drill bench scripts tests
-TYPED := app.py examples constructs lab drill bench scripts tests
+SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill bench scripts tests
+TYPED := app.py hatch_build.py examples constructs lab drill bench scripts tests
 
 .PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock docs snapshots clean
 
@@ -25,7 +25,7 @@ help: ## List the targets
 
 setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/lambda/.done build/drill/beats.json ## Make everything the other targets need
 
-$(VENV)/.done: requirements.txt pyproject.toml scripts/setup_python.sh
+$(VENV)/.done: requirements.txt pyproject.toml hatch_build.py scripts/setup_python.sh
 	@bash scripts/setup_python.sh $(PYTHON) $(VENV) requirements.txt "$(UV_VERSION)"
 	@touch $@
 

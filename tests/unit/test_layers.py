@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import FOLDERS
+
 ROOT = Path(__file__).resolve().parents[2]
 FORBIDDEN = {
     "constructs/lifeline": {"app", "drill", "lab", "lifeline.services", "lifeline.stacks"},
@@ -151,9 +153,9 @@ def test_a_link_leads_to_the_folder_of_its_name(name: str) -> None:
 
 
 def test_the_wheel_holds_what_the_links_lead_to() -> None:
-    """A link that is left out of `exclude` or `force-include` makes a wheel without that folder."""
+    """A link that is left out of `exclude` or of hatch_build.py makes a wheel without that folder."""
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     wheel = built["targets"]["wheel"]
     assert set(wheel["exclude"]) == {f"constructs/lifeline/{name}" for name in LINKED}
-    placed = {Path(place).parts[1] for place in wheel["force-include"].values()}
+    placed = {Path(place).parts[1] for place in FOLDERS.values()}
     assert placed == LINKED
