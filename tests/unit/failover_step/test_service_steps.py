@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.contracts.failover_step import ApiClient
 from lifeline.lambdas.failover_step import api_token
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 from lifeline.lambdas.failover_step.service_steps import (
@@ -170,7 +171,11 @@ def tokens(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Iterator[Token
 
 
 def verifying(url: str, started: str = STARTED) -> StepContext:
-    return step_run(own_api_url=url, event={"execution_started_at": started})
+    return step_run(
+        own_api_url=url,
+        api_client=ApiClient.from_env(),
+        event={"execution_started_at": started},
+    )
 
 
 def events(api: Api) -> list[dict[str, Any]]:
