@@ -29,6 +29,48 @@ class Action(StrEnum):
     TAKE = "take"
 
 
+class Reason(StrEnum):
+    """Why: every word that a decision can give. docs/runbooks/holds.md explains each."""
+
+    LEASE_ITEM_MISSING = "lease-item-missing"
+    WITNESS_UNREACHABLE = "witness-unreachable"
+    WITNESS_UNREACHABLE_WHILE_PAUSED = "witness-unreachable-while-paused"
+    DATABASE_UNREACHABLE_BEFORE_PROMOTION = "database-unreachable-before-promotion"
+    DATABASE_UNREACHABLE = "database-unreachable"
+    DATABASE_NEWER_THAN_LEASE = "database-newer-than-lease"
+    DATABASE_BEHIND_LEASE = "database-behind-lease"
+    HOLDER = "holder"
+    RELEASED_TO_WRITER = "released-to-writer"
+    PAUSED = "paused"
+    LEASE_NOT_EXPIRED = "lease-not-expired"
+    LEASE_MOVES = "lease-moves"
+    OWN_CONTROL_PROBE_FAILED = "own-control-probe-failed"
+    UNFIT_UNTIL_REPROTECTED = "unfit-until-reprotected"
+    OWN_DATABASE_UNREACHABLE = "own-database-unreachable"
+    OWN_SERVICES_UNREACHABLE = "own-services-unreachable"
+    COOL_DOWN = "cool-down"
+    MARKERS_UNKNOWN = "markers-unknown"
+    MARKERS_STILL_APPLIED = "markers-still-applied"
+    LOSS_UNKNOWN = "loss-unknown"
+    LOSS_ABOVE_RPO = "loss-above-rpo"
+    ACTIVE_LOST = "active-lost"
+    OWN_PROBE_HEALTHY = "own-probe-healthy"
+    OWN_PROBE_UNKNOWN = "own-probe-unknown"
+    WITNESS_PROBE_HEALTHY = "witness-probe-healthy"
+    WITNESS_PROBE_UNKNOWN = "witness-probe-unknown"
+
+
+OWN_PROBE = {
+    Health.HEALTHY: Reason.OWN_PROBE_HEALTHY,
+    Health.UNKNOWN: Reason.OWN_PROBE_UNKNOWN,
+}
+WITNESS_PROBE = {
+    Health.HEALTHY: Reason.WITNESS_PROBE_HEALTHY,
+    Health.UNKNOWN: Reason.WITNESS_PROBE_UNKNOWN,
+}
+"""A probe that holds, by what it says."""
+
+
 @dataclass(frozen=True)
 class DatabaseView:
     """The authority row of the own region's database, and whether that server is a replica."""
@@ -70,7 +112,7 @@ class Decision:
     """An action, the word for why, what it rests on, and whether a person is told."""
 
     action: Action
-    reason: str
+    reason: Reason
     evidence: dict[str, object] = field(default_factory=dict)
     page: bool = False
 
@@ -87,14 +129,14 @@ def decide(observation: Observation, policy: Policy, now: float) -> Decision:
 
 def _without_lease(observation: Observation, policy: Policy) -> Decision:
     if observation.lease_missing:
-        return Decision(Action.HOLD, "lease-item-missing", page=True)
+        return Decision(Action.HOLD, Reason.LEASE_ITEM_MISSING, page=True)
     row = observation.database
     if row is None or row.holder != observation.region or row.in_recovery:
-        return Decision(Action.HOLD, "witness-unreachable")
+        return Decision(Action.HOLD, Reason.WITNESS_UNREACHABLE)
     paused = observation.pause_read_seconds_ago
     if paused is not None and paused < policy.ttl_seconds:
-        return Decision(Action.SERVE_PAUSED, "witness-unreachable-while-paused")
-    return Decision(Action.ASK_FAILSAFE, "witness-unreachable", {"epoch": row.epoch})
+        return Decision(Action.SERVE_PAUSED, Reason.WITNESS_UNREACHABLE_WHILE_PAUSED)
+    return Decision(Action.ASK_FAILSAFE, Reason.WITNESS_UNREACHABLE, {"epoch": row.epoch})
 
 
 def _as_holder(observation: Observation, lease: Lease) -> Decision:
@@ -103,19 +145,19 @@ def _as_holder(observation: Observation, lease: Lease) -> Decision:
         # Alive, so it renews (A11); nothing is bumped, so what reads this database stops by A1.
         # Before the promotion a region's own database may also be what the plan repairs.
         if lease.writer != observation.region:
-            return Decision(Action.RECOVER, "database-unreachable-before-promotion")
-        return Decision(Action.RENEW, "database-unreachable", page=True)
+            return Decision(Action.RECOVER, Reason.DATABASE_UNREACHABLE_BEFORE_PROMOTION)
+        return Decision(Action.RENEW, Reason.DATABASE_UNREACHABLE, page=True)
     if row.epoch > lease.epoch:
         return Decision(
             Action.HOLD,
-            "database-newer-than-lease",
+            Reason.DATABASE_NEWER_THAN_LEASE,
             {"database_epoch": row.epoch, "lease_epoch": lease.epoch},
             page=True,
         )
     if not row.serves(lease):
         # Also an equal epoch that nobody holds: a fence's row, replicated (A16).
-        return Decision(Action.RECOVER, "database-behind-lease", {"database_epoch": row.epoch})
-    return Decision(Action.RENEW, "holder")
+        return Decision(Action.RECOVER, Reason.DATABASE_BEHIND_LEASE, {"database_epoch": row.epoch})
+    return Decision(Action.RENEW, Reason.HOLDER)
 
 
 def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: float) -> Decision:
@@ -127,7 +169,7 @@ def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: f
             return held
     return Decision(
         Action.TAKE,
-        "released-to-writer" if released_to_me else "active-lost",
+        Reason.RELEASED_TO_WRITER if released_to_me else Reason.ACTIVE_LOST,
         {
             "epoch": lease.epoch + 1,
             "unmoved_seconds": observation.unmoved_seconds,
@@ -140,57 +182,57 @@ def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: f
 Guard = Callable[[Observation, Lease, Policy, float], Decision | None]
 
 
-def _hold(reason: str, page: bool = False, **evidence: object) -> Decision:
+def _hold(reason: Reason, page: bool = False, **evidence: object) -> Decision:
     return Decision(Action.HOLD, reason, evidence, page)
 
 
 def _paused(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
-    return _hold("paused", until=lease.paused_until) if lease.is_paused(now) else None
+    return _hold(Reason.PAUSED, until=lease.paused_until) if lease.is_paused(now) else None
 
 
 def _lease_moves(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     if o.unmoved_seconds is not None and o.unmoved_seconds >= policy.expiry_seconds:
         return None
     if o.unmoved_seconds is not None and o.unmoved_seconds >= 2 * policy.loop_seconds:
-        return _hold("lease-not-expired", unmoved_seconds=o.unmoved_seconds)
-    return _hold("lease-moves", unmoved_seconds=o.unmoved_seconds)
+        return _hold(Reason.LEASE_NOT_EXPIRED, unmoved_seconds=o.unmoved_seconds)
+    return _hold(Reason.LEASE_MOVES, unmoved_seconds=o.unmoved_seconds)
 
 
 def _control_failed(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
-    return None if o.control_answered else _hold("own-control-probe-failed")
+    return None if o.control_answered else _hold(Reason.OWN_CONTROL_PROBE_FAILED)
 
 
 def _unfit(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     if o.region in lease.unfit:
-        return _hold("unfit-until-reprotected", page=True)
+        return _hold(Reason.UNFIT_UNTIL_REPROTECTED, page=True)
     if o.database is None:
-        return _hold("own-database-unreachable", page=True)
+        return _hold(Reason.OWN_DATABASE_UNREACHABLE, page=True)
     if not o.serve_answered:
-        return _hold("own-services-unreachable", page=True)
+        return _hold(Reason.OWN_SERVICES_UNREACHABLE, page=True)
     return None
 
 
 def _database_newer(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     if o.database is not None and o.database.epoch > lease.epoch:
-        return _hold("database-newer-than-lease", page=True, database_epoch=o.database.epoch)
+        return _hold(Reason.DATABASE_NEWER_THAN_LEASE, page=True, database_epoch=o.database.epoch)
     return None
 
 
 def _cooling_down(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     left = lease.moved_at + policy.cool_down_seconds - now
-    return _hold("cool-down", page=True, seconds_left=left) if left > 0 else None
+    return _hold(Reason.COOL_DOWN, page=True, seconds_left=left) if left > 0 else None
 
 
 def _own_probe(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     if o.own_probe is Health.UNHEALTHY:
         return None
-    return _hold(f"own-probe-{o.own_probe.lower()}")
+    return _hold(OWN_PROBE[o.own_probe])
 
 
 def _witness_probe(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     if o.witness_probe is Health.UNHEALTHY:
         return None
-    return _hold(f"witness-probe-{o.witness_probe.lower()}")
+    return _hold(WITNESS_PROBE[o.witness_probe])
 
 
 def _vetoed(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
@@ -199,18 +241,18 @@ def _vetoed(o: Observation, lease: Lease, policy: Policy, now: float) -> Decisio
     if o.agreed_unhealthy_seconds >= policy.veto_lapse_seconds:
         return None
     if o.markers_advance is None:
-        return _hold("markers-unknown")
-    return _hold("markers-still-applied", page=True)
+        return _hold(Reason.MARKERS_UNKNOWN)
+    return _hold(Reason.MARKERS_STILL_APPLIED, page=True)
 
 
 def _loss(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     loss = o.estimated_loss_seconds
     if loss is None:
-        return _hold("loss-unknown", page=True)
+        return _hold(Reason.LOSS_UNKNOWN, page=True)
     if loss <= policy.max_loss_seconds or lease.approves(lease.epoch + 1, loss, now):
         return None
     return _hold(
-        "loss-above-rpo", page=True, loss_seconds=loss, allowed_seconds=policy.max_loss_seconds
+        Reason.LOSS_ABOVE_RPO, page=True, loss_seconds=loss, allowed_seconds=policy.max_loss_seconds
     )
 
 

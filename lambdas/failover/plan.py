@@ -257,11 +257,15 @@ OVERTAKEN = "NotMine"
 HANDED_OVER = "HandedOver"
 """The error of a run that ends because it repeated a step often enough: the next run goes on."""
 
-DEGRADED = "degraded"
-"""The outcome of a step that says at once, with the reason, that the plan must go on without it."""
 
-PROMOTION_ACCEPTED = "promotion-accepted-after-all"
-"""What `release` answers when it finds the promotion under way: the plan then goes forward."""
+class Outcome(StrEnum):
+    """What became of a step: the word that the state machine branches on, and the evidence keeps."""
+
+    DONE = "done"
+    DEGRADED = "degraded"
+    """It said at once, with the reason, that the plan must go on without it; or its attempts were used up."""
+    PROMOTION_ACCEPTED = "promotion-accepted-after-all"
+    """`release` found the promotion under way: the plan then goes forward."""
 
 
 @dataclass(frozen=True)
@@ -322,7 +326,7 @@ def state_machine_definition(
         "Choices": [
             {
                 "Variable": "$.results.release.outcome",
-                "StringEquals": PROMOTION_ACCEPTED,
+                "StringEquals": Outcome.PROMOTION_ACCEPTED,
                 "Next": _stage_after(POINT_OF_NO_RETURN, order),
             }
         ],
@@ -411,7 +415,7 @@ def _done(step: Step, path: str) -> dict[str, Any]:
         "Type": "Pass",
         "Parameters": {
             "step": step.name,
-            "outcome": "done",
+            "outcome": Outcome.DONE,
             "started_at.$": f"{path}.started_at",
             "ended_at.$": "$$.State.EnteredTime",
             "detail.$": f"{path}.answer",
@@ -501,7 +505,7 @@ def _degraded(step: Step) -> dict[str, Any]:
         "Type": "Pass",
         "Parameters": {
             "step": step.name,
-            "outcome": DEGRADED,
+            "outcome": Outcome.DEGRADED,
             "started_at.$": "$$.State.EnteredTime",
             "ended_at.$": "$$.State.EnteredTime",
             "detail": "did not succeed within its attempts; the plan went on without it",

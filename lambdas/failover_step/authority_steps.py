@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lifeline.lambdas.adapters.region_database import RegionDatabase
-from lifeline.lambdas.failover.plan import PROMOTION_ACCEPTED
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from lifeline.lambdas.failover.plan import Outcome
+from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
 from lifeline.lambdas.failover_step.database_steps import promotion_accepted
 
 FENCE_TIMEOUT_SECONDS = 3.0
@@ -49,7 +49,7 @@ def fence(context: StepContext) -> str:
     return f"the other side's database is at epoch {epoch}"
 
 
-def release(context: StepContext) -> str:
+def release(context: StepContext) -> str | StepAnswer:
     """Let the lease go, unless the promotion turns out to have been accepted after all (D1).
 
     The answer to the last promotion call may have been lost, so the database service is asked first;
@@ -60,7 +60,7 @@ def release(context: StepContext) -> str:
         return "not the holder any more"
     if promotion_accepted(context):
         context.lease.record_writer(region=context.region, epoch=context.epoch)
-        return PROMOTION_ACCEPTED
+        return StepAnswer(Outcome.PROMOTION_ACCEPTED, "the database service had accepted it")
     if context.lease.release(region=context.region, epoch=context.epoch) is None:
         raise NotReady("the release was refused; looking again")
     return "released"

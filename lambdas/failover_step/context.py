@@ -14,6 +14,7 @@ from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
+from lifeline.lambdas.failover.plan import Outcome
 
 
 class NotReady(Exception):
@@ -22,6 +23,14 @@ class NotReady(Exception):
 
 class NotMine(Exception):
     """The lease is not (or no longer) this region's at this epoch: the plan must not go on."""
+
+
+@dataclass(frozen=True)
+class StepAnswer:
+    """A step's end that is not plainly *done*; `detail` is words for a person, on which nothing branches."""
+
+    outcome: Outcome
+    detail: str
 
 
 class Degraded(Exception):

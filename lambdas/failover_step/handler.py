@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
-from lifeline.lambdas.failover.plan import DEGRADED, PROMOTION_ACCEPTED
+from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step import (
     authority_steps,
     cache_step,
@@ -20,11 +20,11 @@ from lifeline.lambdas.failover_step import (
     secrets_step,
     service_steps,
 )
-from lifeline.lambdas.failover_step.context import Degraded, StepContext
+from lifeline.lambdas.failover_step.context import Degraded, StepAnswer, StepContext
 
 logger = Logger(service="failover-step")
 
-STEPS: dict[str, Callable[[StepContext], str]] = {
+STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "acquire": authority_steps.acquire,
     "assess": database_steps.assess,
     "raise_capacity": service_steps.raise_capacity,
@@ -56,23 +56,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise ValueError(
             f"this plan makes {context.region} active, asked for {event.get('region')!r}"
         )
-    outcome = "done"
     try:
-        detail = STEPS[name](context)
+        said = STEPS[name](context)
     except Degraded as reason:
-        detail, outcome = str(reason), DEGRADED
-    if detail == PROMOTION_ACCEPTED:
-        outcome = PROMOTION_ACCEPTED
-    logger.info(
-        "step done",
-        extra={"step": name, "epoch": context.epoch, "outcome": outcome, "detail": detail},
-    )
+        said = StepAnswer(Outcome.DEGRADED, str(reason))
+    answer = said if isinstance(said, StepAnswer) else StepAnswer(Outcome.DONE, said)
+    told = {"outcome": answer.outcome.value, "detail": answer.detail}
+    logger.info("step done", extra={"step": name, "epoch": context.epoch, **told})
     return {
         "step": name,
-        "outcome": outcome,
+        **told,
         "started_at": event.get("entered_at") or _now(),
         "ended_at": _now(),
-        "detail": detail,
     }
 
 

@@ -176,10 +176,8 @@ def _reasons(guard: Callable[..., object]) -> list[str]:
 
 
 def _word(node: ast.expr) -> str:
-    if isinstance(node, ast.JoinedStr):
-        return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
-        )
+    if isinstance(node, ast.Subscript):
+        return ast.unparse(node.value).lower().replace("_", "-") + "-…"
     if isinstance(node, ast.Attribute):
         return node.attr.lower().replace("_", "-")
     return str(node.value) if isinstance(node, ast.Constant) else ast.unparse(node)

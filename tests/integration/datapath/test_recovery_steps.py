@@ -13,10 +13,11 @@ from moto import mock_aws
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.lambdas.failover_step import authority_steps
 from lifeline.lambdas.failover_step.authority_steps import FENCE_TIMEOUT_SECONDS, fence, release
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
 from lifeline.lambdas.failover_step.database_steps import assess, open_database, report
 from lifeline.lambdas.failover_step.service_steps import resume_processing
 from lifeline.services.event_applier.database import connect
@@ -253,7 +254,9 @@ def test_a_cluster_on_its_own_that_takes_writes_keeps_the_lease(
     run = opening(database, lease_of())
     with Stubber(run.rds) as rds:
         rds.add_response("describe_global_clusters", global_cluster(own=False))
-        assert release(run) == "promotion-accepted-after-all"
+        assert release(run) == StepAnswer(
+            Outcome.PROMOTION_ACCEPTED, "the database service had accepted it"
+        )
     lease = run.lease.read()
     assert lease is not None
     assert (lease.holder, lease.writer) == (OWN, OWN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from lifeline.cli import handbook
 from lifeline.cli.__main__ import main
+from lifeline.lambdas.failover.decision import Reason
 from lifeline.lambdas.failover.plan import PLAN
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,28 +54,8 @@ def entries() -> list[handbook.Entry]:
 
 
 def reasons() -> set[str]:
-    """Every reason of `decision.py`: the words that its decisions are made with."""
-    tree = ast.parse((ROOT / "lambdas" / "failover" / "decision.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    found = set()
-    for call in calls:
-        name = ast.unparse(call.func)
-        position = {"Decision": 1, "_hold": 0}.get(name)
-        if position is not None:
-            found |= _texts(call.args[position])
-    return found
-
-
-def _texts(node: ast.AST) -> set[str]:
-    """The strings of an expression; one that ends with a probe's health, for each that holds."""
-    if isinstance(node, ast.JoinedStr):
-        (begin, _) = node.values
-        assert isinstance(begin, ast.Constant)
-        assert isinstance(begin.value, str)
-        return {f"{begin.value}{health}" for health in ("healthy", "unknown")}
-    if isinstance(node, ast.Constant):
-        return {node.value} if isinstance(node.value, str) else set()
-    return {text for child in ast.iter_child_nodes(node) for text in _texts(child)}
+    """Every reason that a decision can give."""
+    return {reason.value for reason in Reason}
 
 
 def alarms() -> set[str]:

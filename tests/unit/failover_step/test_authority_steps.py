@@ -13,9 +13,9 @@ from pg8000.exceptions import InterfaceError
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
-from lifeline.lambdas.failover.plan import PROMOTION_ACCEPTED
+from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
 from tests.support.http_server import closed_port
 from tests.support.step_runs import (
     EPOCH,
@@ -90,7 +90,9 @@ def test_a_promotion_whose_answer_was_lost_keeps_the_lease(found: dict[str, obje
     run = with_lease(step_run(), lease_of())
     with Stubber(run.rds) as rds:
         rds.add_response("describe_global_clusters", found)
-        assert release(run) == PROMOTION_ACCEPTED
+        said = release(run)
+        assert isinstance(said, StepAnswer)
+        assert said.outcome is Outcome.PROMOTION_ACCEPTED
     assert (held(run).holder, held(run).writer) == (OWN, OWN)
 
 

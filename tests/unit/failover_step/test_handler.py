@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.failover.plan import PROMOTION_ACCEPTED
+from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step import handler as function
 from lifeline.lambdas.failover_step.context import NotMine
 from tests.support.step_runs import (
@@ -56,7 +56,7 @@ def test_a_step_that_is_done_says_so_and_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("writer", "outcome"), [(OWN_ARN, PROMOTION_ACCEPTED), ("another", "done")]
+    ("writer", "outcome"), [(OWN_ARN, Outcome.PROMOTION_ACCEPTED), ("another", "done")]
 )
 def test_a_release_that_finds_the_promotion_accepted_turns_the_plan(
     writer: str, outcome: str
@@ -68,7 +68,7 @@ def test_a_release_that_finds_the_promotion_accepted_turns_the_plan(
         assert asked("release")["outcome"] == outcome
     lease = run.lease.read()
     assert lease is not None
-    assert (lease.holder == OWN) == (outcome == PROMOTION_ACCEPTED)
+    assert (lease.holder == OWN) == (outcome == Outcome.PROMOTION_ACCEPTED)
 
 
 def test_a_lease_of_somebody_else_is_raised() -> None:
