@@ -33,6 +33,10 @@ class Fault:
     detail: str
 
 
+KILL_SECONDS = 10.0
+"""How long a killed process may take to be gone, before the fault counts as not made."""
+
+
 class Breaker:
     """Applies conditions to a running lab. `observer(service, region)` is a direct client."""
 
@@ -84,6 +88,10 @@ class Breaker:
         members = [member for run in running for member in tree(run.pid, run.started)]
         send([*members, *workers], number)
         now = time.time()
+        if number == signal.SIGKILL:
+            # Dead is what nothing of it can contradict: on a busy machine the kernel needs a moment.
+            for run in running:
+                run.popen.wait(timeout=KILL_SECONDS)
         done = [Fault(now, kind, run.name, f"pid {run.pid}") for run in running]
         if workers:
             done.append(Fault(now, kind, f"functions-{CODES[region]}", f"{len(workers)} workers"))
