@@ -1,6 +1,6 @@
 """The constants of the protocol, each written here only: constructs, functions and services import them.
 
-A test searches the tree for a second home. Source of every value: PROTOCOL, section A, unless it says more.
+A test searches the tree for a second home. Source: docs/mechanisms/rules.md, part A, unless it says more.
 """
 
 from __future__ import annotations

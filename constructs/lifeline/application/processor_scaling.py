@@ -15,7 +15,7 @@ WARM_TASKS = 1
 CPU_PERCENT = 60
 LAG_ADDS_ONE = 1_000
 LAG_ADDS_TWO = 10_000
-"""Records behind; the warning and the critical threshold of consumer lag (DESIGN.md, section 8)."""
+"""Records behind; the warning and the critical threshold of consumer lag (the customer's requirements)."""
 COOLDOWN_SECONDS = 60
 LAG_MINUTES = 2
 

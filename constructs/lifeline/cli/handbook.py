@@ -21,6 +21,8 @@ HEADING = re.compile(r"(#{1,6})\s+(.*)")
 CODE = re.compile(r"`([^`]+)`")
 RULE = re.compile(r"\*{0,2}([A-Z]\d{1,2})\b")
 ITEM = re.compile(r"[-*]\s+(?:\*\*([^*]+)\*\*|`([^`]+)`)")
+TERM = re.compile(r"\*\*([^*]+)\*\*:")
+"""A word of the glossary, at the start of its paragraph."""
 CELL = re.compile(r"(?<!\\)\|(?=(?:[^`]*`[^`]*`)*[^`]*$)")
 ONLY_CODE = re.compile(r"\s*`[^`]+`(?:\s*,\s*`[^`]+`)*\s*")
 STARS = re.compile(r"[*`]+")
@@ -109,6 +111,9 @@ def entries_of(text: str, page: str) -> Iterator[Entry]:
             if names and len(match[1]) > 1:
                 body = _section(lines[number + 1 :], level=len(match[1]))
                 yield Entry("section", names, page, STARS.sub("", heading), body)
+        elif glossary and (match := TERM.match(line)):
+            body = "\n".join([line, *_continuation(lines[number + 1 :])])
+            yield Entry("definition", (match[1],), page, title, body)
         elif match := ITEM.match(line):
             body = "\n".join([line, *_continuation(lines[number + 1 :])])
             yield Entry("definition", (match[1] or match[2],), page, STARS.sub("", heading), body)

@@ -43,8 +43,8 @@ class RegionDatabase(Protocol):
     def global_identifier(self) -> str:
         """The global cluster's identifier."""
 
-    def grant_connect(self, policy: iam.ManagedPolicy) -> object:
-        """Let the roles of `policy` sign in as `user`."""
+    def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` sign in as `user`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +61,10 @@ class DatabaseAttributes:
     sign_in_arn: str
     """What `rds-db:connect` is allowed on: `…:dbuser:{cluster resource id}/{user}`."""
 
-    def grant_connect(self, policy: iam.ManagedPolicy) -> iam.Grant:
-        """Let the roles of `policy` sign in as `user`."""
+    def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` sign in as `user`."""
         return iam.Grant.add_to_principal(
-            grantee=policy, actions=["rds-db:connect"], resource_arns=[self.sign_in_arn]
+            grantee=grantee, actions=["rds-db:connect"], resource_arns=[self.sign_in_arn]
         )
 
 

@@ -103,7 +103,7 @@ def plan_metric(site: Site, name: str) -> MetricSpec:
 
 def _lag_alarms(site: Site, lag: LagThresholds) -> list[AlarmSpec]:
     """The log and the database page: without them nothing is safe. A cold cache and stale files never
-    block a recovery (DESIGN.md, section 7), a late secret is read again: these are notices."""
+    block a recovery, a late secret is read again: these are notices."""
     return [
         *(
             _lag_alarm(site, store, seconds, severity, evaluation)

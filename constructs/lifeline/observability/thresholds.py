@@ -1,4 +1,7 @@
-"""The numbers of DESIGN.md, section 8, each with its unit, and where they come from."""
+"""The numbers of the alarms, each with its unit.
+
+Those without another source are the customer's requirements.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class LagThresholds:
 
 @dataclass(frozen=True, kw_only=True)
 class LogThresholds:
-    """Of the log and of who reads it. Source: DESIGN.md, section 8; the disk's: MSK's best practices."""
+    """Of the log and of who reads it. Source: the requirements; the disk's: MSK's best practices."""
 
     consumer_warning_messages: int = 1_000
     consumer_critical_messages: int = 10_000
@@ -40,7 +43,7 @@ class LogThresholds:
 
 @dataclass(frozen=True, kw_only=True)
 class PathThresholds:
-    """Of the way from an edge to the database. Source: DESIGN.md, section 8."""
+    """Of the way from an edge to the database. Source: the customer's requirements."""
 
     latency_p95_milliseconds: int = 200
     server_error_percent: float = 1.0

@@ -86,6 +86,15 @@ def test_every_alarm_has_its_page_with_and_without_the_suffix() -> None:
             assert any(entry.page.startswith("runbooks/") for entry in found.entries), word
 
 
+def test_every_word_of_the_glossary_is_explained() -> None:
+    words = re.findall(r"^\*\*([^*]+)\*\*:", (ROOT / "docs" / "glossary.md").read_text(), re.M)
+    assert len(words) > 40
+    known = handbook.load()
+    for word in words:
+        found = handbook.find(word, known)
+        assert any(entry.page == "glossary.md" for entry in found.entries), word
+
+
 def test_an_alarm_leads_to_its_own_runbook_only() -> None:
     found = handbook.find("stream-late", handbook.load())
     assert [entry.page for entry in found.entries] == ["runbooks/bridge-behind.md"]
