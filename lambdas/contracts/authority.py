@@ -22,5 +22,8 @@ class AuthorityContract(Contract):
     region_state_table: str
     database: DatabaseAddress
     own_api_url: str
-    """Public base URL of the region's own API, without a slash at its end."""
+    """Public base URL of the region's own API; a slash at its end is dropped."""
     page_topic_arn: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own_api_url", self.own_api_url.rstrip("/"))

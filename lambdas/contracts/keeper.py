@@ -17,7 +17,7 @@ class KeeperContract(AuthorityContract):
     """`tier_rpo_seconds` is the loss gate (A5); `replication_signal` says what the loss is read from."""
 
     serve_url: str
-    """Base URL of `serve` in the region's network."""
+    """Base URL of `serve` in the region's network; a slash at its end is dropped."""
     state_machine_arn: str
     tier_rpo_seconds: float
     ttl_seconds: float = LEASE_TTL_SECONDS
@@ -39,3 +39,7 @@ class KeeperContract(AuthorityContract):
         DATABASE,
         HostCall("serve", 8080),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "serve_url", self.serve_url.rstrip("/"))

@@ -33,7 +33,7 @@ class LagMeterContract(Contract):
     region_state_table: str
     database: DatabaseAddress
     serve_url: str
-    """Base URL of `serve` in the region's network, without a slash at its end."""
+    """Base URL of `serve` in the region's network; a slash at its end is dropped."""
     evidence_bucket: str
     file_system_id: str = ""
     admin_secret: str = ""
@@ -53,3 +53,6 @@ class LagMeterContract(Contract):
         HostCall("serve", 8080),
         HostCall("cache", 6379),
     )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serve_url", self.serve_url.rstrip("/"))

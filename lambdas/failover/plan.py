@@ -396,7 +396,8 @@ def _task(name: str, timeout_seconds: int, call: Call) -> dict[str, Any]:
 def _step_task(step: Step, call: Call) -> dict[str, Any]:
     """The step's task. Of the user's own function nothing is expected but that it raises when it fails.
 
-    A field that an answer lacks would end the execution, past every catch.
+    A field that an answer lacks would end the execution, past every catch; so would an answer of more than
+    256 KiB (Step Functions' limit for a state), which nothing here can prevent: keep it short.
     """
     if not step.function_arn:
         return _task(step.name, step.timeout_seconds, call)

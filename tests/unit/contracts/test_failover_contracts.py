@@ -97,3 +97,20 @@ def test_what_only_the_lab_sets_is_read_and_never_written(
 ) -> None:
     assert names <= set(contract.variable_names())
     assert not names & {*contract.written_names(), *contract.required_names()}
+
+
+def test_a_slash_at_the_end_of_a_base_url_is_dropped() -> None:
+    """Else `https://api//health` would be asked for the first time in a real failover."""
+    told = KeeperContract(
+        peer_region="ca-central-1",
+        region_state_table="region-state-test",
+        database=DATABASE,
+        own_api_url="https://api/",
+        page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
+        serve_url="http://serve:8080/",
+        state_machine_arn="arn",
+        tier_rpo_seconds=60,
+    ).to_env()
+    assert (told["OWN_API_URL"], told["SERVE_URL"]) == ("https://api", "http://serve:8080")
+    by_hand = {**told, "OWN_API_URL": "https://api//", "AWS_REGION": "ca-west-1"}
+    assert KeeperContract.from_env(by_hand).own_api_url == "https://api"
