@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from lifeline.lambdas.failover.plan import (
     stages,
     state_machine_definition,
 )
+from tests.unit.failover.plan_walk import machines, successors, walk
 
 ARN = "arn:aws:lambda:ca-west-1:111111111111:function:failover-step-dev"
 MACHINE = state_machine_definition(ARN)
@@ -26,18 +26,10 @@ STATES: dict[str, Any] = MACHINE["States"]
 OTHER_STORES = ("cache", "files", "secrets")
 
 
-def _machines(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The states of the machine and of every branch in it."""
-    yield machine["States"]
-    for state in machine["States"].values():
-        for branch in state.get("Branches", []):
-            yield from _machines(branch)
-
-
 def _states_of(step: str) -> dict[str, Any]:
     """The states of the machine or the branch that runs `step`."""
     return next(
-        states for states in _machines(MACHINE) if states.get(step, {}).get("Type") == "Task"
+        states for states in machines(MACHINE) if states.get(step, {}).get("Type") == "Task"
     )
 
 
@@ -74,34 +66,14 @@ def test_the_budget_is_the_designs_and_within_five_minutes() -> None:
     assert rto_budget_seconds() == 275
 
 
-def _successors(state: dict[str, Any]) -> set[str]:
-    found = {state[key] for key in ("Next", "Default") if key in state}
-    found |= {catch["Next"] for catch in state.get("Catch", [])}
-    return found | {choice["Next"] for choice in state.get("Choices", [])}
-
-
-def _walk(machine: dict[str, Any]) -> None:
-    reached, todo = set(), [machine["StartAt"]]
-    while todo:
-        name = todo.pop()
-        if name in reached:
-            continue
-        reached.add(name)
-        state = machine["States"][name]
-        todo.extend(_successors(state))
-        for branch in state.get("Branches", []):
-            _walk(branch)
-    assert reached == set(machine["States"])
-
-
 def test_every_state_is_reached_and_every_next_exists() -> None:
-    _walk(MACHINE)
+    walk(MACHINE)
 
 
 def test_every_task_is_bounded_and_ends_when_overtaken() -> None:
     tasks = {
         name: state
-        for states in _machines(MACHINE)
+        for states in machines(MACHINE)
         for name, state in states.items()
         if state["Type"] == "Task"
     }
@@ -115,12 +87,12 @@ def test_every_task_is_bounded_and_ends_when_overtaken() -> None:
 def test_no_failure_behind_the_point_of_no_return_leads_to_release() -> None:
     for step in PLAN:
         if step.after_no_return:
-            assert "release" not in _successors(_states_of(step.name)[step.name]), step.name
+            assert "release" not in successors(_states_of(step.name)[step.name]), step.name
 
 
 def test_nothing_is_released_while_a_promotion_may_still_be_asked_for() -> None:
     """A17: the function of an attempt that was given up lives on; the release waits for its longest life."""
-    assert _successors(STATES[POINT_OF_NO_RETURN]) == {"await_stores", "settle", "overtaken"}
+    assert successors(STATES[POINT_OF_NO_RETURN]) == {"await_stores", "settle", "overtaken"}
     assert STATES["settle"]["Next"] == "release"
     assert STATES["settle"]["Seconds"] >= max(step.timeout_seconds for step in PLAN) + 5
 
@@ -132,7 +104,7 @@ def _repeated(states: dict[str, Any]) -> list[str]:
 def _turns_without(states: dict[str, Any], left_out: set[str]) -> bool:
     """Whether the states' graph has a cycle that avoids `left_out`."""
     left = {
-        name: {one for one in _successors(state) if one not in left_out}
+        name: {one for one in successors(state) if one not in left_out}
         for name, state in states.items()
         if name not in left_out
     }
@@ -151,7 +123,7 @@ def test_every_loop_counts_its_rounds_and_ends() -> None:
     """A17: no cycle of states avoids a count, and at the bound each count leads to the hand-over."""
     rounds = STATES["begin_rounds"]["Result"]
     seen = []
-    for states in _machines(MACHINE):
+    for states in machines(MACHINE):
         counted = _repeated(states)
         # The promotion that was accepted after all leads forward from `release`, which is counted.
         assert not _turns_without(states, {f"{name}_again" for name in counted})
@@ -180,7 +152,7 @@ def _events_of(state: dict[str, Any]) -> int:
 def test_a_run_ends_before_the_services_event_limit() -> None:
     """A17: even if every loop used all its rounds and every other state were visited once."""
     total = 2
-    for states in _machines(MACHINE):
+    for states in machines(MACHINE):
         looped = _repeated(states)
         for name, state in states.items():
             step = next((one for one in looped if name == one or name.startswith(f"{one}_")), None)
@@ -205,9 +177,9 @@ def test_the_database_goes_on_trying_beside_stores_that_give_up() -> None:
     assert tuple(branches) == ("await_database", *OTHER_STORES)
     database = branches["await_database"]
     assert database["await_database_again"]["Default"] == "await_database"
-    assert "await_database_page" in _successors(database["await_database"])
+    assert "await_database_page" in successors(database["await_database"])
     for store in OTHER_STORES:
-        assert _successors(branches[store][store]) == {f"{store}_degraded"}
+        assert successors(branches[store][store]) == {f"{store}_degraded"}
         assert branches[store][f"{store}_degraded"]["Parameters"]["outcome"] == "degraded"
 
 
