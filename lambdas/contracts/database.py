@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -30,8 +29,3 @@ class DatabaseAddress(Contract):
     user: str
     auth: DatabaseAuth
     region: str = set_by_aws("AWS_REGION")
-
-    @classmethod
-    def from_values(cls, value: Mapping[str, str]) -> DatabaseAddress:
-        """`from_env` under the name that the recovery functions' settings still call."""
-        return cls.from_env(value)

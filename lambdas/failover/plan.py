@@ -394,7 +394,7 @@ def _task(name: str, timeout_seconds: int, call: Call) -> dict[str, Any]:
 
 
 def _step_task(step: Step, call: Call) -> dict[str, Any]:
-    """The step's task. Of the user's own function nothing is expected but that it raises when it fails.
+    """The step's task. The user's own function must raise when it fails, and answer briefly.
 
     A field that an answer lacks would end the execution, past every catch; so would an answer of more than
     256 KiB (Step Functions' limit for a state), which nothing here can prevent: keep it short.
