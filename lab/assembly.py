@@ -30,6 +30,8 @@ SUB_REFERENCE = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.([A-Za-z0-9.]+))?\}")
 
 Template = dict[str, Any]
 Environment = Callable[[Mapping[str, object]], dict[str, object]]
+Endpoints = Callable[[Places, str], dict[str, str]]
+"""Every endpoint as a region sees it, by the name of its variable."""
 Edit = Callable[[Template], Template]
 """A change to a synthesized template before it is rewritten, as an edit of the app would make it."""
 
@@ -147,19 +149,27 @@ def _sub_with_literals(body: Any, literals: Mapping[str, str], region: str) -> A
 
 
 def rewrite_assembly(
-    source: Path, target: Path, places: Places, edit: Edit | None = None
+    source: Path,
+    target: Path,
+    places: Places,
+    edit: Edit | None = None,
+    endpoints: Endpoints = endpoints,
 ) -> Substitution:
     """Write the assembly in `source` to `target`, rewritten. Raises UndecidedTypeError."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, symlinks=True)
     done = Substitution()
     for manifest_path in sorted(target.rglob("manifest.json")):
-        _rewrite_manifest(manifest_path, places, done, edit)
+        _rewrite_manifest(manifest_path, places, done, edit, endpoints)
     return done
 
 
 def _rewrite_manifest(
-    manifest_path: Path, places: Places, done: Substitution, edit: Edit | None
+    manifest_path: Path,
+    places: Places,
+    done: Substitution,
+    edit: Edit | None,
+    endpoints: Endpoints,
 ) -> None:  # fmt: skip
     folder = manifest_path.parent
     manifest = json.loads(manifest_path.read_text())

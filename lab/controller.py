@@ -39,6 +39,7 @@ class Controller:
     def __init__(
         self, *, places: Places, processes: Processes, observer: Observer,
         databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
+        services: Mapping[str, str] = ROLES,
     ) -> None:  # fmt: skip
         self.places = places
         self.processes = processes
@@ -46,6 +47,7 @@ class Controller:
         self.databases = databases
         self.suffix = suffix
         self.say = say
+        self.services = services
         self.unreachable: set[str] = set()
         self._writer_region: str | None = None
         self._environments: dict[str, dict[str, str]] = {}
@@ -104,15 +106,15 @@ class Controller:
 
     def _follow_services(self) -> None:
         for region in DATA_REGIONS:
-            if region in self.unreachable:
+            if region in self.unreachable or not self.services:
                 continue
             ecs = self.observer("ecs", region)
             answer = ecs.describe_services(
                 cluster=f"services-{self.suffix}",
-                services=[f"{name}-{self.suffix}" for name in ROLES],
+                services=[f"{name}-{self.suffix}" for name in self.services],
             )
             for service in answer["services"]:
-                role = ROLES[service["serviceName"].removesuffix(f"-{self.suffix}")]
+                role = self.services[service["serviceName"].removesuffix(f"-{self.suffix}")]
                 count = int(service["desiredCount"]) if service["status"] == "ACTIVE" else 0
                 # One port for serve: a second copy would have nothing to listen on.
                 self._scale(region, role, min(count, 1) if role == "serve" else count,

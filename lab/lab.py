@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from lab import deployment, engines, toolkit
 from lab.assembly import PROVIDER_NAME
@@ -89,7 +89,7 @@ class Lab:
         self._closed = threading.Lock()
         self._folder: Held | None = None
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         """Start the engines. Raises LabError; then nothing of what was started is left."""
         claim(self.places.port_base)
         self._folder = own(self.workdir)

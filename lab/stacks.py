@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import toolkit
-from lab.assembly import Edit, Substitution, rewrite_assembly
+from lab.assembly import Edit, Endpoints, Substitution, rewrite_assembly
+from lab.overrides import endpoints
 from lab.places import HOME, Places
 
 
@@ -23,6 +24,8 @@ class Stacks:
     folder: Path
     log: Path
     say: toolkit.Say
+    program: Path = toolkit.ROOT / "app.py"
+    endpoints: Endpoints = endpoints
 
     @property
     def assembly(self) -> Path:
@@ -32,12 +35,15 @@ class Stacks:
     def synthesize(self, settings: Mapping[str, str] | None = None) -> None:
         """Synthesize the app with these further context keys. Raises LabError."""
         toolkit.synthesize(
-            self.folder / "synthesized", suffix=self.suffix, profile=self.profile, settings=settings
-        )
+            self.folder / "synthesized", program=self.program, suffix=self.suffix,
+            profile=self.profile, settings=settings,
+        )  # fmt: skip
 
     def rewrite(self, edit: Edit | None = None) -> Substitution:
         """Rewrite what was synthesized; `edit` changes each template first."""
-        return rewrite_assembly(self.folder / "synthesized", self.assembly, self.places, edit)
+        return rewrite_assembly(
+            self.folder / "synthesized", self.assembly, self.places, edit, self.endpoints
+        )
 
     def of_region(self, region: str) -> list[str]:
         """The ids of the region's stacks, as the command line takes them."""

@@ -73,24 +73,31 @@ def environment(places: Places, region: str = HOME) -> dict[str, str]:
 
 
 def synthesize(
-    target: Path, *, suffix: str, profile: str, settings: Mapping[str, str] | None = None
+    target: Path,
+    *,
+    program: Path = ROOT / "app.py",
+    suffix: str,
+    profile: str,
+    settings: Mapping[str, str] | None = None,
 ) -> bool:
-    """Synthesize the app into `target`, unless nothing it is made of has changed. Whether it ran.
+    """Synthesize the app of `program` into `target`, unless nothing of it has changed. Whether it ran.
 
     `settings` are further context keys (`imageTag`, …).
     """
-    config = ROOT / "cdk.json"
+    folder = program.parent
+    config = folder / "cdk.json"
     context = json.loads(config.read_text()).get("context", {}) if config.is_file() else {}
     context |= {"environmentSuffix": suffix, "profile": profile, "account": ACCOUNT}
     context |= dict(settings or {})
     stamp = target.with_suffix(".inputs")
-    inputs = _fingerprint(json.dumps(context, sort_keys=True))
+    tops = [ROOT / name for name in SYNTH_INPUTS] + ([] if folder == ROOT else [folder])
+    inputs = _fingerprint(json.dumps(context, sort_keys=True), tops)
     if stamp.is_file() and stamp.read_text() == inputs and (target / "manifest.json").is_file():
         return False
     stamp.unlink(missing_ok=True)
     done = subprocess.run(
-        [sys.executable, str(ROOT / "app.py")],
-        cwd=ROOT, capture_output=True, text=True, timeout=SYNTH_SECONDS, check=False,
+        [sys.executable, str(program)],
+        cwd=folder, capture_output=True, text=True, timeout=SYNTH_SECONDS, check=False,
         env={**os.environ, "CDK_OUTDIR": str(target.resolve()),
              "CDK_CONTEXT_JSON": json.dumps(context), "CDK_DEFAULT_ACCOUNT": ACCOUNT,
              "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"},
@@ -101,10 +108,9 @@ def synthesize(
     return True
 
 
-def _fingerprint(context: str) -> str:
+def _fingerprint(context: str, tops: Sequence[Path]) -> str:
     digest = hashlib.sha256(context.encode())
-    for name in SYNTH_INPUTS:
-        top = ROOT / name
+    for top in tops:
         files = sorted(top.rglob("*")) if top.is_dir() else [top]
         for path in files:
             if path.is_file() and "__pycache__" not in path.parts:

@@ -44,8 +44,9 @@ class Failover(SiteStack):
             "Default",
             site=site,
             keys=keys,
-            network=foundation.network,
+            vpc=foundation.network.vpc,
             database=data.database,
+            database_clients=foundation.network.database_clients,
             workload=RegionWorkload(
                 api_url=application.api.url,
                 serve_url=application.api.serve_url,
@@ -60,6 +61,8 @@ class Failover(SiteStack):
                 cache_group=cache_name(site),
                 cache_user=user_name(site),
                 cache_hosts_parameter=hosts_parameter(site),
+                cache_clients=foundation.network.cache_clients,
             ),
+            alert_topics=foundation.alerts,
             evidence=evidence,
         )

@@ -20,7 +20,7 @@ from constructs import Construct
 
 from lifeline.naming import Names
 from lifeline.regions import Region, code_of
-from lifeline.settings import LogReplication, Settings
+from lifeline.settings import LogReplication, Settings, SettingsError
 
 CONTEXT_KEY = "lifeline:site"
 SUFFIX_CHARACTERS = 24
@@ -126,6 +126,18 @@ class Site:
             only_region=region,
         )
         return Site(settings, region)
+
+    @classmethod
+    def of_region(cls, settings: Settings, region: str) -> Site:
+        """An environment as seen from `region`, a name. Raises SettingsError for one that it does not use."""
+        used = [settings.home, settings.recovery, *([settings.witness] if settings.witness else [])]
+        for one in used:
+            if one.name == region:
+                return cls(settings, one)
+        raise SettingsError(
+            f"The environment {settings.environment_suffix!r} has nothing in {region!r}; allowed are "
+            f"{', '.join(one.name for one in used)}."
+        )
 
     @staticmethod
     def attach(scope: Construct, site: Site) -> None:

@@ -73,9 +73,14 @@ class RegionDatabase:
         return None if row[0] is None else float(row[0])
 
     def newest_heartbeat(self, region: str) -> float | None:
-        """The newest heartbeat of `region` that this server has (epoch seconds, by the writer's clock)."""
+        """The newest heartbeat of `region` that this server has (epoch seconds, by the writer's clock).
+
+        Its keeper's renewal is one, too: the stamp is older than the commit that brought it here (A1).
+        """
         row = self._run(
-            "SELECT extract(epoch FROM max(at)) FROM heartbeat WHERE region = :region",
+            "SELECT extract(epoch FROM greatest("
+            "(SELECT max(at) FROM heartbeat WHERE region = :region), "
+            "(SELECT max(renewed_from) FROM authority WHERE holder = :region)))",
             region=region,
         )[0]
         return None if row[0] is None else float(row[0])

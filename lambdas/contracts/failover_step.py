@@ -15,20 +15,24 @@ from lifeline.lambdas.contracts.contract import (
     overridable,
 )
 from lifeline.lambdas.contracts.database import DATABASE
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiClient(Contract):
-    """The client of the region's own API with which `verify` posts and reads its event."""
+    """The client of the region's own API with which `verify` posts and reads its event. Empty: none."""
 
-    token_url: str
-    token_client_id: str
-    user_pool_id: str
+    token_url: str = ""
+    token_client_id: str = ""
+    user_pool_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailoverStepContract(AuthorityContract):
-    """`cache_group`, `file_system_id` and `admin_secret` name the region's own stores; empty: there is none.
+    """`cache_group`, `file_system_id` and `admin_secret` name the region's own stores, `ecs_cluster`,
+    `processor_service` and `processor_tasks` what applies its events; empty: there is none.
+
+    Without `evidence_bucket` a run's record is not written anywhere but in the state machine's own log.
 
     `peer_database_host` and `_port` stand in for the directory, which otherwise says where the fence goes.
     """
@@ -38,11 +42,12 @@ class FailoverStepContract(AuthorityContract):
     peer_database_port: str = overridable("")
     global_cluster: str
     own_cluster_arn: str
-    ecs_cluster: str
-    processor_service: str
-    processor_tasks: int
-    evidence_bucket: str
-    api_client: ApiClient
+    ecs_cluster: str = ""
+    processor_service: str = ""
+    processor_tasks: int = 0
+    evidence_bucket: str = ""
+    api_client: ApiClient = ApiClient()
+    replication_signal: ReplicationSource = ReplicationSource.MARKERS
     cache_group: str = ""
     file_system_id: str = ""
     admin_secret: str = ""

@@ -16,8 +16,8 @@ from lifeline.lambdas.failover.replication_signal import ReplicationSource
 class KeeperContract(AuthorityContract):
     """`tier_rpo_seconds` is the loss gate (A5); `replication_signal` says what the loss is read from."""
 
-    serve_url: str
-    """Base URL of `serve` in the region's network; a slash at its end is dropped."""
+    serve_url: str = ""
+    """Base URL of `serve` in the region's network; a slash at its end is dropped. Only markers need it."""
     state_machine_arn: str
     tier_rpo_seconds: float
     ttl_seconds: float = LEASE_TTL_SECONDS

@@ -32,9 +32,9 @@ class LagMeterContract(Contract):
     peer_region: str
     region_state_table: str
     database: DatabaseAddress
-    serve_url: str
-    """Base URL of `serve` in the region's network; a slash at its end is dropped."""
-    evidence_bucket: str
+    serve_url: str = ""
+    """Base URL of `serve` in the region's network; a slash at its end is dropped. Empty: there is no log."""
+    evidence_bucket: str = ""
     file_system_id: str = ""
     admin_secret: str = ""
     cache: CachePlace = CachePlace()

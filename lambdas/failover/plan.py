@@ -8,7 +8,7 @@ itself. Stopped after any step and run again, it ends the same: each step looks 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,18 @@ class OnFailure(StrEnum):
     PAGE_AND_REPEAT = "page-and-repeat"
     """A person is told and the step is tried again, for as long as it takes: after `MAX_ROUNDS` rounds
     by the next run, which the keeper starts (A17)."""
+
+
+class Part(StrEnum):
+    """What a region may have beside its database: a row of the plan that needs it is left out without it."""
+
+    APPLIER = "applier"
+    """An ECS service that applies events and writes heartbeats."""
+    API_CLIENT = "api-client"
+    """A client with which the plan posts an event to the region's own API and reads it back."""
+    CACHE = "cache"
+    FILES = "files"
+    SECRETS = "secrets"
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,8 @@ class Step:
     on_failure: OnFailure
     function_arn: str = ""
     """Of a step of the user's own: the function that it calls. Empty: the failover-step function."""
+    needs: Part | None = None
+    """Without it in the region there is nothing to do, and no such step."""
 
     @property
     def after_no_return(self) -> bool:
@@ -97,6 +111,7 @@ PLAN: tuple[Step, ...] = (
         3,
         1,
         OnFailure.DEGRADE,
+        needs=Part.APPLIER,
     ),
     Step(
         "fence",
@@ -137,6 +152,7 @@ PLAN: tuple[Step, ...] = (
         2,
         1,
         OnFailure.DEGRADE,
+        needs=Part.CACHE,
     ),
     Step(
         "files",
@@ -147,6 +163,7 @@ PLAN: tuple[Step, ...] = (
         2,
         1,
         OnFailure.DEGRADE,
+        needs=Part.FILES,
     ),
     Step(
         "secrets",
@@ -157,6 +174,7 @@ PLAN: tuple[Step, ...] = (
         2,
         1,
         OnFailure.DEGRADE,
+        needs=Part.SECRETS,
     ),
     Step(
         "open_database",
@@ -177,6 +195,7 @@ PLAN: tuple[Step, ...] = (
         20,
         1,
         OnFailure.PAGE_AND_REPEAT,
+        needs=Part.APPLIER,
     ),
     Step(
         "open_api",
@@ -197,6 +216,7 @@ PLAN: tuple[Step, ...] = (
         10,
         1,
         OnFailure.PAGE_AND_REPEAT,
+        needs=Part.API_CLIENT,
     ),
     Step(
         "shift_traffic",
@@ -224,6 +244,11 @@ PLAN: tuple[Step, ...] = (
 LONGEST_STEP_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
 """The step function's time-out: barely more than the longest task waits, so that a run whose task was
 given up does not act much later."""
+
+
+def plan_for(parts: Collection[Part]) -> tuple[Step, ...]:
+    """The plan of a region that has these parts beside its database and its API."""
+    return tuple(step for step in PLAN if step.needs is None or step.needs in parts)
 
 
 def stages(plan: Sequence[Step] = PLAN) -> tuple[tuple[Step, ...], ...]:
@@ -301,7 +326,7 @@ def state_machine_definition(
     }
     for number, stage in enumerate(order):
         following = order[number + 1][0].stage if number + 1 < len(order) else "recovered"
-        if len(stage) > 1:
+        if len(stage) > 1 or stage[0].name != stage[0].stage:
             states[stage[0].stage] = _parallel(stage, call, following)
         else:
             states.update(_sequential(stage[0], call, following))

@@ -17,7 +17,8 @@ class ReplicationSource(StrEnum):
     MARKERS = "markers"
     """The watermark of the region's log and the applied markers in its database."""
     HEARTBEAT = "heartbeat"
-    """A row `heartbeat(region, …, at)` that the active writes once a second, as the replica has it."""
+    """A row that the active writes every few seconds, as the replica has it: the keeper's authority row,
+    or a row `heartbeat(region, …, at)` of the application's own, whichever is newer."""
 
 
 class ReplicationSignal(Protocol):
@@ -66,8 +67,10 @@ class MarkerSignal:
 class HeartbeatSignal:
     """Both by one row: for an application whose only truth is its replicated database.
 
-    The replica applies commits in the writer's order, so whatever was committed before the row is here. It
-    says nothing of events that were accepted and not yet committed: those are not in the loss it tells.
+    The replica applies commits in the writer's order, so whatever was committed before the row is here. The
+    active's keeper writes one each cycle with its renewal (A1); an application that beats by itself is seen
+    sooner. It says nothing of events that were accepted and not yet committed: those are not in the loss
+    it tells.
     """
 
     def __init__(self, rows: HeartbeatRows) -> None:

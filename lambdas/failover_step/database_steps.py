@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lifeline.lambdas.failover.plan import PLAN
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
 from lifeline.lambdas.failover_step.service_errors import code_of
 
@@ -27,9 +28,13 @@ NOT_NOW = frozenset({"InvalidGlobalClusterStateFault", "InvalidDBClusterStateFau
 def assess(context: StepContext) -> str:
     """Read the replica before anything changes: what the evidence says of its state."""
     view = context.database.view()
-    born = context.database.newest_applied_born(context.settings.peer_region)
+    peer, database = context.settings.peer_region, context.database
+    if context.settings.replication_signal is ReplicationSource.HEARTBEAT:
+        what, born = "heartbeat", database.newest_heartbeat(peer)
+    else:
+        what, born = "applied marker", database.newest_applied_born(peer)
     age = "unknown" if born is None else f"{context.clock.now() - born:.1f} s old"
-    return f"epoch {view.epoch}, replica {view.in_recovery}, newest applied marker {age}"
+    return f"epoch {view.epoch}, replica {view.in_recovery}, newest {what} {age}"
 
 
 def report(context: StepContext) -> str:

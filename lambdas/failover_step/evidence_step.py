@@ -28,15 +28,17 @@ def record_evidence(context: StepContext) -> str:
         "execution_started_at": context.event.get("execution_started_at", ""),
         "timeline": timeline(context.event.get("results", {})),
     }
-    client("s3", context.region, 8.0).put_object(
-        Bucket=context.settings.evidence_bucket,
-        Key=key,
-        Body=json.dumps(body, indent=2).encode(),
-        ContentType="application/json",
-    )
+    bucket = context.settings.evidence_bucket
+    if bucket:
+        client("s3", context.region, 8.0).put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=json.dumps(body, indent=2).encode(),
+            ContentType="application/json",
+        )
     if run:
         context.local.complete_run(context.epoch, run=run)
-    return f"s3://{context.settings.evidence_bucket}/{key}"
+    return f"s3://{bucket}/{key}" if bucket else "in the state machine's history and log"
 
 
 def timeline(results: dict[str, Any]) -> list[dict[str, Any]]:

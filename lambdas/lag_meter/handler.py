@@ -68,11 +68,15 @@ def _meter(settings: LagMeterContract) -> Meter:
     return Meter(
         regions=(region, settings.peer_region),
         database=MeterDatabase(settings.database),
-        watermark=lambda: _watermark(settings),
+        watermark=(lambda: _watermark(settings)) if settings.serve_url else None,
         last_healthy_at=lambda: local.memory().get("last_healthy_at"),
         fast=fast,
         slow=slow,
-        days_since_drill=lambda now: days_since_drill(s3, settings.evidence_bucket, now),
+        days_since_drill=(
+            (lambda now: days_since_drill(s3, settings.evidence_bucket, now))
+            if settings.evidence_bucket
+            else None
+        ),
         log=lambda message, **extra: logger.info(message, extra=extra),
     )
 

@@ -35,7 +35,8 @@ class Meter:
     """Kept between runs of one execution environment, for the rate and for what is asked rarely.
 
     `watermark` answers the rows of `/v1/watermark`. `fast` and `slow` are lags by store, asked at each
-    look and once a minute, with the time. No reader stops another.
+    look and once a minute, with the time. No reader stops another. None: the application has no log, or
+    keeps no evidence, so nothing is asked.
     """
 
     def __init__(
@@ -43,11 +44,11 @@ class Meter:
         *,
         regions: tuple[str, str],
         database: Database,
-        watermark: Callable[[], Sequence[Mapping[str, Any]]],
+        watermark: Callable[[], Sequence[Mapping[str, Any]]] | None,
         last_healthy_at: Callable[[], float | None],
         fast: Mapping[str, LagReader],
         slow: Mapping[str, LagReader],
-        days_since_drill: Callable[[float], float | None],
+        days_since_drill: Callable[[float], float | None] | None,
         log: Callable[..., None],
     ) -> None:
         self._own, self._peer = regions
@@ -65,12 +66,9 @@ class Meter:
         """The figures of this moment (epoch seconds). Never raises for what cannot be reached."""
         slowly = now - self._slow_at >= SLOW_EVERY_SECONDS
         age = self._attempt("database", self._database.heartbeat_age_seconds)
-        rows = self._attempt("watermark", self._watermark) or ()
-        arrived = newest_safe_born(rows, origin=self._peer, safe_in=self._own)
         found = [
             None if age is None else lag("database", age),
-            None if arrived is None else lag("log", now - arrived),
-            *self._risk(now, age, rows, slowly),
+            *self._log_and_risk(now, age, slowly),
             *(self._lag(store, read, now) for store, read in self._fast.items()),
         ]
         if slowly:
@@ -78,6 +76,18 @@ class Meter:
             found += [self._lag(store, read, now) for store, read in self._slow.items()]
             found.append(self._drill(now))
         return [one for one in found if one is not None]
+
+    def _log_and_risk(
+        self, now: float, age: float | None, with_patients: bool
+    ) -> list[Figure | None]:
+        if self._watermark is None:
+            return []
+        rows = self._attempt("watermark", self._watermark) or ()
+        arrived = newest_safe_born(rows, origin=self._peer, safe_in=self._own)
+        return [
+            None if arrived is None else lag("log", now - arrived),
+            *self._risk(now, age, rows, with_patients),
+        ]
 
     def _risk(
         self, now: float, age: float | None, rows: Sequence[Mapping[str, Any]], with_patients: bool
@@ -110,8 +120,9 @@ class Meter:
         return None if seconds is None else lag(store, seconds)
 
     def _drill(self, now: float) -> Figure | None:
-        if now - self._drills_at >= DRILLS_EVERY_SECONDS:
-            self._days = self._attempt("drills", lambda: self._days_since_drill(now))
+        ask = self._days_since_drill
+        if ask is not None and now - self._drills_at >= DRILLS_EVERY_SECONDS:
+            self._days = self._attempt("drills", lambda: ask(now))
             self._drills_at = now
         return None if self._days is None else Figure("DaysSinceDrill", self._days, DAYS)
 

@@ -32,6 +32,22 @@ def places(suffix: str, home: str, recovery: str, witness: str) -> Places:
     return Places(suffix, home, recovery, witness)
 
 
+@app.command("schema", epilog=EXIT_CODES)
+def schema(
+    user: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The database user of your writers and of the failover."),
+    ],
+) -> None:
+    """Print the tables and the writer's guard as SQL, for a database that is not Lifeline's.
+
+    Run it once at the writer, as who may create tables: `lifeline authority schema --user app | psql`.
+    """
+    from lifeline.cli.authority_schema import authority_schema
+
+    print(authority_schema(user))
+
+
 @app.command("init", epilog=EXIT_CODES)
 def init(
     suffix: Suffix,

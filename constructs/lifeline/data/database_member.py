@@ -24,6 +24,10 @@ class IGlobalDatabase(Protocol):
         """The cluster's identifier in this region."""
 
     @property
+    def peer_identifier(self) -> str:
+        """The member's cluster identifier in the other region; empty where there is none."""
+
+    @property
     def global_identifier(self) -> str:
         """The global cluster's identifier."""
 
@@ -127,6 +131,8 @@ class GlobalDatabaseAttributes:
 
     identifier: str
     global_identifier: str
+    peer_identifier: str = ""
+    """The identifier of the member in the other region; a failover asks for it."""
     hosts: str
     cluster_resource_id: str
     """RDS's own id, `cluster-…`: what signing in with IAM names."""
@@ -151,6 +157,11 @@ class ImportedGlobalDatabase(DatabaseMember):
         self.database_name, self.user = attributes.database_name, attributes.user
         group = attributes.security_group
         self._security_groups = [] if group is None else [group]
+
+    @property
+    def peer_identifier(self) -> str:
+        """The member's cluster identifier in the other region; empty where none was given."""
+        return self._attributes.peer_identifier
 
     @property
     def hosts(self) -> str:

@@ -205,6 +205,45 @@ class GlobalDatabase(DatabaseMember):
         """A member that something else made."""
         return ImportedGlobalDatabase(scope, construct_id, attributes=attributes)
 
+    @staticmethod
+    def from_cluster(
+        scope: Construct,
+        construct_id: str,
+        cluster: rds.DatabaseCluster,
+        *,
+        peer_identifier: str = "",
+        global_identifier: str | None = None,
+        database_name: str | None = None,
+        user: str,
+        port: int = PORT,
+    ) -> ImportedGlobalDatabase:
+        """The member that an `rds.DatabaseCluster` of the same stack is; `user` signs in with IAM.
+
+        `global_identifier`: as the cluster itself says. `database_name`: called like `user`.
+        Raises ValueError for a cluster that says no global identifier and was given none.
+        """
+        writer, reader = cluster.cluster_endpoint, cluster.cluster_read_endpoint
+        made = cluster.node.default_child
+        assert isinstance(made, rds.CfnDBCluster)
+        found = global_identifier or made.global_cluster_identifier
+        if found is None:
+            raise ValueError(
+                f"{cluster.node.path} does not say which global cluster it is a member of; give the "
+                "`global_identifier`, or set `global_cluster_identifier` of its CfnDBCluster."
+            )
+        attributes = GlobalDatabaseAttributes(
+            identifier=cluster.cluster_identifier,
+            global_identifier=found,
+            peer_identifier=peer_identifier,
+            hosts=f"{writer.hostname},{reader.hostname}",
+            cluster_resource_id=cluster.cluster_resource_identifier,
+            port=port,
+            database_name=database_name or user,
+            user=user,
+            security_group=cluster.connections.security_groups[0],
+        )
+        return ImportedGlobalDatabase(scope, construct_id, attributes=attributes)
+
     @property
     def peer_identifier(self) -> str:
         """The member's cluster identifier in the other region. Raises ValueError where there is none."""

@@ -11,19 +11,14 @@ from lifeline.failover.lag_meter import LagMeter
 from lifeline.failover.minute_loop import MinuteLoop
 from lifeline.failover.probe import Probe
 from lifeline.failover.region_failover import RegionFailover
-from lifeline.failover.region_parts import (
-    DatabaseAttributes,
-    RegionDatabase,
-    RegionStores,
-    RegionWorkload,
-)
+from lifeline.failover.region_parts import RegionStores, RegionWorkload
 from lifeline.failover.tables import LeaseTable, RegionStateTable, TableReference
+from lifeline.failover.witness import Witness
 from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.plan import OnFailure
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 __all__ = [
-    "DatabaseAttributes",
     "DrPipeline",
     "EvidenceBucket",
     "FailoverPlan",
@@ -35,11 +30,11 @@ __all__ = [
     "OnFailure",
     "PlanStep",
     "Probe",
-    "RegionDatabase",
     "RegionFailover",
     "RegionStateTable",
     "RegionStores",
     "RegionWorkload",
     "ReplicationSource",
     "TableReference",
+    "Witness",
 ]

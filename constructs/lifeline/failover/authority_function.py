@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.failover.region_parts import RegionDatabase
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.tables import RegionStateTable, TableReference
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys
@@ -31,7 +31,7 @@ class AuthorityFunction(Function):
         size: Size,
         keys: Keys | None = None,
         placement: Placement,
-        database: RegionDatabase,
+        database: IGlobalDatabase,
         region_state: RegionStateTable,
     ) -> None:
         site = Site.of(scope, site)

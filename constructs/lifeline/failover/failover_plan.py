@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as stepfunctions
@@ -16,7 +16,9 @@ from lifeline.foundation.log_groups import log_group
 from lifeline.lambdas.failover.further_steps import PlanStep, plan_with
 from lifeline.lambdas.failover.plan import (
     BUDGET_METADATA,
+    Part,
     Step,
+    plan_for,
     rto_budget_seconds,
     state_machine_definition,
 )
@@ -27,6 +29,7 @@ from lifeline.site import Site
 class FailoverPlan(Construct):
     """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
 
+    `parts` says what the region has beside its database: the plan has no step for what is not there.
     `further_steps` are the user's own, for a store that Lifeline does not know. `budget_seconds` is what an
     unplanned failover may take with them, `runbook` their table in Markdown. Raises ValueError for a step
     that the plan cannot have, and for a plan that takes longer than the tier's RTO.
@@ -43,12 +46,13 @@ class FailoverPlan(Construct):
         site: Site | None = None,
         step: Function,
         keys: Keys | None = None,
+        parts: Collection[Part] = tuple(Part),
         further_steps: Sequence[PlanStep] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        plan = plan_with(further_steps)
+        plan = plan_with(further_steps, plan_for(parts))
         self.budget_seconds = _budget_within_the_tier(site, plan)
         self.runbook = plan_table(plan)
         name = site.names.regional_name("failover-plan", "state-machine")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from lifeline.application.edge_identity import EdgeIdentity
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
 from lifeline.failover.evidence_bucket import EvidenceBucket
-from lifeline.failover.region_parts import RegionDatabase, RegionStores, RegionWorkload, address_of
+from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Placement, Size
@@ -21,6 +23,7 @@ CONCURRENCY = 10
 class FailoverStep(Construct):
     """One function, one step a call. It acts on this region's side of each store, and on nothing else's.
 
+    Without `evidence` a run's timeline stands in the state machine's own history and log.
     Covers: a step that is called twice, late, or after its answer was lost: each looks before it acts.
     Does not cover: a call that the state machine gave up, which may still act for a few seconds.
     """
@@ -33,11 +36,11 @@ class FailoverStep(Construct):
         site: Site | None = None,
         keys: Keys | None = None,
         placement: Placement,
-        database: RegionDatabase,
+        database: IGlobalDatabase,
         region_state: RegionStateTable,
         workload: RegionWorkload,
         stores: RegionStores,
-        evidence: EvidenceBucket,
+        evidence: EvidenceBucket | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -65,12 +68,9 @@ class FailoverStep(Construct):
                 ecs_cluster=workload.cluster_name,
                 processor_service=workload.processor_name,
                 processor_tasks=workload.processor_tasks,
-                evidence_bucket=evidence.bucket_name,
-                api_client=ApiClient(
-                    token_url=workload.identity.token_url,
-                    token_client_id=workload.identity.plan_client_id,
-                    user_pool_id=workload.identity.pool_id,
-                ),
+                evidence_bucket="" if evidence is None else evidence.bucket_name,
+                api_client=_api_client(workload.identity),
+                replication_signal=workload.replication_signal,
                 cache_group=stores.cache_group,
                 file_system_id=stores.file_system_id,
                 admin_secret=stores.admin_secret,
@@ -87,20 +87,23 @@ class FailoverStep(Construct):
             "Called by the state machine only, which waits for the answer."
         )
         self._promote_the_database(database, own_cluster)
-        self.function.allow(
-            "RaiseCapacity",
-            ["ecs:DescribeServices", "ecs:UpdateService"],
-            [site.arn("ecs", f"service/{workload.cluster_name}/{workload.processor_name}")],
-        )
-        workload.identity.grant_secrets(self.function.policy)
+        if workload.processor_name:
+            self.function.allow(
+                "RaiseCapacity",
+                ["ecs:DescribeServices", "ecs:UpdateService"],
+                [site.arn("ecs", f"service/{workload.cluster_name}/{workload.processor_name}")],
+            )
+        if workload.identity is not None:
+            workload.identity.grant_secrets(self.function.policy)
         allow_store_promotion(self.function, site=site, stores=stores)
-        evidence.grant_put(
-            self.function.policy,
-            "recover-e*.json",
-            reason="One object for each epoch: the number is not known beforehand.",
-        )
+        if evidence is not None:
+            evidence.grant_put(
+                self.function.policy,
+                "recover-e*.json",
+                reason="One object for each epoch: the number is not known beforehand.",
+            )
 
-    def _promote_the_database(self, database: RegionDatabase, own_cluster: str) -> None:
+    def _promote_the_database(self, database: IGlobalDatabase, own_cluster: str) -> None:
         site = self._site
         world = site.global_arn("rds", f"global-cluster:{database.global_identifier}")
         peer_cluster = site.peer.arn("rds", f"cluster:{database.peer_identifier}")
@@ -113,3 +116,13 @@ class FailoverStep(Construct):
             ],
             [world, own_cluster, peer_cluster],
         )
+
+
+def _api_client(identity: EdgeIdentity | None) -> ApiClient:
+    if identity is None:
+        return ApiClient()
+    return ApiClient(
+        token_url=identity.token_url,
+        token_client_id=identity.plan_client_id,
+        user_pool_id=identity.pool_id,
+    )

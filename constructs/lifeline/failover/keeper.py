@@ -5,10 +5,11 @@ from __future__ import annotations
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge_pattern
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
 from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
-from lifeline.failover.region_parts import RegionDatabase, RegionWorkload, address_of
+from lifeline.failover.region_parts import RegionWorkload, address_of
 from lifeline.failover.tables import RegionStateTable, TableReference
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
@@ -32,7 +33,7 @@ class Keeper(Construct):
         site: Site | None = None,
         keys: Keys | None = None,
         placement: Placement,
-        database: RegionDatabase,
+        database: IGlobalDatabase,
         region_state: RegionStateTable,
         workload: RegionWorkload,
         plan: FailoverPlan,

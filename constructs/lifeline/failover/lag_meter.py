@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.minute_loop import MinuteLoop
-from lifeline.failover.region_parts import RegionDatabase, RegionStores, address_of
+from lifeline.failover.region_parts import RegionStores, address_of
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys
@@ -27,6 +28,7 @@ class LagMeter(Construct):
     by what arrives here, every 10 s (files, secrets and patients every minute). Does not cover: a number
     that cannot be measured, which is left out, never zero: alarms must take silence for a fault. Events
     and patients at risk are estimates (docs/constructs/failover.md). No recovery waits for this.
+    Without `serve_url` there is no log to measure, and nothing at risk in it; without `evidence` no drills.
     """
 
     def __init__(
@@ -37,15 +39,16 @@ class LagMeter(Construct):
         site: Site | None = None,
         keys: Keys | None = None,
         placement: Placement,
-        database: RegionDatabase,
+        database: IGlobalDatabase,
         region_state: RegionStateTable,
-        serve_url: str,
-        stores: RegionStores,
-        evidence: EvidenceBucket,
+        serve_url: str = "",
+        stores: RegionStores | None = None,
+        evidence: EvidenceBucket | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
+        stores = stores or RegionStores()
         self._site, self._stores = site, stores
         self.function = Function(
             self,
@@ -59,7 +62,7 @@ class LagMeter(Construct):
                 region_state_table=region_state.table_name,
                 database=address_of(database),
                 serve_url=serve_url,
-                evidence_bucket=evidence.bucket_name,
+                evidence_bucket="" if evidence is None else evidence.bucket_name,
                 file_system_id=stores.file_system_id,
                 admin_secret=stores.admin_secret,
                 cache=CachePlace(
@@ -75,7 +78,8 @@ class LagMeter(Construct):
         database.grant_connect(self.function.policy)
         # What the keeper saw last of the other region.
         region_state.reference.grant_read(self.function.policy)
-        self._allow_evidence(evidence)
+        if evidence is not None:
+            self._allow_evidence(evidence)
         if stores.file_system_id:
             self.function.allow(
                 "AskForTheLastSync",

@@ -3,95 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ec2 as ec2
 
 from lifeline.application.edge_identity import EdgeIdentity
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.failover.plan import Part
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
-
-
-class RegionDatabase(Protocol):
-    """This region's member of a global database. `GlobalDatabase` is one, `DatabaseAttributes` another."""
-
-    @property
-    def hosts(self) -> str:
-        """Host names in the order to try, separated by commas: the writer's, then the reader's."""
-
-    @property
-    def port(self) -> int:
-        """The port of all hosts."""
-
-    @property
-    def database_name(self) -> str:
-        """The database in the server."""
-
-    @property
-    def user(self) -> str:
-        """Who signs in, with IAM."""
-
-    @property
-    def identifier(self) -> str:
-        """The member's cluster identifier in this region."""
-
-    @property
-    def peer_identifier(self) -> str:
-        """The member's cluster identifier in the other region."""
-
-    @property
-    def global_identifier(self) -> str:
-        """The global cluster's identifier."""
-
-    def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` sign in as `user`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatabaseAttributes:
-    """A member of a global database that something else made."""
-
-    hosts: str
-    port: int
-    database_name: str
-    user: str
-    identifier: str
-    peer_identifier: str
-    global_identifier: str
-    sign_in_arn: str
-    """What `rds-db:connect` is allowed on: `…:dbuser:{cluster resource id}/{user}`."""
-
-    def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` sign in as `user`."""
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["rds-db:connect"], resource_arns=[self.sign_in_arn]
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegionWorkload:
-    """What serves in the region: `api_url` is the public base URL, `serve_url` the one inside the network.
+    """What serves in the region: `api_url` is its public base URL, whose `/health` the other observers ask.
 
-    The failover raises the ECS service `processor_name` to `processor_tasks`, and proves itself by an event
-    that it posts and reads back with the client that `identity` has for it.
+    `/health` answers 200 while the region is well, with `{"serving": …, "epoch": …}`. The rest is there or
+    not, and the plan has its steps for what is there: `cluster_name`, `processor_name` and `processor_tasks`
+    name an ECS service that the failover raises and whose heartbeat it waits for; with `identity` it proves
+    itself by an event that it posts and reads back. `serve_url` is the base URL inside the network that
+    answers the watermark. Raises ValueError for half a service, and for markers without a watermark.
     """
 
     api_url: str
-    serve_url: str
-    cluster_name: str
-    processor_name: str
-    processor_tasks: int
-    identity: EdgeIdentity
+    serve_url: str = ""
+    cluster_name: str = ""
+    processor_name: str = ""
+    processor_tasks: int = 0
+    identity: EdgeIdentity | None = None
     replication_signal: ReplicationSource = ReplicationSource.MARKERS
-    """`HEARTBEAT` for an application without our markers: the active must write its row of the table
-    `heartbeat(region, at)` at least once a second, in the database that is replicated."""
+    """`HEARTBEAT` for an application without our markers: the keeper's renewal, as it is replicated."""
+
+    def __post_init__(self) -> None:
+        given = (self.cluster_name, self.processor_name, self.processor_tasks)
+        if any(given) and not all(given):
+            raise ValueError(
+                f"A workload was given the ECS cluster {self.cluster_name!r}, the service "
+                f"{self.processor_name!r} and {self.processor_tasks} tasks; allowed are all three or none."
+            )
+        if self.replication_signal is ReplicationSource.MARKERS and not self.serve_url:
+            raise ValueError(
+                "A workload without a serve_url has no watermark to read markers from; give one, or "
+                "replication_signal=ReplicationSource.HEARTBEAT."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegionStores:
     """The stores beside the database: names and ids of this region's side. Empty: there is none.
 
-    `cache_hosts_parameter` names the parameter that keeps `primary,reader`; `cache_user` is who measures.
+    `cache_hosts_parameter` names the parameter that keeps `primary,reader`; `cache_user` is who measures,
+    from `cache_clients`, the group that the cache lets in.
     """
 
     file_system_id: str = ""
@@ -99,9 +60,22 @@ class RegionStores:
     cache_group: str = ""
     cache_user: str = ""
     cache_hosts_parameter: str = ""
+    cache_clients: ec2.ISecurityGroup | None = None
 
 
-def address_of(database: RegionDatabase) -> DatabaseAddress:
+def parts_of(workload: RegionWorkload, stores: RegionStores) -> frozenset[Part]:
+    """What the region's plan has steps for."""
+    there = {
+        Part.APPLIER: workload.processor_name,
+        Part.API_CLIENT: workload.identity,
+        Part.CACHE: stores.cache_group,
+        Part.FILES: stores.file_system_id,
+        Part.SECRETS: stores.admin_secret,
+    }
+    return frozenset(part for part, given in there.items() if given)
+
+
+def address_of(database: IGlobalDatabase) -> DatabaseAddress:
     """The database's part of a function's contract: sign in with IAM."""
     return DatabaseAddress(
         host=database.hosts,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from lifeline.application.edge_identity import EdgeIdentity
+from lifeline.data import GlobalDatabase, GlobalDatabaseAttributes, IGlobalDatabase
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_failover import RegionFailover
-from lifeline.failover.region_parts import DatabaseAttributes, RegionStores, RegionWorkload
+from lifeline.failover.region_parts import RegionStores, RegionWorkload
+from lifeline.foundation.alert_topics import AlertTopics
 from lifeline.foundation.bucket import Bucket, BucketEmptying
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
@@ -20,18 +22,16 @@ ALL_STORES = RegionStores(
 )
 
 
-def database(made: Bench) -> DatabaseAttributes:
+def database(made: Bench) -> IGlobalDatabase:
     """A member of a global database that another stack made."""
-    return DatabaseAttributes(
+    attributes = GlobalDatabaseAttributes(
         hosts="writer,reader",
-        port=5432,
-        database_name="lifeline",
-        user="lifeline",
         identifier="database-here",
         peer_identifier="database-there",
         global_identifier="global-test",
-        sign_in_arn=made.site.arn("rds-db", "dbuser:cluster-1/lifeline"),
+        cluster_resource_id="cluster-1",
     )
+    return GlobalDatabase.from_global_database_attributes(made.stack, "Database", attributes)
 
 
 def evidence(made: Bench) -> EvidenceBucket:
@@ -72,9 +72,11 @@ def region_failover(
         "Failover",
         site=made.site,
         keys=made.keys,
-        network=network,
+        vpc=network.vpc,
         database=database(made),
+        database_clients=network.database_clients,
         workload=workload(made, replication_signal),
         stores=stores,
+        alert_topics=AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys),
         evidence=evidence(made),
     )

@@ -1,0 +1,34 @@
+"""The application's database: the first of its hosts that answers."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+import boto3
+import pg8000.native
+
+
+def connect() -> pg8000.native.Connection:
+    """Sign in with IAM. Raises what the last host raised."""
+    *others, last = os.environ["DB_HOSTS"].split(",")
+    for host in others:
+        try:
+            return _connect_to(host)
+        except Exception:  # a member that was never promoted has no writer
+            continue
+    return _connect_to(last)
+
+
+def _connect_to(host: str) -> pg8000.native.Connection:
+    port, secure = int(os.environ["DB_PORT"]), os.environ["DB_TLS"] == "on"
+    token = boto3.client("rds").generate_db_auth_token(host, port, "vitals") if secure else None
+    return pg8000.native.Connection(
+        "vitals",
+        host=host,
+        port=port,
+        database="vitals",
+        password=token,
+        ssl_context=ssl.create_default_context() if secure else None,
+        timeout=3,
+    )

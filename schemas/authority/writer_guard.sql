@@ -1,0 +1,40 @@
+-- The writer's guard, for an application of your own (rules A1, A16, C1). Ask it first in every transaction
+-- that writes: SELECT require_authority('ca-central-1'). It returns the epoch, or raises LL001 and the reason.
+
+CREATE FUNCTION authority_of(own_region text, OUT serving boolean, OUT epoch bigint, OUT reason text)
+LANGUAGE sql STABLE AS $$$$
+    SELECT found.reason = '', found.epoch, found.reason
+    FROM (
+        SELECT held.epoch, CASE
+            WHEN pg_is_in_recovery() THEN 'this server is a replica'
+            WHEN held.holder <> own_region THEN 'the holder is ' || coalesce(nullif(held.holder, ''), 'nobody')
+            WHEN clock_timestamp() - held.renewed_from >= interval '$ttl seconds'
+                THEN 'the last renewal is older than $ttl s'
+            ELSE ''
+        END AS reason
+        FROM authority AS held
+    ) AS found
+$$$$;
+COMMENT ON FUNCTION authority_of IS 'May this region serve now? For /health; it takes no lock.';
+
+CREATE FUNCTION require_authority(own_region text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$$$
+DECLARE
+    found record;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'require_authority needs a transaction that is read committed, this one is %',
+            current_setting('transaction_isolation') USING ERRCODE = 'LL001';
+    END IF;
+    -- What was allowed now is committed while it is still allowed: ttl and margin count on it (A1).
+    PERFORM set_config('transaction_timeout', '${transaction}s', true);
+    -- Held to the end of the transaction: a new epoch waits for every writer of the old one (C1). The row is
+    -- read by a statement of its own, which sees what the lock waited for.
+    PERFORM pg_advisory_xact_lock_shared($lock);
+    SELECT * INTO found FROM authority_of(own_region);
+    IF found.serving IS NOT TRUE THEN
+        RAISE EXCEPTION '% may not write: %', own_region, coalesce(found.reason, 'there is no authority row')
+            USING ERRCODE = 'LL001';
+    END IF;
+    RETURN found.epoch;
+END $$$$;
+COMMENT ON FUNCTION require_authority IS 'First statement of every transaction that writes.';
