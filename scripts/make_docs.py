@@ -18,7 +18,7 @@ from pathlib import Path
 
 from drill import evidence
 from lifeline.lambdas.failover import plan
-from scripts import api_reference
+from scripts import added_lines, api_reference
 from scripts.pictures import (
     data_path,
     drill_plot,
@@ -121,6 +121,7 @@ def drawn_drill(path: Path) -> str:
 def blocks() -> dict[str, Callable[[], str]]:
     """What a page may ask for by name."""
     return {
+        "added-lines": added_lines.markdown,
         "index": index,
         "plan-steps": plan_table,
         "plan-budget": plan_budget,

@@ -50,6 +50,28 @@ def test_the_newest_row_of_the_region_counts(signal: HeartbeatSignal, sql: Sql) 
     assert signal.applied_until(HOME) == signal.complete_until(HOME)
 
 
+def test_the_keepers_renewal_is_a_heartbeat_of_the_holder_only(
+    signal: HeartbeatSignal, sql: Sql, serve_here: Callable[..., None]
+) -> None:
+    serve_here(holder=HOME)
+    assert signal.complete_until(HOME) == pytest.approx(time.time(), abs=5)
+    assert signal.complete_until(RECOVERY) is None
+
+
+@pytest.mark.parametrize(("row_ago", "renewal_ago"), [(40, 90), (90, 40)])
+def test_the_newer_of_row_and_renewal_counts(
+    signal: HeartbeatSignal, sql: Sql, row_ago: float, renewal_ago: float
+) -> None:
+    beat(sql, HOME, ago=row_ago)
+    sql(
+        "UPDATE authority SET epoch = 1, holder = %s, "
+        "renewed_from = clock_timestamp() - make_interval(secs => %s)",
+        HOME,
+        renewal_ago,
+    )
+    assert signal.complete_until(HOME) == pytest.approx(time.time() - 40, abs=5)
+
+
 @pytest.mark.parametrize(("advances", "vetoed"), [(True, True), (False, False)])
 def test_a_row_that_advances_vetoes(
     signal: HeartbeatSignal, sql: Sql, advances: bool, vetoed: bool

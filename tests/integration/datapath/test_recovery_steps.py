@@ -15,6 +15,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from lifeline.lambdas.failover_step import authority_steps
 from lifeline.lambdas.failover_step.authority_steps import FENCE_TIMEOUT_SECONDS, fence, release
 from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
@@ -278,3 +279,18 @@ def test_what_the_replica_knows_is_said_before_anything_changes(
     )
     assert assess(run) == "epoch 1, replica False, newest applied marker 12.5 s old"
     assert report(run) == '{"epoch": 1, "holder": "ca-central-1", "in_recovery": false}'
+
+
+def test_without_markers_the_heartbeat_is_assessed(database: DatabaseAddress, sql: Sql) -> None:
+    clock = ManualClock()
+    run = replace(
+        step_run(server_port=database.port, replication_signal=ReplicationSource.HEARTBEAT),
+        clock=clock,
+    )
+    assert assess(run).endswith("newest heartbeat unknown")
+    sql(
+        "UPDATE authority SET holder = %s, renewed_from = to_timestamp(%s)",
+        PEER,
+        clock.now() - 7.5,
+    )
+    assert assess(run).endswith("newest heartbeat 7.5 s old")

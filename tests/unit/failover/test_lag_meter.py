@@ -94,6 +94,22 @@ def test_what_cannot_be_read_is_left_out_and_stops_nothing() -> None:
     assert found == {("ReplicationLagSeconds", "cache"): 1.5, ("DaysSinceDrill", ""): 3.0}
 
 
+def test_an_application_without_log_and_evidence_is_asked_for_neither() -> None:
+    words: list[str] = []
+    alone = Meter(
+        regions=(OWN, PEER),
+        database=Database(2.0),
+        watermark=None,
+        last_healthy_at=lambda: NOW,
+        fast={},
+        slow={},
+        days_since_drill=None,
+        log=lambda *said, **more: words.append(f"{said} {more}"),
+    )
+    assert by_name(alone.look(NOW)) == {("ReplicationLagSeconds", "database"): 2.0}
+    assert words == []
+
+
 def test_a_standby_says_how_old_is_what_it_holds() -> None:
     rows = [row(PEER, OWN, NOW - 4), row(OWN, PEER, NOW - 900)]
     database = Database(2.0)

@@ -69,7 +69,7 @@ def test_a_run_publishes_what_it_could_read_and_nothing_else(
 
 
 def test_every_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SERVE_URL", "EVIDENCE_BUCKET"):
+    for name in ("PEER_REGION", "REGION_STATE_TABLE"):
         monkeypatch.delenv(name)
-    with pytest.raises(KeyError, match="SERVE_URL, EVIDENCE_BUCKET"):
+    with pytest.raises(KeyError, match="PEER_REGION, REGION_STATE_TABLE"):
         LagMeterContract.from_env()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -28,6 +29,7 @@ from lifeline.lambdas.failover.plan_runs import (
 from lifeline.lambdas.failover_step.context import StepContext
 from lifeline.lambdas.failover_step.evidence_step import record_evidence
 from lifeline.lambdas.keeper.adapters import Plan
+from tests.support.tables import made_table
 from tests.unit.failover.test_store_steps import context, credentials
 
 __all__ = ["credentials"]
@@ -172,3 +174,14 @@ def test_the_last_step_records_the_completion(execution: str, completed: int) ->
     written = json.loads(s3.get_object(Bucket="evidence", Key="recover-e2.json")["Body"].read())
     assert written["run"] == completed
     assert table.plan_runs(2).completed == completed
+
+
+@mock_aws
+def test_without_a_bucket_the_completion_is_recorded_all_the_same() -> None:
+    made = context()
+    table = RegionStateTable(made_table("ca-west-1", "region-state-test"), "region-state-test")
+    assert table.claim_run(2, run=1, now=100.0)
+    event = {**made.event, "from_epoch": 1, "execution": EXECUTION.replace("-r3", "-r1")}
+    settings = replace(made.settings, evidence_bucket="")
+    assert record_evidence(StepContext(settings, event)).endswith("history and log")
+    assert table.plan_runs(2).completed == 1
