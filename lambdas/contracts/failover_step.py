@@ -20,11 +20,22 @@ from lifeline.lambdas.failover.replication_signal import ReplicationSource
 
 @dataclass(frozen=True, kw_only=True)
 class ApiClient(Contract):
-    """The client of the region's own API with which `verify` posts and reads its event. Empty: none."""
+    """The client of the region's own API with which `verify` posts and reads its event.
+
+    All of it, or nothing: then there is no such client. Raises ValueError for a part of it.
+    """
 
     token_url: str = ""
     token_client_id: str = ""
     user_pool_id: str = ""
+
+    def __post_init__(self) -> None:
+        given = (self.token_url, self.token_client_id, self.user_pool_id)
+        if any(given) and not all(given):
+            raise ValueError(
+                f"The API's client was given TOKEN_URL {self.token_url!r}, TOKEN_CLIENT_ID "
+                f"{self.token_client_id!r} and USER_POOL_ID {self.user_pool_id!r}; allowed are all or none."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

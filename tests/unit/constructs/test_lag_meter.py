@@ -16,7 +16,7 @@ from tests.unit.constructs.conftest import Bench, BenchMaker
 from tests.unit.constructs.failover_parts import database, evidence
 
 
-def metered(made: Bench, **stores: str) -> LagMeter:
+def metered(made: Bench, **stores: Any) -> LagMeter:
     network = made.network()
     ClosedDefaultGroup(made.stack, "DefaultGroup", site=made.site, vpc=network.vpc, keys=made.keys)
     return LagMeter(

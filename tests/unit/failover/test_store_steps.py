@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.region_database import DatabaseAddress
-from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
+from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover_step import cache_step, files_step, handler, secrets_step
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
 
@@ -35,7 +35,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     client.cache_clear()
 
 
-def context(**stores: str) -> StepContext:
+def context(**stores: Any) -> StepContext:
     database = DatabaseAddress(
         host="nowhere", port=5432, name="lifeline", user="lifeline", auth="none", region=OWN
     )
@@ -55,7 +55,6 @@ def context(**stores: str) -> StepContext:
         processor_tasks=1,
         evidence_bucket="",
         page_topic_arn="",
-        api_client=ApiClient(token_url="", token_client_id="", user_pool_id=""),
         **stores,
     )
     return StepContext(settings, {"epoch": 2, "region": OWN})
