@@ -38,6 +38,7 @@ def schema(
         str,
         typer.Option(metavar="NAME", help="The database user of your writers and of the failover."),
     ],
+    as_json: Json = False,
 ) -> None:
     """Print the tables and the writer's guard as SQL, for a database that is not Lifeline's.
 
@@ -45,7 +46,11 @@ def schema(
     """
     from lifeline.cli.authority_schema import authority_schema
 
-    print(authority_schema(user))
+    sql = authority_schema(user)
+    if as_json:
+        Output(as_json).result({"command": "authority schema", "user": user, "sql": sql})
+    else:
+        print(sql)
 
 
 @app.command("init", epilog=EXIT_CODES)
