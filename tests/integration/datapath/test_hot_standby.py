@@ -29,7 +29,7 @@ from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import Store
 from tests.integration.datapath.engines import LOOPBACK, forwarded, hot_standby, until
 from tests.support.clocks import ManualClock
-from tests.unit.failover.test_store_steps import context
+from tests.unit.failover_step.test_store_steps import context
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 WRITERS_NAME = "127.0.0.2"

@@ -17,7 +17,7 @@ from lifeline.lambdas.failover.replication_signal import (
 )
 from lifeline.lambdas.keeper.adapters import signal
 from lifeline.lambdas.keeper.cycle import Cycle
-from tests.unit.failover.keeper_world import HOME, POLICY, RECOVERY, WITNESS, World, ports
+from tests.unit.keeper.keeper_world import HOME, POLICY, RECOVERY, WITNESS, World, ports
 
 LOOP = POLICY.loop_seconds
 RPO = POLICY.max_loss_seconds

@@ -20,7 +20,7 @@ from lifeline.observability.metric_specs import MathSpec, MetricSpec
 from lifeline.observability.region_dashboards import failover_rows, region_rows
 from lifeline.observability.thresholds import LagThresholds
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.observed import alarm_specs, metrics_of
+from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
 
 METRIC = MetricSpec(
     namespace="Test", metric_name="Figure", dimensions={"B": "2", "A": "1"}, statistic="Sum"

@@ -9,7 +9,7 @@ import pytest
 from lifeline.application.services import Services
 from lifeline.capacity import OBSERVATIONS
 from lifeline.data.shared_files import SharedFiles
-from tests.unit.constructs.application_parts import dependencies_of, services_of
+from tests.unit.constructs.application.application_parts import dependencies_of, services_of
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 

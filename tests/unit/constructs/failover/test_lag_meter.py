@@ -13,7 +13,7 @@ from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.function import Placement
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.failover_parts import database, evidence
+from tests.unit.constructs.failover.failover_parts import database, evidence
 
 
 def metered(made: Bench, **stores: str) -> LagMeter:

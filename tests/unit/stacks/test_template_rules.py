@@ -31,7 +31,7 @@ from lifeline.settings import Settings
 from tests.conftest import Assembly
 
 pytestmark = pytest.mark.synth
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ANY_RESOURCE = ROOT / "docs" / "compliance" / "any-resource.md"
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 PROFILES = ("dev", "prod")

@@ -10,7 +10,7 @@ from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.contracts.failover_step import ApiClient
 from lifeline.lambdas.failover_step import api_token
 from lifeline.lambdas.failover_step.context import NotReady
-from tests.unit.token_server import CLIENT, TokenServer
+from tests.support.token_server import CLIENT, TokenServer
 
 REGION = "ca-west-1"
 

@@ -17,7 +17,7 @@ from lab.places import HOME, RECOVERY, WITNESS, Places
 from lab.substitutions import INERT, NATIVE, PROVIDED, Kind, UndecidedTypeError, kind_of
 
 PLACES = Places(19000)
-EMULATOR = Path(__file__).resolve().parents[2] / ".venv-emulator"
+EMULATOR = Path(__file__).resolve().parents[3] / ".venv-emulator"
 
 
 def rewritten(resources: dict[str, Any], **more: Any) -> tuple[dict[str, Any], Substitution]:

@@ -26,7 +26,7 @@ from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_sche
 from lifeline.lambdas.stream_bridge.validation import Accepted, Rejected, judge
 from lifeline.services.event_applier import batch as processor_batch
 from lifeline.services.event_applier.batch import COLUMNS, LogRecord, batch_of
-from tests.unit.datapath.test_validation import ARRIVED, SCHEMAS, event
+from tests.unit.stream_bridge.test_validation import ARRIVED, SCHEMAS, event
 
 SHARD = "shardId-000000000000"
 DEEP = "@deep@"

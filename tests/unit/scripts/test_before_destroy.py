@@ -9,7 +9,7 @@ import pytest
 
 from scripts.before_destroy import CDK_JSON, home_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(

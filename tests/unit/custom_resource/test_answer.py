@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lifeline.lambdas.custom_resource.answer import ANSWER_ATTEMPTS, answer_with
 from lifeline.lambdas.custom_resource.stack import is_going
-from tests.unit.stack_server import NOBODY, STACK_ID, StackServer
+from tests.support.stack_server import NOBODY, STACK_ID, StackServer
 
 
 class AnswerServer:

@@ -11,7 +11,7 @@ import pytest
 from lifeline.lambdas.contracts.replicator import Replicator
 from lifeline.streaming.mirror_maker import SCRATCH
 
-FOLDER = Path(__file__).resolve().parents[2] / "services" / "replicator"
+FOLDER = Path(__file__).resolve().parents[3] / "services" / "replicator"
 
 
 @pytest.fixture

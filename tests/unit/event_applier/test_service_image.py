@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.aws_calls import modules_from
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 APPLIER = ROOT / "services" / "event_applier"
 COMMANDS = ("apply", "serve", "migrate", "healthy")
 

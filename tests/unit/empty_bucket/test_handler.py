@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
 from lifeline.lambdas.empty_bucket.handler import UnfinishedError, empty, provide
-from tests.unit.stack_server import NOBODY, STACK_ID, StackServer
+from tests.support.stack_server import NOBODY, STACK_ID, StackServer
 
 BUCKET = "evidence-caw1-123456789012-test"
 REGION = "ca-west-1"

@@ -20,7 +20,7 @@ from lifeline.lambdas.empty_vault.vault import (
     NotEmpty,
     empty,
 )
-from tests.unit.stack_server import STACK_ID, StackServer
+from tests.support.stack_server import STACK_ID, StackServer
 
 
 @dataclass

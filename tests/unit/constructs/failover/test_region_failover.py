@@ -8,7 +8,7 @@ import pytest
 
 from lifeline.failover import RegionStores, ReplicationSource
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.failover_parts import region_failover
+from tests.unit.constructs.failover.failover_parts import region_failover
 
 STATE_HERE = "arn:aws:dynamodb:ca-west-1:123456789012:table/region-state-test"
 STATE_THERE = "arn:aws:dynamodb:ca-central-1:123456789012:table/region-state-test"

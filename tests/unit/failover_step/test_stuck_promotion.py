@@ -19,7 +19,7 @@ from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover_step import database_steps
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 from lifeline.lambdas.failover_step.database_steps import STUCK_SECONDS
-from tests.unit.failover.test_store_steps import context, credentials
+from tests.unit.failover_step.test_store_steps import context, credentials
 
 __all__ = ["credentials"]
 

@@ -15,9 +15,9 @@ from lifeline.observability.failover_alarms import LOOPS
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.observed import alarm_specs, metrics_of
+from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LAG = "replication-lag-"
 METRIC = MetricSpec(namespace="Test", metric_name="Figure", dimensions={"Name": "it"})
 

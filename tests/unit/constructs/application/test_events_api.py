@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lifeline.application.events_api import ACCESS_LOG_FIELDS
-from tests.unit.constructs.application_parts import api_of
+from tests.unit.constructs.application.application_parts import api_of
 from tests.unit.constructs.conftest import BenchMaker
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from lab.gateway import Api, ApiDefinition, Handler, Refusal, Server
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MAPPING = ROOT / "constructs" / "lifeline" / "application" / "mapping"
 
 

@@ -19,7 +19,7 @@ from lifeline.lambdas.failover.plan_runs import (
     BACKOFF_LONGEST_SECONDS,
     PlanRuns,
 )
-from tests.unit.failover.keeper_world import (
+from tests.unit.keeper.keeper_world import (
     HOME,
     LINKS,
     POLICY,

@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from lifeline.application.api_domain import ApiDomain
 from lifeline.application.api_failover import ApiFailover
 from lifeline.settings import Domain
-from tests.unit.constructs.application_parts import Parts, parts_of
+from tests.unit.constructs.application.application_parts import Parts, parts_of
 from tests.unit.constructs.conftest import Bench, BenchMaker
 
 DOMAIN = Domain(name="events.example.org", hosted_zone_id="Z123", hosted_zone_name="example.org")
