@@ -1,4 +1,4 @@
-"""The application's constructs in one bench stack, with what they stand on."""
+"""The application's constructs in one stack under test, with what they stand on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import Network
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
-from tests.unit.constructs.conftest import Bench
+from tests.unit.constructs.conftest import StackUnderTest
 
 
 @dataclass
@@ -35,8 +35,8 @@ class Dependencies:
     log: ReplicatedLog
 
 
-def dependencies_of(made: Bench) -> Dependencies:
-    """Network, database, stream and log in the bench's stack."""
+def dependencies_of(made: StackUnderTest) -> Dependencies:
+    """Network, database, stream and log in the stack under test."""
     stack, site, keys, network = made.stack, made.site, made.keys, made.network()
     ClosedDefaultGroup(stack, "ClosedDefaultGroup", site=site, vpc=network.vpc, keys=keys)
     return Dependencies(
@@ -47,7 +47,7 @@ def dependencies_of(made: Bench) -> Dependencies:
     )
 
 
-def services_of(made: Bench, dependencies: Dependencies) -> Services:
+def services_of(made: StackUnderTest, dependencies: Dependencies) -> Services:
     """The services on `dependencies`."""
     return Services(
         made.stack,
@@ -61,7 +61,7 @@ def services_of(made: Bench, dependencies: Dependencies) -> Services:
     )
 
 
-def parts_of(made: Bench) -> Parts:
+def parts_of(made: StackUnderTest) -> Parts:
     """The services and the API, with everything below them."""
     dependencies = dependencies_of(made)
     services = services_of(made, dependencies)
@@ -81,6 +81,6 @@ def parts_of(made: Bench) -> Parts:
     return Parts(services, api, shield)
 
 
-def api_of(made: Bench) -> EventsApi:
+def api_of(made: StackUnderTest) -> EventsApi:
     """The API behind its web ACL."""
     return parts_of(made).api

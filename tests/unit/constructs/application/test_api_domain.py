@@ -9,12 +9,12 @@ from lifeline.application.api_domain import ApiDomain
 from lifeline.application.api_failover import ApiFailover
 from lifeline.settings import Domain
 from tests.unit.constructs.application.application_parts import Parts, parts_of
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 DOMAIN = Domain(name="events.example.org", hosted_zone_id="Z123", hosted_zone_name="example.org")
 
 
-def domain_in(made: Bench) -> ApiDomain:
+def domain_in(made: StackUnderTest) -> ApiDomain:
     parts: Parts = parts_of(made)
     topic = sns.Topic.from_topic_arn(made.stack, "Notice", made.site.arn("sns", "notice-test"))
     return ApiDomain(
@@ -27,9 +27,9 @@ def domain_in(made: Bench) -> ApiDomain:
     )
 
 
-def test_each_region_has_the_name_with_a_certificate_of_its_own(bench: BenchMaker) -> None:
+def test_each_region_has_the_name_with_a_certificate_of_its_own(make_stack: MakeStack) -> None:
     for region in ("ca-central-1", "ca-west-1"):
-        made = bench(region, domain=DOMAIN)
+        made = make_stack(region, domain=DOMAIN)
         domain_in(made)
         template = made.template()
         ((certificate, said),) = template.find_resources(
@@ -45,8 +45,8 @@ def test_each_region_has_the_name_with_a_certificate_of_its_own(bench: BenchMake
         assert stage in mapping["DependsOn"]
 
 
-def test_the_alarm_is_one_that_route_53_takes(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", domain=DOMAIN)
+def test_the_alarm_is_one_that_route_53_takes(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", domain=DOMAIN)
     domain_in(made)
     alarms = made.resources("AWS::CloudWatch::Alarm")
     (alarm,) = (
@@ -65,8 +65,8 @@ def test_the_alarm_is_one_that_route_53_takes(bench: BenchMaker) -> None:
     assert "Without data the name leads to the home region." in alarm["AlarmDescription"]
 
 
-def test_the_primary_follows_the_standbys_alarm(bench: BenchMaker) -> None:
-    made = bench(domain=DOMAIN)
+def test_the_primary_follows_the_standbys_alarm(make_stack: MakeStack) -> None:
+    made = make_stack(domain=DOMAIN)
     ApiFailover(made.stack, "Failover", site=made.site, domain=domain_in(made))
     template = made.template()
     ((check, said),) = template.find_resources("AWS::Route53::HealthCheck").items()
@@ -82,8 +82,8 @@ def test_the_primary_follows_the_standbys_alarm(bench: BenchMaker) -> None:
     assert record["DeletionPolicy"] == "Delete"
 
 
-def test_the_secondary_has_no_check_and_needs_nothing_of_home(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", domain=DOMAIN)
+def test_the_secondary_has_no_check_and_needs_nothing_of_home(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", domain=DOMAIN)
     ApiFailover(made.stack, "Failover", site=made.site, domain=domain_in(made))
     template = made.template()
     assert template.find_resources("AWS::Route53::HealthCheck") == {}
@@ -93,12 +93,12 @@ def test_the_secondary_has_no_check_and_needs_nothing_of_home(bench: BenchMaker)
     assert record["Properties"]["SetIdentifier"] == "events-api-caw1-test"
 
 
-def test_without_a_domain_it_is_refused(bench: BenchMaker) -> None:
+def test_without_a_domain_it_is_refused(make_stack: MakeStack) -> None:
     with pytest.raises(ValueError, match="have no domain"):
-        domain_in(bench())
+        domain_in(make_stack())
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(nag=True, domain=DOMAIN)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True, domain=DOMAIN)
     ApiFailover(made.stack, "Failover", site=made.site, domain=domain_in(made))
     made.template()

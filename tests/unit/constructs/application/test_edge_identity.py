@@ -13,14 +13,14 @@ from lifeline.application.edge_identity import EdgeIdentity, domain_prefix
 from lifeline.regions import region_named
 from lifeline.settings import Settings
 from lifeline.site import Site
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """What Cognito takes as a domain prefix."""
 
 
-def test_nobody_signs_up_and_machines_get_short_tokens(bench: BenchMaker) -> None:
-    made = bench()
+def test_nobody_signs_up_and_machines_get_short_tokens(make_stack: MakeStack) -> None:
+    made = make_stack()
     EdgeIdentity(made.stack, "Identity", site=made.site)
     template = made.template()
     (pool,) = template.find_resources("AWS::Cognito::UserPool").values()
@@ -41,8 +41,8 @@ def test_nobody_signs_up_and_machines_get_short_tokens(bench: BenchMaker) -> Non
     assert minutes == {"edges-test": 60, "failover-plan-test": 15}
 
 
-def test_clients_come_after_the_scopes_they_name(bench: BenchMaker) -> None:
-    made = bench()
+def test_clients_come_after_the_scopes_they_name(make_stack: MakeStack) -> None:
+    made = make_stack()
     EdgeIdentity(made.stack, "Identity", site=made.site)
     template = made.template()
     ((server, said),) = template.find_resources("AWS::Cognito::UserPoolResourceServer").items()
@@ -65,8 +65,8 @@ def test_prefixes_of_different_suffixes_differ() -> None:
     assert len(made) == 4
 
 
-def test_an_account_that_is_not_known_is_written_by_cloudformation(bench: BenchMaker) -> None:
-    made = bench(account=None)
+def test_an_account_that_is_not_known_is_written_by_cloudformation(make_stack: MakeStack) -> None:
+    made = make_stack(account=None)
     EdgeIdentity(made.stack, "Identity", site=made.site)
     (domain,) = made.resources("AWS::Cognito::UserPoolDomain")
     assert domain["Properties"]["Domain"] == {
@@ -74,16 +74,16 @@ def test_an_account_that_is_not_known_is_written_by_cloudformation(bench: BenchM
     }
 
 
-def test_the_token_endpoint_is_the_regions_own(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_the_token_endpoint_is_the_regions_own(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     identity = EdgeIdentity(made.stack, "Identity", site=made.site)
     assert identity.token_url == (
         "https://edges-caw1-123456789012-test.auth.ca-west-1.amazoncognito.com/oauth2/token"
     )
 
 
-def test_secrets_are_granted_of_this_pool_only(bench: BenchMaker) -> None:
-    made = bench()
+def test_secrets_are_granted_of_this_pool_only(make_stack: MakeStack) -> None:
+    made = make_stack()
     identity = EdgeIdentity(made.stack, "Identity", site=made.site)
     identity.grant_secrets(iam.ManagedPolicy(made.stack, "Policy"))
     template = made.template()
@@ -94,8 +94,8 @@ def test_secrets_are_granted_of_this_pool_only(bench: BenchMaker) -> None:
     assert statement["Resource"] == {"Fn::GetAtt": [pool, "Arn"]}
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     EdgeIdentity(made.stack, "Identity", site=made.site)
     made.template()
 

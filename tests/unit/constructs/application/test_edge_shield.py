@@ -10,24 +10,24 @@ from lifeline.application.edge_shield import (
     EdgeShield,
 )
 from lifeline.application.events_api import REQUESTS_PER_SECOND
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 STAGE_ARN = "arn:aws:apigateway:ca-central-1::/restapis/abc/stages/live"
 
 
-def shield_of(made: Bench) -> EdgeShield:
+def shield_of(made: StackUnderTest) -> EdgeShield:
     return EdgeShield(made.stack, "Shield", site=made.site, stage_arn=STAGE_ARN, keys=made.keys)
 
 
-def rules_of(made: Bench) -> dict[str, dict[str, Any]]:
+def rules_of(made: StackUnderTest) -> dict[str, dict[str, Any]]:
     (acl,) = made.resources("AWS::WAFv2::WebACL")
     assert acl["Properties"]["Scope"] == "REGIONAL"
     assert acl["Properties"]["DefaultAction"] == {"Allow": {}}
     return {rule["Name"]: rule for rule in acl["Properties"]["Rules"]}
 
 
-def test_managed_rules_block_but_for_what_they_see_in_bodies(bench: BenchMaker) -> None:
-    made = bench()
+def test_managed_rules_block_but_for_what_they_see_in_bodies(make_stack: MakeStack) -> None:
+    made = make_stack()
     shield_of(made)
     rules = rules_of(made)
     for name in (
@@ -42,8 +42,8 @@ def test_managed_rules_block_but_for_what_they_see_in_bodies(bench: BenchMaker) 
     assert all(name.endswith("_BODY") for name in counted)
 
 
-def test_a_note_that_quotes_a_lookup_does_not_block_its_batch(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_note_that_quotes_a_lookup_does_not_block_its_batch(make_stack: MakeStack) -> None:
+    made = make_stack()
     shield_of(made)
     counted = counted_by(rules_of(made)["AWSManagedRulesKnownBadInputsRuleSet"])
     assert counted == {"Log4JRCE_BODY", "JavaDeserializationRCE_BODY"}
@@ -57,9 +57,9 @@ def counted_by(rule: dict[str, Any]) -> set[str]:
     return {one["Name"] for one in overrides}
 
 
-def test_one_address_may_use_half_of_the_api(bench: BenchMaker) -> None:
+def test_one_address_may_use_half_of_the_api(make_stack: MakeStack) -> None:
     """A hospital's edges post from one address; a usual limit of 2,000 in five minutes would stop it."""
-    made = bench()
+    made = make_stack()
     shield_of(made)
     rule = rules_of(made)["OneAddress"]
     limit = rule["Statement"]["RateBasedStatement"]
@@ -68,8 +68,8 @@ def test_one_address_may_use_half_of_the_api(bench: BenchMaker) -> None:
     assert limit["Limit"] / limit["EvaluationWindowSec"] == REQUESTS_PER_SECOND / 2
 
 
-def test_the_log_has_the_name_the_service_wants_and_no_token(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", environment_suffix="abcdefghijkl")
+def test_the_log_has_the_name_the_service_wants_and_no_token(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", environment_suffix="abcdefghijkl")
     shield_of(made)
     template = made.template()
     (group,) = (
@@ -91,8 +91,8 @@ def test_the_log_has_the_name_the_service_wants_and_no_token(bench: BenchMaker) 
     assert not any(one["SampledRequestsEnabled"] for one in seen)
 
 
-def test_it_stands_before_the_stage(bench: BenchMaker) -> None:
-    made = bench()
+def test_it_stands_before_the_stage(make_stack: MakeStack) -> None:
+    made = make_stack()
     shield = shield_of(made)
     (association,) = made.resources("AWS::WAFv2::WebACLAssociation")
     assert association["Properties"]["ResourceArn"] == STAGE_ARN
@@ -103,7 +103,7 @@ def test_it_stands_before_the_stage(bench: BenchMaker) -> None:
     }
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     shield_of(made)
     made.template()

@@ -7,7 +7,7 @@ from typing import Any
 
 from lifeline.application.events_api import ACCESS_LOG_FIELDS
 from tests.unit.constructs.application.application_parts import api_of
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 
 def methods_of(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -21,8 +21,8 @@ def methods_of(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[st
     return found
 
 
-def test_every_method_but_health_wants_a_token_with_its_scope(bench: BenchMaker) -> None:
-    made = bench()
+def test_every_method_but_health_wants_a_token_with_its_scope(make_stack: MakeStack) -> None:
+    made = make_stack()
     api_of(made)
     methods = methods_of(made.resources("AWS::ApiGateway::Method"))
     assert len(methods) == 4
@@ -37,8 +37,8 @@ def test_every_method_but_health_wants_a_token_with_its_scope(bench: BenchMaker)
         assert read["AuthorizerId"]
 
 
-def test_tls_1_3_only(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_tls_1_3_only(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     api_of(made)
     (api,) = made.resources("AWS::ApiGateway::RestApi")
     assert api["Properties"]["SecurityPolicy"] == "SecurityPolicy_TLS13_1_3_2025_09"
@@ -46,9 +46,9 @@ def test_tls_1_3_only(bench: BenchMaker) -> None:
     assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
 
 
-def test_the_access_log_names_no_patient(bench: BenchMaker) -> None:
+def test_the_access_log_names_no_patient(make_stack: MakeStack) -> None:
     """The path as it came may name an event, the body and the token are worse."""
-    made = bench()
+    made = make_stack()
     api_of(made)
     (stage,) = made.resources("AWS::ApiGateway::Stage")
     written = json.loads(stage["Properties"]["AccessLogSetting"]["Format"])
@@ -60,8 +60,8 @@ def test_the_access_log_names_no_patient(bench: BenchMaker) -> None:
         assert setting["DataTraceEnabled"] is False
 
 
-def test_refusals_tell_nothing_from_the_inside(bench: BenchMaker) -> None:
-    made = bench()
+def test_refusals_tell_nothing_from_the_inside(make_stack: MakeStack) -> None:
+    made = make_stack()
     api_of(made)
     responses = made.resources("AWS::ApiGateway::GatewayResponse")
     assert {one["Properties"]["ResponseType"] for one in responses} == {
@@ -75,17 +75,17 @@ def test_refusals_tell_nothing_from_the_inside(bench: BenchMaker) -> None:
         assert "validationErrorString" not in text
 
 
-def test_only_an_owner_sets_the_accounts_log_role(bench: BenchMaker) -> None:
-    dev = bench()
+def test_only_an_owner_sets_the_accounts_log_role(make_stack: MakeStack) -> None:
+    dev = make_stack()
     api_of(dev)
     assert dev.resources("AWS::ApiGateway::Account") == []
-    prod = bench(profile="prod")
+    prod = make_stack(profile="prod")
     api_of(prod)
     assert len(prod.resources("AWS::ApiGateway::Account")) == 1
 
 
-def test_the_usage_plan_is_of_the_stage(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_usage_plan_is_of_the_stage(make_stack: MakeStack) -> None:
+    made = make_stack()
     api_of(made)
     template = made.template()
     ((name, _stage),) = template.find_resources("AWS::ApiGateway::Stage").items()
@@ -97,8 +97,8 @@ def test_the_usage_plan_is_of_the_stage(bench: BenchMaker) -> None:
     assert said["Quota"] == {"Limit": 216_000_000, "Period": "DAY"}
 
 
-def test_metrics_are_of_the_stage(bench: BenchMaker) -> None:
-    api = api_of(bench())
+def test_metrics_are_of_the_stage(make_stack: MakeStack) -> None:
+    api = api_of(make_stack())
     for metric, name, statistic in (
         (api.metric_latency_p95(), "Latency", "p95"),
         (api.metric_server_errors(), "5XXError", "Sum"),
@@ -110,7 +110,7 @@ def test_metrics_are_of_the_stage(bench: BenchMaker) -> None:
         assert metric.dimensions == {"ApiName": "events-api-test", "Stage": "live"}
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(profile="prod", nag=True)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod", nag=True)
     api_of(made)
     made.template()

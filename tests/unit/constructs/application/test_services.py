@@ -10,14 +10,14 @@ from lifeline.application.services import Services
 from lifeline.capacity import OBSERVATIONS
 from lifeline.data.shared_files import SharedFiles
 from tests.unit.constructs.application.application_parts import dependencies_of, services_of
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def made_in(made: Bench) -> Services:
+def made_in(made: StackUnderTest) -> Services:
     return services_of(made, dependencies_of(made))
 
 
-def containers(made: Bench) -> dict[str, dict[str, Any]]:
+def containers(made: StackUnderTest) -> dict[str, dict[str, Any]]:
     """By command."""
     found = {}
     for task in made.resources("AWS::ECS::TaskDefinition"):
@@ -26,13 +26,13 @@ def containers(made: Bench) -> dict[str, dict[str, Any]]:
     return found
 
 
-def services_by_name(made: Bench) -> dict[str, dict[str, Any]]:
+def services_by_name(made: StackUnderTest) -> dict[str, dict[str, Any]]:
     found = made.resources("AWS::ECS::Service")
     return {one["Properties"]["ServiceName"]: one["Properties"] for one in found}
 
 
-def test_every_container_is_without_root_and_cannot_write(bench: BenchMaker) -> None:
-    made = bench()
+def test_every_container_is_without_root_and_cannot_write(make_stack: MakeStack) -> None:
+    made = make_stack()
     made_in(made)
     for command, one in containers(made).items():
         assert one["User"] == "10001", command
@@ -40,8 +40,8 @@ def test_every_container_is_without_root_and_cannot_write(bench: BenchMaker) -> 
         assert "Privileged" not in one, command
 
 
-def test_services_are_asked_whether_they_live(bench: BenchMaker) -> None:
-    made = bench()
+def test_services_are_asked_whether_they_live(make_stack: MakeStack) -> None:
+    made = make_stack()
     made_in(made)
     found = containers(made)
     for command in ("apply", "serve"):
@@ -62,8 +62,8 @@ def test_services_are_asked_whether_they_live(bench: BenchMaker) -> None:
     assert "ALIVE_FILE" not in {one["Name"] for one in found["serve"]["Environment"]}
 
 
-def test_a_bad_image_is_taken_back(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_bad_image_is_taken_back(make_stack: MakeStack) -> None:
+    made = make_stack()
     made_in(made)
     for name, said in services_by_name(made).items():
         deployment = said["DeploymentConfiguration"]
@@ -72,23 +72,23 @@ def test_a_bad_image_is_taken_back(bench: BenchMaker) -> None:
         assert said["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
 
 
-def test_the_image_is_the_regions_own(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_the_image_is_the_regions_own(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     made_in(made)
     for one in containers(made).values():
         assert one["Image"] == "123456789012.dkr.ecr.ca-west-1.amazonaws.com/processor-test:0.1.0"
 
 
-def test_both_regions_keep_the_processors_count_out_of_the_template(bench: BenchMaker) -> None:
+def test_both_regions_keep_the_processors_count_out_of_the_template(make_stack: MakeStack) -> None:
     for region in ("ca-central-1", "ca-west-1"):
-        made = bench(region)
+        made = make_stack(region)
         made_in(made)
         assert "DesiredCount" not in services_by_name(made)["processor-test"]
 
 
-def test_nothing_scales_in(bench: BenchMaker) -> None:
+def test_nothing_scales_in(make_stack: MakeStack) -> None:
     """A region that was just promoted must not lose what the recovery plan raised."""
-    made = bench("ca-west-1", profile="prod")
+    made = make_stack("ca-west-1", profile="prod")
     services = made_in(made)
     plan = made.site.settings.capacity
     template = made.template()
@@ -114,8 +114,8 @@ def test_nothing_scales_in(bench: BenchMaker) -> None:
         assert all(step["MetricIntervalLowerBound"] >= 0 for step in steps)
 
 
-def test_lag_starts_the_policy_and_silence_does_not(bench: BenchMaker) -> None:
-    made = bench()
+def test_lag_starts_the_policy_and_silence_does_not(make_stack: MakeStack) -> None:
+    made = make_stack()
     made_in(made)
     template = made.template()
     policies = template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy")
@@ -132,8 +132,8 @@ def test_lag_starts_the_policy_and_silence_does_not(bench: BenchMaker) -> None:
     assert alarm["TreatMissingData"] == "missing"
 
 
-def test_files_are_mounted_encrypted_by_the_tasks_own_role(bench: BenchMaker) -> None:
-    made = bench()
+def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack) -> None:
+    made = make_stack()
     dependencies = dependencies_of(made)
     files = SharedFiles(
         made.stack, "Files", site=made.site, network=dependencies.network, keys=made.keys
@@ -182,8 +182,8 @@ def test_files_are_mounted_encrypted_by_the_tasks_own_role(bench: BenchMaker) ->
     assert "ProcessorPolicy" in mounting[0]
 
 
-def test_metrics_name_the_service(bench: BenchMaker) -> None:
-    services = made_in(bench())
+def test_metrics_name_the_service(make_stack: MakeStack) -> None:
+    services = made_in(make_stack())
     cpu = services.metric_cpu("processor")
     assert cpu.dimensions == {"ClusterName": "services-test", "ServiceName": "processor-test"}
     assert services.metric_running_tasks("serve").metric_name == "RunningTaskCount"
@@ -192,7 +192,7 @@ def test_metrics_name_the_service(bench: BenchMaker) -> None:
         services.metric_cpu("web")
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     made_in(made)
     made.template()

@@ -20,7 +20,7 @@ from lifeline.compliance.synthesized_environment import (
 )
 from lifeline.compliance.tagging import tag_keys, tag_property
 from lifeline.settings import Settings
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 SETTINGS = Settings(environment_suffix="test")
@@ -473,8 +473,8 @@ def test_a_shared_rule_is_acknowledged_for_each_pack() -> None:
     assert expanded(["CloudFormation-Validate::F3002"]) == ["CloudFormation-Validate::F3002"]
 
 
-def test_the_plugin_fails_a_synth_until_the_finding_is_acknowledged(bench: BenchMaker) -> None:
-    refusing, accepting = bench(), bench()
+def test_the_plugin_fails_a_synth_until_the_finding_is_acknowledged(make_stack: MakeStack) -> None:
+    refusing, accepting = make_stack(), make_stack()
     for made in (refusing, accepting):
         secret = secretsmanager.CfnSecret(made.stack, "Secret", name="local-test")
         secret.apply_removal_policy(cdk.RemovalPolicy.DESTROY)

@@ -11,7 +11,7 @@ from lifeline.data.backups import START_WITHIN_MINUTES, Backups
 from lifeline.data.global_database import BACKUP_WINDOW
 from lifeline.data.protected_store import ProtectedStore
 from lifeline.tiers import AUDIT_DAYS, BackupPolicy, RecoveryTier
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 PLAN = "AWS::Backup::BackupPlan"
 DATABASE = ProtectedStore(
@@ -27,7 +27,7 @@ FILES = ProtectedStore(
 )
 
 
-def backups(made: Bench, tier: RecoveryTier = RecoveryTier.CRITICAL) -> Backups:
+def backups(made: StackUnderTest, tier: RecoveryTier = RecoveryTier.CRITICAL) -> Backups:
     return Backups(
         made.stack,
         "Backups",
@@ -38,7 +38,7 @@ def backups(made: Bench, tier: RecoveryTier = RecoveryTier.CRITICAL) -> Backups:
     )
 
 
-def rules(made: Bench, plan_name: str) -> dict[str, dict[str, Any]]:
+def rules(made: StackUnderTest, plan_name: str) -> dict[str, dict[str, Any]]:
     """The rules of one plan by their names."""
     (plan,) = [
         one["Properties"]["BackupPlan"]
@@ -58,26 +58,28 @@ def rules(made: Bench, plan_name: str) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_the_tier_says_how_often_files_are_copied(
-    bench: BenchMaker, tier: RecoveryTier, schedule: str
+    make_stack: MakeStack, tier: RecoveryTier, schedule: str
 ) -> None:
-    made = bench()
+    made = make_stack()
     backups(made, tier)
     assert rules(made, "backup-snapshot-test")["hot-test"]["ScheduleExpression"] == schedule
 
 
 @pytest.mark.parametrize("tier", list(RecoveryTier))
-def test_a_store_with_a_journal_is_copied_once_a_day(bench: BenchMaker, tier: RecoveryTier) -> None:
+def test_a_store_with_a_journal_is_copied_once_a_day(
+    make_stack: MakeStack, tier: RecoveryTier
+) -> None:
     """Its copies to another region are whole ones: hourly they would move terabytes for nothing."""
-    made = bench()
+    made = make_stack()
     backups(made, tier)
     hot = rules(made, "backup-journaled-test")["hot-test"]
     assert hot["ScheduleExpression"] == "cron(30 2 * * ? *)"
 
 
 @pytest.mark.parametrize("region", ["ca-central-1", "ca-west-1"])
-def test_every_rule_copies_into_the_other_regions_vault(bench: BenchMaker, region: str) -> None:
+def test_every_rule_copies_into_the_other_regions_vault(make_stack: MakeStack, region: str) -> None:
     peer = {"ca-central-1": "ca-west-1", "ca-west-1": "ca-central-1"}[region]
-    made = bench(region)
+    made = make_stack(region)
     backups(made)
     found = 0
     for plan in made.resources(PLAN):
@@ -91,8 +93,8 @@ def test_every_rule_copies_into_the_other_regions_vault(bench: BenchMaker, regio
     assert found == 4
 
 
-def test_daily_copies_live_35_days_and_monthly_ones_seven_years(bench: BenchMaker) -> None:
-    made = bench()
+def test_daily_copies_live_35_days_and_monthly_ones_seven_years(make_stack: MakeStack) -> None:
+    made = make_stack()
     backups(made)
     found = rules(made, "backup-snapshot-test")
     assert found["hot-test"]["Lifecycle"] == {"DeleteAfterDays": 35}
@@ -103,8 +105,8 @@ def test_daily_copies_live_35_days_and_monthly_ones_seven_years(bench: BenchMake
     assert AUDIT_DAYS >= 7 * 365
 
 
-def test_copies_are_encrypted_with_the_peers_data_key_only(bench: BenchMaker) -> None:
-    made = bench()
+def test_copies_are_encrypted_with_the_peers_data_key_only(make_stack: MakeStack) -> None:
+    made = make_stack()
     backups(made)
     (statement,) = [
         one
@@ -118,8 +120,8 @@ def test_copies_are_encrypted_with_the_peers_data_key_only(bench: BenchMaker) ->
     }
 
 
-def test_stores_are_named_one_by_one(bench: BenchMaker) -> None:
-    made = bench()
+def test_stores_are_named_one_by_one(make_stack: MakeStack) -> None:
+    made = make_stack()
     backups(made)
     chosen = [
         one["Properties"]["BackupSelection"]
@@ -129,8 +131,8 @@ def test_stores_are_named_one_by_one(bench: BenchMaker) -> None:
     assert all("ListOfTags" not in one for one in chosen)
 
 
-def test_only_the_emptying_function_may_delete_a_copy_early(bench: BenchMaker) -> None:
-    made = bench()
+def test_only_the_emptying_function_may_delete_a_copy_early(make_stack: MakeStack) -> None:
+    made = make_stack()
     backups(made)
     (vault,) = made.resources("AWS::Backup::BackupVault")
     (statement,) = vault["Properties"]["AccessPolicy"]["Statement"]
@@ -142,8 +144,8 @@ def test_only_the_emptying_function_may_delete_a_copy_early(bench: BenchMaker) -
     assert allowed.rpartition("/")[2] in roles
 
 
-def test_the_vault_is_emptied_before_it_is_deleted(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_vault_is_emptied_before_it_is_deleted(make_stack: MakeStack) -> None:
+    made = make_stack()
     backups(made)
     template = made.template()
     ((vault_id, vault),) = template.find_resources("AWS::Backup::BackupVault").items()
@@ -164,9 +166,9 @@ def test_the_vault_is_emptied_before_it_is_deleted(bench: BenchMaker) -> None:
     ],
 )
 def test_each_store_is_restored_on_a_schedule_of_its_tier(
-    bench: BenchMaker, tier: RecoveryTier, schedule: str
+    make_stack: MakeStack, tier: RecoveryTier, schedule: str
 ) -> None:
-    made = bench()
+    made = make_stack()
     backups(made, tier)
     (plan,) = made.resources("AWS::Backup::RestoreTestingPlan")
     assert plan["Properties"]["ScheduleExpression"] == schedule
@@ -180,8 +182,8 @@ def test_each_store_is_restored_on_a_schedule_of_its_tier(
     assert tested["Aurora"]["RestoreMetadataOverrides"] == {"dbsubnetgroupname": "database-test"}
 
 
-def test_failures_of_backups_copies_and_restores_are_told(bench: BenchMaker) -> None:
-    made = bench()
+def test_failures_of_backups_copies_and_restores_are_told(make_stack: MakeStack) -> None:
+    made = make_stack()
     backups(made)
     (rule,) = made.resources("AWS::Events::Rule")
     assert rule["Properties"]["Targets"][0]["Arn"].endswith(":notice-test")
@@ -189,16 +191,16 @@ def test_failures_of_backups_copies_and_restores_are_told(bench: BenchMaker) -> 
     assert "COMPLETED" not in json.dumps(rule["Properties"]["EventPattern"])
 
 
-def test_completed_jobs_are_counted_over_the_time_between_two(bench: BenchMaker) -> None:
-    made = bench()
+def test_completed_jobs_are_counted_over_the_time_between_two(make_stack: MakeStack) -> None:
+    made = make_stack()
     metric = backups(made, RecoveryTier.DEFERRABLE).metric_completed()
     assert metric.metric_name == "NumberOfBackupJobsCompleted"
     assert metric.dimensions == {"BackupVaultName": "backup-test"}
     assert metric.period.to_hours() == 24
 
 
-def test_a_plan_without_stores_is_refused(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_plan_without_stores_is_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
     with pytest.raises(ValueError, match="no stores to back up"):
         Backups(
             made.stack,
@@ -246,15 +248,15 @@ def test_a_type_that_is_no_word_of_the_service_is_refused() -> None:
 
 @pytest.mark.parametrize("account", ["123456789012", None])
 @pytest.mark.parametrize("region", ["ca-central-1", "ca-west-1"])
-def test_no_finding_is_left(bench: BenchMaker, region: str, account: str | None) -> None:
-    made = bench(region, profile="prod", nag=True, account=account)
+def test_no_finding_is_left(make_stack: MakeStack, region: str, account: str | None) -> None:
+    made = make_stack(region, profile="prod", nag=True, account=account)
     backups(made)
     assert made.template().find_resources(PLAN)
 
 
-def test_no_plan_is_left_when_the_vault_is_emptied(bench: BenchMaker) -> None:
+def test_no_plan_is_left_when_the_vault_is_emptied(make_stack: MakeStack) -> None:
     """A job of a plan that outlives the emptying would fill the vault again: it could not be deleted."""
-    made = bench()
+    made = make_stack()
     backups(made)
     template = made.template()
     (emptied,) = template.find_resources("Custom::EmptyVault")
@@ -265,9 +267,9 @@ def test_no_plan_is_left_when_the_vault_is_emptied(bench: BenchMaker) -> None:
 
 
 def test_copies_of_the_database_keep_clear_of_the_hour_before_its_own_window(
-    bench: BenchMaker,
+    make_stack: MakeStack,
 ) -> None:
-    made = bench()
+    made = make_stack()
     backups(made)
     hour, minute = (int(part) for part in BACKUP_WINDOW.partition("-")[0].split(":"))
     for name, rule in rules(made, "backup-journaled-test").items():

@@ -11,22 +11,22 @@ from aws_cdk import aws_rds as rds
 from lifeline.data.database_credentials import DatabaseCredentials, SignIn
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.foundation.function import Placement
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 SECRET = "AWS::SecretsManager::Secret"
 
 
-def credentials(made: Bench) -> DatabaseCredentials:
+def credentials(made: StackUnderTest) -> DatabaseCredentials:
     return DatabaseCredentials(made.stack, "Credentials", site=made.site, keys=made.keys)
 
 
-def in_a_database(made: Bench) -> GlobalDatabase:
+def in_a_database(made: StackUnderTest) -> GlobalDatabase:
     return GlobalDatabase(
         made.stack, "Database", site=made.site, network=made.network(), keys=made.keys
     )
 
 
-def rule(made: Bench, name: str) -> dict[str, Any]:
+def rule(made: StackUnderTest, name: str) -> dict[str, Any]:
     (found,) = [
         one["Properties"]
         for one in made.resources("AWS::Events::Rule")
@@ -35,8 +35,8 @@ def rule(made: Bench, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_the_secret_is_replicated_under_the_peers_own_key(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_secret_is_replicated_under_the_peers_own_key(make_stack: MakeStack) -> None:
+    made = make_stack()
     credentials(made)
     (secret,) = made.resources(SECRET)
     assert secret["Properties"]["Name"] == "database-admin-test"
@@ -49,15 +49,15 @@ def test_the_secret_is_replicated_under_the_peers_own_key(bench: BenchMaker) -> 
     assert secret["DeletionPolicy"] == "Delete"
 
 
-def test_the_recovery_region_finds_the_replica_by_name(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_the_recovery_region_finds_the_replica_by_name(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     found = credentials(made)
     assert found.secret.secret_name == "database-admin-test"
     made.template().resource_count_is(SECRET, 0)
 
 
-def test_outside_home_there_is_neither_password_nor_rotation(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_outside_home_there_is_neither_password_nor_rotation(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     network = made.network()
     found = GlobalDatabase(made.stack, "Database", site=made.site, network=network, keys=made.keys)
     assert found.admin_secret is None
@@ -71,8 +71,8 @@ def test_outside_home_there_is_neither_password_nor_rotation(bench: BenchMaker) 
         found.credentials.rotate(placement=placement, sign_in=sign_in)
 
 
-def test_the_password_rotates_every_thirty_days_inside_the_network(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_password_rotates_every_thirty_days_inside_the_network(make_stack: MakeStack) -> None:
+    made = make_stack()
     in_a_database(made)
     template = made.template()
     template.has_resource_properties(
@@ -97,16 +97,16 @@ def test_the_password_rotates_every_thirty_days_inside_the_network(bench: BenchM
     assert "Transform" not in template.to_json()
 
 
-def test_the_service_may_call_the_rotation_only_for_this_account(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_service_may_call_the_rotation_only_for_this_account(make_stack: MakeStack) -> None:
+    made = make_stack()
     in_a_database(made)
     (permission,) = made.resources("AWS::Lambda::Permission")
     assert permission["Properties"]["Principal"] == "secretsmanager.amazonaws.com"
     assert permission["Properties"]["SourceAccount"] == "123456789012"
 
 
-def test_only_named_roles_of_both_regions_may_read(bench: BenchMaker) -> None:
-    made = bench()
+def test_only_named_roles_of_both_regions_may_read(make_stack: MakeStack) -> None:
+    made = make_stack()
     credentials(made)
     (policy,) = made.resources("AWS::SecretsManager::ResourcePolicy")
     (statement,) = policy["Properties"]["ResourcePolicy"]["Statement"]
@@ -123,9 +123,9 @@ def test_only_named_roles_of_both_regions_may_read(bench: BenchMaker) -> None:
     ]
 
 
-def test_changing_the_policy_is_never_denied(bench: BenchMaker) -> None:
+def test_changing_the_policy_is_never_denied(make_stack: MakeStack) -> None:
     """A denial that also covered the policy itself could only be undone by the account's root."""
-    made = bench()
+    made = make_stack()
     credentials(made)
     (policy,) = made.resources("AWS::SecretsManager::ResourcePolicy")
     said = json.dumps(policy["Properties"]["ResourcePolicy"])
@@ -134,8 +134,8 @@ def test_changing_the_policy_is_never_denied(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("region", ["ca-central-1", "ca-west-1"])
-def test_an_unexpected_read_pages_in_each_region(bench: BenchMaker, region: str) -> None:
-    made = bench(region)
+def test_an_unexpected_read_pages_in_each_region(make_stack: MakeStack, region: str) -> None:
+    made = make_stack(region)
     credentials(made)
     found = rule(made, "admin-read-test")
     assert found["State"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
@@ -148,8 +148,8 @@ def test_an_unexpected_read_pages_in_each_region(bench: BenchMaker, region: str)
     assert kind == {"userIdentity": {"type": [{"anything-but": ["AssumedRole"]}]}}
 
 
-def test_another_environments_secret_does_not_page_here(bench: BenchMaker) -> None:
-    made = bench()
+def test_another_environments_secret_does_not_page_here(make_stack: MakeStack) -> None:
+    made = make_stack()
     credentials(made)
     names = rule(made, "admin-read-test")["EventPattern"]["detail"]["requestParameters"]
     assert names["secretId"] == [
@@ -159,8 +159,8 @@ def test_another_environments_secret_does_not_page_here(bench: BenchMaker) -> No
     ]
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(nag=True, account=None)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True, account=None)
     credentials(made)
     # Its rotation needs the database, in whose own nag test it is; alone it must be the only finding.
     with pytest.raises(RuntimeError) as found:
@@ -170,8 +170,8 @@ def test_no_finding_is_left(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("profile", ["dev", "prod"])
-def test_nothing_rotates_before_an_instance_answers(bench: BenchMaker, profile: str) -> None:
-    made = bench(profile=profile)
+def test_nothing_rotates_before_an_instance_answers(make_stack: MakeStack, profile: str) -> None:
+    made = make_stack(profile=profile)
     in_a_database(made)
     template = made.template()
     (schedule,) = template.find_resources("AWS::SecretsManager::RotationSchedule").values()

@@ -13,24 +13,24 @@ from lifeline.data.backups import Backups
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.tiers import RecoveryTier
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 CLUSTER = "AWS::RDS::DBCluster"
 
 
-def database(made: Bench) -> GlobalDatabase:
+def database(made: StackUnderTest) -> GlobalDatabase:
     return GlobalDatabase(
         made.stack, "Database", site=made.site, network=made.network(), keys=made.keys
     )
 
 
-def cluster(made: Bench) -> dict[str, Any]:
+def cluster(made: StackUnderTest) -> dict[str, Any]:
     (found,) = made.resources(CLUSTER)
     return dict(found["Properties"])
 
 
-def test_home_creates_the_global_cluster_and_the_admin(bench: BenchMaker) -> None:
-    made = bench()
+def test_home_creates_the_global_cluster_and_the_admin(make_stack: MakeStack) -> None:
+    made = make_stack()
     database(made)
     template = made.template()
     template.has_resource(
@@ -42,8 +42,8 @@ def test_home_creates_the_global_cluster_and_the_admin(bench: BenchMaker) -> Non
     )
 
 
-def test_the_recovery_member_joins_without_an_admin(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_the_recovery_member_joins_without_an_admin(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     database(made)
     template = made.template()
     template.resource_count_is("AWS::RDS::GlobalCluster", 0)
@@ -58,11 +58,11 @@ def test_the_recovery_member_joins_without_an_admin(bench: BenchMaker) -> None:
     )
 
 
-def test_the_members_differ_in_facts_of_creation_only(bench: BenchMaker) -> None:
+def test_the_members_differ_in_facts_of_creation_only(make_stack: MakeStack) -> None:
     """Roles swap at run time: nothing else may tell the two apart, or a deploy would undo a failover."""
     both = []
     for region in ("ca-central-1", "ca-west-1"):
-        made = bench(region, profile="prod")
+        made = make_stack(region, profile="prod")
         database(made)
         both.append(cluster(made))
     home, recovery = both
@@ -76,8 +76,8 @@ def test_the_members_differ_in_facts_of_creation_only(bench: BenchMaker) -> None
     assert set(recovery) <= set(home)
 
 
-def test_the_servers_stand_in_isolated_subnets(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_servers_stand_in_isolated_subnets(make_stack: MakeStack) -> None:
+    made = make_stack()
     database(made)
     (group,) = made.resources("AWS::RDS::DBSubnetGroup")
     chosen = [one["Ref"] for one in group["Properties"]["SubnetIds"]]
@@ -90,9 +90,9 @@ def test_the_servers_stand_in_isolated_subnets(bench: BenchMaker) -> None:
     [("dev", 1, None), ("staging", 2, None), ("prod", 2, "aurora-iopt1")],
 )
 def test_instances_and_storage_follow_the_profile(
-    bench: BenchMaker, profile: str, instances: int, storage: str | None
+    make_stack: MakeStack, profile: str, instances: int, storage: str | None
 ) -> None:
-    made = bench(profile=profile)
+    made = make_stack(profile=profile)
     database(made)
     template = made.template()
     template.resource_count_is("AWS::RDS::DBInstance", instances)
@@ -100,14 +100,16 @@ def test_instances_and_storage_follow_the_profile(
 
 
 @pytest.mark.parametrize(("tier", "days"), [("CRITICAL", 35), ("STANDARD", 14), ("DEFERRABLE", 7)])
-def test_point_in_time_recovery_follows_the_tier(bench: BenchMaker, tier: str, days: int) -> None:
-    made = bench(tier=RecoveryTier[tier])
+def test_point_in_time_recovery_follows_the_tier(
+    make_stack: MakeStack, tier: str, days: int
+) -> None:
+    made = make_stack(tier=RecoveryTier[tier])
     database(made)
     assert cluster(made)["BackupRetentionPeriod"] == days
 
 
-def test_every_wait_is_bounded_and_the_rpo_switch_is_left_alone(bench: BenchMaker) -> None:
-    made = bench()
+def test_every_wait_is_bounded_and_the_rpo_switch_is_left_alone(make_stack: MakeStack) -> None:
+    made = make_stack()
     database(made)
     (group,) = made.resources("AWS::RDS::DBClusterParameterGroup")
     parameters = group["Properties"]["Parameters"]
@@ -118,8 +120,8 @@ def test_every_wait_is_bounded_and_the_rpo_switch_is_left_alone(bench: BenchMake
     assert "rds.global_db_rpo" not in parameters
 
 
-def test_exported_logs_are_made_encrypted_before_the_service_would(bench: BenchMaker) -> None:
-    made = bench()
+def test_exported_logs_are_made_encrypted_before_the_service_would(make_stack: MakeStack) -> None:
+    made = make_stack()
     database(made)
     template = made.template()
     (found,) = template.find_resources(CLUSTER).values()
@@ -135,8 +137,8 @@ def test_exported_logs_are_made_encrypted_before_the_service_would(bench: BenchM
         assert name in found["DependsOn"]
 
 
-def test_every_resource_of_the_service_is_deleted_with_its_stack(bench: BenchMaker) -> None:
-    made = bench()
+def test_every_resource_of_the_service_is_deleted_with_its_stack(make_stack: MakeStack) -> None:
+    made = make_stack()
     database(made)
     resources = made.template().to_json()["Resources"]
     for kind in ("GlobalCluster", "DBCluster", "DBInstance", "DBClusterParameterGroup"):
@@ -146,8 +148,8 @@ def test_every_resource_of_the_service_is_deleted_with_its_stack(bench: BenchMak
         assert {one["UpdateReplacePolicy"] for one in found} == {"Delete"}
 
 
-def test_a_failover_and_a_failed_fence_are_told(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_failover_and_a_failed_fence_are_told(make_stack: MakeStack) -> None:
+    made = make_stack()
     database(made)
     (rule,) = [
         one["Properties"]
@@ -160,8 +162,8 @@ def test_a_failover_and_a_failed_fence_are_told(bench: BenchMaker) -> None:
     assert rule["Targets"][0]["Arn"].endswith(":notice-test")
 
 
-def test_signing_in_is_allowed_as_one_user_of_one_cluster(bench: BenchMaker) -> None:
-    made = bench()
+def test_signing_in_is_allowed_as_one_user_of_one_cluster(make_stack: MakeStack) -> None:
+    made = make_stack()
     policy = iam.ManagedPolicy(made.stack, "Policy")
     made_database = database(made)
     made_database.grant_connect(policy)
@@ -174,8 +176,8 @@ def test_signing_in_is_allowed_as_one_user_of_one_cluster(bench: BenchMaker) -> 
     assert found[0]["Resource"]["Fn::Join"][1][-1] == "/lifeline"
 
 
-def test_lag_is_measured_on_this_regions_cluster(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_lag_is_measured_on_this_regions_cluster(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     made_database = database(made)
     for metric in (made_database.metric_replication_lag(), made_database.metric_rpo_lag()):
         assert metric.namespace == "AWS/RDS"
@@ -186,8 +188,8 @@ def test_lag_is_measured_on_this_regions_cluster(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("region", ["ca-central-1", "ca-west-1"])
-def test_no_finding_is_left(bench: BenchMaker, region: str) -> None:
-    made = bench(region, profile="prod", nag=True)
+def test_no_finding_is_left(make_stack: MakeStack, region: str) -> None:
+    made = make_stack(region, profile="prod", nag=True)
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     store = GlobalDatabase(made.stack, "Database", site=made.site, network=network, keys=made.keys)

@@ -13,7 +13,7 @@ from aws_cdk.assertions import Match, Template
 
 from lifeline.data.database_member import GlobalDatabaseAttributes, IGlobalDatabase
 from lifeline.data.global_database import DatabaseCapacity, GlobalDatabase
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 CLUSTER = "AWS::RDS::DBCluster"
 
@@ -101,8 +101,8 @@ def test_she_chooses_names_version_port_and_size() -> None:
     )
 
 
-def test_two_with_her_names_stand_in_a_stack_that_was_told_its_site(bench: BenchMaker) -> None:
-    made = bench()
+def test_two_with_her_names_stand_in_a_stack_that_was_told_its_site(make_stack: MakeStack) -> None:
+    made = make_stack()
     network = made.network()
     for one in ("orders", "wards"):
         GlobalDatabase(

@@ -12,15 +12,15 @@ from aws_cdk.assertions import Match
 
 from lifeline.data.session_cache import SecondaryCache, SessionCache, allow_connecting
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 MEMBER = "AWS::ElastiCache::ReplicationGroup"
 WORLD = "AWS::ElastiCache::GlobalReplicationGroup"
 HOME, AWAY = "ca-central-1", "ca-west-1"
 
 
-def cache(made: Bench) -> SessionCache | SecondaryCache:
-    """The member that belongs into the bench's region."""
+def cache(made: StackUnderTest) -> SessionCache | SecondaryCache:
+    """The member that belongs into the stack's region."""
     network = made.network()
     if made.site.is_home:
         return SessionCache(made.stack, "Cache", site=made.site, network=network, keys=made.keys)
@@ -29,13 +29,13 @@ def cache(made: Bench) -> SessionCache | SecondaryCache:
     )
 
 
-def member(made: Bench) -> dict[str, Any]:
+def member(made: StackUnderTest) -> dict[str, Any]:
     (found,) = made.resources(MEMBER)
     return dict(found["Properties"])
 
 
-def test_home_is_encrypted_and_survives_a_zone(bench: BenchMaker) -> None:
-    made = bench()
+def test_home_is_encrypted_and_survives_a_zone(make_stack: MakeStack) -> None:
+    made = make_stack()
     cache(made)
     made.template().has_resource_properties(
         MEMBER,
@@ -55,15 +55,15 @@ def test_home_is_encrypted_and_survives_a_zone(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize(("profile", "nodes"), [("dev", 2), ("prod", 3)])
-def test_the_profile_says_how_many_nodes(bench: BenchMaker, profile: str, nodes: int) -> None:
+def test_the_profile_says_how_many_nodes(make_stack: MakeStack, profile: str, nodes: int) -> None:
     for region in (HOME, AWAY):
-        made = bench(region, profile=profile)
+        made = make_stack(region, profile=profile)
         cache(made)
         assert member(made)["NumCacheClusters"] == nodes
 
 
-def test_the_secondary_names_nothing_that_it_inherits(bench: BenchMaker) -> None:
-    made = bench(AWAY)
+def test_the_secondary_names_nothing_that_it_inherits(make_stack: MakeStack) -> None:
+    made = make_stack(AWAY)
     cache(made)
     properties = member(made)
     inherited = {
@@ -82,8 +82,8 @@ def test_the_secondary_names_nothing_that_it_inherits(bench: BenchMaker) -> None
     assert "KmsKeyId" in properties
 
 
-def test_the_datastore_is_deleted_before_home_and_made_after_it(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_datastore_is_deleted_before_home_and_made_after_it(make_stack: MakeStack) -> None:
+    made = make_stack()
     cache(made)
     template = made.template()
     ((name, _),) = template.find_resources(MEMBER).items()
@@ -93,9 +93,9 @@ def test_the_datastore_is_deleted_before_home_and_made_after_it(bench: BenchMake
     assert only["Role"] == "PRIMARY"
 
 
-def test_every_resource_of_the_service_is_deleted_with_its_stack(bench: BenchMaker) -> None:
+def test_every_resource_of_the_service_is_deleted_with_its_stack(make_stack: MakeStack) -> None:
     for region in (HOME, AWAY):
-        made = bench(region)
+        made = make_stack(region)
         cache(made)
         resources = made.template().to_json()["Resources"].values()
         found = [one for one in resources if one["Type"].startswith("AWS::ElastiCache::")]
@@ -105,8 +105,8 @@ def test_every_resource_of_the_service_is_deleted_with_its_stack(bench: BenchMak
 
 
 @pytest.mark.parametrize("region", [HOME, AWAY])
-def test_nobody_signs_in_without_iam(bench: BenchMaker, region: str) -> None:
-    made = bench(region)
+def test_nobody_signs_in_without_iam(make_stack: MakeStack, region: str) -> None:
+    made = make_stack(region)
     cache(made)
     template = made.template()
     ((name, user),) = template.find_resources("AWS::ElastiCache::User").items()
@@ -123,8 +123,8 @@ def member_of(template: Mapping[str, Any]) -> dict[str, Any]:
     return dict(found["Properties"])
 
 
-def test_connecting_is_allowed_to_a_member_that_is_not_made_yet(bench: BenchMaker) -> None:
-    made = bench(AWAY)
+def test_connecting_is_allowed_to_a_member_that_is_not_made_yet(make_stack: MakeStack) -> None:
+    made = make_stack(AWAY)
     policy = iam.ManagedPolicy(made.stack, "Policy")
     allow_connecting(policy, made.site)
     (found,) = made.resources("AWS::IAM::ManagedPolicy")
@@ -136,8 +136,8 @@ def test_connecting_is_allowed_to_a_member_that_is_not_made_yet(bench: BenchMake
     ]
 
 
-def test_only_cache_clients_reach_it(bench: BenchMaker) -> None:
-    made = bench()
+def test_only_cache_clients_reach_it(make_stack: MakeStack) -> None:
+    made = make_stack()
     cache(made)
     rules = [
         one["Properties"]
@@ -148,16 +148,16 @@ def test_only_cache_clients_reach_it(bench: BenchMaker) -> None:
     assert "CacheClients" in json.dumps(rule["SourceSecurityGroupId"])
 
 
-def test_metrics_look_at_every_node(bench: BenchMaker) -> None:
-    made = bench(AWAY, profile="prod")
+def test_metrics_look_at_every_node(make_stack: MakeStack) -> None:
+    made = make_stack(AWAY, profile="prod")
     lag = cache(made).metric_replication_lag()
     config = lag.to_metric_config()
     assert config.math_expression is not None
     assert config.math_expression.expression == "MAX([lag1, lag2, lag3])"
 
 
-def test_a_wrong_side_is_refused(bench: BenchMaker) -> None:
-    away, home = bench(AWAY), bench()
+def test_a_wrong_side_is_refused(make_stack: MakeStack) -> None:
+    away, home = make_stack(AWAY), make_stack()
     with pytest.raises(ValueError, match="ca-west-1 is the recovery region"):
         SessionCache(away.stack, "Cache", site=away.site, network=away.network(), keys=away.keys)
     with pytest.raises(ValueError, match="ca-central-1 is home"):
@@ -172,15 +172,15 @@ def test_a_wrong_side_is_refused(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["ab", "abcdefghijkl"])
-def test_names_fit_the_services_forty_characters(bench: BenchMaker, suffix: str) -> None:
-    made = bench(environment_suffix=suffix)
+def test_names_fit_the_services_forty_characters(make_stack: MakeStack, suffix: str) -> None:
+    made = make_stack(environment_suffix=suffix)
     cache(made)
     assert len(member(made)["ReplicationGroupId"]) <= 40
 
 
 @pytest.mark.parametrize("region", [HOME, AWAY])
-def test_no_finding_is_left(bench: BenchMaker, region: str) -> None:
-    made = bench(region, profile="prod", nag=True)
+def test_no_finding_is_left(make_stack: MakeStack, region: str) -> None:
+    made = make_stack(region, profile="prod", nag=True)
     found = cache(made)
     network = made.stack.node.find_child("Network")
     ClosedDefaultGroup(

@@ -10,17 +10,17 @@ from lifeline.data.file_replication import FileReplication
 from lifeline.data.shared_files import SharedFiles
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.tiers import RecoveryTier
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 FILE_SYSTEM = "AWS::EFS::FileSystem"
 
 
-def files(made: Bench) -> SharedFiles:
+def files(made: StackUnderTest) -> SharedFiles:
     return SharedFiles(made.stack, "Files", site=made.site, network=made.network(), keys=made.keys)
 
 
-def test_the_file_system_is_encrypted_elastic_and_found_by_its_name(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_the_file_system_is_encrypted_elastic_and_found_by_its_name(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     files(made)
     (found,) = made.resources(FILE_SYSTEM)
     properties = found["Properties"]
@@ -31,18 +31,18 @@ def test_the_file_system_is_encrypted_elastic_and_found_by_its_name(bench: Bench
     assert len(properties["LifecyclePolicies"]) == 3
 
 
-def test_nothing_in_the_template_touches_replication(bench: BenchMaker) -> None:
+def test_nothing_in_the_template_touches_replication(make_stack: MakeStack) -> None:
     """Protection and replication change at run time: a deploy must have nothing to say about them."""
     for region in ("ca-central-1", "ca-west-1"):
-        made = bench(region)
+        made = make_stack(region)
         files(made)
         (found,) = made.resources(FILE_SYSTEM)
         assert "FileSystemProtection" not in found["Properties"]
         assert "ReplicationConfiguration" not in found["Properties"]
 
 
-def test_root_plain_text_and_direct_mounts_are_refused(bench: BenchMaker) -> None:
-    made = bench()
+def test_root_plain_text_and_direct_mounts_are_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
     files(made)
     (found,) = made.resources(FILE_SYSTEM)
     statements = found["Properties"]["FileSystemPolicy"]["Statement"]
@@ -55,8 +55,8 @@ def test_root_plain_text_and_direct_mounts_are_refused(bench: BenchMaker) -> Non
     }
 
 
-def test_a_mount_target_stands_in_each_zones_isolated_subnet(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_mount_target_stands_in_each_zones_isolated_subnet(make_stack: MakeStack) -> None:
+    made = make_stack()
     files(made)
     subnets = [
         one["Properties"]["SubnetId"]["Ref"] for one in made.resources("AWS::EFS::MountTarget")
@@ -65,8 +65,8 @@ def test_a_mount_target_stands_in_each_zones_isolated_subnet(bench: BenchMaker) 
     assert all("StoreSubnet" in one for one in subnets)
 
 
-def test_workloads_own_one_folder_and_are_nobody_special(bench: BenchMaker) -> None:
-    made = bench()
+def test_workloads_own_one_folder_and_are_nobody_special(make_stack: MakeStack) -> None:
+    made = make_stack()
     files(made)
     (point,) = made.resources("AWS::EFS::AccessPoint")
     assert point["Properties"]["PosixUser"] == {"Uid": "1000", "Gid": "1000"}
@@ -74,8 +74,8 @@ def test_workloads_own_one_folder_and_are_nobody_special(bench: BenchMaker) -> N
     assert point["Properties"]["RootDirectory"]["CreationInfo"]["Permissions"] == "0750"
 
 
-def test_mounting_is_allowed_through_the_access_point_only(bench: BenchMaker) -> None:
-    made = bench()
+def test_mounting_is_allowed_through_the_access_point_only(make_stack: MakeStack) -> None:
+    made = make_stack()
     policy = iam.ManagedPolicy(made.stack, "Policy")
     files(made).grant_mount(policy)
     (found,) = [
@@ -93,8 +93,8 @@ def test_mounting_is_allowed_through_the_access_point_only(bench: BenchMaker) ->
     assert value["Fn::GetAtt"][0].startswith("FilesWorkloads")
 
 
-def test_every_resource_of_the_service_is_deleted_with_its_stack(bench: BenchMaker) -> None:
-    made = bench()
+def test_every_resource_of_the_service_is_deleted_with_its_stack(make_stack: MakeStack) -> None:
+    made = make_stack()
     files(made)
     resources = made.template().to_json()["Resources"].values()
     found = [one for one in resources if one["Type"].startswith("AWS::EFS::")]
@@ -103,15 +103,15 @@ def test_every_resource_of_the_service_is_deleted_with_its_stack(bench: BenchMak
     assert {one["UpdateReplacePolicy"] for one in found} == {"Delete"}
 
 
-def test_the_time_since_the_last_sync_needs_no_peers_id(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_time_since_the_last_sync_needs_no_peers_id(make_stack: MakeStack) -> None:
+    made = make_stack()
     metric = files(made).metric_time_since_last_sync().to_metric_config()
     assert metric.math_expression is not None
     assert metric.math_expression.expression.startswith("SELECT MAX(TimeSinceLastSync)")
 
 
-def test_replication_names_both_file_systems_and_nothing_else(bench: BenchMaker) -> None:
-    made = bench()
+def test_replication_names_both_file_systems_and_nothing_else(make_stack: MakeStack) -> None:
+    made = make_stack()
     FileReplication(
         made.stack,
         "Replication",
@@ -140,16 +140,16 @@ def test_replication_names_both_file_systems_and_nothing_else(bench: BenchMaker)
             assert statement["Resource"] == both
 
 
-def test_replication_starts_at_home_only(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_replication_starts_at_home_only(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     with pytest.raises(ValueError, match="ca-west-1 is the recovery region"):
         FileReplication(
             made.stack, "R", site=made.site, keys=made.keys, source_id="fs-1", destination_id="fs-2"
         )
 
 
-def test_no_finding_is_left(bench: BenchMaker) -> None:
-    made = bench(profile="prod", nag=True)
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod", nag=True)
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     store = SharedFiles(made.stack, "Files", site=made.site, network=network, keys=made.keys)
@@ -172,9 +172,9 @@ def test_no_finding_is_left(bench: BenchMaker) -> None:
     assert made.template().find_resources(FILE_SYSTEM)
 
 
-def test_a_restore_test_overrides_the_one_key_that_may_be(bench: BenchMaker) -> None:
+def test_a_restore_test_overrides_the_one_key_that_may_be(make_stack: MakeStack) -> None:
     """The service infers the rest, with its own key; every other name is refused."""
-    made = bench()
+    made = make_stack()
     store = files(made)
     Backups(
         made.stack,

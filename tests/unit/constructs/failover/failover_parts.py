@@ -9,7 +9,7 @@ from lifeline.failover.region_parts import DatabaseAttributes, RegionStores, Reg
 from lifeline.foundation.bucket import Bucket, BucketEmptying
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
-from tests.unit.constructs.conftest import Bench
+from tests.unit.constructs.conftest import StackUnderTest
 
 ALL_STORES = RegionStores(
     file_system_id="fs-1",
@@ -20,7 +20,7 @@ ALL_STORES = RegionStores(
 )
 
 
-def database(made: Bench) -> DatabaseAttributes:
+def database(made: StackUnderTest) -> DatabaseAttributes:
     """A member of a global database that another stack made."""
     return DatabaseAttributes(
         hosts="writer,reader",
@@ -34,7 +34,7 @@ def database(made: Bench) -> DatabaseAttributes:
     )
 
 
-def evidence(made: Bench) -> EvidenceBucket:
+def evidence(made: StackUnderTest) -> EvidenceBucket:
     """The region's evidence bucket."""
     return EvidenceBucket(
         made.stack,
@@ -46,7 +46,7 @@ def evidence(made: Bench) -> EvidenceBucket:
     )
 
 
-def workload(made: Bench, signal: ReplicationSource) -> RegionWorkload:
+def workload(made: StackUnderTest, signal: ReplicationSource) -> RegionWorkload:
     """Services that another stack made, and an identity of their API."""
     return RegionWorkload(
         api_url="https://api.example",
@@ -60,7 +60,7 @@ def workload(made: Bench, signal: ReplicationSource) -> RegionWorkload:
 
 
 def region_failover(
-    made: Bench,
+    made: StackUnderTest,
     stores: RegionStores = ALL_STORES,
     replication_signal: ReplicationSource = ReplicationSource.MARKERS,
 ) -> RegionFailover:

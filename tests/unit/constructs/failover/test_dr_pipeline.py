@@ -22,7 +22,7 @@ from lifeline.failover.pipeline_project import STEPS, buildspec
 from lifeline.foundation.bucket import BucketEmptying
 from lifeline.settings import Repository
 from scripts import before_destroy
-from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
 ALL = sorted(path.stem for path in STEPS.glob("*.sh"))
 OLD = 18_100
@@ -39,8 +39,8 @@ class Swept:
     forgotten: list[str]
 
 
-def made(bench: BenchMaker, **settings: Any) -> tuple[Bench, dict[str, Any]]:
-    one = bench(profile="prod", **settings)
+def made(make_stack: MakeStack, **settings: Any) -> tuple[StackUnderTest, dict[str, Any]]:
+    one = make_stack(profile="prod", **settings)
     emptying = BucketEmptying(one.stack, "Emptying", site=one.site, keys=one.keys)
     DrPipeline(one.stack, "Drills", site=one.site, keys=one.keys, emptying=emptying)
     resources: dict[str, Any] = one.template().to_json()["Resources"]
@@ -61,8 +61,8 @@ def statements(resources: dict[str, Any], policy: str) -> dict[str, dict[str, An
     return {one["Sid"]: one for one in document["Statement"]}
 
 
-def test_the_stages_follow_each_other_one_run_at_a_time(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_the_stages_follow_each_other_one_run_at_a_time(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
     assert pipeline["PipelineType"] == "V2"
     assert pipeline["ExecutionMode"] == "QUEUED"
@@ -86,14 +86,14 @@ def test_the_stages_follow_each_other_one_run_at_a_time(bench: BenchMaker) -> No
     assert {"name": "SCENARIO", "value": "#{variables.SCENARIO}", "type": "PLAINTEXT"} in told
 
 
-def test_the_source_is_the_bucket_or_the_repository_of_the_settings(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_the_source_is_the_bucket_or_the_repository_of_the_settings(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
     (source,) = pipeline["Stages"][0]["Actions"]
     assert source["ActionTypeId"]["Provider"] == "S3"
     assert source["Configuration"]["S3ObjectKey"] == "source.zip"
     repository = Repository(connection_arn=CONNECTION, name="owner/lifeline", branch="next")
-    _, resources = made(bench, repository=repository)
+    _, resources = made(make_stack, repository=repository)
     (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
     (source,) = pipeline["Stages"][0]["Actions"]
     assert source["ActionTypeId"]["Provider"] == "CodeStarSourceConnection"
@@ -107,8 +107,8 @@ def test_the_source_is_the_bucket_or_the_repository_of_the_settings(bench: Bench
     assert "ReadTheSource" not in json.dumps(policy)
 
 
-def test_deploying_is_assuming_the_bootstrap_roles_by_name(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_deploying_is_assuming_the_bootstrap_roles_by_name(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     (assume,) = [statements(resources, "DeployPolicy")["AssumeTheBootstrapRoles"]]
     assert assume["Action"] == "sts:AssumeRole"
     assert sorted(assume["Resource"]) == sorted(
@@ -120,8 +120,8 @@ def test_deploying_is_assuming_the_bootstrap_roles_by_name(bench: BenchMaker) ->
         assert "sts:AssumeRole" not in json.dumps(statements(resources, step))
 
 
-def test_no_action_and_only_one_resource_is_a_bare_wildcard(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_no_action_and_only_one_resource_is_a_bare_wildcard(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     bare = set()
     for one in of_type(resources, "IAM::ManagedPolicy"):
         for statement in one["PolicyDocument"]["Statement"]:
@@ -134,8 +134,8 @@ def test_no_action_and_only_one_resource_is_a_bare_wildcard(bench: BenchMaker) -
     assert bare == {"PublishTimes"}
 
 
-def test_every_project_is_bounded_encrypted_and_without_privileges(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_every_project_is_bounded_encrypted_and_without_privileges(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     projects = {one["Name"]: one for one in of_type(resources, "CodeBuild::Project")}
     assert sorted(projects) == sorted(f"drill-{step}-test" for step in ALL)
     for one in projects.values():
@@ -151,8 +151,8 @@ def test_every_project_is_bounded_encrypted_and_without_privileges(bench: BenchM
         assert one["Source"]["Type"] == kind
 
 
-def test_a_run_that_ends_badly_starts_the_sweep_and_pages(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_a_run_that_ends_badly_starts_the_sweep_and_pages(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     rules = {one["Name"]: one for one in of_type(resources, "Events::Rule")}
     ended = rules["drill-ended-badly-test"]
     assert ended["EventPattern"]["detail"] == {
@@ -169,8 +169,8 @@ def test_a_run_that_ends_badly_starts_the_sweep_and_pages(bench: BenchMaker) -> 
         assert "docs/runbooks/drill-pipeline.md" in target["InputTransformer"]["InputTemplate"]
 
 
-def test_four_schedules_start_scenarios_that_exist(bench: BenchMaker) -> None:
-    _, resources = made(bench)
+def test_four_schedules_start_scenarios_that_exist(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
     started = {}
     for one in of_type(resources, "Scheduler::Schedule"):
         assert re.fullmatch(r"cron\((\S+ ){5}\S+\)", one["ScheduleExpression"])
@@ -185,8 +185,8 @@ def test_four_schedules_start_scenarios_that_exist(bench: BenchMaker) -> None:
     assert len(DRILLINGS) == 4
 
 
-def test_the_two_names_of_twelve_characters_fit(bench: BenchMaker) -> None:
-    _, resources = made(bench, environment_suffix="a23456789012")
+def test_the_two_names_of_twelve_characters_fit(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack, environment_suffix="a23456789012")
     (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
     assert (
         len(pipeline["Name"]) <= 20
@@ -196,18 +196,18 @@ def test_the_two_names_of_twelve_characters_fit(bench: BenchMaker) -> None:
     )
 
 
-def test_only_the_home_region_has_it(bench: BenchMaker) -> None:
+def test_only_the_home_region_has_it(make_stack: MakeStack) -> None:
     with pytest.raises(ValueError, match="allowed is the home region ca-central-1"):
-        made(bench, region="ca-west-1")
+        made(make_stack, region="ca-west-1")
 
 
 @pytest.mark.parametrize("step", ALL)
-def test_a_step_is_shell_and_reads_only_what_it_is_told(step: str, bench: BenchMaker) -> None:
+def test_a_step_is_shell_and_reads_only_what_it_is_told(step: str, make_stack: MakeStack) -> None:
     text = (STEPS / f"{step}.sh").read_text()
     subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=20)
     commands = json.loads(buildspec(step))["phases"]["build"]["commands"]
     assert text in commands[0]
-    _, resources = made(bench)
+    _, resources = made(make_stack)
     (project,) = [
         one
         for one in of_type(resources, "CodeBuild::Project")
@@ -312,7 +312,7 @@ def test_a_sweep_of_nothing_does_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", ["Destroy", "Sweep"])
 def test_every_question_before_a_destroy_is_allowed(
-    bench: BenchMaker, step: str, monkeypatch: pytest.MonkeyPatch
+    make_stack: MakeStack, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The script's own calls, each with the resource that it names, against the project's policy."""
     asked: list[tuple[str, str]] = []
@@ -341,7 +341,7 @@ def test_every_question_before_a_destroy_is_allowed(
     monkeypatch.setattr("sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd"])
     assert before_destroy.main() == 0
     assert len(asked) == 3
-    _, resources = made(bench)
+    _, resources = made(make_stack)
     allowed = [
         (action, resource)
         for one in statements(resources, f"{step}Policy").values()
@@ -359,5 +359,5 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_the_packs_find_nothing(bench: BenchMaker) -> None:
-    made(bench, nag=True)
+def test_the_packs_find_nothing(make_stack: MakeStack) -> None:
+    made(make_stack, nag=True)

@@ -6,10 +6,10 @@ from aws_cdk.assertions import Match
 
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.foundation.bucket import Bucket, BucketEmptying
-from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
 
-def add_evidence(made: Bench) -> EvidenceBucket:
+def add_evidence(made: StackUnderTest) -> EvidenceBucket:
     """The bucket with the emptying function beside it."""
     return EvidenceBucket(
         made.stack,
@@ -21,8 +21,8 @@ def add_evidence(made: Bench) -> EvidenceBucket:
     )
 
 
-def test_evidence_is_kept_for_seven_years_under_a_regions_name(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_evidence_is_kept_for_seven_years_under_a_regions_name(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     assert add_evidence(made).bucket_name == f"evidence-caw1-{ACCOUNT}-test"
     made.template().has_resource_properties(
         "AWS::S3::Bucket",
@@ -36,8 +36,8 @@ def test_evidence_is_kept_for_seven_years_under_a_regions_name(bench: BenchMaker
     )
 
 
-def test_evidence_needs_the_key_of_patient_data(bench: BenchMaker) -> None:
-    made = bench()
+def test_evidence_needs_the_key_of_patient_data(make_stack: MakeStack) -> None:
+    made = make_stack()
     add_evidence(made)
     template = made.template()
     keys = template.find_resources("AWS::KMS::Key")
@@ -49,7 +49,7 @@ def test_evidence_needs_the_key_of_patient_data(bench: BenchMaker) -> None:
     assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == {"Fn::GetAtt": [data, "Arn"]}
 
 
-def test_no_rule_finds_anything(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_no_rule_finds_anything(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     add_evidence(made)
     made.template()

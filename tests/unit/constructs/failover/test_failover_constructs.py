@@ -12,10 +12,10 @@ from lifeline.failover import FailoverPlan, LeaseTable, MinuteLoop, Probe, Regio
 from lifeline.foundation import Function, Provisioner, Size
 from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.plan import PLAN
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def function(made: Bench, package: str) -> Function:
+def function(made: StackUnderTest, package: str) -> Function:
     """A function of the shared asset that runs in no network."""
     return Function(
         made.stack,
@@ -40,13 +40,13 @@ WITNESS = "us-east-2"
     ],
 )
 def test_a_table_of_the_protocol_forgets_only_what_may_expire(
-    bench: BenchMaker,
+    make_stack: MakeStack,
     region: str,
     table: type[LeaseTable] | type[RegionStateTable],
     name: str,
     expires: bool,
 ) -> None:
-    made = bench(region)
+    made = make_stack(region)
     assert table(made.stack, "Table", site=made.site).table_name == name
     (found,) = made.resources("AWS::DynamoDB::Table")
     assert found["DeletionPolicy"] == "Delete"
@@ -66,16 +66,16 @@ def test_a_table_of_the_protocol_forgets_only_what_may_expire(
     ],
 )
 def test_a_lease_table_in_a_region_that_it_judges_is_refused(
-    bench: BenchMaker, settings: dict[str, Any], words: str
+    make_stack: MakeStack, settings: dict[str, Any], words: str
 ) -> None:
-    made = bench(**settings)
+    made = make_stack(**settings)
     with pytest.raises(ValueError, match=re.escape(words)):
         LeaseTable(made.stack, "Lease", site=made.site)
 
 
-def test_a_loop_starts_each_minute_and_repeats_no_start(bench: BenchMaker) -> None:
+def test_a_loop_starts_each_minute_and_repeats_no_start(make_stack: MakeStack) -> None:
     """Rule A7."""
-    made = bench()
+    made = make_stack()
     MinuteLoop(
         made.stack, "Loop", site=made.site, function=function(made, "keeper"), rule_name="keeper"
     )
@@ -89,8 +89,8 @@ def test_a_loop_starts_each_minute_and_repeats_no_start(bench: BenchMaker) -> No
     assert config["Properties"]["MaximumRetryAttempts"] == 0
 
 
-def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_the_plan_calls_its_one_function_for_every_step(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     step = function(made, "failover_step")
     plan = FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     assert plan.state_machine_arn.endswith(":stateMachine:failover-plan-test")
@@ -103,8 +103,8 @@ def test_the_plan_calls_its_one_function_for_every_step(bench: BenchMaker) -> No
     assert text.count("lambda:invoke") >= len(PLAN)
 
 
-def test_the_plan_may_call_that_function_and_no_other(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_plan_may_call_that_function_and_no_other(make_stack: MakeStack) -> None:
+    made = make_stack()
     step = function(made, "failover_step")
     FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)
     statements = [
@@ -134,8 +134,10 @@ def further(**given: Any) -> PlanStep:
     )
 
 
-def test_a_step_of_the_users_own_is_called_budgeted_and_in_the_runbook(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_a_step_of_the_users_own_is_called_budgeted_and_in_the_runbook(
+    make_stack: MakeStack,
+) -> None:
+    made = make_stack("ca-west-1")
     step = function(made, "failover_step")
     plan = FailoverPlan(
         made.stack, "Plan", site=made.site, step=step, keys=made.keys, further_steps=[further()]
@@ -163,9 +165,9 @@ def test_a_step_of_the_users_own_is_called_budgeted_and_in_the_runbook(bench: Be
     ],
 )
 def test_a_step_that_the_plan_cannot_have_is_refused_at_synth(
-    bench: BenchMaker, step: PlanStep, words: str
+    make_stack: MakeStack, step: PlanStep, words: str
 ) -> None:
-    made = bench("ca-west-1")
+    made = make_stack("ca-west-1")
     with pytest.raises(ValueError, match=re.escape(words)):
         FailoverPlan(
             made.stack,
@@ -177,8 +179,8 @@ def test_a_step_that_the_plan_cannot_have_is_refused_at_synth(
         )
 
 
-def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_probe_writes_where_it_is_told(make_stack: MakeStack) -> None:
+    made = make_stack()
     results = RegionStateTable(made.stack, "Table", site=made.site).reference
     Probe(
         made.stack,
@@ -194,8 +196,10 @@ def test_a_probe_writes_where_it_is_told(bench: BenchMaker) -> None:
     assert json.loads(variables["PROBE_REGIONS"]) == ["ca-west-1"]
 
 
-def test_what_a_provider_makes_has_a_deadline_and_outlives_no_permission(bench: BenchMaker) -> None:
-    made = bench()
+def test_what_a_provider_makes_has_a_deadline_and_outlives_no_permission(
+    make_stack: MakeStack,
+) -> None:
+    made = make_stack()
     provider = Provisioner(
         made.stack,
         "Provider",
@@ -211,8 +215,8 @@ def test_what_a_provider_makes_has_a_deadline_and_outlives_no_permission(bench: 
     assert any("Policy" in one for one in found["DependsOn"])
 
 
-def test_no_rule_finds_anything(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_no_rule_finds_anything(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     step = function(made, "failover_step")
     step.without_dead_letters("Called by the state machine only.")
     FailoverPlan(made.stack, "Plan", site=made.site, step=step, keys=made.keys)

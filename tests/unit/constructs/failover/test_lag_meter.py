@@ -12,11 +12,11 @@ from lifeline.failover.region_parts import RegionStores
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.function import Placement
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.failover.failover_parts import database, evidence
 
 
-def metered(made: Bench, **stores: str) -> LagMeter:
+def metered(made: StackUnderTest, **stores: str) -> LagMeter:
     network = made.network()
     ClosedDefaultGroup(made.stack, "DefaultGroup", site=made.site, vpc=network.vpc, keys=made.keys)
     return LagMeter(
@@ -42,7 +42,7 @@ ALL = {
 }
 
 
-def statements(made: Bench) -> dict[str, Any]:
+def statements(made: StackUnderTest) -> dict[str, Any]:
     """Of the meter's own policy, by name; those of grants have none and go by a number."""
     found = made.template().find_resources("AWS::IAM::ManagedPolicy")
     (policy,) = [one for name, one in found.items() if name.startswith("LagMeter")]
@@ -50,8 +50,8 @@ def statements(made: Bench) -> dict[str, Any]:
     return {one.get("Sid", str(number)): one for number, one in enumerate(said)}
 
 
-def test_it_is_started_every_minute_and_told_of_every_store(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_it_is_started_every_minute_and_told_of_every_store(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     metered(made, **ALL)
     template = made.template()
     template.has_resource_properties(
@@ -76,8 +76,8 @@ def test_it_is_started_every_minute_and_told_of_every_store(bench: BenchMaker) -
     )
 
 
-def test_it_may_touch_nothing_but_the_secrets_tags(bench: BenchMaker) -> None:
-    made = bench()
+def test_it_may_touch_nothing_but_the_secrets_tags(make_stack: MakeStack) -> None:
+    made = make_stack()
     metered(made, **ALL)
     said = statements(made)
     acts = {action for one in said.values() for action in _actions(one)}
@@ -92,14 +92,14 @@ def test_it_may_touch_nothing_but_the_secrets_tags(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("store", ["AskForTheLastSync", "BeatInTheSecretsTags", "SignInToTheCache"])
-def test_a_store_that_is_not_there_brings_no_permission(bench: BenchMaker, store: str) -> None:
-    made = bench()
+def test_a_store_that_is_not_there_brings_no_permission(make_stack: MakeStack, store: str) -> None:
+    made = make_stack()
     metered(made)
     assert store not in statements(made)
 
 
-def test_the_rule_packs_find_nothing(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", nag=True)
+def test_the_rule_packs_find_nothing(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", nag=True)
     metered(made, **ALL)
     made.template()
 

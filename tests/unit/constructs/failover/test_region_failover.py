@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lifeline.failover import RegionStores, ReplicationSource
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.failover.failover_parts import region_failover
 
 STATE_HERE = "arn:aws:dynamodb:ca-west-1:123456789012:table/region-state-test"
@@ -15,7 +15,7 @@ STATE_THERE = "arn:aws:dynamodb:ca-central-1:123456789012:table/region-state-tes
 LEASE = "arn:aws:dynamodb:us-east-2:123456789012:table/lease-test"
 
 
-def allowed(made: Bench, function: str) -> dict[str, set[str]]:
+def allowed(made: StackUnderTest, function: str) -> dict[str, set[str]]:
     """From an action to the resources that the function's role allows it on, tokens left out."""
     found: dict[str, set[str]] = {}
     template = made.template()
@@ -28,7 +28,7 @@ def allowed(made: Bench, function: str) -> dict[str, set[str]]:
     return found
 
 
-def environment(made: Bench, name: str) -> dict[str, Any]:
+def environment(made: StackUnderTest, name: str) -> dict[str, Any]:
     """The variables of the function of that physical name."""
     functions = made.resources("AWS::Lambda::Function")
     (found,) = [one for one in functions if one["Properties"]["FunctionName"] == name]
@@ -36,8 +36,8 @@ def environment(made: Bench, name: str) -> dict[str, Any]:
     return variables
 
 
-def test_one_construct_brings_the_whole_failover(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_one_construct_brings_the_whole_failover(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     region_failover(made)
     names = {
         one["Properties"].get("FunctionName") for one in made.resources("AWS::Lambda::Function")
@@ -51,8 +51,8 @@ def test_one_construct_brings_the_whole_failover(bench: BenchMaker) -> None:
     assert rules >= {"keeper-test", "probe-test", "lag-meter-test"}
 
 
-def test_a_keeper_holds_the_lease_and_asks_the_peer_for_promises(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_a_keeper_holds_the_lease_and_asks_the_peer_for_promises(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     region_failover(made)
     may = allowed(made, "Keeper")
     assert may["dynamodb:UpdateItem"] == {STATE_HERE, STATE_THERE, LEASE}
@@ -64,8 +64,8 @@ def test_a_keeper_holds_the_lease_and_asks_the_peer_for_promises(bench: BenchMak
     assert may["rds-db:connect"]
 
 
-def test_without_a_witness_nobody_is_allowed_on_a_lease(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", witness_region=None)
+def test_without_a_witness_nobody_is_allowed_on_a_lease(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", witness_region=None)
     region_failover(made)
     for function in ("Keeper", "Step", "ProbeFunction"):
         assert LEASE not in allowed(made, function)["dynamodb:UpdateItem"]
@@ -73,8 +73,10 @@ def test_without_a_witness_nobody_is_allowed_on_a_lease(bench: BenchMaker) -> No
     assert (told["WITNESS_REGION"], told["LEASE_TABLE"]) == ("", "")
 
 
-def test_an_application_without_markers_is_judged_by_its_heartbeat_row(bench: BenchMaker) -> None:
-    by_markers, by_heartbeat = bench("ca-west-1"), bench("ca-west-1")
+def test_an_application_without_markers_is_judged_by_its_heartbeat_row(
+    make_stack: MakeStack,
+) -> None:
+    by_markers, by_heartbeat = make_stack("ca-west-1"), make_stack("ca-west-1")
     region_failover(by_markers)
     region_failover(by_heartbeat, replication_signal=ReplicationSource.HEARTBEAT)
     assert environment(by_markers, "keeper-test")["REPLICATION_SIGNAL"] == "markers"
@@ -89,16 +91,16 @@ def test_an_application_without_markers_is_judged_by_its_heartbeat_row(bench: Be
         "secretsmanager:StopReplicationToReplica",
     ],
 )
-def test_a_store_that_is_not_there_brings_no_permission(bench: BenchMaker, action: str) -> None:
-    with_all, with_none = bench("ca-west-1"), bench("ca-west-1")
+def test_a_store_that_is_not_there_brings_no_permission(make_stack: MakeStack, action: str) -> None:
+    with_all, with_none = make_stack("ca-west-1"), make_stack("ca-west-1")
     region_failover(with_all)
     region_failover(with_none, RegionStores())
     assert action in allowed(with_all, "Step")
     assert action not in allowed(with_none, "Step")
 
 
-def test_a_step_acts_on_the_two_members_of_its_own_global_database(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_a_step_acts_on_the_two_members_of_its_own_global_database(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     region_failover(made)
     assert allowed(made, "Step")["rds:FailoverGlobalCluster"] == {
         "arn:aws:rds::123456789012:global-cluster:global-test",
@@ -107,8 +109,8 @@ def test_a_step_acts_on_the_two_members_of_its_own_global_database(bench: BenchM
     }
 
 
-def test_the_rule_packs_find_nothing(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", nag=True)
+def test_the_rule_packs_find_nothing(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", nag=True)
     region_failover(made)
     made.template()
 

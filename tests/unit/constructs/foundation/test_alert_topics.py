@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lifeline.foundation.alert_topics import AlertTopics, Severity
-from tests.unit.constructs.conftest import ACCOUNT, BenchMaker
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack
 
 
-def test_one_encrypted_topic_a_severity(bench: BenchMaker) -> None:
-    made = bench()
+def test_one_encrypted_topic_a_severity(make_stack: MakeStack) -> None:
+    made = make_stack()
     alerts = AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
     assert alerts.of(Severity.CRITICAL) is not alerts.of(Severity.WARNING)
     topics = [one["Properties"] for one in made.resources("AWS::SNS::Topic")]
@@ -17,8 +17,8 @@ def test_one_encrypted_topic_a_severity(bench: BenchMaker) -> None:
     assert all("KmsMasterKeyId" in one for one in topics)
 
 
-def test_a_topics_arn_is_known_without_it(bench: BenchMaker) -> None:
-    site = bench("ca-west-1").site
+def test_a_topics_arn_is_known_without_it(make_stack: MakeStack) -> None:
+    site = make_stack("ca-west-1").site
     assert AlertTopics.arn(site, Severity.CRITICAL) == f"arn:aws:sns:ca-west-1:{ACCOUNT}:page-test"
     assert (
         AlertTopics.arn(site.peer, Severity.WARNING)
@@ -26,8 +26,8 @@ def test_a_topics_arn_is_known_without_it(bench: BenchMaker) -> None:
     )
 
 
-def test_only_named_services_of_this_account_publish(bench: BenchMaker) -> None:
-    made = bench()
+def test_only_named_services_of_this_account_publish(make_stack: MakeStack) -> None:
+    made = make_stack()
     AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
     policies = made.resources("AWS::SNS::TopicPolicy")
     assert len(policies) == len(Severity)
@@ -48,13 +48,15 @@ def test_only_named_services_of_this_account_publish(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize(("address", "subscriptions"), [(None, 0), ("oncall@example.org", 2)])
-def test_a_person_hears_of_both(bench: BenchMaker, address: str | None, subscriptions: int) -> None:
-    made = bench(page_email=address)
+def test_a_person_hears_of_both(
+    make_stack: MakeStack, address: str | None, subscriptions: int
+) -> None:
+    made = make_stack(page_email=address)
     AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
     made.template().resource_count_is("AWS::SNS::Subscription", subscriptions)
 
 
-def test_no_rule_finds_anything(bench: BenchMaker) -> None:
-    made = bench(nag=True, page_email="oncall@example.org")
+def test_no_rule_finds_anything(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True, page_email="oncall@example.org")
     AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys)
     made.template()

@@ -8,10 +8,10 @@ import pytest
 
 from lifeline.foundation.audit import AuditTrail
 from lifeline.foundation.bucket import BucketEmptying
-from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
 
-def add_trail(made: Bench) -> AuditTrail:
+def add_trail(made: StackUnderTest) -> AuditTrail:
     """The trail with the emptying function beside it."""
     emptying = BucketEmptying(made.stack, "Emptying", site=made.site, keys=made.keys)
     return AuditTrail(made.stack, "Audit", site=made.site, keys=made.keys, emptying=emptying)
@@ -27,8 +27,8 @@ def statements_of(policies: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_a_trail_of_calls_and_of_patient_data_objects(bench: BenchMaker) -> None:
-    made = bench(profile="prod")
+def test_a_trail_of_calls_and_of_patient_data_objects(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod")
     add_trail(made)
     (trail,) = made.resources("AWS::CloudTrail::Trail")
     assert trail["DeletionPolicy"] == trail["UpdateReplacePolicy"] == "Delete"
@@ -48,8 +48,8 @@ def test_a_trail_of_calls_and_of_patient_data_objects(bench: BenchMaker) -> None
     }
 
 
-def test_only_this_trail_and_this_accounts_access_logs_may_write(bench: BenchMaker) -> None:
-    made = bench(profile="prod")
+def test_only_this_trail_and_this_accounts_access_logs_may_write(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod")
     add_trail(made)
     named = statements_of(made.resources("AWS::S3::BucketPolicy"))
     trail = f"arn:aws:cloudtrail:ca-central-1:{ACCOUNT}:trail/trail-test"
@@ -64,8 +64,8 @@ def test_only_this_trail_and_this_accounts_access_logs_may_write(bench: BenchMak
     )
 
 
-def test_the_trail_waits_for_its_buckets_policy_and_its_role(bench: BenchMaker) -> None:
-    made = bench(profile="prod")
+def test_the_trail_waits_for_its_buckets_policy_and_its_role(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod")
     add_trail(made)
     template = made.template()
     (trail,) = template.find_resources("AWS::CloudTrail::Trail").values()
@@ -79,8 +79,8 @@ def test_the_trail_waits_for_its_buckets_policy_and_its_role(bench: BenchMaker) 
     assert {audit, own} <= set(trail["DependsOn"])
 
 
-def test_a_profile_without_a_trail_has_both_buckets_for_seven_years(bench: BenchMaker) -> None:
-    made = bench(profile="dev")
+def test_a_profile_without_a_trail_has_both_buckets_for_seven_years(make_stack: MakeStack) -> None:
+    made = make_stack(profile="dev")
     trail = add_trail(made)
     assert trail.trail is None
     template = made.template()
@@ -97,7 +97,7 @@ def test_a_profile_without_a_trail_has_both_buckets_for_seven_years(bench: Bench
 
 
 @pytest.mark.parametrize("account", [ACCOUNT, None])
-def test_no_rule_finds_anything(bench: BenchMaker, account: str | None) -> None:
-    made = bench(profile="prod", nag=True, account=account)
+def test_no_rule_finds_anything(make_stack: MakeStack, account: str | None) -> None:
+    made = make_stack(profile="prod", nag=True, account=account)
     add_trail(made)
     made.template()

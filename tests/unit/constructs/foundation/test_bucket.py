@@ -10,10 +10,10 @@ from aws_cdk.assertions import Match
 
 from lifeline.foundation.bucket import ACCESS_LOG, BUCKETS, Bucket, BucketEmptying, Lifecycle
 from lifeline.foundation.keys import Purpose
-from tests.unit.constructs.conftest import ACCOUNT, Bench, BenchMaker
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
 
-def add_bucket(made: Bench, name: str = "archive", **changed: Any) -> Bucket:
+def add_bucket(made: StackUnderTest, name: str = "archive", **changed: Any) -> Bucket:
     """A bucket with patient data's key and the region's access log, unless `changed`."""
     given: dict[str, Any] = {
         "purpose": Purpose.DATA,
@@ -25,8 +25,8 @@ def add_bucket(made: Bench, name: str = "archive", **changed: Any) -> Bucket:
     )
 
 
-def test_a_bucket_is_private_versioned_encrypted_and_logged(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_bucket_is_private_versioned_encrypted_and_logged(make_stack: MakeStack) -> None:
+    made = make_stack()
     add_bucket(made)
     made.template().has_resource(
         "AWS::S3::Bucket",
@@ -63,9 +63,9 @@ def test_a_bucket_is_private_versioned_encrypted_and_logged(bench: BenchMaker) -
     )
 
 
-def test_policy_then_content_then_bucket_are_deleted(bench: BenchMaker) -> None:
+def test_policy_then_content_then_bucket_are_deleted(make_stack: MakeStack) -> None:
     """CloudFormation deletes what depends first: a log delivered after the emptying blocks a delete."""
-    made = bench()
+    made = make_stack()
     add_bucket(made)
     template = made.template()
     ((bucket_id, _),) = template.find_resources("AWS::S3::Bucket").items()
@@ -76,8 +76,8 @@ def test_policy_then_content_then_bucket_are_deleted(bench: BenchMaker) -> None:
     assert emptied["Properties"]["BucketName"] == f"archive-cac1-{ACCOUNT}-test"
 
 
-def test_only_the_regions_own_buckets_can_be_emptied(bench: BenchMaker) -> None:
-    made = bench()
+def test_only_the_regions_own_buckets_can_be_emptied(make_stack: MakeStack) -> None:
+    made = make_stack()
     BucketEmptying(made.stack, "Emptying", site=made.site, keys=made.keys)
     (policy,) = made.resources("AWS::IAM::ManagedPolicy")
     by_sid = {one["Sid"]: one for one in policy["Properties"]["PolicyDocument"]["Statement"]}
@@ -87,8 +87,8 @@ def test_only_the_regions_own_buckets_can_be_emptied(bench: BenchMaker) -> None:
     assert all("*" not in action for one in by_sid.values() for action in one["Action"])
 
 
-def test_a_lifecycle_moves_to_colder_classes_and_expires(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_lifecycle_moves_to_colder_classes_and_expires(make_stack: MakeStack) -> None:
+    made = make_stack()
     cold = Lifecycle(
         infrequent_days=30, instant_archive_days=90, deep_archive_days=365, expire_days=2_557
     )
@@ -114,15 +114,15 @@ def test_a_lifecycle_that_s3_refuses_is_refused() -> None:
         Lifecycle(deep_archive_days=365, expire_days=365)
 
 
-def test_a_bucket_that_nothing_could_empty_is_refused(bench: BenchMaker) -> None:
+def test_a_bucket_that_nothing_could_empty_is_refused(make_stack: MakeStack) -> None:
     with pytest.raises(ValueError, match="allowed are access-log, audit"):
-        add_bucket(bench(), "scratch")
+        add_bucket(make_stack(), "scratch")
 
 
-def test_only_the_access_log_has_neither_key_nor_log(bench: BenchMaker) -> None:
+def test_only_the_access_log_has_neither_key_nor_log(make_stack: MakeStack) -> None:
     with pytest.raises(ValueError, match="only the access log itself"):
-        add_bucket(bench(), access_log=None)
-    made = bench()
+        add_bucket(make_stack(), access_log=None)
+    made = make_stack()
     add_bucket(made, ACCESS_LOG, purpose=None, access_log=None)
     (bucket,) = made.resources("AWS::S3::Bucket")
     (encryption,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -130,8 +130,8 @@ def test_only_the_access_log_has_neither_key_nor_log(bench: BenchMaker) -> None:
     assert "LoggingConfiguration" not in bucket["Properties"]
 
 
-def test_grants_name_the_objects_and_the_key(bench: BenchMaker) -> None:
-    made = bench()
+def test_grants_name_the_objects_and_the_key(make_stack: MakeStack) -> None:
+    made = make_stack()
     bucket = add_bucket(made)
     policy = iam.ManagedPolicy(made.stack, "Writer")
     bucket.grant_put(policy, "events/*", reason="One object for each hour.")
@@ -150,8 +150,8 @@ def test_grants_name_the_objects_and_the_key(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("account", [ACCOUNT, None])
-def test_no_rule_finds_anything(bench: BenchMaker, account: str | None) -> None:
-    made = bench(nag=True, account=account)
+def test_no_rule_finds_anything(make_stack: MakeStack, account: str | None) -> None:
+    made = make_stack(nag=True, account=account)
     bucket = add_bucket(made)
     log = Bucket(
         made.stack,
@@ -172,7 +172,7 @@ def test_no_rule_finds_anything(bench: BenchMaker, account: str | None) -> None:
     made.template()
 
 
-def _emptying_of(made: Bench) -> BucketEmptying:
+def _emptying_of(made: StackUnderTest) -> BucketEmptying:
     found = made.stack.node.find_child("Emptying")
     assert isinstance(found, BucketEmptying)
     return found

@@ -6,13 +6,13 @@ import pytest
 
 from lifeline.foundation import Function, Provisioner, Size
 from lifeline.lambdas.contracts.custom_resources import EmptyBucket
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 SIZE = Size(memory_mib=256, timeout_seconds=30, concurrency=2)
 
 
-def test_the_environment_is_what_the_contract_writes(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_environment_is_what_the_contract_writes(make_stack: MakeStack) -> None:
+    made = make_stack()
     contract = EmptyBucket(powertools_service_name="empty-bucket")
     Function(
         made.stack,
@@ -30,9 +30,9 @@ def test_the_environment_is_what_the_contract_writes(bench: BenchMaker) -> None:
 
 @pytest.mark.parametrize("both", [True, False])
 def test_neither_or_both_of_contract_and_environment_are_refused(
-    bench: BenchMaker, both: bool
+    make_stack: MakeStack, both: bool
 ) -> None:
-    made: Bench = bench()
+    made: StackUnderTest = make_stack()
     with pytest.raises(ValueError, match="got both" if both else "got neither"):
         Function(
             made.stack,
@@ -47,8 +47,8 @@ def test_neither_or_both_of_contract_and_environment_are_refused(
         )
 
 
-def test_a_provisioner_without_a_contract_is_refused(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_provisioner_without_a_contract_is_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
     with pytest.raises(ValueError, match="'unknown' has no contract; those with one: bucket_repl"):
         Provisioner(
             made.stack,

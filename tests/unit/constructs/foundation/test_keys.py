@@ -8,11 +8,11 @@ from aws_cdk.assertions import Template
 
 from lifeline.foundation.function import Function, Size
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 
-def test_each_purpose_has_its_own_rotating_key(bench: BenchMaker) -> None:
-    made = bench()
+def test_each_purpose_has_its_own_rotating_key(make_stack: MakeStack) -> None:
+    made = make_stack()
     template = made.template()
     keys = template.find_resources("AWS::KMS::Key").values()
     assert len(keys) == len(Purpose)
@@ -24,15 +24,15 @@ def test_each_purpose_has_its_own_rotating_key(bench: BenchMaker) -> None:
     assert aliases == {"alias/data-key-test", "alias/logs-key-test", "alias/secrets-key-test"}
 
 
-def test_no_service_is_named_in_the_key_of_patient_data(bench: BenchMaker) -> None:
-    keys = bench().resources("AWS::KMS::Key")
+def test_no_service_is_named_in_the_key_of_patient_data(make_stack: MakeStack) -> None:
+    keys = make_stack().resources("AWS::KMS::Key")
     (data,) = [one for one in keys if "Encrypts data" in one["Properties"]["Description"]]
     statements = data["Properties"]["KeyPolicy"]["Statement"]
     assert all("Service" not in one["Principal"] for one in statements)
 
 
-def test_aliases_are_the_same_in_both_regions(bench: BenchMaker) -> None:
-    home, recovery = bench().site, bench("ca-west-1").site
+def test_aliases_are_the_same_in_both_regions(make_stack: MakeStack) -> None:
+    home, recovery = make_stack().site, make_stack("ca-west-1").site
     for purpose in Purpose:
         assert RegionKeys.alias(home, purpose) == RegionKeys.alias(recovery, purpose)
 

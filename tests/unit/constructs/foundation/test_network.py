@@ -10,7 +10,7 @@ from aws_cdk import aws_ec2 as ec2
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import INTERFACE_ENDPOINTS, Network
-from tests.unit.constructs.conftest import ACCOUNT, BenchMaker
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack
 
 
 def of_type(template: Any, resource_type: str) -> dict[str, dict[str, Any]]:
@@ -19,8 +19,8 @@ def of_type(template: Any, resource_type: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_stores_have_three_subnets_without_a_route_out(bench: BenchMaker) -> None:
-    made = bench()
+def test_stores_have_three_subnets_without_a_route_out(make_stack: MakeStack) -> None:
+    made = make_stack()
     made.network()
     template = made.template()
     subnets = of_type(template, "AWS::EC2::Subnet")
@@ -52,8 +52,8 @@ def test_stores_have_three_subnets_without_a_route_out(bench: BenchMaker) -> Non
     assert not tables & routed
 
 
-def test_workloads_and_stores_are_told_apart(bench: BenchMaker) -> None:
-    network = bench().network()
+def test_workloads_and_stores_are_told_apart(make_stack: MakeStack) -> None:
+    network = make_stack().network()
     workloads = network.vpc.select_subnets(subnet_type=network.workload_subnets.subnet_type)
     stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
     assert len(workloads.subnet_ids) == len(stores.subnet_ids) == 3
@@ -61,14 +61,14 @@ def test_workloads_and_stores_are_told_apart(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize(("profile", "gateways"), [("dev", 1), ("prod", 3)])
-def test_nat_gateways_by_profile(bench: BenchMaker, profile: str, gateways: int) -> None:
-    made = bench(profile=profile)
+def test_nat_gateways_by_profile(make_stack: MakeStack, profile: str, gateways: int) -> None:
+    made = make_stack(profile=profile)
     made.network()
     made.template().resource_count_is("AWS::EC2::NatGateway", gateways)
 
 
-def test_every_call_of_a_workload_has_an_endpoint(bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_every_call_of_a_workload_has_an_endpoint(make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     made.network()
     endpoints = [
         one["Properties"]
@@ -95,8 +95,8 @@ def test_every_call_of_a_workload_has_an_endpoint(bench: BenchMaker) -> None:
     assert all(len(one["SubnetIds"]) == 3 for one in endpoints)
 
 
-def test_endpoints_serve_this_account_only(bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_endpoints_serve_this_account_only(make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     made.network()
     endpoints = made.resources("AWS::EC2::VPCEndpoint")
     assert len(endpoints) == len(INTERFACE_ENDPOINTS) + 2
@@ -109,8 +109,8 @@ def test_endpoints_serve_this_account_only(bench: BenchMaker) -> None:
         assert [other["Action"] for other in others] in ([], ["s3:GetObject"])
 
 
-def test_dev_pays_for_no_interface_endpoint(bench: BenchMaker) -> None:
-    made = bench(profile="dev")
+def test_dev_pays_for_no_interface_endpoint(make_stack: MakeStack) -> None:
+    made = make_stack(profile="dev")
     made.network()
     types = [
         one["Properties"]["VpcEndpointType"] for one in made.resources("AWS::EC2::VPCEndpoint")
@@ -118,8 +118,8 @@ def test_dev_pays_for_no_interface_endpoint(bench: BenchMaker) -> None:
     assert types == ["Gateway", "Gateway"]
 
 
-def test_each_store_has_a_group_of_clients(bench: BenchMaker) -> None:
-    network = bench().network()
+def test_each_store_has_a_group_of_clients(make_stack: MakeStack) -> None:
+    network = make_stack().network()
     clients = [
         network.database_clients,
         network.log_clients,
@@ -131,8 +131,8 @@ def test_each_store_has_a_group_of_clients(bench: BenchMaker) -> None:
 
 
 @pytest.mark.parametrize("profile", ["dev", "prod"])
-def test_no_rule_finds_anything(bench: BenchMaker, profile: str) -> None:
-    made = bench(profile=profile, nag=True)
+def test_no_rule_finds_anything(make_stack: MakeStack, profile: str) -> None:
+    made = make_stack(profile=profile, nag=True)
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     made.template()

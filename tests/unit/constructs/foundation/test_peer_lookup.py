@@ -7,10 +7,10 @@ from typing import Any
 from aws_cdk.assertions import Match
 
 from lifeline.foundation.peer_lookup import Fact, PeerLookup
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def statements(made: Bench) -> dict[str, Any]:
+def statements(made: StackUnderTest) -> dict[str, Any]:
     policies = made.resources("AWS::IAM::ManagedPolicy")
     return {
         one["Sid"]: one
@@ -19,8 +19,8 @@ def statements(made: Bench) -> dict[str, Any]:
     }
 
 
-def test_a_fact_asked_for_twice_is_looked_up_once(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_a_fact_asked_for_twice_is_looked_up_once(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
     assert facts.fact(Fact.LOG_CLUSTER_ARN) == facts.fact(Fact.LOG_CLUSTER_ARN)
     template = made.template()
@@ -40,8 +40,8 @@ def test_a_fact_asked_for_twice_is_looked_up_once(bench: BenchMaker) -> None:
     )
 
 
-def test_only_facts_asked_for_bring_permissions(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_only_facts_asked_for_bring_permissions(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys).fact(Fact.CACHE_GLOBAL_ID)
     said = statements(made)
     assert set(said) == {"WriteLogs", "KeepCacheGlobalId", "FindTheCache"}
@@ -53,8 +53,8 @@ def test_only_facts_asked_for_bring_permissions(bench: BenchMaker) -> None:
     )
 
 
-def test_nothing_refers_to_the_peer_but_by_name(bench: BenchMaker) -> None:
-    made = bench()
+def test_nothing_refers_to_the_peer_but_by_name(make_stack: MakeStack) -> None:
+    made = make_stack()
     facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
     for fact in Fact:
         facts.fact(fact)
@@ -66,8 +66,8 @@ def test_nothing_refers_to_the_peer_but_by_name(bench: BenchMaker) -> None:
     assert {one["Properties"]["Fact"] for one in asked.values()} == set(Fact)
 
 
-def test_the_rule_packs_find_nothing(bench: BenchMaker) -> None:
-    made = bench("ca-west-1", nag=True)
+def test_the_rule_packs_find_nothing(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1", nag=True)
     facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
     for fact in Fact:
         facts.fact(fact)

@@ -14,7 +14,7 @@ from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operato
 from lifeline.observability.failover_alarms import LOOPS
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
 
 ROOT = Path(__file__).parents[4]
@@ -35,12 +35,12 @@ def spec(**changes: Any) -> AlarmSpec:
     return AlarmSpec(**given | changes)
 
 
-def all_specs(made: Bench) -> list[AlarmSpec]:
+def all_specs(made: StackUnderTest) -> list[AlarmSpec]:
     return alarm_specs(made.site, *metrics_of(made.stack, made.site))
 
 
-def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker) -> None:
-    made = bench("ca-west-1")
+def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
     Alarms(made.stack, "Alarms", site=made.site, specs=[spec()])
     (alarm,) = made.resources("AWS::CloudWatch::Alarm")
     assert alarm["Properties"] | {"Tags": None} == {
@@ -63,8 +63,8 @@ def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker)
     }
 
 
-def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(bench: BenchMaker) -> None:
-    made = bench()
+def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(make_stack: MakeStack) -> None:
+    made = make_stack()
     share = MathSpec(expression="100 * bad / all", using_metrics={"bad": METRIC, "all": METRIC})
     p95 = MetricSpec(namespace="Test", metric_name="Latency", statistic="p95")
     given = [spec(name="share", metric=share), spec(name="slow", metric=p95)]
@@ -81,8 +81,8 @@ def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(bench: BenchM
     assert "Statistic" not in found["slow-test"]
 
 
-def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(bench: BenchMaker) -> None:
-    given = all_specs(bench())
+def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(make_stack: MakeStack) -> None:
+    given = all_specs(make_stack())
     lag = [one for one in given if one.name.startswith(LAG)]
     assert {one.name.removeprefix(LAG) for one in lag} == {
         "log",
@@ -103,8 +103,8 @@ def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(bench: BenchMaker) -
     assert {one.treat_missing_data for one in [*lag, *beats]} == {"breaching"}
 
 
-def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(bench: BenchMaker) -> None:
-    limits = {one.name: one for one in all_specs(bench(lag_alarm_seconds=40))}
+def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(make_stack: MakeStack) -> None:
+    limits = {one.name: one for one in all_specs(make_stack(lag_alarm_seconds=40))}
     assert limits["replication-lag-log"].threshold == 40
     assert limits["replication-lag-log"].severity is Severity.CRITICAL
     assert limits["replication-lag-log-warning"].threshold == 20
@@ -113,8 +113,8 @@ def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(bench: Bench
     assert limits["events-at-risk"].threshold == round(100_000 / 60 * 40)
 
 
-def test_the_numbers_of_the_design(bench: BenchMaker) -> None:
-    limits = {one.name: one.threshold for one in all_specs(bench())}
+def test_the_numbers_of_the_design(make_stack: MakeStack) -> None:
+    limits = {one.name: one.threshold for one in all_specs(make_stack())}
     wanted = {
         "replication-lag-log-warning": 15,
         "replication-lag-log": 30,
@@ -130,8 +130,8 @@ def test_the_numbers_of_the_design(bench: BenchMaker) -> None:
     assert {name: limits[name] for name in wanted} == wanted
 
 
-def test_what_is_fine_without_data_says_what_notices_silence(bench: BenchMaker) -> None:
-    given = all_specs(bench())
+def test_what_is_fine_without_data_says_what_notices_silence(make_stack: MakeStack) -> None:
+    given = all_specs(make_stack())
     names = {one.name for one in given}
     fine = [one for one in given if one.not_breaching_because]
     assert {one.name for one in fine if one.role_dependent} == {
@@ -145,8 +145,8 @@ def test_what_is_fine_without_data_says_what_notices_silence(bench: BenchMaker) 
         assert any(name in str(one.not_breaching_because) for name in names), one.name
 
 
-def test_every_spec_has_its_runbook_and_fits_its_service(bench: BenchMaker) -> None:
-    given = all_specs(bench(environment_suffix="a2345678901z"))
+def test_every_spec_has_its_runbook_and_fits_its_service(make_stack: MakeStack) -> None:
+    given = all_specs(make_stack(environment_suffix="a2345678901z"))
     for one in given:
         assert (ROOT / "docs" / "runbooks" / f"{one.runbook}.md").is_file(), one.runbook
         assert len(one.alarm_description) <= 1_024
@@ -154,14 +154,14 @@ def test_every_spec_has_its_runbook_and_fits_its_service(bench: BenchMaker) -> N
         assert seconds <= 86_400 or one.evaluation.period_seconds >= 3_600
 
 
-def test_both_regions_have_the_same_alarms(bench: BenchMaker) -> None:
-    home, recovery = all_specs(bench()), all_specs(bench("ca-west-1"))
+def test_both_regions_have_the_same_alarms(make_stack: MakeStack) -> None:
+    home, recovery = all_specs(make_stack()), all_specs(make_stack("ca-west-1"))
     assert [one.name for one in home] == [one.name for one in recovery]
     assert [one.alarm_description for one in home] == [one.alarm_description for one in recovery]
 
 
-def test_a_query_has_no_series_and_says_its_period(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_query_has_no_series_and_says_its_period(make_stack: MakeStack) -> None:
+    made = make_stack()
     query = MathSpec(expression='SELECT MAX(TimeSinceLastSync) FROM "AWS/EFS"')
     Alarms(made.stack, "Alarms", site=made.site, specs=[spec(metric=query)])
     (alarm,) = made.resources("AWS::CloudWatch::Alarm")
@@ -174,9 +174,9 @@ def test_a_query_has_no_series_and_says_its_period(bench: BenchMaker) -> None:
     }
 
 
-def test_a_query_within_math_keeps_its_id(bench: BenchMaker) -> None:
+def test_a_query_within_math_keeps_its_id(make_stack: MakeStack) -> None:
     """As the log's CPU is: a hundred less what the least idle broker has."""
-    made = bench()
+    made = make_stack()
     query = cloudwatch.MathExpression(
         expression='SELECT MIN(CpuIdle) FROM "AWS/Kafka"', using_metrics={}
     )
@@ -192,8 +192,8 @@ def test_a_query_within_math_keeps_its_id(bench: BenchMaker) -> None:
     assert outer == {"Id": "result", "Expression": "100 - idle", "ReturnData": True}
 
 
-def test_log_lines_are_counted_for_this_environment_alone(bench: BenchMaker) -> None:
-    made = bench()
+def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack) -> None:
+    made = make_stack()
     lines = LogLineMetrics(made.stack, "Lines", site=made.site)
     filters = {
         one["Properties"]["LogGroupName"]: one["Properties"]
@@ -237,8 +237,8 @@ def test_an_evaluation_that_cannot_be_is_refused(changes: dict[str, int], senten
         Evaluation(**changes)
 
 
-def test_twins_and_bad_ids_are_refused(bench: BenchMaker) -> None:
-    made = bench()
+def test_twins_and_bad_ids_are_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
     with pytest.raises(ValueError, match="Two alarms have the name some-thing"):
         Alarms(made.stack, "Alarms", site=made.site, specs=[spec(), spec()])
     with pytest.raises(ValueError, match="Bad ids none"):
@@ -273,17 +273,17 @@ def test_math_over_math_becomes_one_expression() -> None:
     }
 
 
-def test_the_packs_find_nothing(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_the_packs_find_nothing(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     Alarms(made.stack, "Alarms", site=made.site, specs=all_specs(made))
     made.template()
 
 
 def test_a_loop_is_silent_only_after_its_longest_run_could_have_been_counted(
-    bench: BenchMaker,
+    make_stack: MakeStack,
 ) -> None:
     """A run counts when it has ended, in the minute in which it began: three or four are always empty."""
-    silent = [one for one in all_specs(bench()) if one.name.endswith("-silent")]
+    silent = [one for one in all_specs(make_stack()) if one.name.endswith("-silent")]
     loops = [one for one in silent if one.runbook == "keeper-or-probe"]
     assert {one.name.removesuffix("-silent") for one in loops} == set(LOOPS)
     for one in loops:
@@ -292,8 +292,8 @@ def test_a_loop_is_silent_only_after_its_longest_run_could_have_been_counted(
         assert "was seen for eight minutes." in one.description
 
 
-def test_nothing_claims_that_the_lag_of_files_writes_files(bench: BenchMaker) -> None:
-    said = {one.name: one.alarm_description for one in all_specs(bench())}
+def test_nothing_claims_that_the_lag_of_files_writes_files(make_stack: MakeStack) -> None:
+    said = {one.name: one.alarm_description for one in all_specs(make_stack())}
     assert "its replication is replication-lag-files' matter" in said["files-io"]
     assert "replication-lag-files asks the service in both regions" in said["files-service-lag"]
     assert "end to end" in said["database-service-lag"]

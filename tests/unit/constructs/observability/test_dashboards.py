@@ -19,7 +19,7 @@ from lifeline.observability.dashboards import (
 from lifeline.observability.metric_specs import MathSpec, MetricSpec
 from lifeline.observability.region_dashboards import failover_rows, region_rows
 from lifeline.observability.thresholds import LagThresholds
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
 
 METRIC = MetricSpec(
@@ -27,7 +27,9 @@ METRIC = MetricSpec(
 )
 
 
-def drawn(made: Bench, rows: Sequence[Sequence[Widget]], name: str = "lifeline") -> dict[str, Any]:
+def drawn(
+    made: StackUnderTest, rows: Sequence[Sequence[Widget]], name: str = "lifeline"
+) -> dict[str, Any]:
     Dashboard(made.stack, "It", site=made.site, name=name, rows=rows)
     (one,) = made.resources("AWS::CloudWatch::Dashboard")
     assert one["Properties"]["DashboardName"] == f"{name}-{made.site.region.code}-test"
@@ -35,7 +37,7 @@ def drawn(made: Bench, rows: Sequence[Sequence[Widget]], name: str = "lifeline")
     return body
 
 
-def whole(made: Bench, name: str) -> dict[str, Any]:
+def whole(made: StackUnderTest, name: str) -> dict[str, Any]:
     path, stores = metrics_of(made.stack, made.site)
     alarms = Alarms(
         made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
@@ -49,15 +51,15 @@ def whole(made: Bench, name: str) -> dict[str, Any]:
     return drawn(made, rows, name)
 
 
-def test_a_row_shares_the_width_and_rows_follow_each_other(bench: BenchMaker) -> None:
+def test_a_row_shares_the_width_and_rows_follow_each_other(make_stack: MakeStack) -> None:
     text, graph = TextWidget(text="# T"), GraphWidget(title="P", metrics={"one": METRIC})
-    widgets = drawn(bench(), [[text], [graph, graph, graph]])["widgets"]
+    widgets = drawn(make_stack(), [[text], [graph, graph, graph]])["widgets"]
     places = [(one["x"], one["y"], one["width"], one["height"]) for one in widgets]
     assert places == [(0, 0, 24, 2), (0, 2, 8, 6), (8, 2, 8, 6), (16, 2, 8, 6)]
 
 
-def test_a_graph_names_metric_dimensions_statistic_and_region(bench: BenchMaker) -> None:
-    (widget,) = drawn(bench("ca-west-1"), [[GraphWidget(title="P", metrics={"one": METRIC})]])[
+def test_a_graph_names_metric_dimensions_statistic_and_region(make_stack: MakeStack) -> None:
+    (widget,) = drawn(make_stack("ca-west-1"), [[GraphWidget(title="P", metrics={"one": METRIC})]])[
         "widgets"
     ]
     assert widget["properties"]["region"] == "ca-west-1"
@@ -65,11 +67,11 @@ def test_a_graph_names_metric_dimensions_statistic_and_region(bench: BenchMaker)
     assert metric == ["Test", "Figure", "A", "1", "B", "2", {"stat": "Sum", "label": "one"}]
 
 
-def test_two_expressions_of_one_graph_do_not_mix(bench: BenchMaker) -> None:
+def test_two_expressions_of_one_graph_do_not_mix(make_stack: MakeStack) -> None:
     share = MathSpec(expression="100 * bad / all", using_metrics={"bad": METRIC, "all": METRIC})
     total = MathSpec(expression="SUM(METRICS())", using_metrics={"bad": METRIC})
     (widget,) = drawn(
-        bench(), [[GraphWidget(title="P", metrics={"share": share, "total": total})]]
+        make_stack(), [[GraphWidget(title="P", metrics={"share": share, "total": total})]]
     )["widgets"]
     metrics = widget["properties"]["metrics"]
     assert [one[0]["expression"] for one in metrics if len(one) == 1] == [
@@ -80,8 +82,10 @@ def test_two_expressions_of_one_graph_do_not_mix(bench: BenchMaker) -> None:
     assert ids == ["badx0", "allx0", "badx1"]
 
 
-def test_the_region_s_screen_shows_the_path_its_stores_and_every_alarm(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_region_s_screen_shows_the_path_its_stores_and_every_alarm(
+    make_stack: MakeStack,
+) -> None:
+    made = make_stack()
     body = whole(made, "lifeline")
     listed = [
         arn
@@ -109,8 +113,8 @@ def test_the_region_s_screen_shows_the_path_its_stores_and_every_alarm(bench: Be
     assert all(one["x"] + one["width"] <= 24 for one in body["widgets"])
 
 
-def test_the_recovery_screen_shows_both_regions_whatever_is_active(bench: BenchMaker) -> None:
-    body = whole(bench("ca-west-1"), "recovery")
+def test_the_recovery_screen_shows_both_regions_whatever_is_active(make_stack: MakeStack) -> None:
+    body = whole(make_stack("ca-west-1"), "recovery")
     regions = [
         one["properties"]["region"]
         for one in body["widgets"]
@@ -123,8 +127,8 @@ def test_the_recovery_screen_shows_both_regions_whatever_is_active(bench: BenchM
     assert "SOURCE '/aws/lambda/keeper-test'" in json.dumps(body)
 
 
-def test_an_account_that_is_not_known_leaves_the_body_whole(bench: BenchMaker) -> None:
-    made = bench(account=None)
+def test_an_account_that_is_not_known_leaves_the_body_whole(make_stack: MakeStack) -> None:
+    made = make_stack(account=None)
     path, stores = metrics_of(made.stack, made.site)
     alarms = Alarms(
         made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
@@ -142,8 +146,8 @@ def test_an_account_that_is_not_known_leaves_the_body_whole(bench: BenchMaker) -
     assert "alarm:api-errors-test" in json.dumps(json.loads(filled))
 
 
-def test_too_many_alarms_and_an_empty_row_are_refused(bench: BenchMaker) -> None:
-    made = bench()
+def test_too_many_alarms_and_an_empty_row_are_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
     many = AlarmStatusWidget(title="Many", arns=["arn"] * 101)
     with pytest.raises(ValueError, match="101 alarms on one widget"):
         Dashboard(made.stack, "Many", site=made.site, name="lifeline", rows=[[many]])
@@ -151,7 +155,7 @@ def test_too_many_alarms_and_an_empty_row_are_refused(bench: BenchMaker) -> None
         Dashboard(made.stack, "Empty", site=made.site, name="lifeline", rows=[[]])
 
 
-def test_the_packs_find_nothing(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_the_packs_find_nothing(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     Dashboard(made.stack, "It", site=made.site, name="lifeline", rows=[[TextWidget(text="x")]])
     made.template()

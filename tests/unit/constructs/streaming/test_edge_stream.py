@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from lifeline.streaming import edge_stream
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.tiers import RecoveryTier
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 
 def _policy(template: Any, name: str) -> list[dict[str, Any]]:
@@ -21,9 +21,9 @@ def _policy(template: Any, name: str) -> list[dict[str, Any]]:
 
 
 def test_the_stream_keeps_three_days_encrypted_with_as_many_shards_as_planned(
-    bench: BenchMaker,
+    make_stack: MakeStack,
 ) -> None:
-    made = bench(events_per_minute=100_000)
+    made = make_stack(events_per_minute=100_000)
     EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys)
     (stream,) = made.resources("AWS::Kinesis::Stream")
     said = stream["Properties"]
@@ -34,24 +34,26 @@ def test_the_stream_keeps_three_days_encrypted_with_as_many_shards_as_planned(
 
 
 @pytest.mark.parametrize("hours", [0, 23, 8_761])
-def test_a_retention_that_kinesis_does_not_have_is_refused(bench: BenchMaker, hours: int) -> None:
-    made = bench()
+def test_a_retention_that_kinesis_does_not_have_is_refused(
+    make_stack: MakeStack, hours: int
+) -> None:
+    made = make_stack()
     with pytest.raises(ValueError, match="allowed are 24 to 8760 h"):
         EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys, retention_hours=hours)
 
 
 def test_a_retention_that_ends_before_a_failover_is_refused(
-    bench: BenchMaker, monkeypatch: pytest.MonkeyPatch
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No tier is so slow today; a slow detection is enough."""
-    made = bench(tier=RecoveryTier.DEFERRABLE)
+    made = make_stack(tier=RecoveryTier.DEFERRABLE)
     monkeypatch.setattr(edge_stream, "DETECT_BUDGET_SECONDS", 21 * 3_600)
     with pytest.raises(ValueError, match="does not outlast a failover"):
         EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys, retention_hours=24)
 
 
-def test_grants_name_the_stream_and_its_key_only(bench: BenchMaker) -> None:
-    made = bench()
+def test_grants_name_the_stream_and_its_key_only(make_stack: MakeStack) -> None:
+    made = make_stack()
     stream = EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys)
     for name, grant in (("put", stream.grant_put), ("read", stream.grant_read)):
         grant(iam.ManagedPolicy(made.stack, name.title(), managed_policy_name=name))
@@ -67,8 +69,8 @@ def test_grants_name_the_stream_and_its_key_only(bench: BenchMaker) -> None:
     assert (encrypt["Action"], decrypt["Action"]) == ("kms:GenerateDataKey", "kms:Decrypt")
 
 
-def test_metrics_are_of_this_stream_by_the_minute(bench: BenchMaker) -> None:
-    made = bench()
+def test_metrics_are_of_this_stream_by_the_minute(make_stack: MakeStack) -> None:
+    made = make_stack()
     stream = EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys)
     for metric in (
         stream.metric_iterator_age(),
@@ -79,7 +81,7 @@ def test_metrics_are_of_this_stream_by_the_minute(bench: BenchMaker) -> None:
         assert metric.period.to_seconds() == 60
 
 
-def test_nothing_is_left_to_find(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_nothing_is_left_to_find(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     EdgeStream(made.stack, "Edge", site=made.site, keys=made.keys)
     made.template()

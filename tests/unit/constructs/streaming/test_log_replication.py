@@ -16,7 +16,7 @@ from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import SCRATCH, MirrorMaker
 from lifeline.streaming.peer_log import PeerLog
 from lifeline.streaming.replicated_log import ReplicatedLog
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 PEER = PeerLog(
     cluster_arn="arn:aws:kafka:ca-west-1:123456789012:cluster/log-test/8f1c-5",
@@ -26,7 +26,7 @@ PEER = PeerLog(
 )
 
 
-def _log(made: Bench) -> tuple[Network, ReplicatedLog]:
+def _log(made: StackUnderTest) -> tuple[Network, ReplicatedLog]:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     return network, ReplicatedLog(
@@ -39,7 +39,7 @@ def _actions(statement: dict[str, Any]) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
-def _replicator(made: Bench, **given: Any) -> LogReplicator:
+def _replicator(made: StackUnderTest, **given: Any) -> LogReplicator:
     network, log = _log(made)
     return LogReplicator(
         made.stack,
@@ -52,7 +52,7 @@ def _replicator(made: Bench, **given: Any) -> LogReplicator:
     )
 
 
-def _mirror(made: Bench) -> MirrorMaker:
+def _mirror(made: StackUnderTest) -> MirrorMaker:
     network, log = _log(made)
     facts = PeerLookup(made.stack, "Facts", site=made.site, keys=made.keys)
     LogPeering(made.stack, "Peering", site=made.site, network=network, log=log, facts=facts)
@@ -76,9 +76,9 @@ def _mirror(made: Bench) -> MirrorMaker:
 
 
 def test_the_replicator_keeps_names_and_offsets_and_leaves_our_groups_alone(
-    bench: BenchMaker,
+    make_stack: MakeStack,
 ) -> None:
-    made = bench(profile="staging")
+    made = make_stack(profile="staging")
     _replicator(made, generation=2)
     (one,) = made.resources("AWS::MSK::Replicator")
     said = one["Properties"]
@@ -99,8 +99,8 @@ def test_the_replicator_keeps_names_and_offsets_and_leaves_our_groups_alone(
     assert copied["TargetKafkaClusterArn"] != PEER.cluster_arn
 
 
-def test_the_replicator_may_not_write_the_peers_topics(bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_the_replicator_may_not_write_the_peers_topics(make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     _replicator(made)
     template = made.template()
     (policy,) = [
@@ -123,14 +123,14 @@ def test_the_replicator_may_not_write_the_peers_topics(bench: BenchMaker) -> Non
     ],
 )
 def test_a_replicator_that_cannot_work_is_refused(
-    bench: BenchMaker, profile: str, given: dict[str, Any], refusal: str
+    make_stack: MakeStack, profile: str, given: dict[str, Any], refusal: str
 ) -> None:
     with pytest.raises(ValueError, match=refusal):
-        _replicator(bench(profile=profile), **given)
+        _replicator(make_stack(profile=profile), **given)
 
 
-def test_mirror_maker_is_one_locked_down_task(bench: BenchMaker) -> None:
-    made = bench()
+def test_mirror_maker_is_one_locked_down_task(make_stack: MakeStack) -> None:
+    made = make_stack()
     _mirror(made)
     template = made.template()
     (service,) = template.find_resources("AWS::ECS::Service").values()
@@ -151,8 +151,8 @@ def test_mirror_maker_is_one_locked_down_task(bench: BenchMaker) -> None:
     assert environment["OWN_LOG"] != environment["PEER_LOG"]
 
 
-def test_mirror_maker_reads_the_peer_and_creates_no_topic_of_events(bench: BenchMaker) -> None:
-    made = bench()
+def test_mirror_maker_reads_the_peer_and_creates_no_topic_of_events(make_stack: MakeStack) -> None:
+    made = make_stack()
     _mirror(made)
     template = made.template()
     (policy,) = [
@@ -174,9 +174,9 @@ def test_mirror_maker_reads_the_peer_and_creates_no_topic_of_events(bench: Bench
     [("ca-central-1", 1, "10.30.0.0/16"), ("ca-west-1", 0, "10.20.0.0/16")],
 )
 def test_home_makes_the_connection_and_both_sides_route_over_it(
-    bench: BenchMaker, region: str, connections: int, peer_cidr: str
+    make_stack: MakeStack, region: str, connections: int, peer_cidr: str
 ) -> None:
-    made = bench(region)
+    made = make_stack(region)
     _mirror(made)
     template = made.template()
     template.resource_count_is("AWS::EC2::VPCPeeringConnection", connections)
@@ -195,8 +195,8 @@ def test_home_makes_the_connection_and_both_sides_route_over_it(
     assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == (peer_cidr, 9098, 9098)
 
 
-def test_mirror_maker_without_the_peers_brokers_is_refused(bench: BenchMaker) -> None:
-    made = bench()
+def test_mirror_maker_without_the_peers_brokers_is_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
     network, log = _log(made)
     with pytest.raises(ValueError, match="needs the addresses of the peer's brokers"):
         MirrorMaker(
@@ -211,21 +211,21 @@ def test_mirror_maker_without_the_peers_brokers_is_refused(bench: BenchMaker) ->
         )
 
 
-def test_metrics(bench: BenchMaker) -> None:
-    mirror = _mirror(bench())
+def test_metrics(make_stack: MakeStack) -> None:
+    mirror = _mirror(make_stack())
     assert mirror.metric_latency().dimensions == {"Suffix": "test"}
-    replicator = _replicator(bench(profile="staging"))
+    replicator = _replicator(make_stack(profile="staging"))
     for metric in (replicator.metric_latency(), replicator.metric_message_lag()):
         assert metric.dimensions == {"ReplicatorName": "log-replicator-g1-test"}
 
 
-def test_nothing_is_left_to_find_on_the_replicator(bench: BenchMaker) -> None:
-    made = bench(nag=True, profile="staging")
+def test_nothing_is_left_to_find_on_the_replicator(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True, profile="staging")
     _replicator(made)
     made.template()
 
 
-def test_nothing_is_left_to_find_on_mirror_maker(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_nothing_is_left_to_find_on_mirror_maker(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     _mirror(made)
     made.template()

@@ -6,17 +6,17 @@ import json
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.streaming.replicated_log import ReplicatedLog
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def _log(made: Bench) -> ReplicatedLog:
+def _log(made: StackUnderTest) -> ReplicatedLog:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     return ReplicatedLog(made.stack, "Log", site=made.site, network=network, keys=made.keys)
 
 
-def test_two_of_three_copies_and_iam_over_tls_only(bench: BenchMaker) -> None:
-    made = bench()
+def test_two_of_three_copies_and_iam_over_tls_only(make_stack: MakeStack) -> None:
+    made = make_stack()
     _log(made)
     template = made.template()
     (configuration,) = template.find_resources("AWS::MSK::Configuration").values()
@@ -38,16 +38,16 @@ def test_two_of_three_copies_and_iam_over_tls_only(bench: BenchMaker) -> None:
     assert cluster["DeletionPolicy"] == cluster["UpdateReplacePolicy"] == "Delete"
 
 
-def test_changed_properties_are_rolled_out_as_a_new_revision(bench: BenchMaker) -> None:
-    made = bench()
+def test_changed_properties_are_rolled_out_as_a_new_revision(make_stack: MakeStack) -> None:
+    made = make_stack()
     _log(made)
     (cluster,) = made.resources("AWS::MSK::Cluster")
     revision = cluster["Properties"]["ConfigurationInfo"]["Revision"]
     assert revision["Fn::GetAtt"][1] == "LatestRevision.Revision"
 
 
-def test_brokers_stand_in_the_isolated_subnets(bench: BenchMaker) -> None:
-    made = bench()
+def test_brokers_stand_in_the_isolated_subnets(make_stack: MakeStack) -> None:
+    made = make_stack()
     _log(made)
     (cluster,) = made.resources("AWS::MSK::Cluster")
     subnets = cluster["Properties"]["BrokerNodeGroupInfo"]["ClientSubnets"]
@@ -55,8 +55,8 @@ def test_brokers_stand_in_the_isolated_subnets(bench: BenchMaker) -> None:
     assert all("NetworkVpcStore" in one["Ref"] for one in subnets)
 
 
-def test_volumes_grow_to_four_times_and_never_shrink(bench: BenchMaker) -> None:
-    made = bench(profile="prod")
+def test_volumes_grow_to_four_times_and_never_shrink(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod")
     _log(made)
     template = made.template()
     (target,) = template.find_resources("AWS::ApplicationAutoScaling::ScalableTarget").values()
@@ -69,9 +69,9 @@ def test_volumes_grow_to_four_times_and_never_shrink(bench: BenchMaker) -> None:
 
 
 def test_private_links_are_turned_on_after_creation_and_before_their_policy(
-    bench: BenchMaker,
+    make_stack: MakeStack,
 ) -> None:
-    made = bench(profile="staging")
+    made = make_stack(profile="staging")
     _log(made)
     template = made.template()
     (cluster,) = template.find_resources("AWS::MSK::Cluster").values()
@@ -88,16 +88,16 @@ def test_private_links_are_turned_on_after_creation_and_before_their_policy(
     assert "*" not in json.dumps(said)
 
 
-def test_small_brokers_have_no_private_links(bench: BenchMaker) -> None:
-    made = bench(profile="dev")
+def test_small_brokers_have_no_private_links(make_stack: MakeStack) -> None:
+    made = make_stack(profile="dev")
     assert _log(made).private_links is None
     template = made.template()
     template.resource_count_is("AWS::MSK::ClusterPolicy", 0)
     template.resource_count_is("Custom::KafkaLinks", 0)
 
 
-def test_metrics_name_the_cluster_and_take_any_number_of_brokers(bench: BenchMaker) -> None:
-    made = bench()
+def test_metrics_name_the_cluster_and_take_any_number_of_brokers(make_stack: MakeStack) -> None:
+    made = make_stack()
     log = _log(made)
     assert log.metric_offline_partitions().dimensions == {"Cluster Name": "log-test"}
     lag = log.metric_consumer_lag("apply-test", "clinical.patient.events")
@@ -112,16 +112,16 @@ def test_metrics_name_the_cluster_and_take_any_number_of_brokers(bench: BenchMak
     assert idle.expression.startswith("SELECT MIN(CpuIdle)")  # type: ignore[attr-defined]
 
 
-def test_nothing_is_left_to_find(bench: BenchMaker) -> None:
-    made = bench(nag=True, profile="staging")
+def test_nothing_is_left_to_find(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True, profile="staging")
     _log(made)
     made.template()
 
 
 def test_topics_are_made_before_private_links_put_the_cluster_into_updating(
-    bench: BenchMaker,
+    make_stack: MakeStack,
 ) -> None:
-    made = bench(profile="staging")
+    made = make_stack(profile="staging")
     _log(made)
     template = made.template()
     topics = set(template.find_resources("AWS::MSK::Topic"))
@@ -134,8 +134,8 @@ def test_topics_are_made_before_private_links_put_the_cluster_into_updating(
     assert topics <= set(asked["DependsOn"])
 
 
-def test_only_the_function_that_calls_itself_may_do_so_often(bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_only_the_function_that_calls_itself_may_do_so_often(make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     _log(made)
     allowed = {
         one["Properties"]["FunctionName"]: one["Properties"].get("RecursiveLoop")

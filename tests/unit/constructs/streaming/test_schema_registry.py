@@ -14,11 +14,11 @@ from lifeline.streaming.schema_registry import (
     definition_of,
     schema_files,
 )
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 
-def test_each_file_is_a_backward_compatible_schema_with_the_suffix(bench: BenchMaker) -> None:
-    made = bench()
+def test_each_file_is_a_backward_compatible_schema_with_the_suffix(make_stack: MakeStack) -> None:
+    made = make_stack()
     SchemaRegistry(made.stack, "Schemas", site=made.site)
     schemas = made.resources("AWS::Glue::Schema")
     assert sorted(one["Properties"]["Name"] for one in schemas) == [
@@ -35,12 +35,12 @@ def test_each_file_is_a_backward_compatible_schema_with_the_suffix(bench: BenchM
         assert said["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
-def test_every_schema_has_its_first_definition(bench: BenchMaker) -> None:
+def test_every_schema_has_its_first_definition(make_stack: MakeStack) -> None:
     assert {path.name for path in schema_files(SCHEMAS)} == {path.name for path in FIRST.iterdir()}
 
 
 def test_a_schema_that_grew_is_a_version_and_the_first_definition_stays(
-    bench: BenchMaker, tmp_path: Path
+    make_stack: MakeStack, tmp_path: Path
 ) -> None:
     (tmp_path / "events").mkdir()
     for path in schema_files(SCHEMAS):
@@ -49,7 +49,7 @@ def test_a_schema_that_grew_is_a_version_and_the_first_definition_stays(
     schema = json.loads(grown.read_text())
     schema["properties"]["wing"] = {"type": "string", "default": ""}
     grown.write_text(json.dumps(schema))
-    made = bench()
+    made = make_stack()
     SchemaRegistry(made.stack, "Schemas", site=made.site, folder=tmp_path)
     template = made.template()
     (version,) = template.find_resources("AWS::Glue::SchemaVersion").values()
@@ -58,11 +58,13 @@ def test_a_schema_that_grew_is_a_version_and_the_first_definition_stays(
         assert '"wing":{' not in one["Properties"]["SchemaDefinition"]
 
 
-def test_a_schema_without_a_first_definition_is_refused(bench: BenchMaker, tmp_path: Path) -> None:
+def test_a_schema_without_a_first_definition_is_refused(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
     (tmp_path / "events").mkdir()
     (tmp_path / "envelope.schema.json").write_text((SCHEMAS / "envelope.schema.json").read_text())
     (tmp_path / "events" / "NewEvent.v1.schema.json").write_text('{"type": "object"}')
-    made = bench()
+    made = make_stack()
     with pytest.raises(ValueError, match=r"NewEvent\.v1\.schema\.json has no first definition"):
         SchemaRegistry(made.stack, "Schemas", site=made.site, folder=tmp_path)
 
@@ -84,7 +86,7 @@ def test_what_glue_does_not_take_is_refused(
         definition_of(path)
 
 
-def test_nothing_is_left_to_find(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_nothing_is_left_to_find(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     SchemaRegistry(made.stack, "Schemas", site=made.site)
     made.template()

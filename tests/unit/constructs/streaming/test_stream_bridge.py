@@ -8,10 +8,10 @@ from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
 from lifeline.streaming.stream_bridge import StreamBridge
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def _bridge(made: Bench, *, hours: int) -> StreamBridge:
+def _bridge(made: StackUnderTest, *, hours: int) -> StreamBridge:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     return StreamBridge(
@@ -28,16 +28,16 @@ def _bridge(made: Bench, *, hours: int) -> StreamBridge:
     )
 
 
-def test_it_pages_at_a_quarter_of_this_streams_retention(bench: BenchMaker) -> None:
-    made = bench()
+def test_it_pages_at_a_quarter_of_this_streams_retention(make_stack: MakeStack) -> None:
+    made = make_stack()
     _bridge(made, hours=48)
     (alarm,) = made.resources("AWS::CloudWatch::Alarm")
     assert alarm["Properties"]["Threshold"] == 12 * 3_600_000
     assert alarm["Properties"]["TreatMissingData"] == "breaching"
 
 
-def test_it_reads_the_stream_and_writes_marked_topics_only(bench: BenchMaker) -> None:
-    made = bench()
+def test_it_reads_the_stream_and_writes_marked_topics_only(make_stack: MakeStack) -> None:
+    made = make_stack()
     _bridge(made, hours=72)
     template = made.template()
     (policy,) = [
@@ -49,7 +49,7 @@ def test_it_reads_the_stream_and_writes_marked_topics_only(bench: BenchMaker) ->
     assert "system.watermark" not in str(policy["WriteTopics"]["Resource"])
 
 
-def test_nothing_is_left_to_find(bench: BenchMaker) -> None:
-    made = bench(nag=True)
+def test_nothing_is_left_to_find(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
     _bridge(made, hours=72)
     made.template()

@@ -8,10 +8,10 @@ from lifeline.foundation.bucket import BucketEmptying
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.streaming.replicated_log import ReplicatedLog
 from lifeline.streaming.topic_archive import TopicArchive
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def _archive(made: Bench) -> TopicArchive:
+def _archive(made: StackUnderTest) -> TopicArchive:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     return TopicArchive(
@@ -24,8 +24,8 @@ def _archive(made: Bench) -> TopicArchive:
     )
 
 
-def test_each_marked_topic_is_read_privately_from_its_beginning(bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_each_marked_topic_is_read_privately_from_its_beginning(make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     archive = _archive(made)
     template = made.template()
     streams = template.find_resources("AWS::KinesisFirehose::DeliveryStream")
@@ -44,8 +44,8 @@ def test_each_marked_topic_is_read_privately_from_its_beginning(bench: BenchMake
         assert len(one["Properties"]["DeliveryStreamName"]) <= 64
 
 
-def test_objects_grow_cold_and_go_after_seven_years(bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_objects_grow_cold_and_go_after_seven_years(make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     _archive(made)
     (bucket,) = made.resources("AWS::S3::Bucket")
     assert bucket["Properties"]["BucketName"] == "archive-cac1-123456789012-test"
@@ -66,22 +66,22 @@ def test_objects_grow_cold_and_go_after_seven_years(bench: BenchMaker) -> None:
         ("ca-west-1", "prod", False),
     ],
 )
-def test_where_it_is_made(bench: BenchMaker, region: str, profile: str, made: bool) -> None:
-    assert TopicArchive.is_made(bench(region, profile).site) is made
+def test_where_it_is_made(make_stack: MakeStack, region: str, profile: str, made: bool) -> None:
+    assert TopicArchive.is_made(make_stack(region, profile).site) is made
 
 
-def test_brokers_without_private_links_are_refused(bench: BenchMaker) -> None:
+def test_brokers_without_private_links_are_refused(make_stack: MakeStack) -> None:
     with pytest.raises(ValueError, match="Firehose cannot reach brokers of class kafka"):
-        _archive(bench(profile="dev"))
+        _archive(make_stack(profile="dev"))
 
 
-def test_freshness_is_of_the_topics_own_stream(bench: BenchMaker) -> None:
-    archive = _archive(bench(profile="staging"))
+def test_freshness_is_of_the_topics_own_stream(make_stack: MakeStack) -> None:
+    archive = _archive(make_stack(profile="staging"))
     metric = archive.metric_freshness("clinical.patient.events")
     assert metric.dimensions == {"DeliveryStreamName": "archive-clinical-patient-events-test"}
 
 
-def test_nothing_is_left_to_find(bench: BenchMaker) -> None:
-    made = bench(nag=True, profile="staging")
+def test_nothing_is_left_to_find(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True, profile="staging")
     _archive(made)
     made.template()
