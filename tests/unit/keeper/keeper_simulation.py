@@ -60,7 +60,7 @@ class Between:
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happens in the world; `kind` names a method of World."""
+    """One thing that happens in the simulation; `kind` names a method of Simulation."""
 
     kind: str
     what: Any = None
@@ -89,7 +89,7 @@ class Execution:
     stamp: float = 0.0
 
 
-class World:
+class Simulation:
     """Home is active at epoch 1, all links are up, both regions' keepers have seen the other healthy."""
 
     def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
@@ -122,7 +122,7 @@ class World:
     # What may happen
 
     def happen(self, *events: Event) -> None:
-        """Let the events happen in order, and judge the world after each."""
+        """Let the events happen in order, and judge the simulation after each."""
         for event in events:
             getattr(self, f"_do_{event.kind}")(event)
             self._judge()
@@ -347,12 +347,12 @@ def other(region: str) -> str:
 class LeaseTwin:
     """The lease table as `region` reaches it."""
 
-    def __init__(self, world: World, region: str) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, region: str) -> None:
+        self._simulation = simulation
         self._source = region
 
     def read(self) -> Lease | None:
-        return self._world.call(self._source, WITNESS, lambda: self._world.lease)
+        return self._simulation.call(self._source, WITNESS, lambda: self._simulation.lease)
 
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
         return self._change(lambda lease: transitions.renew(lease, region=region, epoch=epoch))
@@ -367,23 +367,23 @@ class LeaseTwin:
 
     def _change(self, change: Callable[[Lease], Lease | None]) -> Lease | None:
         def effect() -> Lease | None:
-            changed = None if self._world.lease is None else change(self._world.lease)
-            self._world.lease = changed or self._world.lease
+            changed = None if self._simulation.lease is None else change(self._simulation.lease)
+            self._simulation.lease = changed or self._simulation.lease
             return changed
 
-        return self._world.call(self._source, WITNESS, effect)
+        return self._simulation.call(self._source, WITNESS, effect)
 
 
 class LocalTwin:
     """`owner`'s region state table as `source` reaches it."""
 
-    def __init__(self, world: World, source: str, owner: str) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, source: str, owner: str) -> None:
+        self._simulation = simulation
         self._source = source
         self._owner = owner
 
     def promise(self) -> Promise:
-        return self._call(lambda: self._world.promises[self._owner])
+        return self._call(lambda: self._simulation.promises[self._owner])
 
     def ask_failsafe(self, *, epoch: int) -> bool:
         return self._change(lambda one: transitions.ask_failsafe(one, epoch=epoch)) is not None
@@ -401,16 +401,16 @@ class LocalTwin:
         )
 
     def memory(self) -> dict[str, Any]:
-        return self._call(lambda: dict(self._world.memories[self._owner]))
+        return self._call(lambda: dict(self._simulation.memories[self._owner]))
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         def effect() -> None:
-            self._world.memories[self._owner] = dict(memory)
+            self._simulation.memories[self._owner] = dict(memory)
 
         self._call(effect)
 
     def samples(self, region: str) -> list[Sample]:
-        return self._call(lambda: unhealthy(self._world, self._source))
+        return self._call(lambda: unhealthy(self._simulation, self._source))
 
     def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
         return self._call(lambda: True)
@@ -430,7 +430,7 @@ class LocalTwin:
         return forgotten is not None
 
     def _runs(self, epoch: int) -> PlanRuns:
-        return self._world.plan_runs.get((self._owner, epoch), PlanRuns(epoch))
+        return self._simulation.plan_runs.get((self._owner, epoch), PlanRuns(epoch))
 
     def _change_runs(
         self, epoch: int, change: Callable[[PlanRuns], PlanRuns | None]
@@ -438,18 +438,20 @@ class LocalTwin:
         def effect() -> PlanRuns | None:
             changed = change(self._runs(epoch))
             if changed is not None:
-                self._world.plan_runs[self._owner, epoch] = changed
+                self._simulation.plan_runs[self._owner, epoch] = changed
             return changed
 
         return self._call(effect)
 
     def _call(self, effect: Callable[[], T]) -> T:
-        return self._world.call(self._source, self._owner, effect)
+        return self._simulation.call(self._source, self._owner, effect)
 
     def _change(self, change: Callable[[Promise], Promise | None]) -> Promise | None:
         def effect() -> Promise | None:
-            changed = change(self._world.promises[self._owner])
-            self._world.promises[self._owner] = changed or self._world.promises[self._owner]
+            changed = change(self._simulation.promises[self._owner])
+            self._simulation.promises[self._owner] = (
+                changed or self._simulation.promises[self._owner]
+            )
             return changed
 
         return self._call(effect)
@@ -458,38 +460,40 @@ class LocalTwin:
 class WitnessProbeTwin:
     """The witness's samples."""
 
-    def __init__(self, world: World, region: str) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, region: str) -> None:
+        self._simulation = simulation
         self._source = region
 
     def samples(self, region: str) -> list[Sample]:
-        return self._world.call(self._source, WITNESS, lambda: unhealthy(self._world, self._source))
+        return self._simulation.call(
+            self._source, WITNESS, lambda: unhealthy(self._simulation, self._source)
+        )
 
 
 class DatabaseTwin:
     """The region's own database."""
 
-    def __init__(self, world: World, region: str) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, region: str) -> None:
+        self._simulation = simulation
         self._region = region
 
     def clock(self) -> str:
-        return self._call(lambda: repr(self._world.clock(self._region)))
+        return self._call(lambda: repr(self._simulation.clock(self._region)))
 
     def view(self) -> DatabaseView:
-        row = self._call(lambda: replace(self._world.rows[self._region]))
+        row = self._call(lambda: replace(self._simulation.rows[self._region]))
         return DatabaseView(row.epoch, row.holder, row.replica)
 
     def bump(self, *, region: str, epoch: int, renewals: int, renewed_from: str) -> bool:
         def effect() -> bool:
-            row = self._world.rows[self._region]
+            row = self._simulation.rows[self._region]
             if row.replica:
                 raise Cut("a replica takes no writes")
             if (row.epoch, row.holder) != (epoch, region):
                 return False
             row.renewals = max(row.renewals + 1, renewals)
             row.renewed_from = max(row.renewed_from, float(renewed_from))
-            self._world.follow()
+            self._simulation.follow()
             return True
 
         return self._call(effect)
@@ -498,74 +502,74 @@ class DatabaseTwin:
         return self._call(lambda: -1.0)
 
     def _call(self, effect: Callable[[], T]) -> T:
-        return self._world.call(self._region, self._region, effect)
+        return self._simulation.call(self._region, self._region, effect)
 
 
 class WatermarkTwin:
     """Nothing is missing here: the loss gate lets go."""
 
-    def __init__(self, world: World, region: str) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, region: str) -> None:
+        self._simulation = simulation
         self._region = region
 
     def oldest_born_seconds(self, origin: str) -> float | None:
-        return self._world.call(self._region, self._region, lambda: self._world.now)
+        return self._simulation.call(self._region, self._region, lambda: self._simulation.now)
 
 
 class PlanTwin:
     """Executions by name: a name is started once, as the service has it (A4, A17)."""
 
-    def __init__(self, world: World, region: str) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, region: str) -> None:
+        self._simulation = simulation
         self._region = region
 
     def status(self, name: str) -> RunStatus:
         def effect() -> RunStatus:
-            found = self._world.executions.get((self._region, name))
+            found = self._simulation.executions.get((self._region, name))
             if found is None:
                 return RunStatus.MISSING
             return RunStatus.CLOSED if found.at == "done" else RunStatus.RUNNING
 
-        return self._world.call(self._region, self._region, effect)
+        return self._simulation.call(self._region, self._region, effect)
 
     def start(self, name: str, *, epoch: int) -> bool:
         def effect() -> bool:
-            if (self._region, name) in self._world.executions:
+            if (self._region, name) in self._simulation.executions:
                 return False
             made = Execution(epoch, plan_runs.run_of(name))
-            self._world.executions[self._region, name] = made
+            self._simulation.executions[self._region, name] = made
             return True
 
-        return self._world.call(self._region, self._region, effect)
+        return self._simulation.call(self._region, self._region, effect)
 
 
 class PagerTwin:
     """Remembers whom it told."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def page(self, subject: str, text: str) -> None:
-        self._world.pages.append(subject)
+        self._simulation.pages.append(subject)
 
 
-def unhealthy(world: World, observer: str) -> list[Sample]:
+def unhealthy(simulation: Simulation, observer: str) -> list[Sample]:
     """What both observers always saw."""
-    newest = world.clock(observer) - 1.0
+    newest = simulation.clock(observer) - 1.0
     cycle = POLICY.probe_cycle_seconds
     return [Sample(newest - cycle * age, Health.UNHEALTHY) for age in (5, 4, 3, 2, 1, 0)]
 
 
-def ports(world: World, region: str) -> Ports:
+def ports(simulation: Simulation, region: str) -> Ports:
     """All twins of one region's keeper."""
-    database = DatabaseTwin(world, region)
+    database = DatabaseTwin(simulation, region)
     return Ports(
-        lease=LeaseTwin(world, region),
-        local=LocalTwin(world, region, region),
-        peer=LocalTwin(world, region, other(region)),
-        witness_probe=WitnessProbeTwin(world, region),
+        lease=LeaseTwin(simulation, region),
+        local=LocalTwin(simulation, region, region),
+        peer=LocalTwin(simulation, region, other(region)),
+        witness_probe=WitnessProbeTwin(simulation, region),
         database=database,
-        signal=MarkerSignal(watermark=WatermarkTwin(world, region), database=database),
-        plan=PlanTwin(world, region),
-        pager=PagerTwin(world),
+        signal=MarkerSignal(watermark=WatermarkTwin(simulation, region), database=database),
+        plan=PlanTwin(simulation, region),
+        pager=PagerTwin(simulation),
     )
