@@ -38,8 +38,8 @@ HOME, AWAY = "ca-central-1", "ca-west-1"
 
 
 @dataclass
-class World:
-    """Both regions: what the service knows of each file system, and which region does not answer."""
+class EfsTwin:
+    """EFS of both regions: what it knows of each file system, and which region does not answer."""
 
     protection: dict[str, str] = field(
         default_factory=lambda: dict.fromkeys((HOME_ID, AWAY_ID, OTHER_ID), "ENABLED")
@@ -67,188 +67,188 @@ def refusal(code: str) -> ClientError:
 
 @dataclass
 class RegionTwin:
-    """The port `Files` over a `World`."""
+    """The port `Files` over an `EfsTwin`."""
 
-    world: World
+    efs: EfsTwin
     region: str
 
     def _answer(self) -> None:
-        if self.region in self.world.dead:
+        if self.region in self.efs.dead:
             raise OSError(f"{self.region} does not answer")
 
     def side(self, file_system_id: str) -> Side:
         self._answer()
         return Side(
             file_system_id=file_system_id,
-            protection=self.world.protection[file_system_id],
-            tags=frozenset(self.world.tags[file_system_id]),
+            protection=self.efs.protection[file_system_id],
+            tags=frozenset(self.efs.tags[file_system_id]),
             replication=self.replication(file_system_id),
         )
 
     def replication(self, file_system_id: str) -> Replication | None:
         self._answer()
-        found = self.world.links.get(self.region)
+        found = self.efs.links.get(self.region)
         if found is None or file_system_id not in (found.source_id, *found.destination_ids):
             return None
         if found.ending:
-            self.world.looks_until_ended -= 1
-            if self.world.looks_until_ended < 0:
-                self.world.links.clear()
+            self.efs.looks_until_ended -= 1
+            if self.efs.looks_until_ended < 0:
+                self.efs.links.clear()
         return found
 
     def unprotect(self, file_system_id: str) -> None:
         self._answer()
-        self.world.protection[file_system_id] = "DISABLED"
+        self.efs.protection[file_system_id] = "DISABLED"
 
     def start(self, source_id: str, destination_id: str, destination_region: str) -> None:
         self._answer()
-        assert destination_region not in self.world.dead
-        assert self.world.protection[destination_id] == "DISABLED", "the service refuses this"
-        assert not self.world.links, "a file system is part of one replication"
-        self.world.protection[destination_id] = "REPLICATING"
+        assert destination_region not in self.efs.dead
+        assert self.efs.protection[destination_id] == "DISABLED", "the service refuses this"
+        assert not self.efs.links, "a file system is part of one replication"
+        self.efs.protection[destination_id] = "REPLICATING"
         made = Replication(source_id=source_id, destination_ids=(destination_id,))
-        self.world.links = {HOME: made, AWAY: made}
+        self.efs.links = {HOME: made, AWAY: made}
 
     def end(self, source_id: str, mode: str | None) -> None:
         self._answer()
-        self.world.ended.append((self.region, mode))
-        if mode is None and self.world.end_refused:
-            raise refusal(self.world.end_refused)
-        if mode is None and self.world.answer_lost:
-            self.world.links = {
-                region: replace(one, ending=True) for region, one in self.world.links.items()
+        self.efs.ended.append((self.region, mode))
+        if mode is None and self.efs.end_refused:
+            raise refusal(self.efs.end_refused)
+        if mode is None and self.efs.answer_lost:
+            self.efs.links = {
+                region: replace(one, ending=True) for region, one in self.efs.links.items()
             }
             raise TimeoutError("read timed out")
-        if self.world.dead and mode is None:
+        if self.efs.dead and mode is None:
             raise OSError("the other half does not answer")
-        if self.world.ends_never:
+        if self.efs.ends_never:
             return
         if mode is None:
-            found = next(iter(self.world.links.values()), None)
+            found = next(iter(self.efs.links.values()), None)
             for destination in found.destination_ids if found else ():
-                self.world.protection[destination] = "ENABLED"
-            self.world.links.clear()
+                self.efs.protection[destination] = "ENABLED"
+            self.efs.links.clear()
         else:
-            self.world.links.pop(self.region, None)
+            self.efs.links.pop(self.region, None)
 
     def tag(self, file_system_id: str, key: str, value: str) -> None:
         self._answer()
-        self.world.tags[file_system_id].add(key)
+        self.efs.tags[file_system_id].add(key)
 
     def untag(self, file_system_id: str, key: str) -> None:
         self._answer()
-        if self.world.untag_refused:
-            raise refusal(self.world.untag_refused)
-        self.world.tags[file_system_id].discard(key)
+        if self.efs.untag_refused:
+            raise refusal(self.efs.untag_refused)
+        self.efs.tags[file_system_id].discard(key)
 
 
-def pair(world: World) -> Pair:
+def pair(efs: EfsTwin) -> Pair:
     return Pair(
         source_id=HOME_ID,
         destination_id=AWAY_ID,
         destination_region=AWAY,
-        home=RegionTwin(world, HOME),
-        recovery=RegionTwin(world, AWAY),
+        home=RegionTwin(efs, HOME),
+        recovery=RegionTwin(efs, AWAY),
     )
 
 
-def remove(world: World) -> str:
+def remove(efs: EfsTwin) -> str:
     """With a clock that a sleep moves on."""
     at = [0.0]
 
     def sleep(seconds: float) -> None:
         at[0] += seconds
 
-    return pair(world).remove(lambda: at[0], sleep)
+    return pair(efs).remove(lambda: at[0], sleep)
 
 
 def test_a_fresh_pair_is_replicated_and_the_destination_remembers_it() -> None:
-    world = World()
-    assert pair(world).ensure(creating=True).action is Action.START
-    assert world.links[AWAY].source_id == HOME_ID
-    assert world.protection[AWAY_ID] == "REPLICATING"
-    assert STARTED in world.tags[AWAY_ID]
+    efs = EfsTwin()
+    assert pair(efs).ensure(creating=True).action is Action.START
+    assert efs.links[AWAY].source_id == HOME_ID
+    assert efs.protection[AWAY_ID] == "REPLICATING"
+    assert STARTED in efs.tags[AWAY_ID]
 
 
 def test_an_update_of_a_running_replication_changes_nothing() -> None:
-    world = World()
-    pair(world).ensure(creating=True)
-    decision = pair(world).ensure(creating=False)
+    efs = EfsTwin()
+    pair(efs).ensure(creating=True)
+    decision = pair(efs).ensure(creating=False)
     assert decision.action is Action.LEAVE
     assert "already" in decision.reason
 
 
 def test_a_deploy_after_a_promotion_does_not_overwrite_the_promoted_side() -> None:
     """The recovery plan ended the replication in its own region only; home was dead and then came back."""
-    world = World()
-    pair(world).ensure(creating=True)
-    world.links.clear()
-    world.protection[AWAY_ID] = "ENABLED"
-    world.tags[AWAY_ID].add(PROMOTED)
-    assert pair(world).ensure(creating=False).action is Action.LEAVE
-    assert world.links == {}
+    efs = EfsTwin()
+    pair(efs).ensure(creating=True)
+    efs.links.clear()
+    efs.protection[AWAY_ID] = "ENABLED"
+    efs.tags[AWAY_ID].add(PROMOTED)
+    assert pair(efs).ensure(creating=False).action is Action.LEAVE
+    assert efs.links == {}
 
 
 def test_a_released_destination_is_left_alone_even_if_nobody_tagged_it() -> None:
-    world = World()
-    pair(world).ensure(creating=True)
-    world.links.clear()
-    world.protection[AWAY_ID] = "ENABLED"
-    assert PROMOTED not in world.tags[AWAY_ID]
-    decision = pair(world).ensure(creating=False)
+    efs = EfsTwin()
+    pair(efs).ensure(creating=True)
+    efs.links.clear()
+    efs.protection[AWAY_ID] = "ENABLED"
+    assert PROMOTED not in efs.tags[AWAY_ID]
+    decision = pair(efs).ensure(creating=False)
     assert decision.action is Action.LEAVE
     assert "newer files" in decision.reason
 
 
 def test_a_replication_in_the_other_direction_is_left_alone() -> None:
     turned = Replication(source_id=AWAY_ID, destination_ids=(HOME_ID,))
-    world = World(links={HOME: turned, AWAY: turned})
-    decision = pair(world).ensure(creating=False)
+    efs = EfsTwin(links={HOME: turned, AWAY: turned})
+    decision = pair(efs).ensure(creating=False)
     assert decision.action is Action.LEAVE
     assert "swapped" in decision.reason
-    assert world.links == {HOME: turned, AWAY: turned}
+    assert efs.links == {HOME: turned, AWAY: turned}
 
 
 def test_an_update_with_the_peer_dead_succeeds_and_a_create_fails() -> None:
-    world = World(dead={AWAY})
-    decision = pair(world).ensure(creating=False)
+    efs = EfsTwin(dead={AWAY})
+    decision = pair(efs).ensure(creating=False)
     assert decision.action is Action.LEAVE
     assert "cannot be seen" in decision.reason
     with pytest.raises(OSError, match="ca-west-1 does not answer"):
-        pair(world).ensure(creating=True)
-    assert world.links == {}
+        pair(efs).ensure(creating=True)
+    assert efs.links == {}
 
 
 def test_a_start_that_was_cut_short_is_finished_by_the_next_try() -> None:
-    world = World()
-    world.protection[AWAY_ID] = "DISABLED"
-    world.tags[AWAY_ID].add(STARTED)
-    assert pair(world).ensure(creating=True).action is Action.START
-    assert HOME in world.links
+    efs = EfsTwin()
+    efs.protection[AWAY_ID] = "DISABLED"
+    efs.tags[AWAY_ID].add(STARTED)
+    assert pair(efs).ensure(creating=True).action is Action.START
+    assert HOME in efs.links
 
 
 def test_removed_and_created_again_it_starts_again() -> None:
-    world = World()
-    pair(world).ensure(creating=True)
-    assert remove(world) == "ended"
-    assert (world.links, STARTED in world.tags[AWAY_ID]) == ({}, False)
-    assert pair(world).ensure(creating=True).action is Action.START
+    efs = EfsTwin()
+    pair(efs).ensure(creating=True)
+    assert remove(efs) == "ended"
+    assert (efs.links, STARTED in efs.tags[AWAY_ID]) == ({}, False)
+    assert pair(efs).ensure(creating=True).action is Action.START
 
 
 def test_a_turned_replication_is_removed_too() -> None:
     """File systems that replicate cannot be deleted, whichever way round."""
     turned = Replication(source_id=AWAY_ID, destination_ids=(HOME_ID,))
-    world = World(links={HOME: turned, AWAY: turned})
-    assert remove(world) == "ended"
-    assert world.links == {}
+    efs = EfsTwin(links={HOME: turned, AWAY: turned})
+    assert remove(efs) == "ended"
+    assert efs.links == {}
 
 
 def test_removal_with_the_peer_dead_lets_go_of_the_own_half() -> None:
-    world = World()
-    pair(world).ensure(creating=True)
-    world.dead.add(AWAY)
-    assert remove(world) == "ended"
-    assert HOME not in world.links
+    efs = EfsTwin()
+    pair(efs).ensure(creating=True)
+    efs.dead.add(AWAY)
+    assert remove(efs) == "ended"
+    assert HOME not in efs.links
 
 
 def asked(kind: str, source: str, destination: str, was: str = "") -> dict[str, Any]:
@@ -266,9 +266,9 @@ def asked(kind: str, source: str, destination: str, was: str = "") -> dict[str, 
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def efs(monkeypatch: pytest.MonkeyPatch) -> EfsTwin:
     """What the handler sees of both regions."""
-    made = World()
+    made = EfsTwin()
     monkeypatch.setattr(handler, "_files", lambda region: RegionTwin(made, region))
     return made
 
@@ -278,93 +278,93 @@ OLD, NEW = f"{HOME_ID}-to-{AWAY_ID}", f"{HOME_ID}-to-{OTHER_ID}"
 
 @pytest.mark.parametrize("other", [(HOME_ID, OTHER_ID), (OTHER_ID, AWAY_ID)])
 def test_the_delete_of_an_old_pair_leaves_the_new_ones_replication(
-    world: World, other: tuple[str, str]
+    efs: EfsTwin, other: tuple[str, str]
 ) -> None:
     """CloudFormation sends it after an update that changed the physical id."""
     source, destination = other
     running = Replication(source_id=source, destination_ids=(destination,))
-    world.links = {HOME: running, AWAY: running}
-    world.tags[destination].add(STARTED)
+    efs.links = {HOME: running, AWAY: running}
+    efs.tags[destination].add(STARTED)
     handler.provide(asked("Delete", HOME_ID, AWAY_ID, OLD))
-    assert world.links == {HOME: running, AWAY: running}
-    assert STARTED in world.tags[destination]
+    assert efs.links == {HOME: running, AWAY: running}
+    assert STARTED in efs.tags[destination]
 
 
-def test_a_pair_is_replaced_only_by_one_that_replicates(world: World) -> None:
+def test_a_pair_is_replaced_only_by_one_that_replicates(efs: EfsTwin) -> None:
     handler.provide(asked("Create", HOME_ID, AWAY_ID))
     with pytest.raises(handler.PairNotReplaced, match="End the old replication first"):
         handler.provide(asked("Update", HOME_ID, OTHER_ID, OLD))
-    assert world.links[HOME].destination_ids == (AWAY_ID,)
+    assert efs.links[HOME].destination_ids == (AWAY_ID,)
     handler.provide(asked("Delete", HOME_ID, AWAY_ID, OLD))
     for _ in ("started", "asked again because the answer was lost"):
         assert handler.provide(asked("Update", HOME_ID, OTHER_ID, OLD))[0] == NEW
-    assert world.links[HOME].destination_ids == (OTHER_ID,)
+    assert efs.links[HOME].destination_ids == (OTHER_ID,)
 
 
-def test_an_update_of_the_same_pair_that_must_not_start_still_succeeds(world: World) -> None:
-    world.tags[AWAY_ID].add(PROMOTED)
+def test_an_update_of_the_same_pair_that_must_not_start_still_succeeds(efs: EfsTwin) -> None:
+    efs.tags[AWAY_ID].add(PROMOTED)
     made, said = handler.provide(asked("Update", HOME_ID, AWAY_ID, OLD))
     assert made == OLD
     assert said["Outcome"].startswith("leave")
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_an_answer_about_the_caller_leaves_both_halves(world: World, code: str) -> None:
-    pair(world).ensure(creating=True)
-    world.end_refused = code
+def test_an_answer_about_the_caller_leaves_both_halves(efs: EfsTwin, code: str) -> None:
+    pair(efs).ensure(creating=True)
+    efs.end_refused = code
     with pytest.raises(ClientError, match=code):
-        remove(world)
-    assert set(world.links) == {HOME, AWAY}
+        remove(efs)
+    assert set(efs.links) == {HOME, AWAY}
 
 
-def test_a_removal_cut_in_half_is_finished_by_the_next(world: World) -> None:
+def test_a_removal_cut_in_half_is_finished_by_the_next(efs: EfsTwin) -> None:
     """The service refused both halves at once, though both regions answer."""
-    pair(world).ensure(creating=True)
-    world.end_refused = "BadRequest"
+    pair(efs).ensure(creating=True)
+    efs.end_refused = "BadRequest"
     with pytest.raises(StillReplicating):
-        remove(world)
-    assert set(world.links) == {AWAY}
-    assert remove(world) == "ended"
-    assert world.links == {}
-    assert world.ended[-1] == (AWAY, LOCAL_ONLY)
+        remove(efs)
+    assert set(efs.links) == {AWAY}
+    assert remove(efs) == "ended"
+    assert efs.links == {}
+    assert efs.ended[-1] == (AWAY, LOCAL_ONLY)
 
 
-def test_an_end_whose_answer_was_lost_is_waited_for(world: World) -> None:
-    pair(world).ensure(creating=True)
-    world.answer_lost, world.looks_until_ended = True, 3
-    assert remove(world) == "ended"
-    assert world.ended == [(HOME, None)]
+def test_an_end_whose_answer_was_lost_is_waited_for(efs: EfsTwin) -> None:
+    pair(efs).ensure(creating=True)
+    efs.answer_lost, efs.looks_until_ended = True, 3
+    assert remove(efs) == "ended"
+    assert efs.ended == [(HOME, None)]
 
 
-def test_an_end_under_way_is_not_asked_for_again(world: World) -> None:
+def test_an_end_under_way_is_not_asked_for_again(efs: EfsTwin) -> None:
     ending = Replication(source_id=HOME_ID, destination_ids=(AWAY_ID,), ending=True)
     for region in (HOME, AWAY):
-        world.links, world.looks_until_ended = {region: ending}, 2
-        assert remove(world) == "ended"
-    assert world.ended == []
+        efs.links, efs.looks_until_ended = {region: ending}, 2
+        assert remove(efs) == "ended"
+    assert efs.ended == []
 
 
-def test_a_tag_that_cannot_be_removed_fails_the_removal(world: World) -> None:
-    pair(world).ensure(creating=True)
-    world.untag_refused = "ThrottlingException"
+def test_a_tag_that_cannot_be_removed_fails_the_removal(efs: EfsTwin) -> None:
+    pair(efs).ensure(creating=True)
+    efs.untag_refused = "ThrottlingException"
     with pytest.raises(ClientError, match="ThrottlingException"):
-        remove(world)
-    world.untag_refused = ""
-    assert remove(world) == "there was none"
-    assert STARTED not in world.tags[AWAY_ID]
+        remove(efs)
+    efs.untag_refused = ""
+    assert remove(efs) == "there was none"
+    assert STARTED not in efs.tags[AWAY_ID]
 
 
 def test_removal_of_nothing_succeeds() -> None:
-    assert remove(World()) == "there was none"
-    assert remove(World(dead={AWAY})) == "there was none"
+    assert remove(EfsTwin()) == "there was none"
+    assert remove(EfsTwin(dead={AWAY})) == "there was none"
 
 
 def test_a_replication_that_never_ends_is_reported() -> None:
-    world = World()
-    pair(world).ensure(creating=True)
-    world.ends_never = True
+    efs = EfsTwin()
+    pair(efs).ensure(creating=True)
+    efs.ends_never = True
     with pytest.raises(StillReplicating, match="240 s"):
-        remove(world)
+        remove(efs)
 
 
 sides = st.none() | st.builds(
