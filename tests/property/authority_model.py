@@ -21,7 +21,7 @@ from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
+from lifeline.services.shared.serving_guard import AuthorityRow, ServingGuard
 
 A, B = "a", "b"
 REGIONS = (A, B)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from drill.receipt import entries_of
-from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.markers import Marker, Pair, StreamMarker
 from lifeline.lambdas.stream_bridge.batch import StreamRecord, bridged
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.services.event_applier.batch import LogRecord, batch_of
-from lifeline.services.event_applier.watermark_reader import PublishedVectors, WatermarkReader
+from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
 
 HERE, PEER = "ca-central-1", "ca-west-1"
 SHARD = "shardId-000000000000"

@@ -23,7 +23,7 @@ from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.replication_signal import MarkerSignal
 from lifeline.lambdas.keeper.cycle import Cycle, Ports
 from lifeline.lambdas.keeper.memory import Memory
-from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
+from lifeline.services.shared.serving_guard import AuthorityRow, ServingGuard
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ def containers(made: StackUnderTest) -> dict[str, dict[str, Any]]:
     found = {}
     for task in made.resources("AWS::ECS::TaskDefinition"):
         (one,) = task["Properties"]["ContainerDefinitions"]
-        found[one["Command"][0]] = one
+        found[" ".join(one["Command"]).removeprefix("lifeline.services.")] = one
     return found
 
 
@@ -44,22 +44,17 @@ def test_services_are_asked_whether_they_live(make_stack: MakeStack) -> None:
     made = make_stack()
     made_in(made)
     found = containers(made)
-    for command in ("apply", "serve"):
+    for command in ("event_applier apply", "query_api"):
         check = found[command]["HealthCheck"]
-        assert check["Command"] == [
-            "CMD",
-            "python",
-            "-m",
-            "lifeline.services.event_applier",
-            "healthy",
-        ]
+        module = f"lifeline.services.{command.split()[0]}"
+        assert check["Command"] == ["CMD", "python", "-m", module, "healthy"]
         assert check["StartPeriod"] >= 30
-    assert "HealthCheck" not in found["migrate"]
-    environment = {one["Name"]: one["Value"] for one in found["apply"]["Environment"]}
-    (mount,) = found["apply"]["MountPoints"]
+    assert "HealthCheck" not in found["event_applier migrate"]
+    environment = {one["Name"]: one["Value"] for one in found["event_applier apply"]["Environment"]}
+    (mount,) = found["event_applier apply"]["MountPoints"]
     assert environment["ALIVE_FILE"].startswith(mount["ContainerPath"] + "/")
     assert mount["ReadOnly"] is False
-    assert "ALIVE_FILE" not in {one["Name"] for one in found["serve"]["Environment"]}
+    assert "ALIVE_FILE" not in {one["Name"] for one in found["query_api"]["Environment"]}
 
 
 def test_a_bad_image_is_taken_back(make_stack: MakeStack) -> None:

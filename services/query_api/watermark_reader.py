@@ -12,8 +12,8 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
-from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import (
     Marker,
@@ -23,9 +23,9 @@ from lifeline.lambdas.failover.markers import (
     rows_of_vector,
     vector_to_json,
 )
-from lifeline.services.event_applier.log_clients import client_settings, consumer_settings
-from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.topics import WATERMARK_TOPIC
+from lifeline.services.shared.log_clients import client_settings, consumer_settings
+from lifeline.services.shared.log_lines import say
+from lifeline.services.shared.topics import WATERMARK_TOPIC
 
 PUBLISH_SECONDS = 1.0
 READ_RECORDS = 5_000

@@ -1,4 +1,4 @@
-"""`serve`: marker writer, watermark reader and the HTTP side, one process in each region at every epoch."""
+"""The service: marker writer, watermark reader, HTTP side; one process in each region at every epoch."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from typing import Any
 import boto3
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.event_applier import Serve, ServingRegion
+from lifeline.lambdas.contracts.query_api import QueryApi
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import vector_to_json
 from lifeline.lambdas.failover.writer_search import WriterSearch
-from lifeline.services.event_applier.database import Connection, connect
-from lifeline.services.event_applier.event_lookup import EventLookup
-from lifeline.services.event_applier.health import RegionHealth, keep_checking
-from lifeline.services.event_applier.http_api import http_server
-from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.marker_writer import MarkerWriter
-from lifeline.services.event_applier.metric_lines import say_metric
-from lifeline.services.event_applier.serving_guard import (
+from lifeline.services.query_api.event_lookup import EventLookup
+from lifeline.services.query_api.health import RegionHealth, keep_checking
+from lifeline.services.query_api.http_api import http_server
+from lifeline.services.query_api.marker_writer import MarkerWriter
+from lifeline.services.query_api.stream_client import BRIEF, StreamClient
+from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
+from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.log_lines import say
+from lifeline.services.shared.metric_lines import say_metric
+from lifeline.services.shared.serving_guard import (
     READ_AUTHORITY,
     AuthorityRow,
     Permission,
     ServingGuard,
 )
-from lifeline.services.event_applier.stream_client import BRIEF, StreamClient
-from lifeline.services.event_applier.watermark_reader import PublishedVectors, WatermarkReader
 
 CHECK_SECONDS = 1.0
 TRAFFIC_SECONDS = 15.0
@@ -36,7 +37,7 @@ TRAFFIC_SECONDS = 15.0
 
 def main() -> int:
     """The command: runs until SIGTERM."""
-    told = Serve.from_env()
+    told = QueryApi.from_env()
     database, log, region = told.database, told.log, told.region
     stopping, published = threading.Event(), PublishedVectors()
     health = RegionHealth(region.region)

@@ -8,11 +8,11 @@ import uuid
 from typing import Any
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.event_applier import ServingRegion
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
-from lifeline.services.event_applier.database import Connection, connect
-from lifeline.services.event_applier.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
+from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
 
 WAIT_SECONDS = 2.0
 FIND = """

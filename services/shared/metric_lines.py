@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
-from lifeline.services.event_applier.log_lines import write_line
+from lifeline.services.shared.log_lines import write_line
 
 NAMESPACE = "Lifeline"
 

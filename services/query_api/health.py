@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
-from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.serving_guard import AuthorityRow, Permission
+from lifeline.services.shared.log_lines import say
+from lifeline.services.shared.serving_guard import AuthorityRow, Permission
 
 FRESH_SECONDS = 5.0
 

@@ -10,8 +10,8 @@ from lifeline.lambdas.failover.markers import (
     StreamMarker,
     marker_interval_seconds,
 )
-from lifeline.services.event_applier.log_lines import say
-from lifeline.services.event_applier.stream_client import OpenShard, StreamClient
+from lifeline.services.query_api.stream_client import OpenShard, StreamClient
+from lifeline.services.shared.log_lines import say
 
 REFRESH_SECONDS = 30.0
 

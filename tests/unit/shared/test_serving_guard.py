@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifeline.lambdas.failover.writer_search import SEARCH_SECONDS, WriterSearch
-from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
+from lifeline.services.shared.serving_guard import AuthorityRow, ServingGuard
 
 ME, OTHER = "ca-central-1", "ca-west-1"
 
