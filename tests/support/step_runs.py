@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.clock import Clock
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover_step.context import StepContext

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from lifeline.lambdas.adapters.region_database import DatabaseAddress, RegionDatabase
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion

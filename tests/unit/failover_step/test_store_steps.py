@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
 from lifeline.lambdas.failover_step import cache_step, files_step, handler, secrets_step
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
