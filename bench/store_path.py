@@ -30,10 +30,10 @@ from lifeline.lambdas.failover.markers import Marker, Pair
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.validation import Accepted, judge
 from lifeline.services.event_applier.batch import COLUMNS, Batch, LogRecord, batch_of
-from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.migrate import migrate
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import Store
+from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.serving_guard import ServingGuard
 
 REGION = "ca-central-1"
 PATIENTS = 830

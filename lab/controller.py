@@ -28,6 +28,10 @@ from lab.waiting import LabError
 CYCLE_SECONDS = 0.5
 RESTART_PAUSE_SECONDS = 1.0
 ROLES = {"processor": "apply", "serve": "serve"}
+COMMANDS = {
+    "apply": ("lifeline.services.event_applier", "apply"),
+    "serve": ("lifeline.services.query_api",),
+}
 ROOT = Path(__file__).resolve().parent.parent
 
 Observer = Callable[[str, str], Any]
@@ -133,7 +137,7 @@ class Controller:
             if there is not None and self._pause_restart(name):
                 continue
             self.processes.start(
-                name, [sys.executable, "-m", "lifeline.services.event_applier", role],
+                name, [sys.executable, "-m", *COMMANDS[role]],
                 region=region, cwd=ROOT,
                 env=self._environment(region, task_definition),
             )  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "notices.md"
 FUNCTIONS = ("pure", "native/python")
-SERVICES = ROOT / "services" / "event_applier" / "requirements.txt"
+SERVICES = ROOT / "services" / "requirements.txt"
 HEAD = """# Which software of others does a deployment run?
 
 Written by `make docs` from the packages' own metadata. Lifeline itself is under the Apache License 2.0
@@ -23,7 +23,7 @@ Written by `make docs` from the packages' own metadata. Lifeline itself is under
 """
 LGPL_NOTE = """
 psycopg is under the LGPL 3.0. Lifeline uses it unchanged, as a package of its own in the image: whoever runs
-the image can put another build of it in its place (`services/event_applier/requirements.txt`, then `docker
+the image can put another build of it in its place (`services/requirements.txt`, then `docker
 buildx build`). The wheel does not carry it.
 """
 

@@ -1,1 +1,1 @@
-"""The code of the container services: a package an image."""
+"""The code of the container services: a package a service."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pg8000.native
 
-from lifeline.lambdas.contracts.database import DatabaseAddress as DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.lease import NO_HOLDER

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from lifeline.lambdas.contracts import custom_resources as made
 from lifeline.lambdas.contracts.contract import Contract
-from lifeline.lambdas.contracts.event_applier import Apply, Migrate, Serve
+from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.lambdas.contracts.probe import ProbeContract
+from lifeline.lambdas.contracts.query_api import QueryApi
 from lifeline.lambdas.contracts.replicator import Replicator
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
@@ -35,9 +36,9 @@ FUNCTIONS: dict[str, type[Contract]] = {
 }
 """By the package below `lambdas`."""
 SERVICES: dict[str, type[Contract]] = {
-    "apply": Apply,
-    "migrate": Migrate,
+    "event_applier apply": Apply,
+    "event_applier migrate": Migrate,
+    "query_api": QueryApi,
     "replicator": Replicator,
-    "serve": Serve,
 }
-"""By the command of the container, `replicator` for the image that takes none."""
+"""By the package below `services` and its command; `replicator` for the image that takes none."""

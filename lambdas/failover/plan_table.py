@@ -26,12 +26,12 @@ def plan_table(plan: Sequence[Step] = PLAN) -> str:
             place = f"{number}{ascii_lowercase[index]}" if len(stage) > 1 else str(number)
             rows.append(
                 f"| {place} | `{step.name}` | {step.description} | {step.budget_seconds} "
-                f"| {tries(step)} | {WORDS[step.on_failure]} |"
+                f"| {attempts_cell(step)} | {WORDS[step.on_failure]} |"
             )
     return "\n".join(rows) + "\n"
 
 
-def tries(step: Step) -> str:
+def attempts_cell(step: Step) -> str:
     """Attempts, time-out and pause, as the table says them."""
     pause = f" ({step.pause_seconds})" if step.attempts > 1 else ""
     return f"{step.attempts} × {step.timeout_seconds}{pause}"

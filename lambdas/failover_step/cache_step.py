@@ -40,19 +40,19 @@ def promote_cache(context: StepContext) -> str:
 
 
 def _promote(context: StepContext, group: str) -> str:
-    world, role = _membership(context, group)
-    if not world:
+    global_group, role = _membership(context, group)
+    if not global_group:
         return f"the cache {group} is in no global group: it takes writes by itself"
     if role == "PRIMARY":
-        return f"the cache {group} is the primary of {world} already"
-    return _fail_over(context, group, world)
+        return f"the cache {group} is the primary of {global_group} already"
+    return _fail_over(context, group, global_group)
 
 
-def _fail_over(context: StepContext, group: str, world: str) -> str:
+def _fail_over(context: StepContext, group: str, global_group: str) -> str:
     acts = client("elasticache", context.region, ACT_SECONDS)
     try:
         acts.failover_global_replication_group(
-            GlobalReplicationGroupId=world,
+            GlobalReplicationGroupId=global_group,
             PrimaryRegion=context.region,
             PrimaryReplicationGroupId=group,
         )
@@ -61,15 +61,17 @@ def _fail_over(context: StepContext, group: str, world: str) -> str:
             raise
         refusal = code_of(error)
     else:
-        return f"the failover of {world} to {group} was accepted"
-    if _status(context, world) == UNDER_WAY:
-        return f"a change of {world} is under way already ({refusal})"
+        return f"the failover of {global_group} to {group} was accepted"
+    if _status(context, global_group) == UNDER_WAY:
+        return f"a change of {global_group} is under way already ({refusal})"
     acts.disassociate_global_replication_group(
-        GlobalReplicationGroupId=world,
+        GlobalReplicationGroupId=global_group,
         ReplicationGroupId=group,
         ReplicationGroupRegion=context.region,
     )
-    return f"the failover was not accepted ({refusal}); {group} left {world} and is on its own"
+    return (
+        f"the failover was not accepted ({refusal}); {group} left {global_group} and is on its own"
+    )
 
 
 def _membership(context: StepContext, group: str) -> tuple[str, str]:
@@ -83,11 +85,11 @@ def _membership(context: StepContext, group: str) -> tuple[str, str]:
     )
 
 
-def _status(context: StepContext, world: str) -> str:
+def _status(context: StepContext, global_group: str) -> str:
     """The global group's status; empty when it cannot be read."""
     looks = client("elasticache", context.region, LOOK_SECONDS)
     try:
-        answer = looks.describe_global_replication_groups(GlobalReplicationGroupId=world)
+        answer = looks.describe_global_replication_groups(GlobalReplicationGroupId=global_group)
     except CALL_ERRORS:
         return ""
     return next((str(one.get("Status", "")) for one in answer["GlobalReplicationGroups"]), "")

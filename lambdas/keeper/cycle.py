@@ -92,14 +92,14 @@ class Cycle:
         self._act(look, decision, now)
         memory = look.memory
         if memory is not None:
-            self._attempt("remember", lambda: self._ports.local.remember(memory.to_json()))
+            self._call("remember", lambda: self._ports.local.remember(memory.to_json()))
         self._note(look.observation, decision, now)
         return decision
 
     def _look(self) -> Look:
         ports = self._ports
-        stamp = self._attempt("database clock", ports.database.clock)
-        view = None if stamp is None else self._attempt("database view", ports.database.view)
+        stamp = self._call("database clock", ports.database.clock)
+        view = None if stamp is None else self._call("database view", ports.database.view)
         lease, missing = self._read_lease()
         now = self._clock()
         if lease is not None and lease.is_paused(now):
@@ -113,8 +113,8 @@ class Cycle:
         )
         if lease is None or lease.holder == self._region:
             return Look(observation, stamp)
-        promise = self._attempt("own promise", ports.local.promise)
-        remembered = self._attempt("memory", ports.local.memory)
+        promise = self._call("own promise", ports.local.promise)
+        remembered = self._call("memory", ports.local.memory)
         if promise is None or remembered is None:
             # Without its own table it can neither promise nor remember, so it takes nothing.
             return Look(observation, stamp)
@@ -127,15 +127,15 @@ class Cycle:
         promise, memory = look.promise, look.memory
         if promise is None or memory is None:
             return look
-        own_samples = self._attempt("own probe", lambda: ports.local.samples(peer)) or []
-        seen_by_witness = self._attempt("witness probe", lambda: ports.witness_probe.samples(peer))
+        own_samples = self._call("own probe", lambda: ports.local.samples(peer)) or []
+        seen_by_witness = self._call("witness probe", lambda: ports.witness_probe.samples(peer))
         own = verdict(own_samples, policy, now)
         witness = verdict(seen_by_witness or [], policy, now)
         born = None
         if look.observation.database is not None:
-            born = self._attempt("applied until", lambda: ports.signal.applied_until(peer))
+            born = self._call("applied until", lambda: ports.signal.applied_until(peer))
         # In a tuple: nobody answered is not the same as an answer that is not known.
-        answer = self._attempt("complete until", lambda: (ports.signal.complete_until(peer),))
+        answer = self._call("complete until", lambda: (ports.signal.complete_until(peer),))
         complete_until = None if answer is None else answer[0]
         memory = (
             memory.saw_lease(lease, promise, now)
@@ -185,7 +185,7 @@ class Cycle:
     def _renew(self, lease: Lease, look: Look) -> None:
         view = look.observation.database
         health = "serving" if view is not None and view.serves(lease) else "recovering"
-        renewed = self._attempt(
+        renewed = self._call(
             "renew",
             lambda: self._ports.lease.renew(region=self._region, epoch=lease.epoch, health=health),
         )
@@ -199,7 +199,7 @@ class Cycle:
         view = look.observation.database
         if view is None or view.in_recovery or view.holder != self._region:
             return
-        promised = self._attempt(
+        promised = self._call(
             "ask failsafe", lambda: self._ports.peer.ask_failsafe(epoch=view.epoch)
         )
         if promised:
@@ -210,7 +210,7 @@ class Cycle:
         view, stamp = look.observation.database, look.stamp
         if view is None or stamp is None or view.in_recovery or view.holder != self._region:
             return
-        self._attempt(
+        self._call(
             "bump",
             lambda: self._ports.database.bump(
                 region=self._region, epoch=view.epoch, renewals=renewals, renewed_from=stamp
@@ -219,13 +219,13 @@ class Cycle:
 
     def _take(self, seen: Lease, promise: Promise, now: float) -> None:
         """Bind oneself first, then take; a failed take is given up before the promise is cleared (A2)."""
-        tries = self._attempt(
+        tries = self._call(
             "set out",
             lambda: self._ports.local.set_out(epoch=seen.epoch + 1, failsafe=promise.failsafe),
         )
         if tries is None:
             return
-        taken = self._attempt(
+        taken = self._call(
             "take", lambda: self._ports.lease.take(region=self._region, seen=seen, now=now)
         )
         # After a lost reply the lease itself says whose it is (A4).
@@ -237,7 +237,7 @@ class Cycle:
 
     def _abandon(self, lease: Lease, promise: Promise) -> None:
         """A promise left by a keeper that died between its two writes."""
-        tries = self._attempt(
+        tries = self._call(
             "set out",
             lambda: self._ports.local.set_out(epoch=promise.promoting, failsafe=promise.failsafe),
         )
@@ -245,16 +245,16 @@ class Cycle:
             self._give_up(lease, tries)
 
     def _give_up(self, current: Lease, tries: int) -> None:
-        given_up = self._attempt("give up", lambda: self._ports.lease.give_up_attempt(seen=current))
+        given_up = self._call("give up", lambda: self._ports.lease.give_up_attempt(seen=current))
         if given_up is not None:
-            self._attempt(
+            self._call(
                 "clear promise",
                 lambda: self._ports.local.clear_promise(tries=tries, lease_epoch=given_up.epoch),
             )
 
     def _keep_plan(self, lease: Lease, completion_counts: bool, now: float) -> None:
         """The plan of the lease's epoch runs until a run of it has completed (A4, A17)."""
-        replacing = self._attempt(
+        replacing = self._call(
             "keep plan",
             lambda: ensure_running(
                 self._ports.local,
@@ -289,7 +289,7 @@ class Cycle:
     def _note(self, observation: Observation, decision: Decision, now: float) -> None:
         self._log("decision", action=str(decision.action), reason=decision.reason)
         epoch = "" if observation.lease is None else str(observation.lease.epoch)
-        noted = self._attempt(
+        noted = self._call(
             "note decision",
             lambda: self._ports.local.note_decision(
                 f"{decision.action}:{decision.reason}:{epoch}",
@@ -311,7 +311,7 @@ class Cycle:
                 f"{decision.reason}: {json.dumps(decision.evidence, default=str)}",
             )
 
-    def _attempt(self, part: str, call: Callable[[], T]) -> T | None:
+    def _call(self, part: str, call: Callable[[], T]) -> T | None:
         """The call's answer, or None when it could not be had: out of reach is unknown, never a no."""
         try:
             return call()

@@ -65,7 +65,7 @@ class Meter:
     def look(self, now: float) -> list[Figure]:
         """The figures of this moment (epoch seconds). Never raises for what cannot be reached."""
         slowly = now - self._slow_at >= SLOW_EVERY_SECONDS
-        age = self._attempt("database", self._database.heartbeat_age_seconds)
+        age = self._call("database", self._database.heartbeat_age_seconds)
         found = [
             None if age is None else lag("database", age),
             *self._log_and_risk(now, age, slowly),
@@ -82,7 +82,7 @@ class Meter:
     ) -> list[Figure | None]:
         if self._watermark is None:
             return []
-        rows = self._attempt("watermark", self._watermark) or ()
+        rows = self._call("watermark", self._watermark) or ()
         arrived = newest_safe_born(rows, origin=self._peer, safe_in=self._own)
         return [
             None if arrived is None else lag("log", now - arrived),
@@ -92,15 +92,15 @@ class Meter:
     def _risk(
         self, now: float, age: float | None, rows: Sequence[Mapping[str, Any]], with_patients: bool
     ) -> list[Figure | None]:
-        count = None if age is None else self._attempt("counter", self._database.applied_count)
+        count = None if age is None else self._call("counter", self._database.applied_count)
         if count is not None:
             self._rate = self._rate.saw(count, now, age)
-        holder = "" if age is None else self._attempt("holder", self._database.holder) or ""
+        holder = "" if age is None else self._call("holder", self._database.holder) or ""
         other = self._peer if holder == self._own else self._own
         born = newest_safe_born(rows, origin=holder, safe_in=other)
         healthy = None
         if holder == self._peer:
-            healthy = self._attempt("memory", self._last_healthy_at)
+            healthy = self._call("memory", self._last_healthy_at)
         seconds = unsafe_seconds(
             own=self._own, holder=holder, safe_born=born, last_healthy_at=healthy, now=now
         )
@@ -111,22 +111,22 @@ class Meter:
         fresh = age is not None and age <= FRESH_SECONDS
         if with_patients and fresh and seconds is not None and born is not None:
             since = born
-            patients = self._attempt("patients", lambda: self._database.patients_newer_than(since))
+            patients = self._call("patients", lambda: self._database.patients_newer_than(since))
             found.append(None if patients is None else Figure("PatientsAtRisk", patients, COUNT))
         return found
 
     def _lag(self, store: str, read: LagReader, now: float) -> Figure | None:
-        seconds = self._attempt(store, lambda: read(now))
+        seconds = self._call(store, lambda: read(now))
         return None if seconds is None else lag(store, seconds)
 
     def _drill(self, now: float) -> Figure | None:
         ask = self._days_since_drill
         if ask is not None and now - self._drills_at >= DRILLS_EVERY_SECONDS:
-            self._days = self._attempt("drills", lambda: ask(now))
+            self._days = self._call("drills", lambda: ask(now))
             self._drills_at = now
         return None if self._days is None else Figure("DaysSinceDrill", self._days, DAYS)
 
-    def _attempt(self, part: str, call: Callable[[], T]) -> T | None:
+    def _call(self, part: str, call: Callable[[], T]) -> T | None:
         try:
             return call()
         except Exception as error:

@@ -7,7 +7,8 @@ import itertools
 from lifeline.application import EventsApi
 from lifeline.capacity import REJECTED
 from lifeline.data import GlobalDatabase
-from lifeline.services.event_applier import apply, serve
+from lifeline.services.event_applier import apply
+from lifeline.services.query_api import serve
 from lifeline.streaming import EdgeStream, ReplicatedLog, StreamBridge
 from scripts.pictures.graph import Arrow, Box, Frame, Graph, Kind
 

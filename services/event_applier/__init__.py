@@ -1,1 +1,1 @@
-"""The processor's image: `apply` derives state from the log, `serve` answers, `migrate` keeps the schema."""
+"""The event applier: `apply` derives state from the log, `migrate` keeps the schema."""

@@ -1,4 +1,4 @@
-"""`python -m lifeline.services.event_applier apply|serve|migrate|healthy`."""
+"""`python -m lifeline.services.event_applier apply|migrate|healthy`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-COMMANDS = ("apply", "serve", "migrate", "healthy")
+COMMANDS = ("apply", "migrate", "healthy")
 
 
 def main(arguments: list[str]) -> int:

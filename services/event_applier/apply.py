@@ -12,17 +12,17 @@ from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
-from lifeline.services.event_applier.database import Connection, connect
 from lifeline.services.event_applier.liveness import AliveFile
-from lifeline.services.event_applier.log_clients import consumer_settings
-from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.log_reader import LogReader
-from lifeline.services.event_applier.metric_lines import say_metric
 from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
 from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import NotServing, Store
-from lifeline.services.event_applier.topics import DEAD_LETTERS
+from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.log_clients import consumer_settings
+from lifeline.services.shared.log_lines import say
+from lifeline.services.shared.metric_lines import say_metric
+from lifeline.services.shared.serving_guard import ServingGuard
+from lifeline.services.shared.topics import DEAD_LETTERS
 
 BATCH_RECORDS = 2_000
 BATCH_SECONDS = 0.2

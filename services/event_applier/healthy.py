@@ -1,4 +1,4 @@
-"""`healthy`: the container's health check. Exit status 0 when the process beside it lives.
+"""`healthy`: the container's health check. Exit status 0 when the loop of `apply` beside it turns.
 
 It asks nothing about databases or logs: a standby waits for both, and a task that is stopped for that
 only waits again.
@@ -6,28 +6,10 @@ only waits again.
 
 from __future__ import annotations
 
-import http.client
-
-from lifeline.lambdas.contracts.event_applier import Healthy
+from lifeline.lambdas.contracts.event_applier import ApplyHealth
 from lifeline.services.event_applier.liveness import loop_turns
-
-TIMEOUT_SECONDS = 3.0
 
 
 def main() -> int:
-    """0: alive. With `ALIVE_FILE` it is `apply` that is asked about, else `serve`."""
-    told = Healthy.from_env()
-    alive = loop_turns(told.alive_file) if told.alive_file else answers(told.serve_port)
-    return 0 if alive else 1
-
-
-def answers(port: int) -> bool:
-    """Whether `/health` is answered at all; 503 is an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status in (200, 503)
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    """0: alive."""
+    return 0 if loop_turns(ApplyHealth.from_env().alive_file) else 1

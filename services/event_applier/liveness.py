@@ -1,4 +1,4 @@
-"""Is a process alive? `apply` touches a file in each turn of its loop; `serve` answers HTTP."""
+"""Is `apply` alive? It touches a file in each turn of its loop."""
 
 from __future__ import annotations
 

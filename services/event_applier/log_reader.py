@@ -7,8 +7,8 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from lifeline.services.event_applier.batch import LogRecord, Place
-from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.positions import Resume
+from lifeline.services.shared.log_lines import say
 
 LOOKUP_TIMEOUT_SECONDS = 5.0
 PASSING = frozenset(

@@ -9,8 +9,8 @@ from psycopg import sql
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Migrate
 from lifeline.lambdas.failover.protocol import MIGRATION_LOCK
-from lifeline.services.event_applier.database import Connection, connect, connection_url
-from lifeline.services.event_applier.log_lines import say
+from lifeline.services.shared.database import Connection, connect, connection_url
+from lifeline.services.shared.log_lines import say
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lifeline.lambdas.failover.markers import Pair
 from lifeline.services.event_applier.batch import MarkerSeen, Place
-from lifeline.services.event_applier.database import Connection
+from lifeline.services.shared.database import Connection
 
 SEEK_SLACK_MS = 5_000
 """Seeking is by batches of records and their clocks: start a little earlier, duplicates are free."""

@@ -7,10 +7,10 @@ from confluent_kafka import Producer
 
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.services.event_applier.batch import Batch, LogRecord, batch_of
-from lifeline.services.event_applier.log_clients import client_settings
-from lifeline.services.event_applier.log_lines import say
 from lifeline.services.event_applier.store import Store
-from lifeline.services.event_applier.topics import DEAD_LETTERS
+from lifeline.services.shared.log_clients import client_settings
+from lifeline.services.shared.log_lines import say
+from lifeline.services.shared.topics import DEAD_LETTERS
 
 FLUSH_SECONDS = 5.0
 BAD_ROW = (

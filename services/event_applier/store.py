@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
-from lifeline.services.event_applier.database import Connection
-from lifeline.services.event_applier.serving_guard import (
+from lifeline.services.shared.database import Connection
+from lifeline.services.shared.serving_guard import (
     READ_AUTHORITY,
     AuthorityRow,
     ServingGuard,

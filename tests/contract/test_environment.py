@@ -19,8 +19,9 @@ from lifeline.data import global_database
 from lifeline.lambdas.contracts import AwsCall, Contract
 from lifeline.lambdas.contracts.custom_resources import EmptyBucket
 from lifeline.lambdas.contracts.database import DATABASE
-from lifeline.lambdas.contracts.event_applier import Healthy
+from lifeline.lambdas.contracts.event_applier import ApplyHealth
 from lifeline.lambdas.contracts.log import LOG
+from lifeline.lambdas.contracts.query_api import QueryApiHealth
 from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
@@ -30,7 +31,11 @@ from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, mod
 
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ROOT / "lambdas"
-APPLIER = ROOT / "services" / "event_applier"
+SERVICE_FOLDER = ROOT / "services"
+STARTED = {"query_api": "serve"}
+"""The module that a service without a command starts."""
+PYTHON = ["event_applier apply", "event_applier migrate", "query_api"]
+"""All but the replicator, whose reader is no Python."""
 HANDLER = re.compile(r"lifeline\.lambdas\.(\w+)\.handler\.handler")
 PROFILES = ("dev", "prod")
 PACKAGES = sorted(path.parent.name for path in LAMBDAS.glob("*/handler.py"))
@@ -76,7 +81,8 @@ def containers_in(assembly: Assembly) -> Iterator[Given]:
     for stack in assembly.stacks():
         for one in assembly.resources(stack, "AWS::ECS::TaskDefinition"):
             for container in one["Properties"]["ContainerDefinitions"]:
-                (reader,) = container.get("Command", ["replicator"])
+                command = " ".join(container.get("Command", ["replicator"]))
+                reader = command.removeprefix("lifeline.services.")
                 variables = {pair["Name"]: pair["Value"] for pair in container["Environment"]}
                 yield Given(stack, reader, variables)
 
@@ -184,9 +190,11 @@ def reads_of_the_environment(source: str) -> list[str]:
 
 
 @cache
-def applier_modules(command: str) -> tuple[Path, ...]:
-    """The modules that one command of the image needs."""
-    return tuple(modules_from(APPLIER / f"{command}.py", ROOT, "lifeline."))
+def service_modules(service: str) -> tuple[Path, ...]:
+    """The modules that a service or one of its commands needs."""
+    package, _, command = service.partition(" ")
+    start = SERVICE_FOLDER / package / f"{command or STARTED[package]}.py"
+    return tuple(modules_from(start, ROOT, "lifeline."))
 
 
 def sources(paths: Iterable[Path]) -> list[str]:
@@ -199,16 +207,20 @@ def test_a_function_reads_every_variable_of_its_contract(package: str) -> None:
     assert unread(FUNCTIONS[package], sources(modules_of(LAMBDAS, package))) == []
 
 
-@pytest.mark.parametrize("command", ["apply", "migrate", "serve"])
-def test_a_command_reads_every_variable_of_its_contract(command: str) -> None:
-    """`healthy` runs in the containers of `apply` and `serve`; the replicator's reader is no Python."""
-    read = [*applier_modules(command), *applier_modules("healthy")]
-    assert unread(SERVICES[command], sources(read)) == []
+@pytest.mark.parametrize("service", PYTHON)
+def test_a_service_reads_every_variable_of_its_contract(service: str) -> None:
+    """`healthy` runs in the same container."""
+    read = [*service_modules(service), *service_modules(f"{service.split()[0]} healthy")]
+    assert unread(SERVICES[service], sources(read)) == []
 
 
-def test_the_health_check_reads_only_what_its_container_is_told() -> None:
-    told = {*SERVICES["apply"].written_names(), *SERVICES["serve"].written_names()}
-    assert set(Healthy.variable_names()) <= told
+@pytest.mark.parametrize(
+    ("service", "health"), [("event_applier apply", ApplyHealth), ("query_api", QueryApiHealth)]
+)
+def test_a_health_check_reads_only_what_its_container_is_told(
+    service: str, health: type[Contract]
+) -> None:
+    assert set(health.variable_names()) <= set(SERVICES[service].written_names())
 
 
 def documented() -> set[str]:
@@ -277,10 +289,10 @@ def test_a_function_declares_exactly_the_aws_calls_it_makes(package: str) -> Non
     assert uncalled(calls, declared) == []
 
 
-@pytest.mark.parametrize("command", ["apply", "migrate", "serve"])
-def test_a_command_declares_exactly_the_aws_calls_it_makes(command: str) -> None:
-    calls = calls_in(applier_modules(command), entry="main")
-    declared = actions_of(SERVICES[command])
+@pytest.mark.parametrize("service", PYTHON)
+def test_a_service_declares_exactly_the_aws_calls_it_makes(service: str) -> None:
+    calls = calls_in(service_modules(service), entry="main")
+    declared = actions_of(SERVICES[service])
     assert undeclared(calls, declared) == []
     assert uncalled(calls, declared) == []
 

@@ -1,9 +1,9 @@
-"""A small world in which two regions and a witness run the authority protocol (rules A).
+"""A small model in which two regions and a witness run the authority protocol (rules A).
 
 The state is a value; `successors` gives every next state over all interleavings of the keepers' single
 calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
 lost, a write delayed, a plan's death at any step (A17). Conditions, decisions and the guard that lets
-a process serve are the real ones (`recovery.authority`, `recovery.decision`, `processor.authority`); only the
+a process serve are the real ones (`lease`, `decision`, `serving_guard`); only the
 sequence of calls of a keeper's cycle is written again here, call by call. A replica has its writer's row at
 once while the link is up, and keeps the last one while it is cut (A16).
 
@@ -21,7 +21,7 @@ from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.services.event_applier.serving_guard import AuthorityRow, ServingGuard
+from lifeline.services.shared.serving_guard import AuthorityRow, ServingGuard
 
 A, B = "a", "b"
 REGIONS = (A, B)
@@ -78,7 +78,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class World:
+class State:
     """Everything. Tuples are indexed as REGIONS; links are (witness-a, witness-b, a-b)."""
 
     lease: Lease
@@ -96,9 +96,9 @@ class World:
     faults: int
 
 
-def first() -> World:
+def first() -> State:
     """Region a is active at epoch 1; all links are up."""
-    return World(
+    return State(
         lease=Lease(holder=A, epoch=1, renewals=0, writer=A),
         promises=(Promise(), Promise()),
         databases=(Database(1, A, 0, False), Database(1, A, 0, True)),
@@ -113,12 +113,12 @@ def first() -> World:
     )
 
 
-def after_take() -> World:
+def after_take() -> State:
     """Region b took the lease of epoch 2; a lives, stopped by itself; b's plan is before the fence."""
-    world = first()
+    state = first()
     return replace(
-        world,
-        databases=tuple(replace(one, age=OLD) for one in world.databases),
+        state,
+        databases=tuple(replace(one, age=OLD) for one in state.databases),
         lease=Lease(holder=B, epoch=2, renewals=1, writer=A, unfit=frozenset({A})),
         promises=(Promise(), Promise(promoting=2, tries=1)),
         plans=(None, Plan(2)),
@@ -126,79 +126,79 @@ def after_take() -> World:
     )
 
 
-def serving(world: World, region: int, without: frozenset[str] = frozenset()) -> bool:
+def serving(state: State, region: int, without: frozenset[str] = frozenset()) -> bool:
     """Whether something in this region may still commit or answer a read (A1, transaction time-out)."""
-    row = world.databases[region]
+    row = state.databases[region]
     in_recovery = row.replica and "A16" not in without
     found = AuthorityRow(row.epoch, row.holder, 0, row.age, in_recovery)
     return ServingGuard(REGIONS[region], TTL + TRANSACTION).judge(found, 0.0).may_serve
 
 
 def successors(
-    world: World, max_faults: int, max_epoch: int, features: frozenset[str]
-) -> Iterator[World]:
+    state: State, max_faults: int, max_epoch: int, features: frozenset[str]
+) -> Iterator[State]:
     """Every state one step away. `features` names rules to leave out: the model must then fail."""
-    yield _tick(world)
+    yield _tick(state)
     for region in (0, 1):
-        for number in range(len(world.keepers[region])):
-            yield from _keeper(world, region, number, max_faults, max_epoch, features)
-        yield from _plan(world, region, max_faults, features)
-        if world.plans[region] is not None and world.faults < max_faults:
+        for number in range(len(state.keepers[region])):
+            yield from _keeper(state, region, number, max_faults, max_epoch, features)
+        yield from _plan(state, region, max_faults, features)
+        if state.plans[region] is not None and state.faults < max_faults:
             # Aborted, timed out, failed, or at the service's limit of events.
-            dead = _put(world.plans, region, None)
-            yield replace(world, plans=dead, faults=world.faults + 1)
-    if world.delayed_take is not None:
-        who, seen = world.delayed_take
-        taken = transitions.take(world.lease, region=who, seen=seen, now=0)
-        yield replace(world, lease=taken or world.lease, delayed_take=None)
+            dead = _put(state.plans, region, None)
+            yield replace(state, plans=dead, faults=state.faults + 1)
+    if state.delayed_take is not None:
+        who, seen = state.delayed_take
+        taken = transitions.take(state.lease, region=who, seen=seen, now=0)
+        yield replace(state, lease=taken or state.lease, delayed_take=None)
     for link in range(3):
-        if not world.links[link]:
-            healed = replace(world, links=_put(world.links, link, True))
+        if not state.links[link]:
+            healed = replace(state, links=_put(state.links, link, True))
             yield _followed(healed)
-        elif world.faults < max_faults:
-            yield replace(world, links=_put(world.links, link, False), faults=world.faults + 1)
+        elif state.faults < max_faults:
+            yield replace(state, links=_put(state.links, link, False), faults=state.faults + 1)
 
 
-def _tick(world: World) -> World:
+def _tick(state: State) -> State:
     return replace(
-        world,
-        databases=tuple(replace(d, age=min(OLD, d.age + 1)) for d in world.databases),
-        memories=tuple(replace(m, age=min(EXPIRY, m.age + 1)) for m in world.memories),
+        state,
+        databases=tuple(replace(d, age=min(OLD, d.age + 1)) for d in state.databases),
+        memories=tuple(replace(m, age=min(EXPIRY, m.age + 1)) for m in state.memories),
         keepers=tuple(
             tuple(replace(k, stamp_age=min(OLD, k.stamp_age + 1)) if k.view else k for k in group)
-            for group in world.keepers
+            for group in state.keepers
         ),
         plans=tuple(
             replace(p, stamp_age=min(OLD, p.stamp_age + 1))
             if p and p.at in ("renew", "open")
             else p
-            for p in world.plans
+            for p in state.plans
         ),
     )
 
 
 def _keeper(
-    world: World, r: int, n: int, max_faults: int, max_epoch: int, without: frozenset[str]
-) -> Iterator[World]:
-    keeper, region, link = world.keepers[r][n], REGIONS[r], world.links[r]
-    own = world.databases[r]
+    state: State, r: int, n: int, max_faults: int, max_epoch: int, without: frozenset[str]
+) -> Iterator[State]:
+    keeper, region, link = state.keepers[r][n], REGIONS[r], state.links[r]
+    own = state.databases[r]
 
-    def become(other: World, **changes: object) -> World:
+    def become(other: State, **changes: object) -> State:
         group = _put(other.keepers[r], n, replace(keeper, **changes))  # type: ignore[arg-type]
         return replace(other, keepers=_put(other.keepers, r, group))
 
-    def done(other: World) -> World:
+    def done(other: State) -> State:
         group = _put(other.keepers[r], n, Keeper())
         return replace(other, keepers=_put(other.keepers, r, group))
 
     match keeper.at:
         case "start":
             seen_row = DatabaseView(own.epoch, own.holder, own.replica)
-            yield become(world, at="read", stamp_age=0, view=seen_row)
+            yield become(state, at="read", stamp_age=0, view=seen_row)
         case "read":
-            lease = world.lease if link else None
-            promise = world.promises[r]
-            memory = world.memories[r]
+            lease = state.lease if link else None
+            promise = state.promises[r]
+            memory = state.memories[r]
             if lease is not None and lease.holder != region:
                 seen = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
                 if seen != memory.seen:
@@ -216,7 +216,7 @@ def _keeper(
                 estimated_loss_seconds=0,
             )
             decision = decide(observation, POLICY, 0)
-            after = replace(world, memories=_put(world.memories, r, memory))
+            after = replace(state, memories=_put(state.memories, r, memory))
             match decision.action:
                 case Action.RENEW | Action.RECOVER if lease is not None:
                     counts = decision.action is Action.RENEW
@@ -233,27 +233,27 @@ def _keeper(
                     yield done(after)
         case "renew":
             assert keeper.lease is not None
-            renewed = transitions.renew(world.lease, region=region, epoch=keeper.lease.epoch)
+            renewed = transitions.renew(state.lease, region=region, epoch=keeper.lease.epoch)
             if link and renewed is not None:
-                yield become(replace(world, lease=renewed), at="bump")
-                if world.faults < max_faults:  # the reply is lost
-                    yield become(replace(world, lease=renewed, faults=world.faults + 1), at="ask")
+                yield become(replace(state, lease=renewed), at="bump")
+                if state.faults < max_faults:  # the reply is lost
+                    yield become(replace(state, lease=renewed, faults=state.faults + 1), at="ask")
             else:
-                yield become(world, at="ask")
+                yield become(state, at="ask")
         case "ask":
             assert keeper.view is not None
             other = 1 - r
-            if keeper.view.holder != region or not world.links[2]:
-                yield done(world)
+            if keeper.view.holder != region or not state.links[2]:
+                yield done(state)
             elif "A2" in without:  # no promise: a holder without the witness just goes on
-                yield become(world, at="bump")
+                yield become(state, at="bump")
             else:
-                asked = transitions.ask_failsafe(world.promises[other], epoch=keeper.view.epoch)
+                asked = transitions.ask_failsafe(state.promises[other], epoch=keeper.view.epoch)
                 if asked is None:
-                    yield done(world)
+                    yield done(state)
                 else:
                     yield become(
-                        replace(world, promises=_put(world.promises, other, asked)), at="bump"
+                        replace(state, promises=_put(state.promises, other, asked)), at="bump"
                     )
         case "bump":
             view = keeper.view
@@ -263,187 +263,187 @@ def _keeper(
             if mine and row.epoch == view.epoch and row.holder == region and not row.replica:
                 age = 0 if "A1" in without else min(row.age, keeper.stamp_age)
                 row = replace(row, age=age)
-            yield done(_with_row(world, r, row))
+            yield done(_with_row(state, r, row))
         case "set-out":
             assert keeper.lease is not None
             assert keeper.promise is not None
-            failsafe = world.promises[r].failsafe if "A2" in without else keeper.promise.failsafe
+            failsafe = state.promises[r].failsafe if "A2" in without else keeper.promise.failsafe
             out = transitions.set_out(
-                world.promises[r], epoch=keeper.lease.epoch + 1, failsafe=failsafe
+                state.promises[r], epoch=keeper.lease.epoch + 1, failsafe=failsafe
             )
             if out is None:
-                yield done(world)
+                yield done(state)
             else:
                 yield become(
-                    replace(world, promises=_put(world.promises, r, out)),
+                    replace(state, promises=_put(state.promises, r, out)),
                     at="take",
                     tries=out.tries,
                 )
         case "take":
             assert keeper.lease is not None
-            taken = transitions.take(world.lease, region=region, seen=keeper.lease, now=0)
+            taken = transitions.take(state.lease, region=region, seen=keeper.lease, now=0)
             if link:
-                yield become(replace(world, lease=taken or world.lease), at="reread")
+                yield become(replace(state, lease=taken or state.lease), at="reread")
             else:
-                yield become(world, at="reread")
-            if world.faults < max_faults and world.delayed_take is None:
+                yield become(state, at="reread")
+            if state.faults < max_faults and state.delayed_take is None:
                 yield become(
-                    replace(world, delayed_take=(region, keeper.lease), faults=world.faults + 1),
+                    replace(state, delayed_take=(region, keeper.lease), faults=state.faults + 1),
                     at="reread",
                 )
         case "reread":
             if not link:
-                yield done(world)
-            elif world.lease.holder == region:
-                yield done(_keep_plan(world, r, world.lease.epoch, False, without))
+                yield done(state)
+            elif state.lease.holder == region:
+                yield done(_keep_plan(state, r, state.lease.epoch, False, without))
             else:
-                yield become(world, at="give-up", lease=world.lease)
+                yield become(state, at="give-up", lease=state.lease)
         case "abandon":
             assert keeper.promise is not None
             out = transitions.set_out(
-                world.promises[r],
+                state.promises[r],
                 epoch=keeper.promise.promoting,
                 failsafe=keeper.promise.failsafe,
             )
             if out is None:
-                yield done(world)
+                yield done(state)
             else:
                 yield become(
-                    replace(world, promises=_put(world.promises, r, out)),
+                    replace(state, promises=_put(state.promises, r, out)),
                     at="give-up",
                     tries=out.tries,
                 )
         case "give-up":
             assert keeper.lease is not None
             given = (
-                world.lease
+                state.lease
                 if "attempt" in without
-                else transitions.give_up_attempt(world.lease, seen=keeper.lease)
+                else transitions.give_up_attempt(state.lease, seen=keeper.lease)
             )
             if not link or given is None:
-                yield done(world)
+                yield done(state)
             else:
-                yield become(replace(world, lease=given), at="clear", lease=given)
+                yield become(replace(state, lease=given), at="clear", lease=given)
         case "clear":
             assert keeper.lease is not None
-            tries = world.promises[r].tries if "tries" in without else keeper.tries
+            tries = state.promises[r].tries if "tries" in without else keeper.tries
             cleared = transitions.clear_promise(
-                world.promises[r], tries=tries, lease_epoch=keeper.lease.epoch
+                state.promises[r], tries=tries, lease_epoch=keeper.lease.epoch
             )
             yield done(
-                world
+                state
                 if cleared is None
-                else replace(world, promises=_put(world.promises, r, cleared))
+                else replace(state, promises=_put(state.promises, r, cleared))
             )
         case _:
             raise AssertionError(keeper.at)
 
 
 def _keep_plan(
-    world: World, r: int, epoch: int, completion_counts: bool, without: frozenset[str]
-) -> World:
+    state: State, r: int, epoch: int, completion_counts: bool, without: frozenset[str]
+) -> State:
     """The newest run is started unless one runs, or completed and its completion counts (A17).
 
     Without A17 the execution's name is the epoch's: each epoch's plan starts once.
     """
-    plan = world.plans[r]
+    plan = state.plans[r]
     running = plan is not None and plan.epoch == epoch
-    completed = world.completed[r] >= epoch and completion_counts
-    used_up = "A17" in without and world.started[r] >= epoch
+    completed = state.completed[r] >= epoch and completion_counts
+    used_up = "A17" in without and state.started[r] >= epoch
     if running or completed or used_up:
-        return world
-    started = _put(world.started, r, epoch) if "A17" in without else world.started
-    return replace(world, plans=_put(world.plans, r, Plan(epoch)), started=started)
+        return state
+    started = _put(state.started, r, epoch) if "A17" in without else state.started
+    return replace(state, plans=_put(state.plans, r, Plan(epoch)), started=started)
 
 
-def _plan(world: World, r: int, max_faults: int, without: frozenset[str]) -> Iterator[World]:
-    plan, region = world.plans[r], REGIONS[r]
+def _plan(state: State, r: int, max_faults: int, without: frozenset[str]) -> Iterator[State]:
+    plan, region = state.plans[r], REGIONS[r]
     if plan is None:
         return
 
-    def become(other: World, step: str | None) -> World:
+    def become(other: State, step: str | None) -> State:
         following = None if step is None else replace(plan, at=step, stamp_age=0)
         return replace(other, plans=_put(other.plans, r, following))
 
-    mine = (world.lease.holder, world.lease.epoch) == (region, plan.epoch)
-    if plan.at not in ("fence", "open") and not world.links[r]:
+    mine = (state.lease.holder, state.lease.epoch) == (region, plan.epoch)
+    if plan.at not in ("fence", "open") and not state.links[r]:
         return  # the witness is out of reach: the step is tried again later
     match plan.at:
         case "fence":
-            old = world.databases[1 - r]
-            if not world.links[2] or old.replica or old.epoch >= plan.epoch:
-                yield become(world, "promote")
+            old = state.databases[1 - r]
+            if not state.links[2] or old.replica or old.epoch >= plan.epoch:
+                yield become(state, "promote")
             else:
-                if world.faults < max_faults:  # not reached all the same
-                    lost = replace(world, faults=world.faults + 1)
+                if state.faults < max_faults:  # not reached all the same
+                    lost = replace(state, faults=state.faults + 1)
                     yield become(lost, "promote")
                 fenced = replace(old, epoch=plan.epoch, holder=transitions.NO_HOLDER)
                 if "A16" in without:
                     fenced = replace(fenced, holder=region, age=0)
-                yield become(_with_row(world, 1 - r, fenced), "promote")
+                yield become(_with_row(state, 1 - r, fenced), "promote")
         case "promote":
             if not mine:
-                yield become(world, None)
+                yield become(state, None)
                 return
-            written = transitions.record_writer(world.lease, region=region, epoch=plan.epoch)
+            written = transitions.record_writer(state.lease, region=region, epoch=plan.epoch)
             assert written is not None
-            databases = _put(world.databases, r, replace(world.databases[r], replica=False))
-            yield become(replace(world, lease=written, databases=databases), "stamp")
-            yield become(world, "release")  # refused: nothing is cut
+            databases = _put(state.databases, r, replace(state.databases[r], replica=False))
+            yield become(replace(state, lease=written, databases=databases), "stamp")
+            yield become(state, "release")  # refused: nothing is cut
         case "release":
-            released = transitions.release(world.lease, region=region, epoch=plan.epoch)
+            released = transitions.release(state.lease, region=region, epoch=plan.epoch)
             if released is not None:
-                yield become(replace(world, lease=released), None)
+                yield become(replace(state, lease=released), None)
             else:
-                yield become(world, "promote" if mine else None)
+                yield become(state, "promote" if mine else None)
         case "stamp":
-            yield become(world, "renew")
+            yield become(state, "renew")
         case "renew":
-            renewed = transitions.renew(world.lease, region=region, epoch=plan.epoch)
+            renewed = transitions.renew(state.lease, region=region, epoch=plan.epoch)
             if renewed is None:
-                yield become(world, None)
+                yield become(state, None)
             else:
                 following = replace(plan, at="open")
-                yield replace(world, lease=renewed, plans=_put(world.plans, r, following))
+                yield replace(state, lease=renewed, plans=_put(state.plans, r, following))
         case "open":
-            row = world.databases[r]
+            row = state.databases[r]
             free = row.epoch == plan.epoch and row.holder == transitions.NO_HOLDER
             if row.epoch < plan.epoch or free:
                 row = replace(row, epoch=plan.epoch, holder=region, age=plan.stamp_age)
-            opened = become(_with_row(world, r, row), None)
-            if world.faults < max_faults:  # it dies before it records its completion
-                yield replace(opened, faults=world.faults + 1)
+            opened = become(_with_row(state, r, row), None)
+            if state.faults < max_faults:  # it dies before it records its completion
+                yield replace(opened, faults=state.faults + 1)
             completed = max(opened.completed[r], plan.epoch)
             yield replace(opened, completed=_put(opened.completed, r, completed))
         case _:
             raise AssertionError(plan.at)
 
 
-def _with_row(world: World, r: int, row: Database) -> World:
+def _with_row(state: State, r: int, row: Database) -> State:
     """Write one region's row; a replica on the other side follows it."""
-    return _followed(replace(world, databases=_put(world.databases, r, row)))
+    return _followed(replace(state, databases=_put(state.databases, r, row)))
 
 
-def _followed(world: World) -> World:
+def _followed(state: State) -> State:
     """A replica that its writer reaches has the writer's row."""
-    databases = world.databases
-    if not world.links[2]:
-        return world
+    databases = state.databases
+    if not state.links[2]:
+        return state
     for r in (0, 1):
         row = databases[1 - r]
         if databases[r].replica and not row.replica:
             follower = replace(row, replica=True)
             databases = _put(databases, r, follower)
-    return replace(world, databases=databases)
+    return replace(state, databases=databases)
 
 
-def canonical(world: World) -> World:
+def canonical(state: State) -> State:
     """Counters only matter by being equal or not: 1 for the current value, 0 for an older one.
 
     An age only matters where it lets its own region serve: of a row that names it, of a stamp that can be
     written into such a row.
     """
-    lease = world.lease
+    lease = state.lease
 
     def lease_of(seen: Lease | None) -> Lease | None:
         if seen is None:
@@ -476,28 +476,28 @@ def canonical(world: World) -> World:
             return Memory((0, 0, 0, 0), 0)
         return Memory((lease.epoch, 1, 1, 1), memory.age)
 
-    delayed = world.delayed_take
+    delayed = state.delayed_take
     if delayed is not None:
         seen = lease_of(delayed[1])
         assert seen is not None
         hopeless = seen.epoch != lease.epoch or not (seen.renewals and seen.attempt)
         delayed = None if hopeless else (delayed[0], seen)
     return replace(
-        world,
+        state,
         lease=replace(lease, renewals=1, attempt=1),
         promises=tuple(
-            replace(p, failsafe=1, tries=1, promoting=max(p.promoting, 1)) for p in world.promises
+            replace(p, failsafe=1, tries=1, promoting=max(p.promoting, 1)) for p in state.promises
         ),
         memories=tuple(
-            memory_of(m, p) for m, p in zip(world.memories, world.promises, strict=True)
+            memory_of(m, p) for m, p in zip(state.memories, state.promises, strict=True)
         ),
         databases=tuple(
             row if row.holder == region else replace(row, age=OLD)
-            for row, region in zip(world.databases, REGIONS, strict=True)
+            for row, region in zip(state.databases, REGIONS, strict=True)
         ),
         keepers=tuple(
             tuple(sorted((keeper_of(k, p, region) for k in group), key=repr))
-            for group, p, region in zip(world.keepers, world.promises, REGIONS, strict=True)
+            for group, p, region in zip(state.keepers, state.promises, REGIONS, strict=True)
         ),
         delayed_take=delayed,
     )

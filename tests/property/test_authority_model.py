@@ -1,6 +1,6 @@
-"""Exhaustive: in every reachable state of a small world one region serves at most, and a way back exists.
+"""Exhaustive: in every reachable state of a small model one region serves at most, and a way back exists.
 
-The world is `authority_model`; leaving a rule out must make the same search find its hazard, which is how
+The model is `authority_model`; leaving a rule out must make the same search find its hazard, which is how
 we know that the search can fail.
 """
 
@@ -13,7 +13,7 @@ import pytest
 from authority_model import (
     POLICY,
     REGIONS,
-    World,
+    State,
     after_take,
     canonical,
     first,
@@ -31,11 +31,11 @@ NOTHING: frozenset[str] = frozenset()
 class Explored:
     """Reached states in the order they were found, and who leads to whom."""
 
-    states: list[World]
-    numbers: dict[World, int]
+    states: list[State]
+    numbers: dict[State, int]
     before: list[list[int]]
-    both_serve: World | None = None
-    epochs_fell: World | None = None
+    both_serve: State | None = None
+    epochs_fell: State | None = None
 
 
 def explore(
@@ -43,7 +43,7 @@ def explore(
     max_faults: int,
     max_epoch: int,
     without: frozenset[str] = NOTHING,
-    start_at: World | None = None,
+    start_at: State | None = None,
     stop_after: int = 2_000_000,
 ) -> Explored:
     """Breadth first from the healthy start; ends at the first state in which both regions serve."""
@@ -52,10 +52,10 @@ def explore(
     todo = deque([0])
     while todo and len(found.states) < stop_after:
         number = todo.popleft()
-        world = found.states[number]
-        for following in successors(world, max_faults, max_epoch, without):
+        state = found.states[number]
+        for following in successors(state, max_faults, max_epoch, without):
             following = canonical(following)
-            if following.lease.epoch < world.lease.epoch:
+            if following.lease.epoch < state.lease.epoch:
                 found.epochs_fell = following
             known = found.numbers.get(following)
             if known is None:
@@ -68,16 +68,16 @@ def explore(
                     return found
                 todo.append(known)
             found.before[known].append(number)
-    assert len(found.states) < stop_after, "the world is larger than this search"
+    assert len(found.states) < stop_after, "the model is larger than this search"
     return found
 
 
-def taken_at_once(world: World) -> bool:
+def taken_at_once(state: State) -> bool:
     """Whether nobody holds the lease and the writer's keeper, asked now, takes it (A3, A13)."""
-    lease = world.lease
+    lease = state.lease
     if lease.holder != NO_HOLDER:
         return False
-    row = world.databases[REGIONS.index(lease.writer)]
+    row = state.databases[REGIONS.index(lease.writer)]
     observation = Observation(
         region=lease.writer,
         lease=lease,
@@ -88,15 +88,15 @@ def taken_at_once(world: World) -> bool:
     return not row.replica and decide(observation, POLICY, 0).action is Action.TAKE
 
 
-def dead_ends(found: Explored) -> list[World]:
+def dead_ends(found: Explored) -> list[State]:
     """States from which no path, healing included, leads to a region that serves or takes at once.
 
     The search ends at the last epoch; a released lease there is followed by the decision alone.
     """
     alive = {
         number
-        for number, world in enumerate(found.states)
-        if serving(world, 0) or serving(world, 1) or taken_at_once(world)
+        for number, state in enumerate(found.states)
+        if serving(state, 0) or serving(state, 1) or taken_at_once(state)
     }
     todo = list(alive)
     while todo:
@@ -104,7 +104,7 @@ def dead_ends(found: Explored) -> list[World]:
             if number not in alive:
                 alive.add(number)
                 todo.append(number)
-    return [world for number, world in enumerate(found.states) if number not in alive]
+    return [state for number, state in enumerate(found.states) if number not in alive]
 
 
 @pytest.mark.timeout(900)

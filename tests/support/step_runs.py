@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lifeline.lambdas.adapters.region_database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.clock import Clock
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover_step.context import StepContext
 from tests.support.clocks import ManualClock
 from tests.support.tables import made_table
-from tests.unit.failover.test_store_steps import context
+from tests.unit.failover_step.test_store_steps import context
 
 OWN, PEER, WITNESS = "ca-west-1", "ca-central-1", "us-east-2"
 EPOCH = 2

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.network import Network
-from lifeline.lambdas.contracts.event_applier import SERVE_PORT
+from lifeline.lambdas.contracts.query_api import SERVE_PORT
 from lifeline.site import Site
 
 DRAIN_SECONDS = 15

@@ -24,14 +24,10 @@ from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.network import Network
 from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.event_applier import (
-    SERVE_PORT,
-    Apply,
-    Migrate,
-    Serve,
-    ServingRegion,
-)
+from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.query_api import SERVE_PORT, QueryApi
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.replicated_log import ReplicatedLog
@@ -47,14 +43,20 @@ SCRATCH = "/scratch"
 """The one folder a task may write to, of the image's user (a volume in the Dockerfile)."""
 ALIVE_FILE = f"{SCRATCH}/alive"
 FILES = "/files"
-HEALTH_CHECK = ecs.HealthCheck(
-    command=["CMD", "python", "-m", "lifeline.services.event_applier", "healthy"],
-    interval=Duration.seconds(15),
-    timeout=Duration.seconds(5),
-    retries=3,
-    start_period=Duration.seconds(60),
-)
-"""Whether the task lives, not whether its database does: a standby that waits is healthy."""
+APPLIER, QUERY_API = "lifeline.services.event_applier", "lifeline.services.query_api"
+COMMANDS = {"apply": [APPLIER, "apply"], "migrate": [APPLIER, "migrate"], "serve": [QUERY_API]}
+"""What the image, whose entry point is `python -m`, is given to run."""
+
+
+def health_check(module: str) -> ecs.HealthCheck:
+    """Whether the task lives, not whether its database does: a standby that waits is healthy."""
+    return ecs.HealthCheck(
+        command=["CMD", "python", "-m", module, "healthy"],
+        interval=Duration.seconds(15),
+        timeout=Duration.seconds(5),
+        retries=3,
+        start_period=Duration.seconds(60),
+    )
 
 
 class Services(Construct):
@@ -132,7 +134,7 @@ class Services(Construct):
         self.serve = self._service(
             Service.SERVE,
             "serve",
-            Serve(
+            QueryApi(
                 database=signs_in,
                 log=group_log,
                 region=here,
@@ -260,12 +262,12 @@ class Services(Construct):
             "Processor",
             container_name="processor",
             image=ecs.ContainerImage.from_registry(ImageRepositories.uri(site)),
-            command=[command],
+            command=COMMANDS[command],
             user=IMAGE_USER,
             environment=contract.to_env(),
             secrets=dict(secrets or {}),
             readonly_root_filesystem=True,
-            health_check=None if command == "migrate" else HEALTH_CHECK,
+            health_check=None if command == "migrate" else health_check(COMMANDS[command][0]),
             stop_timeout=Duration.seconds(30),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=command, log_group=self._group),
             port_mappings=(
@@ -338,7 +340,7 @@ class Services(Construct):
         return service
 
     def _migrate(self) -> None:
-        """`processor migrate` signs in with the admin's password, which libpq reads by itself."""
+        """`migrate` signs in with the admin's password, which libpq reads by itself."""
         assert self._database.admin_secret is not None
         self._task(
             "Migrate",

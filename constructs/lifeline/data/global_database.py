@@ -357,7 +357,7 @@ class GlobalDatabase(DatabaseMember):
 
     def _make_global(self) -> None:
         """Creation-time facts of the home region: the global cluster, the schema's name, the admin."""
-        world = rds.CfnGlobalCluster(
+        global_cluster = rds.CfnGlobalCluster(
             self,
             "World",
             global_cluster_identifier=self.global_identifier,
@@ -366,11 +366,11 @@ class GlobalDatabase(DatabaseMember):
             storage_encrypted=True,
             deletion_protection=self._deletion_protection,
         )
-        world.apply_removal_policy(self._removal_policy)
+        global_cluster.apply_removal_policy(self._removal_policy)
         self.cluster.master_username = ADMIN_USER
         self.cluster.master_user_password = self.credentials.password
         self.cluster.database_name = self.database_name
-        self.cluster.add_resource_dependency(world)
+        self.cluster.add_resource_dependency(global_cluster)
 
     def _instances(self) -> list[rds.CfnDBInstance]:
         instances = []

@@ -259,7 +259,7 @@ class SessionCache(CacheMember):
             log_delivery_configurations=self._log_deliveries(),
         )
         self._finish(member)
-        world = elasticache.CfnGlobalReplicationGroup(
+        global_group = elasticache.CfnGlobalReplicationGroup(
             self,
             "World",
             global_replication_group_id_suffix=self.identifier,
@@ -273,9 +273,9 @@ class SessionCache(CacheMember):
             ],
         )
         # The library takes it for taggable; the service's schema does not know the property.
-        world.add_property_deletion_override("Tags")
-        destroyable(world)
-        self.global_id = world.attr_global_replication_group_id
+        global_group.add_property_deletion_override("Tags")
+        destroyable(global_group)
+        self.global_id = global_group.attr_global_replication_group_id
 
 
 class SecondaryCache(CacheMember):

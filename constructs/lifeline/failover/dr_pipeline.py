@@ -198,15 +198,17 @@ class DrPipeline(Construct):
         database = site.global_arn("rds", f"global-cluster:global-{DRILL_SUFFIXES}")
         cache = site.arn("elasticache", f"replicationgroup:cache-{DRILL_SUFFIXES}")
         # The service puts five letters of its own before the name.
-        world = site.global_arn("elasticache", f"globalreplicationgroup:*-cache-{DRILL_SUFFIXES}")
+        global_cache = site.global_arn(
+            "elasticache", f"globalreplicationgroup:*-cache-{DRILL_SUFFIXES}"
+        )
         project.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [database])
         project.allow("FindTheCache", ["elasticache:DescribeReplicationGroups"], [cache])
         project.allow(
-            "SeeWhichRegionCaches", ["elasticache:DescribeGlobalReplicationGroups"], [world]
+            "SeeWhichRegionCaches", ["elasticache:DescribeGlobalReplicationGroups"], [global_cache]
         )
         project.acknowledge_pattern(
             site,
-            world,
+            global_cache,
             reason="The service puts letters of its own before the datastore's name.",
         )
 

@@ -105,7 +105,7 @@ class FailoverStep(Construct):
 
     def _promote_the_database(self, database: IGlobalDatabase, own_cluster: str) -> None:
         site = self._site
-        world = site.global_arn("rds", f"global-cluster:{database.global_identifier}")
+        global_cluster = site.global_arn("rds", f"global-cluster:{database.global_identifier}")
         peer_cluster = site.peer.arn("rds", f"cluster:{database.peer_identifier}")
         self.function.allow(
             "PromoteTheDatabase",
@@ -114,7 +114,7 @@ class FailoverStep(Construct):
                 "rds:FailoverGlobalCluster",
                 "rds:RemoveFromGlobalCluster",
             ],
-            [world, own_cluster, peer_cluster],
+            [global_cluster, own_cluster, peer_cluster],
         )
 
 

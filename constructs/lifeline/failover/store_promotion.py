@@ -28,7 +28,7 @@ def allow_store_promotion(step: Function, *, site: Site, stores: RegionStores) -
 
 
 def _allow_cache(step: Function, site: Site, group: str) -> None:
-    world = site.global_arn("elasticache", f"globalreplicationgroup:*-{group}")
+    global_group = site.global_arn("elasticache", f"globalreplicationgroup:*-{group}")
     step.allow(
         "PromoteTheCache",
         [
@@ -38,7 +38,7 @@ def _allow_cache(step: Function, site: Site, group: str) -> None:
             "elasticache:FailoverGlobalReplicationGroup",
         ],
         [
-            world,
+            global_group,
             site.arn("elasticache", f"replicationgroup:{group}"),
             site.peer.arn("elasticache", f"replicationgroup:{cache_name(site.peer)}"),
         ],
@@ -46,7 +46,7 @@ def _allow_cache(step: Function, site: Site, group: str) -> None:
     acknowledge_pattern(
         step.policy,
         site,
-        world,
+        global_group,
         reason="The service puts a prefix of its own before the name of the global group.",
     )
 

@@ -19,12 +19,17 @@ own policies."""
 
 
 class Severity(StrEnum):
-    """How soon a person must look. The value is the resource type in the topic's name."""
+    """How soon a person must look."""
 
-    CRITICAL = "page"
+    CRITICAL = "critical"
     """Now: data or service is at risk."""
-    WARNING = "notice"
+    WARNING = "warning"
     """In working hours: a margin shrinks."""
+
+    @property
+    def topic(self) -> str:
+        """The resource type in the topic's name."""
+        return "page" if self is Severity.CRITICAL else "notice"
 
 
 DISPLAY = {Severity.CRITICAL: "Lifeline pages", Severity.WARNING: "Lifeline notices"}
@@ -55,7 +60,7 @@ class AlertTopics(Construct):
     @staticmethod
     def arn(site: Site, severity: Severity) -> str:
         """The literal ARN of a region's topic: no export, also for the peer's."""
-        return site.arn("sns", site.names.regional_name(severity))
+        return site.arn("sns", site.names.regional_name(severity.topic))
 
     def of(self, severity: Severity) -> sns.Topic:
         """The topic of `severity` in this region."""
@@ -66,7 +71,7 @@ class AlertTopics(Construct):
         topic = sns.Topic(
             self,
             severity.name.capitalize(),
-            topic_name=site.names.regional_name(severity),
+            topic_name=site.names.regional_name(severity.topic),
             display_name=DISPLAY[severity],
             master_key=keys.logs,
             enforce_ssl=True,

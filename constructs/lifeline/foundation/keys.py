@@ -30,14 +30,19 @@ ENCRYPT_ACTIONS = (
 
 
 class Purpose(StrEnum):
-    """What a key encrypts. The value is the resource type in its alias."""
+    """What a key encrypts."""
 
-    DATA = "data-key"
+    DATA = "data"
     """Patient data: streams, logs of events, databases, caches, files, their backups."""
-    LOGS = "logs-key"
+    LOGS = "logs"
     """Operations: log groups, trails, alert topics, queues. No patient data."""
-    SECRETS = "secrets-key"
+    SECRETS = "secrets"
     """Credentials, and the environment of functions."""
+
+    @property
+    def alias(self) -> str:
+        """The resource type in the key's alias."""
+        return f"{self}-key"
 
 
 class Keys:
@@ -125,7 +130,7 @@ class RegionKeys(Construct):
     @staticmethod
     def alias(site: Site, purpose: Purpose) -> str:
         """The alias, the same in each region, without `alias/`."""
-        return site.names.regional_name(purpose, "alias")
+        return site.names.regional_name(purpose.alias, "alias")
 
     def _key(self, purpose: Purpose) -> kms.Key:
         return kms.Key(

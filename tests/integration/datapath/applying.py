@@ -13,11 +13,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.event_applier import Apply, ServingRegion
+from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.services.event_applier.apply import Applier
 from lifeline.services.event_applier.batch import LogRecord
-from lifeline.services.event_applier.topics import DEAD_LETTERS
+from lifeline.services.shared.topics import DEAD_LETTERS
 from tests.integration.datapath.engines import broker
 from tests.integration.datapath.log_records import TOPIC
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.services.event_applier.database import connect
+from lifeline.services.shared.database import connect
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME, RECOVERY = "ca-central-1", "ca-west-1"

@@ -14,8 +14,8 @@ from lifeline.lambdas.failover.event_limits import MAX_NESTING
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.validation import Accepted, Rejected, judge
 from lifeline.services.event_applier.batch import LogRecord, batch_of
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import Store
+from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.log_records import event_body
 
 HOME = "ca-central-1"

@@ -12,7 +12,7 @@ import pytest
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.services.event_applier.apply import RETRIES
-from lifeline.services.event_applier.database import connect
+from lifeline.services.shared.database import connect
 from tests.integration.datapath.applying import HOME, RECOVERY, Log, Said, a_log, applying
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import TOPIC, event_body, event_record, marker_record

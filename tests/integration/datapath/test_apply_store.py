@@ -14,10 +14,10 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import LogRecord, batch_of
-from lifeline.services.event_applier.database import connect
 from lifeline.services.event_applier.positions import read_applied
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import Applied, NotServing, Store
+from lifeline.services.shared.database import connect
+from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.log_records import (
     PAIR,
     TOPIC,

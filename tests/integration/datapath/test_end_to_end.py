@@ -16,13 +16,13 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.event_applier import ServingRegion
 from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.markers import Marker, StreamMarker
 from lifeline.lambdas.stream_bridge.batch import bridged, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
-from lifeline.services.event_applier.watermark_reader import (
+from lifeline.services.query_api.watermark_reader import (
     LogMadeAnew,
     PublishedVectors,
     WatermarkReader,

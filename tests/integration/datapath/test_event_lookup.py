@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.services.event_applier import event_lookup
 from lifeline.services.event_applier.batch import batch_of
-from lifeline.services.event_applier.event_lookup import EventLookup
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import Store
+from lifeline.services.query_api import event_lookup
+from lifeline.services.query_api.event_lookup import EventLookup
+from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.applying import HOME, RECOVERY, region_settings
 from tests.integration.datapath.log_records import TOPIC, event_body, event_record
 from tests.support.http_server import closed_port, silent_port

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lifeline.lambdas.adapters.region_database import DatabaseAddress, RegionDatabase
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.lag import Applied, vetoes
 from lifeline.lambdas.failover.replication_signal import HeartbeatSignal
 

@@ -14,22 +14,24 @@ from typing import Any
 import psycopg
 import pytest
 
-from lifeline.lambdas.adapters.region_database import DatabaseAddress, RegionDatabase
-from lifeline.lambdas.contracts.event_applier import Apply, ServingRegion
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.writer_search import SEARCH_SECONDS
 from lifeline.lambdas.failover_step.authority_steps import fence
 from lifeline.lambdas.failover_step.context import StepContext
 from lifeline.services.event_applier.apply import Applier
-from lifeline.services.event_applier.database import connect
-from lifeline.services.event_applier.event_lookup import EventLookup
-from lifeline.services.event_applier.serve import AuthorityCheck
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import Store
+from lifeline.services.query_api.event_lookup import EventLookup
+from lifeline.services.query_api.serve import AuthorityCheck
+from lifeline.services.shared.database import connect
+from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.engines import LOOPBACK, forwarded, hot_standby, until
 from tests.support.clocks import ManualClock
-from tests.unit.failover.test_store_steps import context
+from tests.unit.failover_step.test_store_steps import context
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 WRITERS_NAME = "127.0.0.2"

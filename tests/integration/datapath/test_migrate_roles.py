@@ -10,7 +10,7 @@ from psycopg import sql
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.services.event_applier import migrate as migration
-from lifeline.services.event_applier.database import connect
+from lifeline.services.shared.database import connect
 
 pytestmark = pytest.mark.postgres
 

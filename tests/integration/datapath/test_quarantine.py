@@ -11,8 +11,8 @@ import pytest
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.services.event_applier.batch import LogRecord, batch_of
 from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
-from lifeline.services.event_applier.serving_guard import ServingGuard
 from lifeline.services.event_applier.store import NotServing, Store
+from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.applying import HOME, Log, a_log, applying, log_settings
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import event_body, event_record, marker_record

@@ -21,7 +21,7 @@ from lifeline.lambdas.failover_step.authority_steps import FENCE_TIMEOUT_SECONDS
 from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
 from lifeline.lambdas.failover_step.database_steps import assess, open_database, report
 from lifeline.lambdas.failover_step.service_steps import resume_processing
-from lifeline.services.event_applier.database import connect
+from lifeline.services.shared.database import connect
 from tests.integration.datapath.engines import until
 from tests.support.clocks import ManualClock
 from tests.support.http_server import closed_port, silent_port
@@ -35,7 +35,7 @@ from tests.support.step_runs import (
     step_run,
     with_lease,
 )
-from tests.unit.failover.test_store_steps import credentials
+from tests.unit.failover_step.test_store_steps import credentials
 
 __all__ = ["credentials"]
 

@@ -34,7 +34,7 @@ INSERT = """
 """
 
 
-class World:
+class EdgeRun:
     """One edge's journal and a database that holds what it sent."""
 
     def __init__(self, folder: Path, database: psycopg.Connection[Any]) -> None:
@@ -78,78 +78,78 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, database: psycopg.Connection[Any]) -> Iterator[World]:
-    made = World(tmp_path, database)
+def run(tmp_path: Path, database: psycopg.Connection[Any]) -> Iterator[EdgeRun]:
+    made = EdgeRun(tmp_path, database)
     yield made
     made.journal.close()
 
 
-def test_everything_in_its_place_passes(world: World) -> None:
-    world.send()
-    world.store(world.events)
-    found = world.found()
+def test_everything_in_its_place_passes(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
+    found = run.found()
     assert found.clean
-    assert found.sent == found.accepted == found.stored == found.ok == len(world.events) > 100
-    assert world.verdict() == PASS
+    assert found.sent == found.accepted == found.stored == found.ok == len(run.events) > 100
+    assert run.verdict() == PASS
 
 
-def test_a_deleted_row_is_lost(world: World) -> None:
-    world.send()
-    world.store(world.events)
-    victim = world.events[17]
-    world.database.execute("DELETE FROM event WHERE event_id = %s", (victim.event_id,))
-    found = world.found()
+def test_a_deleted_row_is_lost(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
+    victim = run.events[17]
+    run.database.execute("DELETE FROM event WHERE event_id = %s", (victim.event_id,))
+    found = run.found()
     assert (found.lost, found.lost_ids) == (1, [victim.event_id])
     assert (found.unexpected, found.order_violations) == (0, 0)
-    assert world.verdict() == FAIL
+    assert run.verdict() == FAIL
 
 
-def test_a_row_nobody_sent_is_unexpected(world: World) -> None:
-    world.send()
-    world.store(world.events)
+def test_a_row_nobody_sent_is_unexpected(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
     stranger = "11111111-1111-4111-8111-111111111111"
-    world.database.execute(
+    run.database.execute(
         "INSERT INTO event SELECT occurred_on, %s, event_type, aggregate_type, aggregate_id, sequence + 500,"
         " version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch"
         " FROM event LIMIT 1",
         (stranger,),
     )
-    found = world.found()
+    found = run.found()
     assert (found.unexpected, found.unexpected_ids) == (1, [stranger])
     assert (found.lost, found.order_violations) == (0, 0)
-    assert world.verdict() == FAIL
+    assert run.verdict() == FAIL
 
 
-def test_two_of_a_patient_swapped_violate_the_order(world: World) -> None:
-    world.send()
-    patient = world.events[0].aggregate_id
-    mine = [e for e in world.events if e.aggregate_id == patient]
-    world.store(world.events)
+def test_two_of_a_patient_swapped_violate_the_order(run: EdgeRun) -> None:
+    run.send()
+    patient = run.events[0].aggregate_id
+    mine = [e for e in run.events if e.aggregate_id == patient]
+    run.store(run.events)
     one, two = (e.event_id for e in mine[2:4])
-    world.database.execute(
+    run.database.execute(
         "UPDATE event SET apply_no = CASE event_id WHEN %(one)s THEN"
         " (SELECT apply_no FROM event WHERE event_id = %(two)s) ELSE"
         " (SELECT apply_no FROM event WHERE event_id = %(one)s) END"
         " WHERE event_id IN (%(one)s, %(two)s)",
         {"one": one, "two": two},
     )
-    found = world.found()
+    found = run.found()
     assert found.order_violations == 1
     assert found.violations[0].event_id == one
     assert (found.lost, found.unexpected) == (0, 0)
-    assert world.verdict() == FAIL
+    assert run.verdict() == FAIL
 
 
-def test_the_same_swap_is_explained_when_the_late_one_was_sent_again(world: World) -> None:
-    world.send()
-    patient = world.events[0].aggregate_id
-    early, late = [e for e in world.events if e.aggregate_id == patient][2:4]
-    world.journal.resending(AWAY, [early.number])
-    rest = [e for e in world.events if e is not early]
-    world.store([e for e in rest if e.number <= late.number])
-    world.store([early])
-    world.store([e for e in rest if e.number > late.number])
-    assert world.found().order_violations == 0
+def test_the_same_swap_is_explained_when_the_late_one_was_sent_again(run: EdgeRun) -> None:
+    run.send()
+    patient = run.events[0].aggregate_id
+    early, late = [e for e in run.events if e.aggregate_id == patient][2:4]
+    run.journal.resending(AWAY, [early.number])
+    rest = [e for e in run.events if e is not early]
+    run.store([e for e in rest if e.number <= late.number])
+    run.store([early])
+    run.store([e for e in rest if e.number > late.number])
+    assert run.found().order_violations == 0
 
 
 @pytest.mark.parametrize(
@@ -162,68 +162,68 @@ def test_the_same_swap_is_explained_when_the_late_one_was_sent_again(world: Worl
     ],
 )
 def test_another_content_or_time_is_unexpected_and_the_sent_one_lost(
-    world: World, change: str
+    run: EdgeRun, change: str
 ) -> None:
-    world.send()
-    world.store(world.events)
-    victim = world.events[5].event_id
-    world.database.execute(f"UPDATE event SET {change} WHERE event_id = %s", (victim,))
-    found = world.found()
+    run.send()
+    run.store(run.events)
+    victim = run.events[5].event_id
+    run.database.execute(f"UPDATE event SET {change} WHERE event_id = %s", (victim,))
+    found = run.found()
     assert (found.unexpected_ids, found.lost_ids) == ([victim], [victim])
 
 
-def test_the_same_id_stored_a_second_time_is_unexpected(world: World) -> None:
-    world.send()
-    world.store(world.events)
-    world.database.execute(
+def test_the_same_id_stored_a_second_time_is_unexpected(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
+    run.database.execute(
         "INSERT INTO event SELECT occurred_on + interval '1 s', event_id, event_type, aggregate_type,"
         " aggregate_id, sequence, version, payload, metadata, origin, incarnation, shard, shard_sequence,"
         " topic, applied_epoch FROM event LIMIT 1"
     )
-    found = world.found()
+    found = run.found()
     assert (found.unexpected, found.lost) == (1, 0)
 
 
-def test_what_a_resend_saved_is_recovered(world: World) -> None:
-    world.send()
-    saved = world.events[-10:]
-    world.journal.resending(AWAY, [e.number for e in saved])
-    world.accept(saved, AWAY)
-    world.store(world.events[:-10])
-    world.store(saved, origin=AWAY)
-    found = world.found()
-    assert (found.recovered, found.ok) == (10, len(world.events) - 10)
+def test_what_a_resend_saved_is_recovered(run: EdgeRun) -> None:
+    run.send()
+    saved = run.events[-10:]
+    run.journal.resending(AWAY, [e.number for e in saved])
+    run.accept(saved, AWAY)
+    run.store(run.events[:-10])
+    run.store(saved, origin=AWAY)
+    found = run.found()
+    assert (found.recovered, found.ok) == (10, len(run.events) - 10)
     assert found.duplicate_deliveries == 10
     assert found.clean
 
 
-def test_a_reject_is_not_lost_and_a_strangers_reject_is_unexpected(world: World) -> None:
-    world.send()
-    bad = world.events[3]
-    world.store([e for e in world.events if e is not bad])
-    world.letters = [DeadLetter(HOME, "1", "s-0", bad.number, "", "malformed", "")]
-    found = world.found()
+def test_a_reject_is_not_lost_and_a_strangers_reject_is_unexpected(run: EdgeRun) -> None:
+    run.send()
+    bad = run.events[3]
+    run.store([e for e in run.events if e is not bad])
+    run.letters = [DeadLetter(HOME, "1", "s-0", bad.number, "", "malformed", "")]
+    found = run.found()
     assert (found.rejected, found.lost, found.unexpected) == (1, 0, 0)
-    world.letters.append(DeadLetter(HOME, "1", "s-0", 999_999, "who-am-i", "schema", ""))
-    assert world.found().unexpected_ids == ["who-am-i"]
+    run.letters.append(DeadLetter(HOME, "1", "s-0", 999_999, "who-am-i", "schema", ""))
+    assert run.found().unexpected_ids == ["who-am-i"]
 
 
-def test_one_never_accepted_and_not_stored_is_neither_lost_nor_forgotten(world: World) -> None:
-    world.journal.append(world.events)
-    world.accept(world.events[:-1], HOME)
-    world.store(world.events[:-1])
-    found = world.found()
+def test_one_never_accepted_and_not_stored_is_neither_lost_nor_forgotten(run: EdgeRun) -> None:
+    run.journal.append(run.events)
+    run.accept(run.events[:-1], HOME)
+    run.store(run.events[:-1])
+    found = run.found()
     assert (found.lost, found.unaccepted) == (0, 1)
-    assert world.verdict() == FAIL
+    assert run.verdict() == FAIL
 
 
-def test_the_plans_own_verification_event_is_told_apart(world: World) -> None:
-    world.send()
-    world.store(world.events)
-    world.database.execute(
+def test_the_plans_own_verification_event_is_told_apart(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
+    run.database.execute(
         INSERT,
         {
-            **orjson.loads(world.events[0].raw),
+            **orjson.loads(run.events[0].raw),
             "eventId": "22222222-2222-4222-8222-222222222222",
             "occurredOn": instant(1),
             "aggregateId": "synthetic-recovery-ca-west-1",
@@ -232,13 +232,13 @@ def test_the_plans_own_verification_event_is_told_apart(world: World) -> None:
             "origin": AWAY,
         },
     )
-    found = world.found()
+    found = run.found()
     assert (found.unexpected, found.platform_probes) == (0, 1)
 
 
-def test_seconds_of_application_are_counted(world: World) -> None:
-    world.store(world.events)
-    with stored.connect(world.database.info.dsn) as reader:
+def test_seconds_of_application_are_counted(run: EdgeRun) -> None:
+    run.store(run.events)
+    with stored.connect(run.database.info.dsn) as reader:
         seconds = stored.applied_seconds(reader)
-        assert sum(one.stored for one in seconds) == stored.count(reader) == len(world.events)
+        assert sum(one.stored for one in seconds) == stored.count(reader) == len(run.events)
     assert all(0 <= one.p50_seconds <= one.p95_seconds < 60 for one in seconds)

@@ -129,11 +129,11 @@ def _fail_over(lab: Lab) -> None:
     )  # fmt: skip
 
     cache = lab.client("elasticache", RECOVERY)
-    for world in _global_caches(lab):
-        for member in world["Members"]:
+    for global_cache in _global_caches(lab):
+        for member in global_cache["Members"]:
             if member["ReplicationGroupRegion"] == RECOVERY:
                 cache.failover_global_replication_group(
-                    GlobalReplicationGroupId=world["GlobalReplicationGroupId"],
+                    GlobalReplicationGroupId=global_cache["GlobalReplicationGroupId"],
                     PrimaryRegion=RECOVERY,
                     PrimaryReplicationGroupId=member["ReplicationGroupId"],
                 )
@@ -151,8 +151,8 @@ def _caches(lab: Lab) -> dict[str, str]:
     """The members of the global cache, and what each one is."""
     return {
         member["ReplicationGroupRegion"]: member["Role"]
-        for world in _global_caches(lab)
-        for member in world["Members"]
+        for global_cache in _global_caches(lab)
+        for member in global_cache["Members"]
     }
 
 

@@ -32,7 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def world(lab: Lab) -> Iterator[str]:
+def global_cache(lab: Lab) -> Iterator[str]:
     """A global cache with its primary at home and a secondary in the recovery region."""
     home, recovery = lab.observer("elasticache", HOME), lab.observer("elasticache", RECOVERY)
     home.create_replication_group(
@@ -62,9 +62,9 @@ def role(lab: Lab, region: str) -> str:
     return str(group.get("GlobalReplicationGroupInfo", {}).get("GlobalReplicationGroupMemberRole"))
 
 
-def fail_over(lab: Lab, world: str, region: str) -> None:
+def fail_over(lab: Lab, global_cache: str, region: str) -> None:
     lab.observer("elasticache", region).failover_global_replication_group(
-        GlobalReplicationGroupId=world, PrimaryRegion=region, PrimaryReplicationGroupId=GROUP
+        GlobalReplicationGroupId=global_cache, PrimaryRegion=region, PrimaryReplicationGroupId=GROUP
     )
 
 
@@ -82,33 +82,35 @@ def refused(call: Any, **given: Any) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
-def test_a_failover_moves_the_primary_and_keeps_both_members(lab: Lab, world: str) -> None:
+def test_a_failover_moves_the_primary_and_keeps_both_members(lab: Lab, global_cache: str) -> None:
     assert (role(lab, HOME), role(lab, RECOVERY)) == ("PRIMARY", "SECONDARY")
-    fail_over(lab, world, RECOVERY)
+    fail_over(lab, global_cache, RECOVERY)
     assert (role(lab, HOME), role(lab, RECOVERY)) == ("SECONDARY", "PRIMARY")
 
 
-def test_the_primary_is_not_deleted_and_not_let_go(lab: Lab, world: str) -> None:
+def test_the_primary_is_not_deleted_and_not_let_go(lab: Lab, global_cache: str) -> None:
     home = lab.observer("elasticache", HOME)
     code = refused(home.delete_replication_group, ReplicationGroupId=GROUP)
     assert code == "InvalidReplicationGroupState"
     code = refused(
-        home.disassociate_global_replication_group, GlobalReplicationGroupId=world,
+        home.disassociate_global_replication_group, GlobalReplicationGroupId=global_cache,
         ReplicationGroupId=GROUP, ReplicationGroupRegion=HOME,
     )  # fmt: skip
     assert code == "InvalidParameterValue"
 
 
-def test_a_secondary_that_left_is_in_no_global_cache(lab: Lab, world: str) -> None:
+def test_a_secondary_that_left_is_in_no_global_cache(lab: Lab, global_cache: str) -> None:
     lab.observer("elasticache", RECOVERY).disassociate_global_replication_group(
-        GlobalReplicationGroupId=world, ReplicationGroupId=GROUP, ReplicationGroupRegion=RECOVERY
+        GlobalReplicationGroupId=global_cache,
+        ReplicationGroupId=GROUP,
+        ReplicationGroupRegion=RECOVERY,
     )
     assert (role(lab, HOME), role(lab, RECOVERY)) == ("PRIMARY", "None")
 
 
-def test_destroying_is_refused_until_the_cache_writes_at_home(lab: Lab, world: str) -> None:
+def test_destroying_is_refused_until_the_cache_writes_at_home(lab: Lab, global_cache: str) -> None:
     assert before_destroy(lab).returncode == 0
-    fail_over(lab, world, RECOVERY)
+    fail_over(lab, global_cache, RECOVERY)
     outcome = before_destroy(lab)
     assert (outcome.returncode, f"{GROUP} writes in {RECOVERY}" in outcome.stderr) == (1, True)
     assert before_destroy(lab, "--switch-back").returncode == 0

@@ -103,6 +103,7 @@ def test_the_wheel_brings_one_name_and_all_that_a_synth_needs(wheel: Path) -> No
         "lifeline/py.typed",
         "lifeline/lambdas/keeper/handler.py",
         "lifeline/services/event_applier/__main__.py",
+        "lifeline/services/query_api/__main__.py",
         "lifeline/stacks/lifeline_app.py",
         "lifeline/schemas/envelope.schema.json",
         "lifeline/_packages/native/python/confluent_kafka/__init__.py",

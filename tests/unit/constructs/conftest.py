@@ -31,7 +31,7 @@ FLAGS = json.loads((Path(__file__).parents[3] / "cdk.json").read_text())["contex
 
 
 @dataclass
-class Bench:
+class StackUnderTest:
     """A stack of one region with keys and, if asked for, a network; constructs go into `stack`."""
 
     site: Site
@@ -53,19 +53,19 @@ class Bench:
         return [dict(one) for one in found]
 
 
-BenchMaker = Callable[..., Bench]
+MakeStack = Callable[..., StackUnderTest]
 
 
 @pytest.fixture
-def bench() -> BenchMaker:
-    """`bench(region="ca-central-1", profile="dev", nag=False, **settings)` -> Bench.
+def make_stack() -> MakeStack:
+    """`make_stack(region="ca-central-1", profile="dev", nag=False, **settings)` -> StackUnderTest.
 
     With `nag=True` the rule packs are attached: `template()` then raises with the findings.
     """
 
     def made(
         region: str = "ca-central-1", profile: str = "dev", *, nag: bool = False, **settings: Any
-    ) -> Bench:
+    ) -> StackUnderTest:
         chosen = Settings(
             environment_suffix=settings.pop("environment_suffix", "test"),
             profile_name=profile,
@@ -74,10 +74,10 @@ def bench() -> BenchMaker:
         )
         site = Site(chosen, region_named(region, role="test"))
         app = cdk.App(analytics_reporting=False, stack_traces=False, context=FLAGS)
-        stack = SiteStack(app, site, "bench")
+        stack = SiteStack(app, site, "tested")
         keys = RegionKeys(stack, "Keys", site=site).keys
         if nag:
             attach_packs(app)
-        return Bench(site, app, stack, keys)
+        return StackUnderTest(site, app, stack, keys)
 
     return made

@@ -13,10 +13,10 @@ from lifeline.data.session_cache import SessionCache
 from lifeline.data.shared_files import SharedFiles
 from lifeline.foundation.network import Network
 from lifeline.streaming.replicated_log import ReplicatedLog
-from tests.unit.constructs.conftest import Bench, BenchMaker
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 Store = GlobalDatabase | SessionCache | SharedFiles | ReplicatedLog
-Maker = Callable[[Bench, Network], Store]
+Maker = Callable[[StackUnderTest, Network], Store]
 
 STORES: list[tuple[Maker, int]] = [
     (lambda made, network: GlobalDatabase(made.stack, "Store", network=network), 5432),
@@ -28,9 +28,9 @@ STORES: list[tuple[Maker, int]] = [
 
 @pytest.mark.parametrize(("store", "port"), STORES, ids=["database", "cache", "files", "log"])
 def test_a_workload_is_let_in_at_the_stores_own_port(
-    bench: BenchMaker, store: Maker, port: int
+    make_stack: MakeStack, store: Maker, port: int
 ) -> None:
-    made = bench()
+    made = make_stack()
     network = made.network()
     workload = ec2.SecurityGroup(made.stack, "Workload", vpc=network.vpc)
     workload.connections.allow_to_default_port(store(made, network))
@@ -43,8 +43,8 @@ def test_a_workload_is_let_in_at_the_stores_own_port(
     assert from_workload == [port]
 
 
-def test_the_log_grants_its_topics_to_anybodys_role(bench: BenchMaker) -> None:
-    made = bench()
+def test_the_log_grants_its_topics_to_anybodys_role(make_stack: MakeStack) -> None:
+    made = make_stack()
     log = ReplicatedLog(made.stack, "Log", network=made.network(), keys=made.keys)
     role = iam.Role(made.stack, "Mine", assumed_by=iam.AccountRootPrincipal())
     assert log.grant_write(role, ["orders"]).success

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 PAGES = Path(__file__).parents[3] / "docs" / "constructs"
 BLOCK = re.compile(r"^## (?P<heading>.+?)$|^```python\n(?P<code>.*?)^```$", re.M | re.S)
@@ -35,8 +35,8 @@ def test_the_scan_finds_examples() -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
-def test_an_example_runs(name: str, code: str, bench: BenchMaker) -> None:
-    made = bench(profile="staging")
+def test_an_example_runs(name: str, code: str, make_stack: MakeStack) -> None:
+    made = make_stack(profile="staging")
     given = {"site": made.site, "stack": made.stack, "keys": made.keys}
     if "network" in code:
         given["network"] = made.network()

@@ -9,13 +9,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from lifeline.data.session_cache import SessionCache
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
-from tests.unit.constructs.conftest import BenchMaker
+from tests.unit.constructs.conftest import MakeStack
 
 FIVE = cdk.Duration.minutes(5)
 
 
-def test_a_published_metric_takes_every_option(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_published_metric_takes_every_option(make_stack: MakeStack) -> None:
+    made = make_stack()
     stream = EdgeStream(made.stack, "Edge", keys=made.keys)
     chosen = stream.metric_iterator_age(
         statistic="p50", period=FIVE, label="age", color="#000000", region="ca-west-1"
@@ -26,8 +26,8 @@ def test_a_published_metric_takes_every_option(bench: BenchMaker) -> None:
     assert (usual.statistic, usual.period.to_minutes()) == ("Maximum", 1)
 
 
-def test_a_computed_metric_takes_period_and_label_down_to_its_parts(bench: BenchMaker) -> None:
-    made = bench()
+def test_a_computed_metric_takes_period_and_label_down_to_its_parts(make_stack: MakeStack) -> None:
+    made = make_stack()
     cache = SessionCache(made.stack, "Cache", network=made.network(), keys=made.keys)
     chosen = cache.metric_engine_cpu(period=FIVE, label="busiest")
     assert isinstance(chosen, cloudwatch.MathExpression)
@@ -40,8 +40,8 @@ def test_a_computed_metric_takes_period_and_label_down_to_its_parts(bench: Bench
 
 
 @pytest.mark.parametrize("name", ["metric_cpu", "metric_disk_used"])
-def test_a_query_takes_period_and_label(bench: BenchMaker, name: str) -> None:
-    made = bench()
+def test_a_query_takes_period_and_label(make_stack: MakeStack, name: str) -> None:
+    made = make_stack()
     log = ReplicatedLog(made.stack, "Log", network=made.network(), keys=made.keys)
     chosen = getattr(log, name)(period=FIVE, label="log")
     assert (chosen.period.to_minutes(), chosen.label) == (5, "log")

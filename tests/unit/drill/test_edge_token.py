@@ -8,7 +8,7 @@ import pytest
 
 from drill.edge_api import EdgeAddress, EdgeApi
 from drill.edge_token import RETRY_SECONDS, EdgeTokens, NoToken
-from tests.unit.token_server import CLIENT, SECRET, TokenServer
+from tests.support.token_server import CLIENT, SECRET, TokenServer
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from lifeline.lambdas.failover.plan import (
     stages,
     state_machine_definition,
 )
-from lifeline.lambdas.failover.plan_table import WORDS, plan_table, tries
+from lifeline.lambdas.failover.plan_table import WORDS, attempts_cell, plan_table
 from lifeline.lambdas.failover_step.evidence_step import timeline
 from tests.unit.failover.plan_walk import machines, walk
 
@@ -191,7 +191,8 @@ def test_the_runbooks_table_is_the_plans() -> None:
     numbered = row.findall(plan_table())
     assert said == numbered
     assert [(name, int(budget), tried, word) for _, name, budget, tried, word in said] == [
-        (step.name, step.budget_seconds, tries(step), WORDS[step.on_failure]) for step in PLAN
+        (step.name, step.budget_seconds, attempts_cell(step), WORDS[step.on_failure])
+        for step in PLAN
     ]
 
 

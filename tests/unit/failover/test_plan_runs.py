@@ -30,7 +30,7 @@ from lifeline.lambdas.failover_step.context import StepContext
 from lifeline.lambdas.failover_step.evidence_step import record_evidence
 from lifeline.lambdas.keeper.adapters import Plan
 from tests.support.tables import made_table
-from tests.unit.failover.test_store_steps import context, credentials
+from tests.unit.failover_step.test_store_steps import context, credentials
 
 __all__ = ["credentials"]
 MACHINE = "arn:aws:states:ca-west-1:111111111111:stateMachine:failover-plan-test"

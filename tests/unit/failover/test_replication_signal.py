@@ -17,7 +17,7 @@ from lifeline.lambdas.failover.replication_signal import (
 )
 from lifeline.lambdas.keeper.adapters import signal
 from lifeline.lambdas.keeper.cycle import Cycle
-from tests.unit.failover.keeper_world import HOME, POLICY, RECOVERY, WITNESS, World, ports
+from tests.unit.keeper.keeper_simulation import HOME, POLICY, RECOVERY, WITNESS, Simulation, ports
 
 LOOP = POLICY.loop_seconds
 RPO = POLICY.max_loss_seconds
@@ -85,38 +85,38 @@ class Standby:
     """The deployed cycle of the standby, told by heartbeat rows; the active is lost from the start."""
 
     def __init__(self) -> None:
-        self.world = World()
+        self.simulation = Simulation()
         for _ in range(3):
-            self.world.cycle(HOME)
-            self.world.cycle(RECOVERY)
-            self.world.wait(LOOP)
-        self.world.cut(HOME, WITNESS)
-        self.world.cut(HOME, RECOVERY)
-        self.replica = Replica({HOME: self.world.now})
-        for key in [one for one in self.world.keepers if one[0] == RECOVERY]:
-            self.world.keepers[key] = self._cycle(HeartbeatSignal(self.replica))
+            self.simulation.cycle(HOME)
+            self.simulation.cycle(RECOVERY)
+            self.simulation.wait(LOOP)
+        self.simulation.cut(HOME, WITNESS)
+        self.simulation.cut(HOME, RECOVERY)
+        self.replica = Replica({HOME: self.simulation.now})
+        for key in [one for one in self.simulation.keepers if one[0] == RECOVERY]:
+            self.simulation.keepers[key] = self._cycle(HeartbeatSignal(self.replica))
 
     def decisions(self, cycles: int, *, beats: bool) -> list[Decision]:
         """Each cycle's decision; with `beats` the active's row goes on advancing."""
         found = []
         for _ in range(cycles):
             if beats:
-                self.replica.at[HOME] = self.world.now
-            self.world.cycle(RECOVERY)
-            found.append(self.world.decided[-1][1])
+                self.replica.at[HOME] = self.simulation.now
+            self.simulation.cycle(RECOVERY)
+            found.append(self.simulation.decided[-1][1])
             if found[-1].action is Action.TAKE:
                 break
-            self.world.wait(LOOP)
+            self.simulation.wait(LOOP)
         return found
 
     def _cycle(self, by: ReplicationSignal) -> Cycle:
-        world = self.world
+        simulation = self.simulation
         return Cycle(
             region=RECOVERY,
             peer_region=HOME,
             policy=POLICY,
-            ports=replace(ports(world, RECOVERY), signal=by),
-            clock=lambda: world.clock(RECOVERY),
+            ports=replace(ports(simulation, RECOVERY), signal=by),
+            clock=lambda: simulation.clock(RECOVERY),
             log=lambda *_said, **_more: None,
         )
 
@@ -143,7 +143,7 @@ def test_a_heartbeat_that_is_too_old_or_absent_stops_the_automatic_take(
 ) -> None:
     """A5: what is not known, or beyond the RPO, is a person's decision."""
     standby = Standby()
-    standby.replica.at = {} if behind is None else {HOME: standby.world.now - behind}
+    standby.replica.at = {} if behind is None else {HOME: standby.simulation.now - behind}
     last = standby.decisions(CYCLES + VETO_CYCLES, beats=False)[-1]
     if reason:
         assert (last.action, last.reason) == (Action.HOLD, reason)

@@ -24,7 +24,7 @@ from tests.support.step_runs import (
     step_run,
     with_lease,
 )
-from tests.unit.failover.test_store_steps import ENVIRONMENT, credentials
+from tests.unit.failover_step.test_store_steps import ENVIRONMENT, credentials
 
 __all__ = ["credentials"]
 

@@ -29,8 +29,8 @@ from tests.support.clocks import ManualClock
 from tests.support.http_server import Answer, Request, closed_port, http_server
 from tests.support.step_runs import EPOCH, OWN, STATE_TABLE, step_run
 from tests.support.tables import made_table
-from tests.unit.failover.test_store_steps import credentials
-from tests.unit.token_server import CLIENT, TokenServer
+from tests.support.token_server import CLIENT, TokenServer
+from tests.unit.failover_step.test_store_steps import credentials
 
 __all__ = ["credentials"]
 

@@ -1,0 +1,43 @@
+"""The contracts of the query API and of the health check that runs beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable
+from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
+from lifeline.lambdas.contracts.log import LOG, GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
+
+SERVE_PORT = 8080
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryApi(Contract):
+    """The service itself."""
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        DATABASE,
+        LOG,
+        AwsCall("rds-db:connect"),
+        AwsCall("kinesis:DescribeStreamSummary"),
+        AwsCall("kinesis:ListShards"),
+        AwsCall("kinesis:PutRecords"),
+        AwsCall("dynamodb:GetItem"),
+    )
+
+    database: DatabaseAddress
+    log: GroupLog
+    region: ServingRegion
+    stream_name: str
+    region_state_table: str
+    serve_port: int = SERVE_PORT
+    serve_host: str = overridable("0.0.0.0")  # noqa: S104 - the task's own interface
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryApiHealth(Contract):
+    """`healthy` reads the port from the service's variables."""
+
+    serve_port: int = overridable(SERVE_PORT)

@@ -1,0 +1,1 @@
+"""The query API: it answers reads, health and watermark, and writes markers into the stream."""

@@ -1,0 +1,116 @@
+"""The API: who may call what, what it says when it refuses, what it writes down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lifeline.application.events_api import ACCESS_LOG_FIELDS
+from tests.unit.constructs.application.application_parts import api_of
+from tests.unit.constructs.conftest import MakeStack
+
+
+def methods_of(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """By HTTP method and the last word of the integration's address."""
+    found = {}
+    for one in resources:
+        said = one["Properties"]
+        uri = json.dumps(said["Integration"]["Uri"])
+        place = "kinesis" if "kinesis" in uri else uri.rsplit("/", 1)[-1].strip('"]}')
+        found[said["HttpMethod"], place] = said
+    return found
+
+
+def test_every_method_but_health_wants_a_token_with_its_scope(make_stack: MakeStack) -> None:
+    made = make_stack()
+    api_of(made)
+    methods = methods_of(made.resources("AWS::ApiGateway::Method"))
+    assert len(methods) == 4
+    post = methods.pop(("POST", "kinesis"))
+    assert post["AuthorizationType"] == "COGNITO_USER_POOLS"
+    assert post["AuthorizationScopes"] == ["events/write"]
+    health = methods.pop(("GET", "health"))
+    assert health["AuthorizationType"] == "NONE"
+    for read in methods.values():
+        assert read["AuthorizationType"] == "COGNITO_USER_POOLS"
+        assert read["AuthorizationScopes"] == ["events/read"]
+        assert read["AuthorizerId"]
+
+
+def test_tls_1_3_only(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
+    api_of(made)
+    (api,) = made.resources("AWS::ApiGateway::RestApi")
+    assert api["Properties"]["SecurityPolicy"] == "SecurityPolicy_TLS13_1_3_2025_09"
+    assert api["Properties"]["EndpointAccessMode"] == "STRICT"
+    assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+
+def test_the_access_log_names_no_patient(make_stack: MakeStack) -> None:
+    """The path as it came may name an event, the body and the token are worse."""
+    made = make_stack()
+    api_of(made)
+    (stage,) = made.resources("AWS::ApiGateway::Stage")
+    written = json.loads(stage["Properties"]["AccessLogSetting"]["Format"])
+    assert written == ACCESS_LOG_FIELDS
+    for unwanted in ("$context.path", "body", "authorization", "$context.requestOverride"):
+        assert all(not value.lower().startswith(unwanted) for value in written.values())
+        assert unwanted not in json.dumps(list(written)).lower()
+    for setting in stage["Properties"]["MethodSettings"]:
+        assert setting["DataTraceEnabled"] is False
+
+
+def test_refusals_tell_nothing_from_the_inside(make_stack: MakeStack) -> None:
+    made = make_stack()
+    api_of(made)
+    responses = made.resources("AWS::ApiGateway::GatewayResponse")
+    assert {one["Properties"]["ResponseType"] for one in responses} == {
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+    }
+    for one in responses:
+        text = one["Properties"]["ResponseTemplates"]["application/json"]
+        assert set(json.loads(text)) == {"error", "requestId"}
+        assert "messageString" not in text
+        assert "validationErrorString" not in text
+
+
+def test_only_an_owner_sets_the_accounts_log_role(make_stack: MakeStack) -> None:
+    dev = make_stack()
+    api_of(dev)
+    assert dev.resources("AWS::ApiGateway::Account") == []
+    prod = make_stack(profile="prod")
+    api_of(prod)
+    assert len(prod.resources("AWS::ApiGateway::Account")) == 1
+
+
+def test_the_usage_plan_is_of_the_stage(make_stack: MakeStack) -> None:
+    made = make_stack()
+    api_of(made)
+    template = made.template()
+    ((name, _stage),) = template.find_resources("AWS::ApiGateway::Stage").items()
+    (plan,) = template.find_resources("AWS::ApiGateway::UsagePlan").values()
+    said = plan["Properties"]
+    assert said["UsagePlanName"] == "events-api-test"
+    assert said["ApiStages"][0]["Stage"] == {"Ref": name}
+    assert said["Throttle"] == {"RateLimit": 2_500, "BurstLimit": 1_250}
+    assert said["Quota"] == {"Limit": 216_000_000, "Period": "DAY"}
+
+
+def test_metrics_are_of_the_stage(make_stack: MakeStack) -> None:
+    api = api_of(make_stack())
+    for metric, name, statistic in (
+        (api.metric_latency_p95(), "Latency", "p95"),
+        (api.metric_server_errors(), "5XXError", "Sum"),
+        (api.metric_client_errors(), "4XXError", "Sum"),
+        (api.metric_requests(), "Count", "Sum"),
+    ):
+        assert (metric.namespace, metric.metric_name) == ("AWS/ApiGateway", name)
+        assert metric.statistic == statistic
+        assert metric.dimensions == {"ApiName": "events-api-test", "Stage": "live"}
+
+
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(profile="prod", nag=True)
+    api_of(made)
+    made.template()

@@ -1,0 +1,193 @@
+"""The services: how they run, what they may, and who decides how many there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lifeline.application.services import Services
+from lifeline.capacity import OBSERVATIONS
+from lifeline.data.shared_files import SharedFiles
+from tests.unit.constructs.application.application_parts import dependencies_of, services_of
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
+
+
+def made_in(made: StackUnderTest) -> Services:
+    return services_of(made, dependencies_of(made))
+
+
+def containers(made: StackUnderTest) -> dict[str, dict[str, Any]]:
+    """By command."""
+    found = {}
+    for task in made.resources("AWS::ECS::TaskDefinition"):
+        (one,) = task["Properties"]["ContainerDefinitions"]
+        found[" ".join(one["Command"]).removeprefix("lifeline.services.")] = one
+    return found
+
+
+def services_by_name(made: StackUnderTest) -> dict[str, dict[str, Any]]:
+    found = made.resources("AWS::ECS::Service")
+    return {one["Properties"]["ServiceName"]: one["Properties"] for one in found}
+
+
+def test_every_container_is_without_root_and_cannot_write(make_stack: MakeStack) -> None:
+    made = make_stack()
+    made_in(made)
+    for command, one in containers(made).items():
+        assert one["User"] == "10001", command
+        assert one["ReadonlyRootFilesystem"] is True, command
+        assert "Privileged" not in one, command
+
+
+def test_services_are_asked_whether_they_live(make_stack: MakeStack) -> None:
+    made = make_stack()
+    made_in(made)
+    found = containers(made)
+    for command in ("event_applier apply", "query_api"):
+        check = found[command]["HealthCheck"]
+        module = f"lifeline.services.{command.split()[0]}"
+        assert check["Command"] == ["CMD", "python", "-m", module, "healthy"]
+        assert check["StartPeriod"] >= 30
+    assert "HealthCheck" not in found["event_applier migrate"]
+    environment = {one["Name"]: one["Value"] for one in found["event_applier apply"]["Environment"]}
+    (mount,) = found["event_applier apply"]["MountPoints"]
+    assert environment["ALIVE_FILE"].startswith(mount["ContainerPath"] + "/")
+    assert mount["ReadOnly"] is False
+    assert "ALIVE_FILE" not in {one["Name"] for one in found["query_api"]["Environment"]}
+
+
+def test_a_bad_image_is_taken_back(make_stack: MakeStack) -> None:
+    made = make_stack()
+    made_in(made)
+    for name, said in services_by_name(made).items():
+        deployment = said["DeploymentConfiguration"]
+        assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}, name
+        assert deployment["MinimumHealthyPercent"] == 100, name
+        assert said["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
+
+
+def test_the_image_is_the_regions_own(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
+    made_in(made)
+    for one in containers(made).values():
+        assert one["Image"] == "123456789012.dkr.ecr.ca-west-1.amazonaws.com/processor-test:0.1.0"
+
+
+def test_both_regions_keep_the_processors_count_out_of_the_template(make_stack: MakeStack) -> None:
+    for region in ("ca-central-1", "ca-west-1"):
+        made = make_stack(region)
+        made_in(made)
+        assert "DesiredCount" not in services_by_name(made)["processor-test"]
+
+
+def test_nothing_scales_in(make_stack: MakeStack) -> None:
+    """A region that was just promoted must not lose what the recovery plan raised."""
+    made = make_stack("ca-west-1", profile="prod")
+    services = made_in(made)
+    plan = made.site.settings.capacity
+    template = made.template()
+    (target,) = (
+        one
+        for one in template.find_resources("AWS::ApplicationAutoScaling::ScalableTarget").values()
+        if one["Properties"]["ServiceNamespace"] == "ecs"
+    )
+    assert target["Properties"]["ResourceId"] == "service/services-test/processor-test"
+    assert target["Properties"]["MinCapacity"] == 1
+    assert plan.processor_tasks <= target["Properties"]["MaxCapacity"]
+    assert target["Properties"]["MaxCapacity"] == services.scaling.most_tasks
+    assert services.scaling.most_tasks <= max(plan.processor_tasks, plan.partitions[OBSERVATIONS])
+    for one in template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").values():
+        said = one["Properties"]
+        if not said["PolicyName"].startswith("processor-"):
+            continue
+        if said["PolicyType"] == "TargetTrackingScaling":
+            assert said["TargetTrackingScalingPolicyConfiguration"]["DisableScaleIn"] is True
+            continue
+        steps = said["StepScalingPolicyConfiguration"]["StepAdjustments"]
+        assert all(step["ScalingAdjustment"] > 0 for step in steps)
+        assert all(step["MetricIntervalLowerBound"] >= 0 for step in steps)
+
+
+def test_lag_starts_the_policy_and_silence_does_not(make_stack: MakeStack) -> None:
+    made = make_stack()
+    made_in(made)
+    template = made.template()
+    policies = template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy")
+    (lag,) = (
+        name for name, one in policies.items() if one["Properties"]["PolicyType"] == "StepScaling"
+    )
+    (alarm,) = (
+        one["Properties"]
+        for one in template.find_resources("AWS::CloudWatch::Alarm").values()
+        if one["Properties"].get("MetricName") == "ConsumerLag"
+    )
+    assert alarm["AlarmActions"] == [{"Ref": lag}]
+    assert alarm["Threshold"] == 1_000
+    assert alarm["TreatMissingData"] == "missing"
+
+
+def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack) -> None:
+    made = make_stack()
+    dependencies = dependencies_of(made)
+    files = SharedFiles(
+        made.stack, "Files", site=made.site, network=dependencies.network, keys=made.keys
+    )
+    Services(
+        made.stack,
+        "Services",
+        site=made.site,
+        network=dependencies.network,
+        database=dependencies.database,
+        stream=dependencies.stream,
+        log=dependencies.log,
+        keys=made.keys,
+        files=files,
+    )
+    template = made.template()
+    (task,) = (
+        one["Properties"]
+        for one in template.find_resources("AWS::ECS::TaskDefinition").values()
+        if one["Properties"]["Family"] == "processor-test"
+    )
+    (volume,) = (one for one in task["Volumes"] if one["Name"] == "files")
+    (system,) = template.find_resources("AWS::EFS::FileSystem")
+    (point,) = template.find_resources("AWS::EFS::AccessPoint")
+    assert volume["EFSVolumeConfiguration"] == {
+        "FilesystemId": {"Ref": system},
+        "TransitEncryption": "ENABLED",
+        "AuthorizationConfig": {
+            "AccessPointId": {"Fn::GetAtt": [point, "AccessPointId"]},
+            "IAM": "ENABLED",
+        },
+    }
+    groups = {
+        name: len(
+            one["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"]
+        )
+        for name, one in (
+            (one["Properties"]["ServiceName"], one)
+            for one in template.find_resources("AWS::ECS::Service").values()
+        )
+    }
+    assert groups == {"processor-test": 3, "serve-test": 3}
+    policies = template.find_resources("AWS::IAM::ManagedPolicy").items()
+    mounting = [name for name, one in policies if "elasticfilesystem:ClientMount" in str(one)]
+    assert len(mounting) == 1
+    assert "ProcessorPolicy" in mounting[0]
+
+
+def test_metrics_name_the_service(make_stack: MakeStack) -> None:
+    services = made_in(make_stack())
+    cpu = services.metric_cpu("processor")
+    assert cpu.dimensions == {"ClusterName": "services-test", "ServiceName": "processor-test"}
+    assert services.metric_running_tasks("serve").metric_name == "RunningTaskCount"
+    assert services.metric_consumer_lag().dimensions == {"Suffix": "test"}
+    with pytest.raises(ValueError, match="no service 'web'; the services are processor, serve"):
+        services.metric_cpu("web")
+
+
+def test_no_finding_is_left(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
+    made_in(made)
+    made.template()

@@ -1,0 +1,363 @@
+"""The drill pipeline: its stages, what each may do, when it runs, and that nothing keeps billing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill.scenarios import SCENARIOS
+from lifeline.failover.dr_pipeline import DEPLOY, DrPipeline
+from lifeline.failover.drill_schedule import DRILLINGS
+from lifeline.failover.pipeline_project import STEPS, buildspec
+from lifeline.foundation.bucket import BucketEmptying
+from lifeline.settings import Repository
+from scripts import before_destroy
+from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
+
+ALL = sorted(path.stem for path in STEPS.glob("*.sh"))
+OLD = 18_100
+"""Seconds after which the build that left a record cannot be alive."""
+CONNECTION = f"arn:aws:codeconnections:ca-central-1:{ACCOUNT}:connection/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep did: its exit status, what `make` was told, whose records it removed."""
+
+    status: int
+    made: list[str]
+    forgotten: list[str]
+
+
+def made(make_stack: MakeStack, **settings: Any) -> tuple[StackUnderTest, dict[str, Any]]:
+    one = make_stack(profile="prod", **settings)
+    emptying = BucketEmptying(one.stack, "Emptying", site=one.site, keys=one.keys)
+    DrPipeline(one.stack, "Drills", site=one.site, keys=one.keys, emptying=emptying)
+    resources: dict[str, Any] = one.template().to_json()["Resources"]
+    return one, resources
+
+
+def of_type(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [one["Properties"] for one in resources.values() if one["Type"] == f"AWS::{kind}"]
+
+
+def statements(resources: dict[str, Any], policy: str) -> dict[str, dict[str, Any]]:
+    """By Sid, of the policy whose logical id holds `policy`."""
+    (document,) = [
+        one["Properties"]["PolicyDocument"]
+        for name, one in resources.items()
+        if one["Type"] == "AWS::IAM::ManagedPolicy" and policy in name
+    ]
+    return {one["Sid"]: one for one in document["Statement"]}
+
+
+def test_the_stages_follow_each_other_one_run_at_a_time(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
+    assert pipeline["PipelineType"] == "V2"
+    assert pipeline["ExecutionMode"] == "QUEUED"
+    assert [one["Name"] for one in pipeline["Stages"]] == [
+        "Source",
+        "Check",
+        "Deploy",
+        "Drill",
+        "Validate",
+        "Destroy",
+    ]
+    assert pipeline["ArtifactStore"]["EncryptionKey"]["Type"] == "KMS"
+    assert {one["Name"]: one["DefaultValue"] for one in pipeline["Variables"]} == {
+        "SCENARIO": "region-loss",
+        "ENVIRONMENT": "no",
+    }
+    (validate,) = pipeline["Stages"][4]["Actions"]
+    assert validate["InputArtifacts"] == [{"Name": "Source"}, {"Name": "Evidence"}]
+    assert validate["Configuration"]["PrimarySource"] == "Source"
+    told = json.loads(validate["Configuration"]["EnvironmentVariables"])
+    assert {"name": "SCENARIO", "value": "#{variables.SCENARIO}", "type": "PLAINTEXT"} in told
+
+
+def test_the_source_is_the_bucket_or_the_repository_of_the_settings(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
+    (source,) = pipeline["Stages"][0]["Actions"]
+    assert source["ActionTypeId"]["Provider"] == "S3"
+    assert source["Configuration"]["S3ObjectKey"] == "source.zip"
+    repository = Repository(connection_arn=CONNECTION, name="owner/lifeline", branch="next")
+    _, resources = made(make_stack, repository=repository)
+    (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
+    (source,) = pipeline["Stages"][0]["Actions"]
+    assert source["ActionTypeId"]["Provider"] == "CodeStarSourceConnection"
+    assert source["Configuration"]["BranchName"] == "next"
+    (policy,) = [
+        one
+        for one in of_type(resources, "IAM::ManagedPolicy")
+        if any(s["Sid"] == "UseTheConnection" for s in one["PolicyDocument"]["Statement"])
+    ]
+    assert CONNECTION in json.dumps(policy)
+    assert "ReadTheSource" not in json.dumps(policy)
+
+
+def test_deploying_is_assuming_the_bootstrap_roles_by_name(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    (assume,) = [statements(resources, "DeployPolicy")["AssumeTheBootstrapRoles"]]
+    assert assume["Action"] == "sts:AssumeRole"
+    assert sorted(assume["Resource"]) == sorted(
+        f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-{kind}-role-{ACCOUNT}-{region}"
+        for kind in ("deploy", "file-publishing", "lookup")
+        for region in ("ca-central-1", "ca-west-1", "us-east-2")
+    )
+    for step in ("CheckPolicy", "DrillPolicy", "ValidatePolicy"):
+        assert "sts:AssumeRole" not in json.dumps(statements(resources, step))
+
+
+def test_no_action_and_only_one_resource_is_a_bare_wildcard(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    bare = set()
+    for one in of_type(resources, "IAM::ManagedPolicy"):
+        for statement in one["PolicyDocument"]["Statement"]:
+            listed = statement["Resource"]
+            for resource in listed if isinstance(listed, list) else [listed]:
+                if resource == "*":
+                    bare.add(statement["Sid"])
+            actions = statement["Action"]
+            assert not any("*" in a for a in (actions if isinstance(actions, list) else [actions]))
+    assert bare == {"PublishTimes"}
+
+
+def test_every_project_is_bounded_encrypted_and_without_privileges(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    projects = {one["Name"]: one for one in of_type(resources, "CodeBuild::Project")}
+    assert sorted(projects) == sorted(f"drill-{step}-test" for step in ALL)
+    for one in projects.values():
+        assert one["Environment"]["PrivilegedMode"] is False
+        assert one["Environment"]["Type"] == "ARM_CONTAINER"
+        assert one["ConcurrentBuildLimit"] == 1
+        assert one["TimeoutInMinutes"] <= 240
+        assert "LogsKey" in json.dumps(one["EncryptionKey"]) or "Logs" in json.dumps(
+            one["EncryptionKey"]
+        )
+    for name, one in projects.items():
+        kind = "NO_SOURCE" if name == "drill-sweep-test" else "CODEPIPELINE"
+        assert one["Source"]["Type"] == kind
+
+
+def test_a_run_that_ends_badly_starts_the_sweep_and_pages(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    rules = {one["Name"]: one for one in of_type(resources, "Events::Rule")}
+    ended = rules["drill-ended-badly-test"]
+    assert ended["EventPattern"]["detail"] == {
+        "pipeline": ["drill-test"],
+        "state": ["CANCELED", "FAILED", "STOPPED", "SUPERSEDED"],
+    }
+    sweep = f"arn:aws:codebuild:ca-central-1:{ACCOUNT}:project/drill-sweep-test"
+    assert [one["Arn"] for one in ended["Targets"]] == [sweep]
+    assert rules["drill-sweep-test"]["ScheduleExpression"] == "cron(0 3 * * ? *)"
+    assert rules["drill-sweep-test"]["Targets"] == ended["Targets"]
+    for name in ("drill-failed-test", "drill-unswept-test"):
+        (target,) = rules[name]["Targets"]
+        assert target["Arn"] == f"arn:aws:sns:ca-central-1:{ACCOUNT}:page-test"
+        assert "docs/runbooks/drill-pipeline.md" in target["InputTransformer"]["InputTemplate"]
+
+
+def test_four_schedules_start_scenarios_that_exist(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    started = {}
+    for one in of_type(resources, "Scheduler::Schedule"):
+        assert re.fullmatch(r"cron\((\S+ ){5}\S+\)", one["ScheduleExpression"])
+        request = json.loads(one["Target"]["Input"])
+        assert request["Name"] == "drill-test"
+        started[one["Name"]] = {v["Name"]: v["Value"] for v in request["Variables"]}
+    assert set(started) == {
+        f"drill-{when}-test" for when in ("daily", "weekly", "monthly", "quarterly")
+    }
+    assert all(one["SCENARIO"] in SCENARIOS for one in started.values())
+    assert {one["ENVIRONMENT"] for one in started.values()} == {"yes", "no"}
+    assert len(DRILLINGS) == 4
+
+
+def test_the_two_names_of_twelve_characters_fit(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack, environment_suffix="a23456789012")
+    (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
+    assert (
+        len(pipeline["Name"]) <= 20
+    )  # artifacts lie under the first 20 characters, and so do grants
+    assert all(
+        len(one["RoleName"]) <= 64 for one in of_type(resources, "IAM::Role") if "RoleName" in one
+    )
+
+
+def test_only_the_home_region_has_it(make_stack: MakeStack) -> None:
+    with pytest.raises(ValueError, match="allowed is the home region ca-central-1"):
+        made(make_stack, region="ca-west-1")
+
+
+@pytest.mark.parametrize("step", ALL)
+def test_a_step_is_shell_and_reads_only_what_it_is_told(step: str, make_stack: MakeStack) -> None:
+    text = (STEPS / f"{step}.sh").read_text()
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=20)
+    commands = json.loads(buildspec(step))["phases"]["build"]["commands"]
+    assert text in commands[0]
+    _, resources = made(make_stack)
+    (project,) = [
+        one
+        for one in of_type(resources, "CodeBuild::Project")
+        if one["Name"] == f"drill-{step}-test"
+    ]
+    told = {one["Name"] for one in project["Environment"]["EnvironmentVariables"]}
+    told |= {"CODEBUILD_SRC_DIR_Evidence", "PWD", "PATH"}
+    told |= set() if step == "sweep" else {"EXECUTION_ID", "SCENARIO", "ENVIRONMENT"}
+    assert set(re.findall(r"\$\{?([A-Z][A-Za-z_]+)", text)) <= told
+
+
+def sweep(tmp_path: Path, state: str, records: dict[str, int], *, destroys: bool = True) -> Swept:
+    """The step's own text, with an `aws` that answers from a folder and a make that says its words.
+
+    `records`: executions and the age of what they left, in seconds. `make` reads its standard input empty,
+    as the real commands may.
+    """
+    now = datetime.now(UTC)
+    listed = "\n".join(
+        f"deployed/{name}.zip\t{(now - timedelta(seconds=age)).isoformat(timespec='seconds')}"
+        for name, age in records.items()
+    )
+    (tmp_path / "listed").write_text((listed or "None") + "\n")
+    with zipfile.ZipFile(tmp_path / "source.zip", "w") as source:
+        source.writestr(
+            "Makefile",
+            f"setup destroy:\n\t@cat; echo $@ $(SUFFIX) >> {tmp_path}/made\n"
+            f"\t@test {int(destroys)} = 1 || test $@ = setup\n",
+        )
+    aws = tmp_path / "aws"
+    aws.write_text(
+        "#!/bin/bash\n"
+        f'echo "$*" >> {tmp_path}/asked\n'
+        'case "$*" in\n'
+        f"*list-objects-v2*) cat {tmp_path}/listed ;;\n"
+        f"*get-pipeline-execution*) echo {state} ;;\n"
+        f'"s3 cp"*) cp {tmp_path}/source.zip "${{@: -1}}" ;;\n'
+        "esac\n"
+    )
+    aws.chmod(0o755)
+    names = ("ARTIFACTS_BUCKET", "PIPELINE", "DRILL_PROFILE", "DRILL_SETTINGS")
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", STEPS / "sweep.sh"],
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            **{n: n.lower() for n in names},
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert "--query Contents[].[Key,LastModified]" in (tmp_path / "asked").read_text()
+    made = tmp_path / "made"
+    return Swept(
+        status=ended.returncode,
+        made=made.read_text().split() if made.exists() else [],
+        forgotten=re.findall(
+            r"^s3 rm .*/deployed/(\S+)\.zip$", (tmp_path / "asked").read_text(), re.MULTILINE
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "swept"), [("Failed", True), ("Stopped", True), ("InProgress", False)]
+)
+def test_the_sweep_destroys_what_ended_and_lets_be_what_runs(
+    state: str, swept: bool, tmp_path: Path
+) -> None:
+    seen = sweep(tmp_path, state, {"0123abcd-ef": OLD})
+    assert seen.status == 0
+    assert seen.forgotten == (["0123abcd-ef"] if swept else [])
+    assert seen.made == (["setup", "destroy", "dr0123abcd"] if swept else [])
+
+
+def test_a_record_is_kept_as_long_as_its_build_may_still_deploy(tmp_path: Path) -> None:
+    """Stopped and abandoned, a build goes on: what it deploys after the sweep must be found by the next."""
+    assert 60 * DEPLOY.timeout_minutes < OLD
+    young = {"aaaaaaaa-1": 60 * DEPLOY.timeout_minutes, "bbbbbbbb-2": OLD, "cccccccc-3": 60}
+    seen = sweep(tmp_path, "Stopped", young)
+    assert seen.status == 0
+    assert [one for one in seen.made if one.startswith("dr")] == [
+        "draaaaaaaa",
+        "drbbbbbbbb",
+        "drcccccccc",
+    ]
+    assert seen.forgotten == ["bbbbbbbb-2"]
+
+
+def test_what_could_not_be_destroyed_is_not_forgotten(tmp_path: Path) -> None:
+    seen = sweep(tmp_path, "Failed", {"aaaaaaaa-1": OLD}, destroys=False)
+    assert seen.status == 1
+    assert seen.made == ["setup", "destroy", "draaaaaaaa"]
+    assert seen.forgotten == []
+
+
+def test_a_sweep_of_nothing_does_nothing(tmp_path: Path) -> None:
+    seen = sweep(tmp_path, "Failed", {})
+    assert (seen.status, seen.made, seen.forgotten) == (0, [], [])
+
+
+@pytest.mark.parametrize("step", ["Destroy", "Sweep"])
+def test_every_question_before_a_destroy_is_allowed(
+    make_stack: MakeStack, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script's own calls, each with the resource that it names, against the project's policy."""
+    asked: list[tuple[str, str]] = []
+    world = "ldgnf-cache-dr0123abcd"
+    here = f"ca-central-1:{ACCOUNT}"
+
+    def answer(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        assert client.meta.region_name == "ca-central-1"
+        action = f"{client.meta.service_model.service_name}:{operation}"
+        if operation == "DescribeGlobalClusters":
+            name = given["GlobalClusterIdentifier"]
+            asked.append((action, f"arn:aws:rds::{ACCOUNT}:global-cluster:{name}"))
+            member = {"DBClusterArn": f"arn:aws:rds:{here}:cluster:one", "IsWriter": True}
+            return {"GlobalClusters": [{"GlobalClusterMembers": [member]}]}
+        if operation == "DescribeReplicationGroups":
+            name = given["ReplicationGroupId"]
+            asked.append((action, f"arn:aws:elasticache:{here}:replicationgroup:{name}"))
+            found = {"GlobalReplicationGroupInfo": {"GlobalReplicationGroupId": world}}
+            return {"ReplicationGroups": [found]}
+        name = given["GlobalReplicationGroupId"]
+        asked.append((action, f"arn:aws:elasticache::{ACCOUNT}:globalreplicationgroup:{name}"))
+        member = {"ReplicationGroupRegion": "ca-central-1", "Role": "PRIMARY"}
+        return {"GlobalReplicationGroups": [{"Members": [member]}]}
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
+    monkeypatch.setattr("sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd"])
+    assert before_destroy.main() == 0
+    assert len(asked) == 3
+    _, resources = made(make_stack)
+    allowed = [
+        (action, resource)
+        for one in statements(resources, f"{step}Policy").values()
+        for action in listed(one["Action"])
+        for resource in listed(one["Resource"])
+        if isinstance(resource, str)
+    ]
+    for action, arn in asked:
+        assert any(action == a and fnmatchcase(arn, r) for a, r in allowed), (action, arn)
+        other = arn.replace("dr0123abcd", "prod")
+        assert not any(action == a and fnmatchcase(other, r) for a, r in allowed), (action, other)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_packs_find_nothing(make_stack: MakeStack) -> None:
+    made(make_stack, nag=True)

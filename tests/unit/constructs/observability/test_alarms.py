@@ -1,0 +1,299 @@
+"""Alarms: each says operator, threshold, missing data, severity and runbook; silence is never health."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
+from lifeline.foundation.alert_topics import Severity
+from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
+from lifeline.observability.failover_alarms import LOOPS
+from lifeline.observability.lifeline_metrics import LogLineMetrics
+from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
+from tests.unit.constructs.conftest import MakeStack, StackUnderTest
+from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
+
+ROOT = Path(__file__).parents[4]
+LAG = "replication-lag-"
+METRIC = MetricSpec(namespace="Test", metric_name="Figure", dimensions={"Name": "it"})
+
+
+def spec(**changes: Any) -> AlarmSpec:
+    given: dict[str, Any] = {
+        "name": "some-thing",
+        "description": "Something is wrong.",
+        "metric": METRIC,
+        "operator": Operator.ABOVE,
+        "threshold": 5,
+        "severity": Severity.CRITICAL,
+        "runbook": "log-trouble",
+    }
+    return AlarmSpec(**given | changes)
+
+
+def all_specs(made: StackUnderTest) -> list[AlarmSpec]:
+    return alarm_specs(made.site, *metrics_of(made.stack, made.site))
+
+
+def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
+    Alarms(made.stack, "Alarms", site=made.site, specs=[spec()])
+    (alarm,) = made.resources("AWS::CloudWatch::Alarm")
+    assert alarm["Properties"] | {"Tags": None} == {
+        "ActionsEnabled": True,
+        "AlarmActions": ["arn:aws:sns:ca-west-1:123456789012:page-test"],
+        "AlarmDescription": "CRITICAL: Something is wrong. No data fires it as well. "
+        "Runbook: docs/runbooks/log-trouble.md",
+        "AlarmName": "some-thing-test",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "DatapointsToAlarm": 3,
+        "Dimensions": [{"Name": "Name", "Value": "it"}],
+        "EvaluationPeriods": 3,
+        "MetricName": "Figure",
+        "Namespace": "Test",
+        "Period": 60,
+        "Statistic": "Maximum",
+        "Threshold": 5,
+        "TreatMissingData": "breaching",
+        "Tags": None,
+    }
+
+
+def test_math_and_percentiles_are_written_as_cloudwatch_takes_them(make_stack: MakeStack) -> None:
+    made = make_stack()
+    share = MathSpec(expression="100 * bad / all", using_metrics={"bad": METRIC, "all": METRIC})
+    p95 = MetricSpec(namespace="Test", metric_name="Latency", statistic="p95")
+    given = [spec(name="share", metric=share), spec(name="slow", metric=p95)]
+    Alarms(made.stack, "Alarms", site=made.site, specs=given)
+    found = {
+        one["Properties"]["AlarmName"]: one["Properties"]
+        for one in made.resources("AWS::CloudWatch::Alarm")
+    }
+    metrics = found["share-test"]["Metrics"]
+    assert [one["Id"] for one in metrics if not one["ReturnData"]] == ["bad", "all"]
+    assert metrics[-1] == {"Id": "result", "Expression": "100 * bad / all", "ReturnData": True}
+    assert "Statistic" not in found["share-test"]
+    assert found["slow-test"]["ExtendedStatistic"] == "p95"
+    assert "Statistic" not in found["slow-test"]
+
+
+def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(make_stack: MakeStack) -> None:
+    given = all_specs(make_stack())
+    lag = [one for one in given if one.name.startswith(LAG)]
+    assert {one.name.removeprefix(LAG) for one in lag} == {
+        "log",
+        "log-warning",
+        "database",
+        "database-warning",
+        "cache",
+        "files",
+        "secrets",
+    }
+    beats = [
+        one
+        for one in given
+        if one.name.endswith("-silent")
+        or one.name in ("events-at-risk", "drill-overdue", "backup-overdue", "stream-late")
+    ]
+    assert len(beats) == 8
+    assert {one.treat_missing_data for one in [*lag, *beats]} == {"breaching"}
+
+
+def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(make_stack: MakeStack) -> None:
+    limits = {one.name: one for one in all_specs(make_stack(lag_alarm_seconds=40))}
+    assert limits["replication-lag-log"].threshold == 40
+    assert limits["replication-lag-log"].severity is Severity.CRITICAL
+    assert limits["replication-lag-log-warning"].threshold == 20
+    assert limits["replication-lag-log-warning"].severity is Severity.WARNING
+    assert limits["database-service-lag"].threshold == 40_000
+    assert limits["events-at-risk"].threshold == round(100_000 / 60 * 40)
+
+
+def test_the_numbers_of_the_design(make_stack: MakeStack) -> None:
+    limits = {one.name: one.threshold for one in all_specs(make_stack())}
+    wanted = {
+        "replication-lag-log-warning": 15,
+        "replication-lag-log": 30,
+        "apply-behind-warning": 1_000,
+        "apply-behind-critical": 10_000,
+        "log-offline-partitions": 0,
+        "log-under-replicated": 0,
+        "apply-failures": 1,
+        "log-cpu": 70,
+        "api-latency": 200,
+        "drill-overdue": 90,
+    }
+    assert {name: limits[name] for name in wanted} == wanted
+
+
+def test_what_is_fine_without_data_says_what_notices_silence(make_stack: MakeStack) -> None:
+    given = all_specs(make_stack())
+    names = {one.name for one in given}
+    fine = [one for one in given if one.not_breaching_because]
+    assert {one.name for one in fine if one.role_dependent} == {
+        "database-service-lag",
+        "cache-service-lag",
+        "files-service-lag",
+    }
+    for one in fine:
+        if one.name in ("api-latency", "api-errors"):
+            continue  # the probes of other regions notice, not an alarm
+        assert any(name in str(one.not_breaching_because) for name in names), one.name
+
+
+def test_every_spec_has_its_runbook_and_fits_its_service(make_stack: MakeStack) -> None:
+    given = all_specs(make_stack(environment_suffix="a2345678901z"))
+    for one in given:
+        assert (ROOT / "docs" / "runbooks" / f"{one.runbook}.md").is_file(), one.runbook
+        assert len(one.alarm_description) <= 1_024
+        seconds = one.evaluation.evaluation_periods * one.evaluation.period_seconds
+        assert seconds <= 86_400 or one.evaluation.period_seconds >= 3_600
+
+
+def test_both_regions_have_the_same_alarms(make_stack: MakeStack) -> None:
+    home, recovery = all_specs(make_stack()), all_specs(make_stack("ca-west-1"))
+    assert [one.name for one in home] == [one.name for one in recovery]
+    assert [one.alarm_description for one in home] == [one.alarm_description for one in recovery]
+
+
+def test_a_query_has_no_series_and_says_its_period(make_stack: MakeStack) -> None:
+    made = make_stack()
+    query = MathSpec(expression='SELECT MAX(TimeSinceLastSync) FROM "AWS/EFS"')
+    Alarms(made.stack, "Alarms", site=made.site, specs=[spec(metric=query)])
+    (alarm,) = made.resources("AWS::CloudWatch::Alarm")
+    (only,) = alarm["Properties"]["Metrics"]
+    assert only == {
+        "Id": "result",
+        "Expression": query.expression,
+        "Period": 60,
+        "ReturnData": True,
+    }
+
+
+def test_a_query_within_math_keeps_its_id(make_stack: MakeStack) -> None:
+    """As the log's CPU is: a hundred less what the least idle broker has."""
+    made = make_stack()
+    query = cloudwatch.MathExpression(
+        expression='SELECT MIN(CpuIdle) FROM "AWS/Kafka"', using_metrics={}
+    )
+    busy = metric_spec(
+        cloudwatch.MathExpression(expression="100 - idle", using_metrics={"idle": query})
+    )
+    Alarms(made.stack, "Alarms", site=made.site, specs=[spec(metric=busy)])
+    (alarm,) = made.resources("AWS::CloudWatch::Alarm")
+    inner, outer = alarm["Properties"]["Metrics"]
+    assert inner["Id"] == "idle"
+    assert inner["Period"] == 60
+    assert inner["ReturnData"] is False
+    assert outer == {"Id": "result", "Expression": "100 - idle", "ReturnData": True}
+
+
+def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack) -> None:
+    made = make_stack()
+    lines = LogLineMetrics(made.stack, "Lines", site=made.site)
+    filters = {
+        one["Properties"]["LogGroupName"]: one["Properties"]
+        for one in made.resources("AWS::Logs::MetricFilter")
+    }
+    assert filters["/lifeline/services-test"]["FilterPattern"] == '{ $.message = "quarantined" }'
+    assert (
+        filters["/aws/lambda/stream-bridge-test"]["FilterPattern"] == '{ $.message = "rejected" }'
+    )
+    for one, metric in (("services", lines.quarantined), ("stream-bridge", lines.rejected)):
+        (written,) = [value for name, value in filters.items() if one in name]
+        (transformation,) = written["MetricTransformations"]
+        assert transformation["MetricNamespace"] == metric.namespace == "Lifeline/test"
+        assert transformation["MetricName"] == metric.metric_name
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("services/event_applier/quarantine.py", 'say("quarantined", records='),
+        ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
+    ],
+)
+def test_the_lines_that_are_counted_are_said(file: str, said: str) -> None:
+    assert said in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"datapoints_to_alarm": 4, "evaluation_periods": 3},
+            "4 datapoints of 3 periods cannot alarm",
+        ),
+        ({"period_seconds": 90}, "Bad period 90 s"),
+        ({"period_seconds": 172_800}, "Bad period 172800 s"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_refused(changes: dict[str, int], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Evaluation(**changes)
+
+
+def test_twins_and_bad_ids_are_refused(make_stack: MakeStack) -> None:
+    made = make_stack()
+    with pytest.raises(ValueError, match="Two alarms have the name some-thing"):
+        Alarms(made.stack, "Alarms", site=made.site, specs=[spec(), spec()])
+    with pytest.raises(ValueError, match="Bad ids none"):
+        MathSpec(expression="a + b")
+    with pytest.raises(ValueError, match="Bad ids"):
+        MathSpec(expression="A + B", using_metrics={"A": METRIC})
+
+
+def test_math_over_math_becomes_one_expression() -> None:
+    brokers = {
+        f"broker{number}": cloudwatch.Metric(
+            namespace="T", metric_name="CpuIdle", dimensions_map={"Broker ID": str(number)}
+        )
+        for number in (1, 2)
+    }
+    least = cloudwatch.MathExpression(
+        expression="MIN([broker1, broker2])", using_metrics=dict(brokers)
+    )
+    found = metric_spec(
+        cloudwatch.MathExpression(expression="100 - idle", using_metrics={"idle": least})
+    )
+    assert isinstance(found, MathSpec)
+    assert found.expression == "100 - (MIN([broker1, broker2]))"
+    assert found.using_metrics == {
+        f"broker{number}": MetricSpec(
+            namespace="T",
+            metric_name="CpuIdle",
+            dimensions={"Broker ID": number},
+            statistic="Average",
+        )
+        for number in ("1", "2")
+    }
+
+
+def test_the_packs_find_nothing(make_stack: MakeStack) -> None:
+    made = make_stack(nag=True)
+    Alarms(made.stack, "Alarms", site=made.site, specs=all_specs(made))
+    made.template()
+
+
+def test_a_loop_is_silent_only_after_its_longest_run_could_have_been_counted(
+    make_stack: MakeStack,
+) -> None:
+    """A run counts when it has ended, in the minute in which it began: three or four are always empty."""
+    silent = [one for one in all_specs(make_stack()) if one.name.endswith("-silent")]
+    loops = [one for one in silent if one.runbook == "keeper-or-probe"]
+    assert {one.name.removesuffix("-silent") for one in loops} == set(LOOPS)
+    for one in loops:
+        assert one.evaluation.datapoints_to_alarm == one.evaluation.evaluation_periods == 8
+        assert 60 * one.evaluation.datapoints_to_alarm > 2 * LOOP_TIMEOUT_SECONDS
+        assert "was seen for eight minutes." in one.description
+
+
+def test_nothing_claims_that_the_lag_of_files_writes_files(make_stack: MakeStack) -> None:
+    said = {one.name: one.alarm_description for one in all_specs(make_stack())}
+    assert "its replication is replication-lag-files' matter" in said["files-io"]
+    assert "replication-lag-files asks the service in both regions" in said["files-service-lag"]
+    assert "end to end" in said["database-service-lag"]
