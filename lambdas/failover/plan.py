@@ -265,7 +265,7 @@ class Outcome(StrEnum):
     DEGRADED = "degraded"
     """It said at once, with the reason, that the plan must go on without it; or its attempts were used up."""
     PROMOTION_ACCEPTED = "promotion-accepted-after-all"
-    """`release` found the promotion under way: the plan then goes forward."""
+    """`release` found the promotion under way, or accepted in the lease: the plan then goes forward."""
 
 
 @dataclass(frozen=True)
