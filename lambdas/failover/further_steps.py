@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifeline.lambdas.failover.plan import (
+    CALL_MARGIN_SECONDS,
     PLAN,
     POINT_OF_NO_RETURN,
     OnFailure,
@@ -23,16 +24,17 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 STATES_OF_THE_PLAN = frozenset(
     {
         *("begin", "begin_rounds", "release", "settle", "was_released", "released"),
-        *("overtaken", "handed_over", "recovered", "page", "report"),
+        *("overtaken", "handed_over", "recovered", "page", "report", "call"),
     }
 )
 """States, and steps outside the table, that the plan has whatever its steps are."""
 ENDS_OF_STATES = (
-    *("_page", "_pause", "_count", "_again", "_degraded", "_overtaken", "_handed_over", "_done"),
+    *("_page", "_pause", "_count", "_again", "_degraded", "_overtaken", "_handed_over"),
 )
 """The plan makes a state of each step's name with one of these behind it."""
 LONGEST_TIMEOUT_SECONDS = max(step.timeout_seconds for step in PLAN)
 """A call that was given up may act no later than one of the plan's own (A17)."""
+LEAST_TIMEOUT_SECONDS = CALL_MARGIN_SECONDS + 1
 MOST_ATTEMPTS = 30
 LONGEST_PAUSE_SECONDS = 60
 
@@ -46,10 +48,11 @@ class PlanStep:
     """One further step: its function, where it stands, and what its failure means.
 
     It stands either `beside` the steps of a stage, at the same time (`prepare` before the point of no return,
-    `await_stores` behind it), or `after` a stage or another further step, alone. The function is called
-    with the payload that every step gets (`step, epoch, from_epoch, region, results, …`) and fails by
-    raising; what it returns stands in the evidence as text. It must look before it acts: it may be called
-    any number of times. `budget_seconds` is its share of the RTO.
+    `await_stores` behind it), or `after` a stage or another further step, alone. The failover-step
+    function calls this one with the payload that every step gets (`step, epoch, from_epoch, region, results,
+    …`) and waits two seconds less than `timeout_seconds`. It fails by raising; the first 1,024 bytes of what
+    it returns stand in the evidence as text. It must look before it acts: it may be called any number of
+    times. `budget_seconds` is its share of the RTO.
     """
 
     name: str
@@ -129,7 +132,7 @@ def _check_name(one: PlanStep, order: Sequence[Sequence[Step]]) -> None:
 
 def _check_numbers(one: PlanStep) -> None:
     for what, value, least, most in (
-        ("a time-out", one.timeout_seconds, 1, LONGEST_TIMEOUT_SECONDS),
+        ("a time-out", one.timeout_seconds, LEAST_TIMEOUT_SECONDS, LONGEST_TIMEOUT_SECONDS),
         ("attempts", one.attempts, 1, MOST_ATTEMPTS),
         ("a pause", one.pause_seconds, 1, LONGEST_PAUSE_SECONDS),
         ("a budget", one.budget_seconds, 0, 3600),

@@ -27,7 +27,8 @@ from lifeline.site import Site
 class FailoverPlan(Construct):
     """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
 
-    `further_steps` are the user's own, for a store that Lifeline does not know. `budget_seconds` is what an
+    `further_steps` are the user's own, for a store that Lifeline does not know: `step` calls their functions,
+    and is allowed to. `budget_seconds` is what an
     unplanned failover may take with them, `runbook` their table in Markdown. Raises ValueError for a step
     that the plan cannot have, and for a plan that takes longer than the tier's RTO.
 
@@ -67,13 +68,10 @@ class FailoverPlan(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
+        allow(policy, "CallSteps", ["lambda:InvokeFunction"], [step.function.function_arn])
         functions = dict.fromkeys(one.function_arn for one in plan if one.function_arn)
-        allow(
-            policy,
-            "CallSteps",
-            ["lambda:InvokeFunction"],
-            [step.function.function_arn, *functions],
-        )
+        if functions:
+            step.allow("CallFurtherSteps", ["lambda:InvokeFunction"], list(functions))
         allow(
             policy,
             "DeliverLogsAndTraces",

@@ -38,6 +38,7 @@ class FailoverStep(Construct):
         workload: RegionWorkload,
         stores: RegionStores,
         evidence: EvidenceBucket,
+        concurrency: int = CONCURRENCY,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -76,7 +77,7 @@ class FailoverStep(Construct):
                 admin_secret=stores.admin_secret,
             ),
             size=Size(
-                memory_mib=512, timeout_seconds=LONGEST_STEP_SECONDS, concurrency=CONCURRENCY
+                memory_mib=512, timeout_seconds=LONGEST_STEP_SECONDS, concurrency=concurrency
             ),
             keys=keys,
             placement=placement,

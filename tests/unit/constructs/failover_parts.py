@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_failover import RegionFailover
 from lifeline.failover.region_parts import DatabaseAttributes, RegionStores, RegionWorkload
 from lifeline.foundation.bucket import Bucket, BucketEmptying
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
+from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from tests.unit.constructs.conftest import Bench
 
@@ -63,6 +66,7 @@ def region_failover(
     made: Bench,
     stores: RegionStores = ALL_STORES,
     replication_signal: ReplicationSource = ReplicationSource.MARKERS,
+    further_steps: Sequence[PlanStep] = (),
 ) -> RegionFailover:
     """A region's whole failover."""
     network = made.network()
@@ -77,4 +81,5 @@ def region_failover(
         workload=workload(made, replication_signal),
         stores=stores,
         evidence=evidence(made),
+        further_steps=further_steps,
     )
