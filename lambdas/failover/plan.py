@@ -65,7 +65,8 @@ EVENT_LIMIT = 25_000
 """Events of one execution's history; one more and the service ends it (Step Functions, quotas)."""
 MAX_ROUNDS = 30
 """Rounds of one step before the run ends and the next one goes on: if every step used them all, the
-history would stay below `EVENT_LIMIT` (A17)."""
+history would stay below `EVENT_LIMIT` (A17; `plan_history` counts)."""
+RELEASE_ATTEMPTS = 20
 
 PLAN: tuple[Step, ...] = (
     Step(
@@ -316,7 +317,7 @@ def state_machine_definition(
     states["release"] = {
         **_task("release", 15, call),
         "ResultPath": "$.results.release",
-        "Retry": _retry(attempts=20, pause_seconds=3),
+        "Retry": _retry(attempts=RELEASE_ATTEMPTS, pause_seconds=3),
         "Catch": [
             {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "release_page"},

@@ -129,6 +129,7 @@ def further(**given: Any) -> PlanStep:
             "function_arn": YOURS,
             "after": "open_database",
             "budget_seconds": 20,
+            "attempts": 1,
             **given,
         }
     )

@@ -9,17 +9,24 @@ from typing import Any
 
 import pytest
 
-from lifeline.lambdas.failover.further_steps import PlanError, PlanStep, plan_with
+from lifeline.lambdas.failover.further_steps import (
+    MOST_FURTHER_STEPS,
+    PlanError,
+    PlanStep,
+    plan_with,
+)
 from lifeline.lambdas.failover.plan import (
+    EVENT_LIMIT,
     PLAN,
     OnFailure,
     rto_budget_seconds,
     stages,
     state_machine_definition,
 )
+from lifeline.lambdas.failover.plan_history import FIXED_STATES, most_events
 from lifeline.lambdas.failover.plan_table import WORDS, plan_table, tries
 from lifeline.lambdas.failover_step.evidence_step import timeline
-from tests.unit.failover.plan_walk import machines, walk
+from tests.unit.failover.plan_walk import WorstRun, machines, walk
 
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbooks" / "failover-plan.md"
 OURS = "arn:aws:lambda:ca-west-1:111111111111:function:failover-step-dev"
@@ -50,9 +57,9 @@ def test_without_further_steps_the_plan_is_what_it_was() -> None:
 def test_a_step_stands_beside_a_stage_or_after_one() -> None:
     found = names(
         further(),
-        further(name="warm", after="open_database"),
-        further(name="warmer", after="open_database"),
-        further(name="after_warm", after="warm"),
+        further(name="warm", after="open_database", attempts=1),
+        further(name="warmer", after="open_database", attempts=1),
+        further(name="after_warm", after="warm", attempts=1),
     )
     assert ["await_database", "cache", "files", "secrets", "search"] in found
     flat = [stage[0] for stage in found]
@@ -92,6 +99,14 @@ def test_a_step_stands_beside_a_stage_or_after_one() -> None:
             "before the point of no return, beside others, and its failure cannot mean compensate",
         ),
         ({"attempts": 9}, "may hold up 'await_stores' for 143 s with all its attempts; allowed"),
+        (
+            {"after": "open_api"},
+            "may take 31 s with all its attempts, above its budget of 20 s; allowed is at most its",
+        ),
+        (
+            {"after": "assess", "on_failure": OnFailure.COMPENSATE, "attempts": 30},
+            "may take 479 s with all its attempts, above its budget of 20 s; allowed is at most",
+        ),
     ],
 )
 def test_what_the_plan_cannot_have_is_refused_with_a_sentence(
@@ -105,6 +120,54 @@ def test_what_the_plan_cannot_have_is_refused_with_a_sentence(
     assert "\n" not in sentence
 
 
+def test_a_step_that_is_repeated_takes_as_long_as_it_takes() -> None:
+    plan_with([further(after="open_api", on_failure=OnFailure.PAGE_AND_REPEAT)])
+
+
+REPEATED = {"after": "open_api", "on_failure": OnFailure.PAGE_AND_REPEAT}
+
+
+@pytest.mark.parametrize(("attempts", "most"), [(30, 1), (2, 7)])
+def test_a_plan_that_passes_the_services_event_limit_is_refused(attempts: int, most: int) -> None:
+    """A17: the service would end its run before the run ends itself."""
+    steps = [further(name=f"s{n}", attempts=attempts, **REPEATED) for n in range(most + 1)]
+    plan = plan_with(steps[:-1])
+    assert most_events(plan) < EVENT_LIMIT
+    with pytest.raises(PlanError) as refused:
+        plan_with(steps)
+    assert re.fullmatch(
+        r"The plan with these steps may write 2\d,\d{3} events into the history of one run, when each "
+        r"uses all its attempts and rounds; allowed are fewer than 25,000\.",
+        str(refused.value),
+    )
+
+
+def test_more_steps_than_one_state_can_carry_are_refused() -> None:
+    steps = [
+        further(name=f"s{n}", after="open_api", attempts=1) for n in range(MOST_FURTHER_STEPS + 1)
+    ]
+    plan_with(steps[:-1])
+    with pytest.raises(PlanError, match=r"^The plan has 21 further steps; allowed are 20\.$"):
+        plan_with(steps)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [further()],
+        [further(), further(name="two", on_failure=OnFailure.PAGE_AND_REPEAT)],
+        [further(**REPEATED), further(name="two", after="assess", attempts=1)],
+        [further(after="acquire", attempts=1, on_failure=OnFailure.COMPENSATE)],
+    ],
+)
+def test_the_count_of_events_is_what_the_longest_run_writes(steps: list[PlanStep]) -> None:
+    plan = plan_with(steps)
+    run = WorstRun()
+    assert run.go(state_machine_definition(OURS, plan)) == "recovered"
+    spare = 12 * len(run.rounds) + 2 * FIXED_STATES
+    assert run.events <= most_events(plan) <= run.events + spare
+
+
 def test_two_steps_of_one_name_are_refused() -> None:
     with pytest.raises(PlanError, match="'search' already"):
         plan_with([further(), further(after="verify")])
@@ -112,12 +175,12 @@ def test_two_steps_of_one_name_are_refused() -> None:
 
 PLACES = [
     {"beside": "prepare", "timeout_seconds": 7},
-    {"after": "acquire", "on_failure": OnFailure.COMPENSATE},
-    {"after": "assess"},
+    {"after": "acquire", "attempts": 1, "on_failure": OnFailure.COMPENSATE},
+    {"after": "assess", "attempts": 1},
     {"beside": "await_stores", "on_failure": OnFailure.PAGE_AND_REPEAT},
     {"beside": "await_stores"},
     {"after": "open_database", "on_failure": OnFailure.PAGE_AND_REPEAT},
-    {"after": "shift_traffic"},
+    {"after": "shift_traffic", "attempts": 1},
 ]
 
 
@@ -168,14 +231,17 @@ def test_no_answer_of_the_users_function_can_end_the_run(place: dict[str, Any]) 
 
 
 def test_a_lost_reply_to_the_promotion_still_goes_forward() -> None:
-    steps = [further(after="await_stores"), further(name="early", after="prepare")]
+    steps = [
+        further(after=stage, name=f"after_{stage}", attempts=1)
+        for stage in ("await_stores", "prepare")
+    ]
     states = state_machine_definition(OURS, plan_with(steps))["States"]
     assert states["was_released"]["Choices"][0]["Next"] == "await_stores"
 
 
 def test_the_budget_counts_the_step_where_it_takes_time() -> None:
     assert rto_budget_seconds(plan_with([further()])) == rto_budget_seconds()
-    alone = further(after="open_database")
+    alone = further(after="open_database", attempts=1)
     assert rto_budget_seconds(plan_with([alone])) == rto_budget_seconds() + 20
     slow = further(budget_seconds=150)
     assert rto_budget_seconds(plan_with([slow])) == rto_budget_seconds() + 30

@@ -13,7 +13,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.failover.further_steps import LEAST_TIMEOUT_SECONDS
+from lifeline.lambdas.failover.further_steps import LEAST_TIMEOUT_SECONDS, MOST_FURTHER_STEPS
 from lifeline.lambdas.failover.plan import CALL_MARGIN_SECONDS
 from lifeline.lambdas.failover_step import handler as function
 from lifeline.lambdas.failover_step.further_step import ANSWER_BYTES, FurtherStepFailed
@@ -96,7 +96,9 @@ def test_an_answer_above_the_services_limit_is_cut_and_barely_read(size: int) ->
 def test_any_bytes_are_a_short_answer(body: bytes) -> None:
     with answering(body):
         answer = function.handler(EVENT, None)
-    assert len(json.dumps(answer)) < 7 * ANSWER_BYTES  # six characters for a control character
+    longest = 7 * ANSWER_BYTES  # six characters for a control character
+    assert len(json.dumps(answer)) < longest
+    assert MOST_FURTHER_STEPS * longest < 0.6 * 256 * 1024
 
 
 def test_a_function_that_raised_is_a_failed_attempt_with_a_short_reason() -> None:
