@@ -272,6 +272,10 @@ class Outcome(StrEnum):
     """`release` found the promotion under way, or accepted in the lease: the plan then goes forward."""
 
 
+BESIDE_THE_TABLE = ("page", "release")
+"""Steps that the state machine calls and the table has not: no share of the RTO is theirs."""
+
+
 @dataclass(frozen=True)
 class Call:
     """How a task calls its function: the function's ARN, and the partition whose Step Functions calls it."""

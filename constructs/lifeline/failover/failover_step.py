@@ -98,7 +98,7 @@ class FailoverStep(Construct):
         evidence.grant_put(
             self.function.policy,
             "recover-e*.json",
-            reason="One object for each epoch: the number is not known beforehand.",
+            reason="One object for each run of an epoch: the numbers are not known beforehand.",
         )
 
     def _promote_the_database(self, database: RegionDatabase, own_cluster: str) -> None:

@@ -16,6 +16,7 @@ from lifeline.lambdas.failover.further_steps import (
     plan_with,
 )
 from lifeline.lambdas.failover.plan import (
+    BESIDE_THE_TABLE,
     EVENT_LIMIT,
     PLAN,
     OnFailure,
@@ -25,7 +26,7 @@ from lifeline.lambdas.failover.plan import (
 )
 from lifeline.lambdas.failover.plan_history import FIXED_STATES, most_events
 from lifeline.lambdas.failover.plan_table import WORDS, plan_table, tries
-from lifeline.lambdas.failover_step.evidence_step import timeline
+from lifeline.lambdas.failover_step.evidence_step import interruptions, timeline
 from tests.unit.failover.plan_walk import WorstRun, machines, walk
 
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbooks" / "failover-plan.md"
@@ -255,6 +256,30 @@ def test_the_evidence_keeps_a_step_that_it_does_not_know() -> None:
     ]
     found = timeline({"stage": answers[:2], "acquire": answers[2]})
     assert [one["step"] for one in found] == ["acquire", "search", "verify"]
+
+
+def test_pages_and_releases_stand_apart_from_the_steps() -> None:
+    """A page is no step that took its time, and a release that led forward undid nothing."""
+    results = {
+        "acquire": {"step": "acquire", "started_at": "2026-11-21T05:00:01.000Z"},
+        "page": {"step": "page", "started_at": "2026-11-21T05:00:08.000Z"},
+        "release": {"step": "release", "started_at": "2026-11-21T05:00:05.000Z"},
+        "stage": [{"step": "search", "started_at": "2026-11-21T05:00:06.000Z"}],
+        "verify": {"step": "verify", "started_at": "2026-11-21T05:00:09.000Z"},
+    }
+    assert [one["step"] for one in timeline(results)] == ["acquire", "search", "verify"]
+    assert [one["step"] for one in interruptions(results)] == ["release", "page"]
+
+
+def test_what_the_machine_calls_is_in_the_table_or_beside_it() -> None:
+    """A new state that calls a step must say whether its answer is a step's."""
+    called = {
+        state["Parameters"]["Payload"]["step"]
+        for states in machines(state_machine_definition(OURS))
+        for state in states.values()
+        if state["Type"] == "Task"
+    }
+    assert called == {step.name for step in PLAN} | set(BESIDE_THE_TABLE)
 
 
 def test_the_runbooks_table_is_the_plans() -> None:
