@@ -34,9 +34,9 @@ def record_evidence(context: StepContext) -> str:
         "timeline": timeline(results),
         "interruptions": interruptions(results),
     }
-    _put(context, key, body)
+    _write(context, key, body)
     if run and _complete(context, run):
-        _put(context, key, {**body, "completed": True})
+        _write(context, key, {**body, "completed": True})
     return f"s3://{context.settings.evidence_bucket}/{key.name}"
 
 
@@ -47,7 +47,7 @@ def _complete(context: StepContext, run: int) -> bool:
     return context.local.plan_runs(context.epoch).completed == run
 
 
-def _put(context: StepContext, key: EvidenceKey, body: dict[str, Any]) -> None:
+def _write(context: StepContext, key: EvidenceKey, body: dict[str, Any]) -> None:
     client("s3", context.region, 8.0).put_object(
         Bucket=context.settings.evidence_bucket,
         Key=key.name,
