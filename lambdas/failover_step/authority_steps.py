@@ -55,7 +55,7 @@ def release(context: StepContext) -> str | StepAnswer:
     The answer to the last promotion call may have been lost, so the database service is asked first;
     when it does not answer, nothing is known and nothing is released yet. A promotion that the lease
     says was accepted stays accepted, even if the service took it back: the plan only goes forward, and
-    the wait for the database asks once more or leaves the global cluster (D11).
+    the wait for the database leaves the global cluster when its budget is over (decision 11).
     """
     lease = context.lease.read()
     if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):

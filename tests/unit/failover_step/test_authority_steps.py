@@ -139,8 +139,8 @@ def test_a_lease_that_is_gone_is_left_alone_and_nothing_is_asked(lease: Lease | 
 
 
 def test_a_promotion_that_was_accepted_and_taken_back_leads_forward() -> None:
-    """D1, D11: the lease says that this region's promotion was accepted. It can never be released, so
-    waiting for that would never end: the wait for the database asks once more, or leaves."""
+    """D1: the lease says that this region's promotion was accepted. It can never be released, so waiting
+    for that would never end: the wait for the database does, it leaves the global cluster."""
     run = with_lease(step_run(), lease_of(writer=OWN))
     before = held(run)
     with Stubber(run.rds) as rds:
