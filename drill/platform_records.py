@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -40,10 +41,9 @@ def timeline(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
         name = bucket["Name"]
         if name.startswith(prefix) and name.endswith(suffix):
             try:
-                answer = storage.get_object(Bucket=name, Key=f"recover-e{epoch}.json")
+                recorded = _recovery(storage, name, epoch)
             except storage.exceptions.ClientError:
                 continue
-            recorded = json.loads(answer["Body"].read())
             steps = recorded.get("timeline", recorded.get("steps", []))
             return [
                 {
@@ -56,6 +56,22 @@ def timeline(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
                 for one in steps
             ]
     return []
+
+
+def _recovery(storage: Any, bucket: str, epoch: int) -> dict[str, Any]:
+    """The evidence of the epoch's first run that completed; while none did, of the newest run.
+
+    `recover-e{epoch}.json` is what the first release wrote, whichever the run.
+    """
+    listed = storage.list_objects_v2(Bucket=bucket, Prefix=f"recover-e{epoch}").get("Contents", [])
+    pattern = re.compile(rf"recover-e{epoch}(?:-r(\d+))?\.json")
+    found = [match for one in listed if (match := pattern.fullmatch(one["Key"]))]
+    recorded: dict[str, Any] = {}
+    for match in sorted(found, key=lambda match: int(match[1] or -1)):
+        recorded = json.loads(storage.get_object(Bucket=bucket, Key=match[0])["Body"].read())
+        if recorded.get("completed", match[1] is None):
+            break
+    return recorded
 
 
 def plain(value: dict[str, Any]) -> Any:

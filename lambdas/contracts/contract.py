@@ -69,9 +69,15 @@ def variable(name: str, default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={_VARIABLE: name})
 
 
-def overridable(default: Any, name: str = "") -> Any:
-    """A field with a value that is right in AWS, and a variable for those who need another (the lab)."""
-    return dataclasses.field(default=default, metadata={_NOT_WRITTEN: True, _VARIABLE: name})
+def overridable(
+    default: Any = dataclasses.MISSING, name: str = "", *, factory: Any = dataclasses.MISSING
+) -> Any:
+    """A field with a value that is right in AWS, and a variable for those who need another (the lab).
+
+    `factory` makes the value of a field whose type has no constant.
+    """
+    metadata = {_NOT_WRITTEN: True, _VARIABLE: name}
+    return dataclasses.field(default=default, default_factory=factory, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,7 @@ class FailoverStepContract(AuthorityContract):
         AwsCall("elasticfilesystem:DeleteReplicationConfiguration"),
         AwsCall("elasticfilesystem:DescribeReplicationConfigurations"),
         AwsCall("elasticfilesystem:TagResource"),
+        AwsCall("lambda:InvokeFunction"),
         AwsCall("rds-db:connect"),
         AwsCall("rds:DescribeGlobalClusters"),
         AwsCall("rds:FailoverGlobalCluster"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from lifeline.lambdas.contracts.contract import (
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeContract(Contract):
-    """`probe_targets` overrides the directory in the witness's table; empty: the directory says."""
+    """`probe_targets` stands in for the directory in the witness's table; only the lab sets it."""
 
     region: str = set_by_aws("AWS_REGION")
     witness_region: str = ""
@@ -28,7 +28,7 @@ class ProbeContract(Contract):
     results_table: str
     """Where samples go: the region's state table; in the witness region the lease table."""
     probe_regions: tuple[str, ...]
-    probe_targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    probe_targets: Mapping[str, str] = overridable(factory=lambda: MappingProxyType({}))
     probe_control_url: str = overridable("")
 
     calls: ClassVar[tuple[Call, ...]] = (

@@ -2,7 +2,9 @@
 
 A further step obeys the plan's rules (D1): nothing stands between the accepted promotion and the wait for the
 database, nothing behind the point of no return releases the lease, nothing beside others compensates, and
-nothing follows the record that the run completed (A17). What breaks one is refused with a sentence.
+nothing follows the record that the run completed (A17). A run ends itself below the service's limit of
+events (A17), and what may degrade or compensate ends within its budget. What breaks one is refused with a
+sentence.
 """
 
 from __future__ import annotations
@@ -12,27 +14,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifeline.lambdas.failover.plan import (
+    CALL_MARGIN_SECONDS,
+    EVENT_LIMIT,
     PLAN,
     POINT_OF_NO_RETURN,
     OnFailure,
     Step,
     stages,
 )
+from lifeline.lambdas.failover.plan_history import fits_history, most_events
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 STATES_OF_THE_PLAN = frozenset(
     {
         *("begin", "begin_rounds", "release", "settle", "was_released", "released"),
-        *("overtaken", "handed_over", "recovered", "page", "report"),
+        *("overtaken", "handed_over", "recovered", "page", "report", "call"),
     }
 )
 """States, and steps outside the table, that the plan has whatever its steps are."""
 ENDS_OF_STATES = (
-    *("_page", "_pause", "_count", "_again", "_degraded", "_overtaken", "_handed_over", "_done"),
+    *("_page", "_pause", "_count", "_again", "_degraded", "_overtaken", "_handed_over"),
 )
 """The plan makes a state of each step's name with one of these behind it."""
 LONGEST_TIMEOUT_SECONDS = max(step.timeout_seconds for step in PLAN)
 """A call that was given up may act no later than one of the plan's own (A17)."""
+LEAST_TIMEOUT_SECONDS = CALL_MARGIN_SECONDS + 1
+MOST_FURTHER_STEPS = 20
+"""Their answers go through every state behind them; all together stay well below 256 KiB."""
 MOST_ATTEMPTS = 30
 LONGEST_PAUSE_SECONDS = 60
 
@@ -46,10 +54,11 @@ class PlanStep:
     """One further step: its function, where it stands, and what its failure means.
 
     It stands either `beside` the steps of a stage, at the same time (`prepare` before the point of no return,
-    `await_stores` behind it), or `after` a stage or another further step, alone. The function is called
-    with the payload that every step gets (`step, epoch, from_epoch, region, results, …`) and fails by
-    raising; what it returns stands in the evidence as text. It must look before it acts: it may be called
-    any number of times. `budget_seconds` is its share of the RTO.
+    `await_stores` behind it), or `after` a stage or another further step, alone. The failover-step
+    function calls this one with the payload that every step gets (`step, epoch, from_epoch, region, results,
+    …`) and waits two seconds less than `timeout_seconds`. It fails by raising; the first 1,024 bytes of what
+    it returns stand in the evidence as text. It must look before it acts: it may be called any number of
+    times. `budget_seconds` is its share of the RTO.
     """
 
     name: str
@@ -71,6 +80,10 @@ class PlanStep:
 
 def plan_with(further: Sequence[PlanStep], plan: Sequence[Step] = PLAN) -> tuple[Step, ...]:
     """The plan with the further steps in it, in the order they were given. Raises PlanError."""
+    if len(further) > MOST_FURTHER_STEPS:
+        raise PlanError(
+            f"The plan has {len(further)} further steps; allowed are {MOST_FURTHER_STEPS}."
+        )
     order = [list(stage) for stage in stages(plan)]
     last_after: dict[str, str] = {}
     for one in further:
@@ -86,7 +99,10 @@ def plan_with(further: Sequence[PlanStep], plan: Sequence[Step] = PLAN) -> tuple
             order.insert(number, [_step(one, one.name)])
             last_after[one.after] = one.name
         _check_failure(one, number, order)
-    return tuple(step for stage in order for step in stage)
+        _check_length(one, order[number])
+    made = tuple(step for stage in order for step in stage)
+    _check_history(made)
+    return made
 
 
 def _step(one: PlanStep, stage: str) -> Step:
@@ -129,7 +145,7 @@ def _check_name(one: PlanStep, order: Sequence[Sequence[Step]]) -> None:
 
 def _check_numbers(one: PlanStep) -> None:
     for what, value, least, most in (
-        ("a time-out", one.timeout_seconds, 1, LONGEST_TIMEOUT_SECONDS),
+        ("a time-out", one.timeout_seconds, LEAST_TIMEOUT_SECONDS, LONGEST_TIMEOUT_SECONDS),
         ("attempts", one.attempts, 1, MOST_ATTEMPTS),
         ("a pause", one.pause_seconds, 1, LONGEST_PAUSE_SECONDS),
         ("a budget", one.budget_seconds, 0, 3600),
@@ -181,10 +197,28 @@ def _check_failure(one: PlanStep, number: int, order: Sequence[Sequence[Step]]) 
             f"{', beside others' if one.beside else ''}, and its failure cannot mean "
             f"{one.on_failure}; allowed is {' or '.join(allowed)}."
         )
-    if one.beside and one.on_failure is OnFailure.DEGRADE:
-        longest = max(step.budget_seconds for step in order[number][:-1])
-        if one.longest_seconds > longest:
-            raise PlanError(
-                f"The step {one.name!r} may hold up {one.beside!r} for {one.longest_seconds} s with all "
-                f"its attempts; allowed are {longest} s."
-            )
+
+
+def _check_length(one: PlanStep, stage: Sequence[Step]) -> None:
+    """What is not repeated until it succeeds must end in the time that the RTO counts for it."""
+    if one.on_failure is OnFailure.PAGE_AND_REPEAT:
+        return
+    if one.after and one.longest_seconds > one.budget_seconds:
+        raise PlanError(
+            f"The step {one.name!r} may take {one.longest_seconds} s with all its attempts, above its "
+            f"budget of {one.budget_seconds} s; allowed is at most its budget."
+        )
+    longest = max((step.budget_seconds for step in stage if step.name != one.name), default=0)
+    if one.beside and one.longest_seconds > longest:
+        raise PlanError(
+            f"The step {one.name!r} may hold up {one.beside!r} for {one.longest_seconds} s with all "
+            f"its attempts; allowed are {longest} s."
+        )
+
+
+def _check_history(plan: Sequence[Step]) -> None:
+    if not fits_history(plan):
+        raise PlanError(
+            f"The plan with these steps may write {most_events(plan):,} events into the history of one run, "
+            f"when each uses all its attempts and rounds; allowed are fewer than {EVENT_LIMIT:,}."
+        )

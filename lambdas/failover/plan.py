@@ -9,7 +9,7 @@ itself. Stopped after any step and run again, it ends the same: each step looks 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -55,7 +55,7 @@ class Step:
     pause_seconds: int
     on_failure: OnFailure
     function_arn: str = ""
-    """Of a step of the user's own: the function that it calls. Empty: the failover-step function."""
+    """Of a step of the user's own: the function that the failover-step function calls for it."""
     needs: Part | None = None
     """Without it in the region there is nothing to do, and no such step."""
 
@@ -79,7 +79,8 @@ EVENT_LIMIT = 25_000
 """Events of one execution's history; one more and the service ends it (Step Functions, quotas)."""
 MAX_ROUNDS = 30
 """Rounds of one step before the run ends and the next one goes on: if every step used them all, the
-history would stay below `EVENT_LIMIT` (A17)."""
+history would stay below `EVENT_LIMIT` (A17; `plan_history` counts)."""
+RELEASE_ATTEMPTS = 20
 
 PLAN: tuple[Step, ...] = (
     Step(
@@ -245,6 +246,9 @@ LONGEST_STEP_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
 """The step function's time-out: barely more than the longest task waits, so that a run whose task was
 given up does not act much later."""
 
+CALL_MARGIN_SECONDS = 2
+"""The call of a further step's function ends so long before its task is given up."""
+
 
 def plan_for(parts: Collection[Part]) -> tuple[Step, ...]:
     """The plan of a region that has these parts beside its database and its API."""
@@ -260,6 +264,11 @@ def stages(plan: Sequence[Step] = PLAN) -> tuple[tuple[Step, ...], ...]:
         else:
             found.append([step])
     return tuple(tuple(stage) for stage in found)
+
+
+def is_parallel(stage: Sequence[Step]) -> bool:
+    """Whether its steps are branches: several, or the only one that is left of several (`plan_for`)."""
+    return len(stage) > 1 or stage[0].name != stage[0].stage
 
 
 def _stage_after(name: str, order: Sequence[Sequence[Step]]) -> str:
@@ -290,7 +299,11 @@ class Outcome(StrEnum):
     DEGRADED = "degraded"
     """It said at once, with the reason, that the plan must go on without it; or its attempts were used up."""
     PROMOTION_ACCEPTED = "promotion-accepted-after-all"
-    """`release` found the promotion under way: the plan then goes forward."""
+    """`release` found the promotion under way, or accepted in the lease: the plan then goes forward."""
+
+
+BESIDE_THE_TABLE = ("page", "release")
+"""Steps that the state machine calls and the table has not: no share of the RTO is theirs."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +319,7 @@ def state_machine_definition(
 ) -> dict[str, Any]:
     """The plan as an Amazon States Language document.
 
-    Every task calls `step_function_arn`; a step of the user's own calls its own function.
+    Every task calls `step_function_arn`, which calls the function of a step of the user's own.
     """
     call = Call(step_function_arn, partition)
     order = stages(plan)
@@ -326,7 +339,7 @@ def state_machine_definition(
     }
     for number, stage in enumerate(order):
         following = order[number + 1][0].stage if number + 1 < len(order) else "recovered"
-        if len(stage) > 1 or stage[0].name != stage[0].stage:
+        if is_parallel(stage):
             states[stage[0].stage] = _parallel(stage, call, following)
         else:
             states.update(_sequential(stage[0], call, following))
@@ -338,7 +351,7 @@ def state_machine_definition(
     states["release"] = {
         **_task("release", 15, call),
         "ResultPath": "$.results.release",
-        "Retry": _retry(attempts=20, pause_seconds=3),
+        "Retry": _retry(attempts=RELEASE_ATTEMPTS, pause_seconds=3),
         "Catch": [
             {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "release_page"},
@@ -419,34 +432,20 @@ def _task(name: str, timeout_seconds: int, call: Call) -> dict[str, Any]:
 
 
 def _step_task(step: Step, call: Call) -> dict[str, Any]:
-    """The step's task. The user's own function must raise when it fails, and answer briefly.
+    """The step's task. The function of a step of the user's own is called by ours (`further_step.call`).
 
-    A field that an answer lacks would end the execution, past every catch; so would an answer of more than
-    256 KiB (Step Functions' limit for a state), which nothing here can prevent: keep it short.
+    Step Functions ends an execution whose state has more than 256 KiB: no catch may see it. So nothing of the
+    user's comes here but what ours lets through.
     """
     if not step.function_arn:
         return _task(step.name, step.timeout_seconds, call)
-    return {
-        **_task(step.name, step.timeout_seconds, replace(call, function_arn=step.function_arn)),
-        "ResultSelector": {
-            "started_at.$": "$$.State.EnteredTime",
-            "answer.$": "States.JsonToString($.Payload)",
-        },
+    task = _task("call", step.timeout_seconds, call)
+    task["Parameters"]["Payload"] |= {
+        "further_step": step.name,
+        "function_arn": step.function_arn,
+        "timeout_seconds": step.timeout_seconds,
     }
-
-
-def _done(step: Step, path: str) -> dict[str, Any]:
-    """What stands in the evidence of a step of the user's own; `path` is where its task's result is."""
-    return {
-        "Type": "Pass",
-        "Parameters": {
-            "step": step.name,
-            "outcome": Outcome.DONE,
-            "started_at.$": f"{path}.started_at",
-            "ended_at.$": "$$.State.EnteredTime",
-            "detail.$": f"{path}.answer",
-        },
-    }
+    return task
 
 
 def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
@@ -469,7 +468,7 @@ def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:
         **_step_task(step, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "ResultPath": f"$.results.{step.name}",
-        "Next": f"{step.name}_done" if step.function_arn else following,
+        "Next": following,
     }
     more: dict[str, Any] = {}
     if step.on_failure is OnFailure.COMPENSATE:
@@ -485,9 +484,6 @@ def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:
         {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": catch},
     ]
-    if step.function_arn:
-        path = f"$.results.{step.name}"
-        more |= {f"{step.name}_done": {**_done(step, path), "ResultPath": path, "Next": following}}
     return {step.name: state, **more}
 
 
@@ -573,8 +569,6 @@ def _branch(step: Step, call: Call) -> dict[str, Any]:
         **_step_task(step, call),
         "Retry": _retry(attempts=step.attempts, pause_seconds=step.pause_seconds),
         "Catch": catch,
-        **({"Next": f"{step.name}_done"} if step.function_arn else {"End": True}),
+        "End": True,
     }
-    if step.function_arn:
-        states[f"{step.name}_done"] = {**_done(step, "$"), "End": True}
     return {"StartAt": step.name, "States": {step.name: task, **states}}

@@ -52,14 +52,20 @@ def fence(context: StepContext) -> str:
 def release(context: StepContext) -> str | StepAnswer:
     """Let the lease go, unless the promotion turns out to have been accepted after all (D1).
 
-    The answer to the last promotion call may have been lost, so the database service is asked first;
-    when it does not answer, nothing is known and nothing is released yet.
+    A promotion that the lease says was accepted stays accepted, even if the service took it back or does
+    not answer: the plan only goes forward, and the wait for the database leaves the global cluster when
+    its budget is over (decision 11). Else the answer to the last promotion call may have been lost, so the
+    database service is asked; when it does not answer, nothing is known and nothing is released yet.
     """
     lease = context.lease.read()
     if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
         return "not the holder any more"
+    if lease.writer == context.region:
+        # The table would refuse the release at every attempt and in every run.
+        return StepAnswer(Outcome.PROMOTION_ACCEPTED, "the lease says that it was accepted before")
     if promotion_accepted(context):
-        context.lease.record_writer(region=context.region, epoch=context.epoch)
+        if context.lease.record_writer(region=context.region, epoch=context.epoch) is None:
+            raise NotReady("the lease moved while the service was asked; looking again")
         return StepAnswer(Outcome.PROMOTION_ACCEPTED, "the database service had accepted it")
     if context.lease.release(region=context.region, epoch=context.epoch) is None:
         raise NotReady("the release was refused; looking again")

@@ -17,6 +17,7 @@ from lifeline.lambdas.failover_step import (
     database_steps,
     evidence_step,
     files_step,
+    further_step,
     secrets_step,
     service_steps,
 )
@@ -40,6 +41,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "verify": service_steps.verify,
     "shift_traffic": service_steps.shift_traffic,
     "record_evidence": evidence_step.record_evidence,
+    "call": further_step.call,
     "release": authority_steps.release,
     "page": authority_steps.page,
     "report": database_steps.report,
@@ -62,9 +64,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         said = StepAnswer(Outcome.DEGRADED, str(reason))
     answer = said if isinstance(said, StepAnswer) else StepAnswer(Outcome.DONE, said)
     told = {"outcome": answer.outcome.value, "detail": answer.detail}
-    logger.info("step done", extra={"step": name, "epoch": context.epoch, **told})
+    shown = str(event.get("further_step") or name)
+    logger.info("step done", extra={"step": shown, "epoch": context.epoch, **told})
     return {
-        "step": name,
+        "step": shown,
         **told,
         "started_at": event.get("entered_at") or _now(),
         "ended_at": _now(),

@@ -5,29 +5,46 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lifeline.lambdas.failover.evidence_key import PREFIX, EvidenceKey, evidence_key
+
 DRILLS = "drills/"
-RECOVERIES = "recover-e"
-FIRST_ACTIVATION = "recover-e1.json"
+FIRST_EPOCH = 1
 """Making the home region active for the first time proves no recovery."""
 LOOKED_AT = 20
-"""The newest drills whose verdict is read: older ones cannot be the newest that passed for long."""
+"""The newest objects whose body is read: older ones cannot be the newest that counts for long."""
 DAY_SECONDS = 86_400
 
 
 def days_since_drill(s3: Any, bucket: str, now: float) -> float | None:
     """Days since the newest drill that passed or recovery that was completed; None: there was none."""
-    times = [
-        one["LastModified"].timestamp()
-        for one in _objects(s3, bucket, RECOVERIES)
-        if one["Key"] != FIRST_ACTIVATION
-    ]
+    times = [*_newest_recovery(s3, bucket), *_newest_drill(s3, bucket)]
+    return max(0.0, now - max(times)) / DAY_SECONDS if times else None
+
+
+def _newest_recovery(s3: Any, bucket: str) -> list[float]:
+    """When the newest epoch's first completed run was recorded; a later run of it drills nothing (A17)."""
+    found = {evidence_key(one["Key"]): one for one in _objects(s3, bucket, PREFIX)}
+    keys = [key for key in found if key is not None and key.epoch > FIRST_EPOCH]
+    # The newest epoch first, and of an epoch the first run.
+    keys.sort(key=lambda key: (-key.epoch, key.run))
+    for key in keys[:LOOKED_AT]:
+        if _completed(key, _body(s3, bucket, key.name)):
+            return [found[key]["LastModified"].timestamp()]
+    return []
+
+
+def _completed(key: EvidenceKey, body: dict[str, Any]) -> bool:
+    """The first release's records do not say it: each was written by a run's last step."""
+    return body.get("completed", key.run < 0) is True
+
+
+def _newest_drill(s3: Any, bucket: str) -> list[float]:
     drills = [one for one in _objects(s3, bucket, DRILLS) if one["Key"].endswith("evidence.json")]
     drills.sort(key=lambda one: one["LastModified"], reverse=True)
     for one in drills[:LOOKED_AT]:
-        if _passed(s3, bucket, one["Key"]):
-            times.append(one["LastModified"].timestamp())
-            break
-    return max(0.0, now - max(times)) / DAY_SECONDS if times else None
+        if _body(s3, bucket, one["Key"]).get("verdict") == "PASS":
+            return [one["LastModified"].timestamp()]
+    return []
 
 
 def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
@@ -35,6 +52,7 @@ def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
     return [one for page in pages for one in page.get("Contents", [])]
 
 
-def _passed(s3: Any, bucket: str, key: str) -> bool:
+def _body(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    """The object's body; empty when it is none of ours."""
     body = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return isinstance(body, dict) and body.get("verdict") == "PASS"
+    return body if isinstance(body, dict) else {}

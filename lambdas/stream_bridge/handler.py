@@ -36,7 +36,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger.warning("rejected", extra={"rejected": batch.rejected})
     if batch.defects:
         # The class alone: an exception's text may quote a patient's data.
-        logger.error("defects", extra={"defects": batch.defects})
+        count = sum(batch.defects.values())
+        logger.error("defects", extra={"defects": batch.defects, "records": count})
     return {"written": len(batch.records), "marker": batch.marker is not None}
 
 

@@ -14,7 +14,7 @@ KEPT = Lifecycle(infrequent_days=90, deep_archive_days=365, expire_days=2_557, n
 
 
 class EvidenceBucket(Bucket):
-    """The records of the recoveries into this region, one object for each epoch.
+    """The records of the recoveries into this region, one object for each run that came to its last step.
 
     Covers: an overwritten record (its version stays a year); the loss of the region, by
     `BucketReplication`. Does not cover: a recovery that ended before it wrote its record.

@@ -30,7 +30,8 @@ class FailoverPlan(Construct):
     """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
 
     `parts` says what the region has beside its database: the plan has no step for what is not there.
-    `further_steps` are the user's own, for a store that Lifeline does not know. `budget_seconds` is what an
+    `further_steps` are the user's own, for a store that Lifeline does not know: `step` calls their functions,
+    and is allowed to. `budget_seconds` is what an
     unplanned failover may take with them, `runbook` their table in Markdown. Raises ValueError for a step
     that the plan cannot have, and for a plan that takes longer than the tier's RTO.
 
@@ -71,13 +72,10 @@ class FailoverPlan(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
+        allow(policy, "CallSteps", ["lambda:InvokeFunction"], [step.function.function_arn])
         functions = dict.fromkeys(one.function_arn for one in plan if one.function_arn)
-        allow(
-            policy,
-            "CallSteps",
-            ["lambda:InvokeFunction"],
-            [step.function.function_arn, *functions],
-        )
+        if functions:
+            step.allow("CallFurtherSteps", ["lambda:InvokeFunction"], list(functions))
         allow(
             policy,
             "DeliverLogsAndTraces",

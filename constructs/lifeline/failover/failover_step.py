@@ -41,6 +41,7 @@ class FailoverStep(Construct):
         workload: RegionWorkload,
         stores: RegionStores,
         evidence: EvidenceBucket | None = None,
+        concurrency: int = CONCURRENCY,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -76,7 +77,7 @@ class FailoverStep(Construct):
                 admin_secret=stores.admin_secret,
             ),
             size=Size(
-                memory_mib=512, timeout_seconds=LONGEST_STEP_SECONDS, concurrency=CONCURRENCY
+                memory_mib=512, timeout_seconds=LONGEST_STEP_SECONDS, concurrency=concurrency
             ),
             keys=keys,
             placement=placement,
@@ -100,7 +101,7 @@ class FailoverStep(Construct):
             evidence.grant_put(
                 self.function.policy,
                 "recover-e*.json",
-                reason="One object for each epoch: the number is not known beforehand.",
+                reason="One object for each run of an epoch: the numbers are not known beforehand.",
             )
 
     def _promote_the_database(self, database: IGlobalDatabase, own_cluster: str) -> None:

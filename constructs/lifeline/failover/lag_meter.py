@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.minute_loop import MinuteLoop
@@ -103,6 +104,14 @@ class LagMeter(Construct):
             self.function.policy,
             "drills/*",
             reason="One folder for each drill: its name is not known beforehand.",
+        )
+        recoveries = evidence.objects("recover-e*.json")
+        self.function.allow("ReadWhetherARecoveryCompleted", ["s3:GetObject"], [recoveries])
+        acknowledge_pattern(
+            self.function.policy,
+            self._site,
+            recoveries,
+            reason="One object for each run of a recovery: its number is not known beforehand.",
         )
 
     def _allow_cache(self) -> None:

@@ -10,7 +10,7 @@ from constructs import Construct
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.failover_plan import FailoverPlan
-from lifeline.failover.failover_step import FailoverStep
+from lifeline.failover.failover_step import CONCURRENCY, FailoverStep
 from lifeline.failover.keeper import Keeper
 from lifeline.failover.lag_meter import LagMeter
 from lifeline.failover.probe import Probe
@@ -80,6 +80,8 @@ class RegionFailover(Construct):
             workload=workload,
             stores=stores,
             evidence=evidence,
+            # An attempt that was given up lives on for a few seconds beside the next one.
+            concurrency=CONCURRENCY + 2 * len(further_steps),
         )
         self.plan = FailoverPlan(
             self,

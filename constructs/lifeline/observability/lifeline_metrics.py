@@ -79,6 +79,7 @@ class LogLineMetrics(Construct):
             "Quarantined", site, services, name="QuarantinedRecords", value="$.records"
         )
         self.rejected = self._count("Rejected", site, bridge, name="RejectedBatches", value="1")
+        self.defects = self._count("Defects", site, bridge, name="DefectRecords", value="$.records")
 
     def _count(self, word: str, site: Site, group: str, *, name: str, value: str) -> MetricSpec:
         """`word` in lower case is the message of the log line that is counted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import (
+    AT_ONCE,
     FIVE_MINUTES,
     TEN_MINUTES,
     THREE_OF_FIVE_MINUTES,
@@ -212,5 +213,17 @@ def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSp
             runbook="dead-letters",
             not_breaching_because="a batch without a refused event says nothing; stream-late fires when the "
             "bridge stands still.",
+        ),
+        AlarmSpec(
+            name="bridge-defects",
+            description="The bridge raised while it judged an event, which lies in error.dlq by our fault.",
+            metric=path.defects,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="dead-letters",
+            not_breaching_because="a batch without a defect says nothing; stream-late fires when the bridge "
+            "stands still.",
         ),
     ]

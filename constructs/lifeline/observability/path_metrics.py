@@ -36,6 +36,7 @@ class PathMetrics:
     running_tasks: dict[str, MetricSpec]
     quarantined: MetricSpec
     rejected: MetricSpec
+    defects: MetricSpec
 
     @classmethod
     def of(
@@ -67,4 +68,5 @@ class PathMetrics:
             },
             quarantined=lines.quarantined,
             rejected=lines.rejected,
+            defects=lines.defects,
         )

@@ -96,7 +96,11 @@ def region_rows(
             ),
             GraphWidget(
                 title="Set aside",
-                metrics={"quarantined records": path.quarantined, "batches refused": path.rejected},
+                metrics={
+                    "quarantined records": path.quarantined,
+                    "batches refused": path.rejected,
+                    "the bridge's defects": path.defects,
+                },
             ),
             GraphWidget(
                 title="Services: tasks, CPU in per cent",

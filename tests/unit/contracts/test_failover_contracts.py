@@ -69,6 +69,12 @@ def test_a_probe_asks_the_override_or_the_regions_own_endpoint() -> None:
     overridden = {**told, "AWS_REGION": "us-east-2", "PROBE_CONTROL_URL": "http://here"}
     assert control_url(ProbeContract.from_env(overridden)) == "http://here"
     assert (read.probe_regions, dict(read.probe_targets)) == (("ca-central-1",), {})
+    overridden = {
+        **told,
+        "AWS_REGION": "us-east-2",
+        "PROBE_TARGETS": '{"ca-central-1": "http://b"}',
+    }
+    assert dict(ProbeContract.from_env(overridden).probe_targets) == {"ca-central-1": "http://b"}
 
 
 def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
@@ -88,7 +94,7 @@ def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
 @pytest.mark.parametrize(
     ("contract", "names"),
     [
-        (ProbeContract, {"PROBE_CONTROL_URL"}),
+        (ProbeContract, {"PROBE_CONTROL_URL", "PROBE_TARGETS"}),
         (FailoverStepContract, {"PEER_DATABASE_HOST", "PEER_DATABASE_PORT"}),
     ],
 )

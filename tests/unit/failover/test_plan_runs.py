@@ -171,8 +171,9 @@ def test_the_last_step_records_the_completion(execution: str, completed: int) ->
     event = {**made.event, "from_epoch": 1, "execution": execution}
     settings = made.settings.__class__(**{**vars(made.settings), "evidence_bucket": "evidence"})
     record_evidence(StepContext(settings, event))
-    written = json.loads(s3.get_object(Bucket="evidence", Key="recover-e2.json")["Body"].read())
-    assert written["run"] == completed
+    name = f"recover-e2-r{completed}.json"
+    written = json.loads(s3.get_object(Bucket="evidence", Key=name)["Body"].read())
+    assert (written["run"], written["completed"]) == (completed, bool(completed))
     assert table.plan_runs(2).completed == completed
 
 

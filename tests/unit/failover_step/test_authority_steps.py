@@ -14,8 +14,10 @@ from pg8000.exceptions import InterfaceError
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import Outcome
+from lifeline.lambdas.failover_step import authority_steps
 from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
 from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
+from lifeline.lambdas.failover_step.database_steps import promotion_accepted
 from tests.support.http_server import closed_port
 from tests.support.step_runs import (
     EPOCH,
@@ -24,6 +26,7 @@ from tests.support.step_runs import (
     PEER,
     global_cluster,
     lease_of,
+    move_lease,
     step_run,
     with_lease,
 )
@@ -135,14 +138,60 @@ def test_a_lease_that_is_gone_is_left_alone_and_nothing_is_asked(lease: Lease | 
     assert run.lease.read() == lease
 
 
-def test_a_release_that_the_table_refuses_is_looked_at_again() -> None:
-    """The lease says that this region's database writes: the point of no return was passed (A13)."""
+def test_a_promotion_that_was_accepted_and_taken_back_leads_forward() -> None:
+    """D1: the lease says that this region's promotion was accepted. It can never be released, so waiting
+    for that would never end: the wait for the database does, it leaves the global cluster."""
     run = with_lease(step_run(), lease_of(writer=OWN))
+    before = held(run)
+    with Stubber(run.rds):  # any call would raise: the lease is enough, whatever the service says
+        said = release(run)
+    assert said == StepAnswer(
+        Outcome.PROMOTION_ACCEPTED, "the lease says that it was accepted before"
+    )
+    assert held(run) == before
+
+
+SERVICE_STATES = {
+    "the other side writes": global_cluster(),
+    "this side writes": global_cluster(writer=OWN_ARN),
+    "pending": global_cluster(moving_to=OWN_ARN, status="pending"),
+    "failing over": global_cluster(moving_to=OWN_ARN),
+    "cancelling": global_cluster(moving_to=OWN_ARN, status="cancelling"),
+    "failing over to another": global_cluster(moving_to=PEER),
+}
+
+
+@pytest.mark.parametrize("found", SERVICE_STATES.values(), ids=SERVICE_STATES)
+@pytest.mark.parametrize("writer", [OWN, PEER])
+def test_release_ends_whatever_lease_and_service_say(writer: str, found: dict[str, object]) -> None:
+    """A17: when both answered, the step is done: it lets go, or leads forward, and never only waits."""
+    run = with_lease(step_run(), lease_of(writer=writer))
     with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", found)
+        said = release(run)
+    forward = isinstance(said, StepAnswer) and said.outcome is Outcome.PROMOTION_ACCEPTED
+    assert forward == (held(run).writer == OWN)
+    assert held(run).holder == (OWN if forward else NO_HOLDER)
+
+
+@pytest.mark.parametrize("found", [global_cluster(), global_cluster(writer=OWN_ARN)])
+def test_a_write_that_the_table_refuses_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, object]
+) -> None:
+    """The lease moved between the look and the write: the next attempt finds it elsewhere."""
+    run = with_lease(step_run(), lease_of())
+
+    def moved_after(context: StepContext) -> bool:
+        accepted = promotion_accepted(context)
+        move_lease(context)
+        return accepted
+
+    monkeypatch.setattr(authority_steps, "promotion_accepted", moved_after)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", found)
         with pytest.raises(NotReady):
             release(run)
-    assert held(run).holder == OWN
+    assert release(run) == "not the holder any more"
 
 
 def test_a_fence_without_an_address_says_so() -> None:

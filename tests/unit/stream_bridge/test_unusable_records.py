@@ -69,4 +69,5 @@ def test_a_defect_is_said_by_its_class_and_the_batch_is_done(
     ]
     assert lines[0]["rejected"] == {"defect": 2}
     assert lines[1]["defects"] == {"KeyError": 2}
+    assert lines[1]["records"] == 2, "what the alarm counts"
     assert "Jane" not in said.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.data import GlobalDatabase, GlobalDatabaseAttributes, IGlobalDatabase
 from lifeline.failover.evidence_bucket import EvidenceBucket
@@ -10,6 +12,7 @@ from lifeline.failover.region_parts import RegionStores, RegionWorkload
 from lifeline.foundation.alert_topics import AlertTopics
 from lifeline.foundation.bucket import Bucket, BucketEmptying
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
+from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from tests.unit.constructs.conftest import StackUnderTest
 
@@ -63,6 +66,7 @@ def region_failover(
     made: StackUnderTest,
     stores: RegionStores = ALL_STORES,
     replication_signal: ReplicationSource = ReplicationSource.MARKERS,
+    further_steps: Sequence[PlanStep] = (),
 ) -> RegionFailover:
     """A region's whole failover."""
     network = made.network()
@@ -79,4 +83,5 @@ def region_failover(
         stores=stores,
         alert_topics=AlertTopics(made.stack, "Alerts", site=made.site, keys=made.keys),
         evidence=evidence(made),
+        further_steps=further_steps,
     )

@@ -129,6 +129,7 @@ def further(**given: Any) -> PlanStep:
             "function_arn": YOURS,
             "after": "open_database",
             "budget_seconds": 20,
+            "attempts": 1,
             **given,
         }
     )
@@ -147,14 +148,14 @@ def test_a_step_of_the_users_own_is_called_budgeted_and_in_the_runbook(
     (machine,) = made.resources("AWS::StepFunctions::StateMachine")
     assert machine["Metadata"]["LifelineRtoBudgetSeconds"] == 295
     assert YOURS in json.dumps(machine["Properties"]["DefinitionString"])
-    (allowed,) = [
-        statement["Resource"]
+    allowed = {
+        statement["Sid"]: statement["Resource"]
         for policy in made.resources("AWS::IAM::ManagedPolicy")
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement["Action"] == "lambda:InvokeFunction"
-    ]
-    assert len(allowed) == 2
-    assert YOURS in allowed
+    }
+    assert allowed["CallFurtherSteps"] == YOURS, "the step's function calls it"
+    assert "Fn::GetAtt" in allowed["CallSteps"], "the state machine calls the step's alone"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -89,6 +90,17 @@ def test_it_may_touch_nothing_but_the_secrets_tags(make_stack: MakeStack) -> Non
     assert said["BeatInTheSecretsTags"]["Resource"] == (
         "arn:aws:secretsmanager:ca-central-1:123456789012:secret:database-admin-test-??????"
     )
+
+
+def test_it_reads_whether_a_recovery_completed(make_stack: MakeStack) -> None:
+    made = make_stack()
+    metered(made)
+    (read,) = [
+        one
+        for one in statements(made).values()
+        if _actions(one) == ["s3:GetObject"] and "recover-e*.json" in json.dumps(one["Resource"])
+    ]
+    assert read["Effect"] == "Allow"
 
 
 @pytest.mark.parametrize("store", ["AskForTheLastSync", "BeatInTheSecretsTags", "SignInToTheCache"])

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from lifeline.failover import RegionStores, ReplicationSource
+from lifeline.failover.failover_step import CONCURRENCY
+from lifeline.lambdas.failover.further_steps import PlanStep
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.failover.failover_parts import region_failover
 
@@ -62,6 +64,32 @@ def test_a_keeper_holds_the_lease_and_asks_the_peer_for_promises(make_stack: Mak
         "arn:aws:states:ca-west-1:123456789012:stateMachine:failover-plan-test"
     }
     assert may["rds-db:connect"]
+
+
+YOURS = "arn:aws:lambda:ca-west-1:123456789012:function:promote-search"
+
+
+def test_the_step_calls_the_functions_of_further_steps_beside_its_own(
+    make_stack: MakeStack,
+) -> None:
+    """Steps of one stage run at the same time: one that is throttled would lose an attempt."""
+    made = make_stack("ca-west-1")
+    further = PlanStep(
+        name="search",
+        description="Promotes the search index.",
+        function_arn=YOURS,
+        beside="await_stores",
+        budget_seconds=20,
+    )
+    region_failover(made, further_steps=[further])
+    assert allowed(made, "Step")["lambda:InvokeFunction"] == {YOURS}
+    (step,) = [
+        one["Properties"]
+        for one in made.resources("AWS::Lambda::Function")
+        if one["Properties"].get("FunctionName") == "failover-step-test"
+    ]
+    assert step["ReservedConcurrentExecutions"] == CONCURRENCY + 2
+    assert step["VpcConfig"], "the way to Lambda is the private subnets' way out"
 
 
 def test_without_a_witness_nobody_is_allowed_on_a_lease(make_stack: MakeStack) -> None:

@@ -196,18 +196,44 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
     made = make_stack()
     lines = LogLineMetrics(made.stack, "Lines", site=made.site)
     filters = {
-        one["Properties"]["LogGroupName"]: one["Properties"]
+        one["Properties"]["FilterPattern"]: one["Properties"]
         for one in made.resources("AWS::Logs::MetricFilter")
     }
-    assert filters["/lifeline/services-test"]["FilterPattern"] == '{ $.message = "quarantined" }'
-    assert (
-        filters["/aws/lambda/stream-bridge-test"]["FilterPattern"] == '{ $.message = "rejected" }'
-    )
-    for one, metric in (("services", lines.quarantined), ("stream-bridge", lines.rejected)):
-        (written,) = [value for name, value in filters.items() if one in name]
+    services, bridge = "/lifeline/services-test", "/aws/lambda/stream-bridge-test"
+    counted = {
+        "quarantined": (services, lines.quarantined, "$.records"),
+        "rejected": (bridge, lines.rejected, "1"),
+        "defects": (bridge, lines.defects, "$.records"),
+    }
+    assert set(filters) == {f'{{ $.message = "{word}" }}' for word in counted}
+    for word, (group, metric, value) in counted.items():
+        written = filters[f'{{ $.message = "{word}" }}']
+        assert written["LogGroupName"] == group
         (transformation,) = written["MetricTransformations"]
         assert transformation["MetricNamespace"] == metric.namespace == "Lifeline/test"
         assert transformation["MetricName"] == metric.metric_name
+        assert transformation["MetricValue"] == value
+
+
+def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
+    """B23: a valid event may lie in error.dlq by our fault, and is applied by nobody."""
+    made = make_stack()
+    path, stores = metrics_of(made.stack, made.site)
+    Alarms(made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores))
+    (alarm,) = [
+        one["Properties"]
+        for one in made.resources("AWS::CloudWatch::Alarm")
+        if one["Properties"]["AlarmName"] == "bridge-defects-test"
+    ]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("Lifeline/test", "DefectRecords")
+    assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "Sum",
+        "GreaterThanThreshold",
+        0,
+    )
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (1, 1)
+    assert alarm["AlarmDescription"].startswith("CRITICAL: ")
+    assert alarm["AlarmDescription"].endswith("docs/runbooks/dead-letters.md")
 
 
 @pytest.mark.parametrize(
@@ -215,6 +241,7 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
     [
         ("services/event_applier/quarantine.py", 'say("quarantined", records='),
         ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
+        ("lambdas/stream_bridge/handler.py", 'logger.error("defects"'),
     ],
 )
 def test_the_lines_that_are_counted_are_said(file: str, said: str) -> None:
