@@ -62,6 +62,20 @@ class PlanRuns:
     """When a keeper first saw the newest run closed; 0 for not yet."""
     completed: int = 0
     """The newest run that recorded its completion; 0 for none."""
+    accepted_at: float = 0.0
+    """When the database service had accepted the epoch's promotion; 0 for not yet (D11)."""
+    asked_again_at: float = 0.0
+    """When the promotion was asked for once more; 0 for never (D11)."""
+    late_since: float = 0.0
+    """When the promotion was first seen past its ceiling; 0 for never (D11)."""
+
+
+class Moment(StrEnum):
+    """What is recorded once for an epoch, whichever of its runs comes to it."""
+
+    ACCEPTED = "accepted_at"
+    ASKED_AGAIN = "asked_again_at"
+    LATE = "late_since"
 
 
 def run_name(epoch: int, run: int) -> str:
@@ -101,6 +115,14 @@ def complete(runs: PlanRuns, *, run: int) -> PlanRuns | None:
     if not 0 < run <= runs.run or runs.completed >= run:
         return None
     return replace(runs, completed=run)
+
+
+def note_moment(runs: PlanRuns, moment: Moment, *, now: float) -> PlanRuns | None:
+    """Record the moment; the first to come says when, so that a run that replaces another counts on."""
+    if getattr(runs, moment):
+        return None
+    noted: dict[str, float] = {moment.value: now}
+    return replace(runs, **noted)  # type: ignore[arg-type]
 
 
 def backoff_seconds(runs: PlanRuns) -> float:

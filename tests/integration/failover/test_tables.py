@@ -17,11 +17,16 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable, item_from_lease, lease_from_item
-from lifeline.lambdas.adapters.region_state_table import PLAN_PREFIX, PROMISE_ID, RegionStateTable
+from lifeline.lambdas.adapters.region_state_table import (
+    PLAN_DAYS,
+    PLAN_PREFIX,
+    PROMISE_ID,
+    RegionStateTable,
+)
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover import plan_runs
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease, Promise
-from lifeline.lambdas.failover.plan_runs import PlanRuns
+from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 TABLE = "table"
@@ -244,24 +249,31 @@ runs = st.builds(
     claimed_at=times,
     ended_at=times,
     completed=st.integers(0, 3),
+    accepted_at=times,
+    asked_again_at=times,
+    late_since=times,
 )
+moments = st.sampled_from(Moment)
 
 
 def stored_runs(client: Any, kept: PlanRuns) -> RegionStateTable:
-    """No item before the first claim; `completed` is not in the item before a run completed."""
+    """No item before the first claim; what did not happen yet is not in the item."""
     name = f"{PLAN_PREFIX}{kept.epoch}"
     client.delete_item(TableName=TABLE, Key={"id": {"S": name}})
     item = {key: {"N": repr(value)} for key, value in vars(kept).items() if key != "epoch"}
-    if not kept.completed:
-        del item["completed"]
+    for later in ("completed", *Moment):
+        if not getattr(kept, later):
+            del item[later]
     if kept.run:
         client.put_item(TableName=TABLE, Item={"id": {"S": name}, **item})
     return RegionStateTable(client, TABLE)
 
 
 @EXAMPLES
-@given(kept=runs, run=small, now=times)
-def test_plan_runs_as_conditional_writes(client: Any, kept: PlanRuns, run: int, now: float) -> None:
+@given(kept=runs, run=small, now=times.filter(bool), moment=moments)
+def test_plan_runs_as_conditional_writes(
+    client: Any, kept: PlanRuns, run: int, now: float, moment: Moment
+) -> None:
     """A17: each transition answers and leaves in the table what the pure function says."""
     if not kept.run:
         kept = PlanRuns(kept.epoch)
@@ -286,6 +298,11 @@ def test_plan_runs_as_conditional_writes(client: Any, kept: PlanRuns, run: int, 
     table = stored_runs(client, kept)
     assert table.complete_run(2, run=run) is (completed is not None)
     assert table.plan_runs(2) == (completed or kept)
+
+    first = plan_runs.note_moment(kept, moment, now=now)
+    table = stored_runs(client, kept)
+    assert table.note_moment(2, moment, now=now) is (first is not None)
+    assert table.plan_runs(2) == (first or kept)
 
 
 def test_two_keepers_claim_one_run(client: Any) -> None:
@@ -338,3 +355,26 @@ def test_deleted_lease_item(client: Any) -> None:
     ]
     assert answers == [None] * len(answers)
     assert table.read() is None
+
+
+def expiry(client: Any, epoch: int) -> str | None:
+    item = client.get_item(TableName=TABLE, Key={"id": {"S": f"{PLAN_PREFIX}{epoch}"}})["Item"]
+    found: str | None = item.get("expires_at", {}).get("N")
+    return found
+
+
+def test_only_the_runs_of_an_epoch_that_never_completed_expire(client: Any) -> None:
+    """A holder whose completed run is forgotten would start its plan anew (A17)."""
+    table = RegionStateTable(client, TABLE)
+    at = 1_790_000_000.5
+    assert table.claim_run(2, run=1, now=at)
+    assert expiry(client, 2) == str(1_790_000_000 + PLAN_DAYS * 86_400)
+    assert PLAN_DAYS > 365 > 90, "the longest run, and how long a name is used up (Step Functions)"
+    assert table.note_run_end(2, run=1, now=at)
+    assert table.claim_run(2, run=2, now=at + 60)
+    assert table.note_moment(2, Moment.ACCEPTED, now=at + 61)
+    assert table.complete_run(2, run=2)
+    assert expiry(client, 2) is None
+    assert table.note_run_end(2, run=2, now=at + 99)
+    assert table.claim_run(2, run=3, now=at + 199)
+    assert expiry(client, 2) is None

@@ -66,6 +66,7 @@ def test_the_promotion_is_asked_for_and_recorded() -> None:
         assert start_promotion(run) == "the database service accepted the failover"
         rds.assert_no_pending_responses()
     assert writer_in_lease(run) == OWN
+    assert run.local.plan_runs(EPOCH).accepted_at == run.clock.now(), "what D11 counts from"
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,4 @@ def test_a_refused_promotion_records_nothing() -> None:
         with pytest.raises(ClientError):
             start_promotion(run)
     assert writer_in_lease(run) == PEER
+    assert not run.local.plan_runs(EPOCH).accepted_at
