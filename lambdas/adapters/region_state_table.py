@@ -85,6 +85,9 @@ class RegionStateTable(_Items):
             failsafe=int(item.get("failsafe", {"N": "0"})["N"]),
             promoting=int(item.get("promoting", {"N": "0"})["N"]),
             tries=int(item.get("tries", {"N": "0"})["N"]),
+            releases=int(item.get("releases", {"N": "0"})["N"]),
+            released_epoch=int(item.get("released_epoch", {"N": "0"})["N"]),
+            released_at=float(item.get("released_at", {"N": "0"})["N"]),
         )
 
     def ask_failsafe(self, *, epoch: int) -> bool:
@@ -122,6 +125,26 @@ class RegionStateTable(_Items):
                 {":lease": _n(lease_epoch), ":tries": _n(tries)},
             )
             is not None
+        )
+
+    def count_release(self, *, epoch: int, now: float) -> bool:
+        """`lease.count_release`, right before the plan gives the lease back (A17)."""
+        return (
+            self._update(
+                PROMISE_ID,
+                "SET released_epoch = :epoch, released_at = :now ADD releases :one",
+                "attribute_not_exists(released_epoch) OR released_epoch < :epoch",
+                {":epoch": _n(epoch), ":now": _n(now), ":one": _n(1)},
+            )
+            is not None
+        )
+
+    def forget_releases(self) -> None:
+        """`lease.forget_releases`: a plan of this region completed (A17)."""
+        self._client.update_item(
+            TableName=self._table,
+            Key={"id": {"S": PROMISE_ID}},
+            UpdateExpression="REMOVE releases, released_at",
         )
 
     def memory(self) -> dict[str, Any]:
@@ -205,8 +228,10 @@ class RegionStateTable(_Items):
     def complete_run(self, epoch: int, *, run: int) -> bool:
         """`plan_runs.complete`, by the plan's last step; False for a run that no keeper claimed.
 
-        What completed does not expire: a holder whose item is gone would start its plan anew.
+        What completed does not expire: a holder whose item is gone would start its plan anew. The releases
+        are forgotten first: a step that is repeated because its answer was lost forgets them again.
         """
+        self.forget_releases()
         return (
             self._update(
                 f"{PLAN_PREFIX}{epoch}",

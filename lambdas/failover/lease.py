@@ -57,7 +57,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Promise:
-    """A region state table: what it has promised as the standby (A2).
+    """A region state table: what it has promised as the standby (A2), and how its takes ended (A17).
 
     `failsafe` counts the promises not to promote; `promoting` is the highest epoch it set out to take;
     `tries` numbers the times it set out, so that one keeper never clears what another relies on.
@@ -66,6 +66,12 @@ class Promise:
     failsafe: int = 0
     promoting: int = 0
     tries: int = 0
+    releases: int = 0
+    """How many epochs in a row the region's own plan gave back; 0 once a plan completed (A17)."""
+    released_epoch: int = 0
+    """The newest epoch that was counted."""
+    released_at: float = 0.0
+    """When it was counted (epoch seconds, the region's own clock)."""
 
 
 def renew(lease: Lease, *, region: str, epoch: int) -> Lease | None:
@@ -131,6 +137,18 @@ def clear_promise(promise: Promise, *, tries: int, lease_epoch: int) -> Promise 
     if promise.tries != tries:
         return None
     return replace(promise, promoting=lease_epoch)
+
+
+def count_release(promise: Promise, *, epoch: int, now: float) -> Promise | None:
+    """The region's plan gives `epoch` back; each epoch counts once, whoever repeats the step (A17)."""
+    if promise.released_epoch >= epoch:
+        return None
+    return replace(promise, releases=promise.releases + 1, released_epoch=epoch, released_at=now)
+
+
+def forget_releases(promise: Promise) -> Promise:
+    """A plan of the region completed: the next release is the first again (A17)."""
+    return replace(promise, releases=0, released_at=0.0)
 
 
 def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:

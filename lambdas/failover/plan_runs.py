@@ -133,7 +133,12 @@ def backoff_seconds(runs: PlanRuns) -> float:
     """
     if runs.ended_at - runs.claimed_at > BACKOFF_LONGEST_SECONDS:
         return BACKOFF_FIRST_SECONDS
-    doubled = BACKOFF_FIRST_SECONDS * 2.0 ** min(max(0, runs.run - 1), 16)
+    return doubled_seconds(runs.run)
+
+
+def doubled_seconds(times: int) -> float:
+    """The back-off after something ended that often: doubles each time, and is bounded."""
+    doubled = BACKOFF_FIRST_SECONDS * 2.0 ** min(max(0, times - 1), 16)
     return min(BACKOFF_LONGEST_SECONDS, doubled)
 
 

@@ -61,6 +61,8 @@ def release(context: StepContext) -> str | StepAnswer:
     if promotion_accepted(context):
         context.lease.record_writer(region=context.region, epoch=context.epoch)
         return StepAnswer(Outcome.PROMOTION_ACCEPTED, "the database service had accepted it")
+    # Before it, so that a release whose answer is lost counts; each epoch counts once (A17).
+    context.local.count_release(epoch=context.epoch, now=context.clock.now())
     if context.lease.release(region=context.region, epoch=context.epoch) is None:
         raise NotReady("the release was refused; looking again")
     return "released"

@@ -54,7 +54,13 @@ leases = st.builds(
     health=st.dictionaries(regions, st.sampled_from(["serving", "recovering"])),
 )
 promises = st.builds(
-    Promise, failsafe=st.integers(0, 2), promoting=st.integers(0, 3), tries=st.integers(0, 2)
+    Promise,
+    failsafe=st.integers(0, 2),
+    promoting=st.integers(0, 3),
+    tries=st.integers(0, 2),
+    releases=st.integers(0, 2),
+    released_epoch=st.integers(0, 3),
+    released_at=times,
 )
 
 
@@ -240,6 +246,17 @@ def test_clear_promise(client: Any, stored: Promise, tries: int, lease_epoch: in
     table = stored_promise(client, stored)
     assert table.clear_promise(tries=tries, lease_epoch=lease_epoch) is (expected is not None)
     assert table.promise() == (expected or stored)
+
+
+@EXAMPLES
+@given(stored=promises, epoch=small, now=times)
+def test_count_and_forget_releases(client: Any, stored: Promise, epoch: int, now: float) -> None:
+    expected = transitions.count_release(stored, epoch=epoch, now=now)
+    table = stored_promise(client, stored)
+    assert table.count_release(epoch=epoch, now=now) is (expected is not None)
+    assert table.promise() == (expected or stored)
+    table.forget_releases()
+    assert table.promise() == transitions.forget_releases(expected or stored)
 
 
 runs = st.builds(

@@ -238,6 +238,11 @@ class World:
                 self.lease = written or self.lease
                 run.at = "done" if written is None else "stamp"
             case "release":
+                promise = self.promises[region]
+                counted = transitions.count_release(
+                    promise, epoch=run.epoch, now=self.clock(region)
+                )
+                self.promises[region] = counted or promise
                 released = transitions.release(self.lease, region=region, epoch=run.epoch)
                 self.lease = released or self.lease
                 run.at = "promote" if released is None and mine else "done"
@@ -255,6 +260,7 @@ class World:
                 key = (region, run.epoch)
                 runs = self.plan_runs[key]
                 self.plan_runs[key] = plan_runs.complete(runs, run=run.run) or runs
+                self.promises[region] = transitions.forget_releases(self.promises[region])
                 run.at = "done"
 
     # What holds it together

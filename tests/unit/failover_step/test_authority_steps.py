@@ -74,6 +74,8 @@ def test_the_lease_is_released_when_no_promotion_was_accepted() -> None:
         assert release(run) == "released"
         rds.assert_no_pending_responses()
     assert (held(run).holder, held(run).epoch) == (NO_HOLDER, EPOCH)
+    counted = run.local.promise()
+    assert (counted.releases, counted.released_epoch) == (1, EPOCH), "what A17 backs off by"
 
 
 @pytest.mark.parametrize(
