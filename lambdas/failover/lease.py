@@ -40,11 +40,18 @@ class Lease:
     approved_epoch: int = 0
     approved_loss_seconds: float = 0.0
     approval_until: float = 0.0
+    aborted_epoch: int = 0
+    """The newest epoch that a person aborted; 0 for none (D9)."""
     health: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     def is_paused(self, now: float) -> bool:
         """Whether automatic failover is off at `now` (epoch seconds)."""
         return now < self.paused_until
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a person aborted the lease's own epoch: its plan asks for no promotion any more (A17)."""
+        return self.aborted_epoch == self.epoch
 
     def approves(self, epoch: int, loss_seconds: float, now: float) -> bool:
         """Whether a person approved taking `epoch` with this loss; approvals expire (D9)."""
@@ -161,6 +168,16 @@ def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:
     return replace(
         lease, holder=NO_HOLDER, renewals=lease.renewals + 1, unfit=frozenset(), moved_at=0.0
     )
+
+
+def abort(lease: Lease, *, epoch: int) -> Lease | None:
+    """A person stops the plan of `epoch`, before the point of no return (D9, A17).
+
+    Refused once `writer` is the holder. Whoever marks, the plan itself gives the lease back.
+    """
+    if lease.epoch != epoch or lease.holder in (NO_HOLDER, lease.writer):
+        return None
+    return replace(lease, aborted_epoch=epoch)
 
 
 def record_writer(lease: Lease, *, region: str, epoch: int) -> Lease | None:

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.failover.plan import Outcome
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
+from lifeline.lambdas.failover_step.context import (
+    Aborted,
+    NotMine,
+    NotReady,
+    StepAnswer,
+    StepContext,
+)
 from lifeline.lambdas.failover_step.database_steps import promotion_accepted
 
 FENCE_TIMEOUT_SECONDS = 3.0
@@ -14,12 +20,14 @@ FENCE_TIMEOUT_SECONDS = 3.0
 
 
 def acquire(context: StepContext) -> str:
-    """Read the lease again. Raises NotMine when it is not this region's at this epoch."""
+    """Read the lease again. Raises NotMine when it is not this region's at this epoch, Aborted if marked."""
     lease = context.lease.read()
     if lease is None:
         raise NotMine("the lease item is missing: run `lifeline authority init`")
     if (lease.holder, lease.epoch) != (context.region, context.epoch):
         raise NotMine(f"the lease is {lease.holder!r} at epoch {lease.epoch}")
+    if lease.is_aborted:
+        raise Aborted(f"a person aborted epoch {lease.epoch}: its runs only give the lease back")
     return f"holder at epoch {lease.epoch}"
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover.plan_runs import Moment
 from lifeline.lambdas.failover.promotion import BUDGET_SECONDS, CEILING_SECONDS, Move, next_move
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from lifeline.lambdas.failover_step.context import Aborted, NotMine, NotReady, StepContext
 from lifeline.lambdas.failover_step.service_errors import CALL_ERRORS, code_of, is_final
 
 POLL_SECONDS = 0.5
@@ -67,14 +68,16 @@ def promotion_accepted(context: StepContext) -> bool:
 def start_promotion(context: StepContext) -> str:
     """Ask for the promotion, once: accepted is the point of no return (D1).
 
-    The lease is read right before the call, and an attempt that was slow until then asks no more: its task
-    may have timed out and the lease been released, while this run still goes on.
+    The lease, and with it a person's abort (A17), is read right before the call. An attempt that was slow
+    until then asks no more: its task may have timed out and the lease been released, while this run goes on.
     """
     began = context.clock.monotonic()
     accepted = promotion_accepted(context)
-    _still_mine(context, "before the promotion was asked for")
+    lease = _still_mine(context, "before the promotion was asked for")
     if accepted:
         said = "the writer is here, or on its way, already"
+    elif lease.is_aborted:
+        raise Aborted(f"a person aborted epoch {context.epoch}: no promotion is asked for")
     elif context.clock.monotonic() - began > ASK_WITHIN_SECONDS:
         raise NotReady("the looks before it took too long to ask for the promotion in this attempt")
     else:
@@ -195,11 +198,12 @@ def _page_once(context: StepContext, status: str, waited: float) -> None:
     )
 
 
-def _still_mine(context: StepContext, when: str) -> None:
-    """Raise NotMine unless the lease, read now, is this region's at this epoch."""
+def _still_mine(context: StepContext, when: str) -> Lease:
+    """The lease, read now. Raises NotMine unless it is this region's at this epoch."""
     lease = context.lease.read()
     if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
         raise NotMine(f"the lease moved {when}")
+    return lease
 
 
 def _note_acceptance(context: StepContext) -> None:

@@ -16,7 +16,7 @@ from lifeline.lambdas.adapters.authority_init import (
     first_lease,
     refuse_if_initialized,
 )
-from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
 APPROVAL_SECONDS = 600.0
 """Source: rule D9."""
@@ -131,6 +131,42 @@ def approve(places: Places, *, epoch: int, loss_seconds: float, now: float) -> C
             table.approve(epoch=epoch, loss_seconds=loss_seconds, until=until) is not None
         ),
         facts={"epoch": epoch, "loss_seconds": loss_seconds, "until": stamp(until)},
+    )
+
+
+def abort(places: Places) -> Change:
+    """Mark the lease's epoch, so that its plan asks for no promotion and gives the lease back (D9, A17)."""
+    lease = read_lease(places)
+    what = f"epoch {lease.epoch} of {lease.holder}"
+    look = f"`lifeline authority show --suffix {places.suffix}`"
+    if lease.holder == NO_HOLDER:
+        raise Refused(f"There is nothing to abort: nobody holds the lease at epoch {lease.epoch}.")
+    if lease.holder == lease.writer:
+        raise Refused(
+            f"Epoch {lease.epoch} cannot be aborted: the database's writer is its holder {lease.holder}, so "
+            f"the point of no return was passed. Its plan goes forward by itself."
+        )
+    return Change(
+        command="authority abort",
+        what="The abort",
+        would=(
+            f"Epoch {lease.epoch} is aborted already: nothing to do."
+            if lease.is_aborted
+            else f"Would abort {what}: its plan would ask for no promotion and give the lease back."
+        ),
+        done=(
+            f"Aborted {what}: its plan asks for no promotion any more and gives the lease back, within a "
+            f"minute or two; if it asked at this very moment, it goes forward: {look} tells. Do not pause "
+            f"before {lease.writer} holds the lease again: a pause stops its take, too."
+        ),
+        refused=(
+            f"Nothing was aborted: the lease moved, or the promotion was accepted, at the same moment. "
+            f"Look with {look}."
+        ),
+        write=(
+            None if lease.is_aborted else lambda table: table.abort(epoch=lease.epoch) is not None
+        ),
+        facts={"holder": lease.holder, "epoch": lease.epoch},
     )
 
 

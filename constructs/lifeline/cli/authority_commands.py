@@ -159,3 +159,23 @@ def approve(
 
     change = authority.approve(there, epoch=epoch, loss_seconds=loss, now=time.time())
     carry_out(change, there, dry_run=dry_run, output=Output(as_json))
+
+
+@app.command("abort", epilog=EXIT_CODES)
+def abort(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Abort the takeover under way, before its promotion is accepted (D9).
+
+    Its plan then gives the lease back. After the point of no return this is refused.
+    """
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    carry_out(authority.abort(there), there, dry_run=dry_run, output=Output(as_json))

@@ -51,6 +51,7 @@ leases = st.builds(
     approved_epoch=small,
     approved_loss_seconds=times,
     approval_until=times,
+    aborted_epoch=st.integers(0, 3),
     health=st.dictionaries(regions, st.sampled_from(["serving", "recovering"])),
 )
 promises = st.builds(
@@ -182,6 +183,16 @@ def test_release(client: Any, stored: Lease, region: str, epoch: int) -> None:
 def test_record_writer(client: Any, stored: Lease, region: str, epoch: int) -> None:
     expected = transitions.record_writer(stored, region=region, epoch=epoch)
     holds_lease(client, stored, lambda t: t.record_writer(region=region, epoch=epoch), expected)
+
+
+@EXAMPLES
+@given(stored=leases, epoch=small)
+def test_abort_only_before_the_point_of_no_return(client: Any, stored: Lease, epoch: int) -> None:
+    """D9: in the write's own condition, so that no promotion is recorded between the look and the mark."""
+    expected = transitions.abort(stored, epoch=epoch)
+    allowed = stored.epoch == epoch and stored.holder not in (NO_HOLDER, stored.writer)
+    assert (expected is not None) is allowed
+    holds_lease(client, stored, lambda t: t.abort(epoch=epoch), expected)
 
 
 @EXAMPLES
@@ -366,6 +377,7 @@ def test_deleted_lease_item(client: Any) -> None:
         table.give_up_attempt(seen=seen),
         table.release(region=HOME, epoch=1),
         table.record_writer(region=HOME, epoch=1),
+        table.abort(epoch=1),
         table.pause(until=9.0),
         table.end_pause(seen=0.0, until=9.0),
         table.approve(epoch=2, loss_seconds=1.0, until=9.0),

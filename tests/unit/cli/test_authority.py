@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -176,6 +177,71 @@ def test_approve_names_the_next_epoch_and_the_loss(deployed: Deployed, run: Run)
     assert lease.approves(4, 90.0, until - 1)
     assert not lease.approves(4, 90.1, until - 1)
     assert not lease.approves(4, 90.0, until)
+
+
+TAKEN = Lease(holder=RECOVERY, epoch=4, renewals=9, writer=HOME)
+
+
+def test_abort_marks_the_epoch_before_the_point_of_no_return(deployed: Deployed, run: Run) -> None:
+    """D9, A17: one conditional write; the plan itself gives the lease back."""
+    assert run("abort")[0] == 1, "there is no lease yet"
+    deployed.lease.create(TAKEN)
+    code, said, _ = run("abort", "--dry-run")
+    assert (code, deployed.stored()) == (0, TAKEN)
+    assert said.startswith(f"Would abort epoch 4 of {RECOVERY}")
+    code, said, _ = run("abort", "--json")
+    assert code == 0
+    assert json.loads(said) == {
+        "command": "authority abort",
+        "suffix": "t",
+        "dry_run": False,
+        "changed": True,
+        "holder": RECOVERY,
+        "epoch": 4,
+    }
+    assert deployed.stored() == replace(TAKEN, aborted_epoch=4)
+    assert "phase      aborted" in run("show", "--watch", "0")[1]
+    assert json.loads(run("show", "--watch", "0", "--json")[1])["aborted"] is True
+    code, said, _ = run("abort")
+    assert (code, said) == (0, "Epoch 4 is aborted already: nothing to do.\n")
+
+
+@pytest.mark.parametrize(
+    ("lease", "sentence"),
+    [
+        (replace(TAKEN, writer=RECOVERY), "the point of no return"),
+        (START, "the point of no return"),
+        (replace(TAKEN, holder=""), "nobody holds the lease"),
+    ],
+)
+def test_abort_is_refused_in_words(
+    deployed: Deployed, run: Run, lease: Lease, sentence: str
+) -> None:
+    deployed.lease.create(lease)
+    code, said, failed = run("abort")
+    assert (code, said, failed.count("\n")) == (1, "", 1)
+    assert sentence in failed
+    assert deployed.stored() == lease
+
+
+def test_an_abort_that_comes_too_late_is_refused_by_the_write(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The promotion is accepted between the look and the mark."""
+    deployed.lease.create(TAKEN)
+    look = LeaseTable.read
+
+    def promoted_after(table: LeaseTable) -> Lease | None:
+        found = look(table)
+        deployed.lease.record_writer(region=RECOVERY, epoch=4)
+        return found
+
+    monkeypatch.setattr(LeaseTable, "read", promoted_after)
+    code, _, failed = run("abort")
+    monkeypatch.undo()
+    assert code == 1
+    assert "Nothing was aborted" in failed
+    assert deployed.stored() == replace(TAKEN, writer=RECOVERY)
 
 
 def test_show_is_one_screen(deployed: Deployed, run: Run) -> None:

@@ -468,6 +468,47 @@ def test_the_back_off_of_one_region_does_not_hinder_the_other() -> None:
     assert world.promises[HOME].releases == 0
 
 
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("steps", range(3))
+def test_an_aborted_epoch_is_given_back(steps: int, dies: bool) -> None:
+    """Named scenario abort: also when the run dies before it released; the next promotes nothing (A17)."""
+    world = World()
+    both_cycle(world)
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY)
+    world.plan(RECOVERY, steps)
+    world.happen(Event("abort"))
+    if dies:
+        world.happen(Event("end_plan", RECOVERY))
+        recovery_alone(world, BACKOFF_FIRST_SECONDS + 2 * LOOP)
+        assert world.runs_of(RECOVERY)[-1] == "recover-e2-r2"
+    world.plan(RECOVERY)
+    assert lease_of(world).holder == NO_HOLDER
+    assert world.rows[RECOVERY].replica, "nothing was promoted"
+    world.cycle(HOME)
+    assert world.last(HOME) == (Action.TAKE, "released-to-writer")
+    world.plan(HOME)
+    world.cycle(HOME)
+    assert judged(world).serving(HOME)
+    assert world.promises[RECOVERY].releases == 1, "and the standby backs off"
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_an_abort_after_the_point_of_no_return_changes_nothing(dies: bool) -> None:
+    """D9: refused once the acceptance is recorded; before it, the next run finds the promotion (D1)."""
+    world = taken_by_recovery()
+    world.plan(RECOVERY, 3)  # acquire, fence, promote
+    world.happen(Event("abort"))
+    if dies:
+        world.happen(Event("end_plan", RECOVERY))
+        recovery_alone(world, BACKOFF_FIRST_SECONDS + 2 * LOOP)
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+    world.happen(Event("abort"))
+    assert world.aborts_refused == 1
+
+
 def fenced_row_replicated(without: frozenset[str] = frozenset()) -> World:
     """Named scenario: the fence's row reaches the replica, the promotion is refused, the link is cut,
     and the writer takes the released lease."""
@@ -522,6 +563,7 @@ plain = simple(
         "tick": seconds,
         "plan": st.tuples(st.sampled_from(REGIONS), st.booleans()),
         "end_plan": st.sampled_from(REGIONS),
+        "abort": st.none(),
         "cut": links,
         "heal": links,
     }

@@ -15,7 +15,13 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
+from lifeline.lambdas.failover_step.context import (
+    Aborted,
+    NotMine,
+    NotReady,
+    StepAnswer,
+    StepContext,
+)
 from tests.support.http_server import closed_port
 from tests.support.step_runs import (
     EPOCH,
@@ -58,6 +64,14 @@ def test_the_lease_of_this_region_and_epoch_is_acquired() -> None:
 def test_any_other_lease_ends_the_plan(lease: Lease | None) -> None:
     run = with_lease(step_run(), lease)
     with pytest.raises(NotMine):
+        acquire(run)
+
+
+def test_an_aborted_epoch_is_not_begun() -> None:
+    """A17: a run that replaces another releases what a person aborted, and promotes nothing."""
+    run = with_lease(step_run(), lease_of())
+    assert run.lease.abort(epoch=EPOCH)
+    with pytest.raises(Aborted, match="aborted epoch 2"):
         acquire(run)
 
 
