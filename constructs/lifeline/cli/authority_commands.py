@@ -46,10 +46,26 @@ def init(
             help="Do not ask this region: it is lost, and its epoch is not above the others'.",
         ),
     ] = None,
+    without_started: Annotated[
+        list[str] | None,
+        typer.Option(
+            parser=options.region,
+            metavar="REGION",
+            help="Do not ask this region which epochs were started there: none is above the others'.",
+        ),
+    ] = None,
+    above: Annotated[
+        int,
+        typer.Option(
+            parser=options.known_epoch,
+            metavar="EPOCH",
+            help="The highest epoch that you know of otherwise, of a lost region, say.",
+        ),
+    ] = 0,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Create the lease, one epoch above every database's.
+    """Create the lease, one epoch above every database's and any ever started.
 
     --home becomes the holder; its database must be the writer.
     Only a person does this: keepers never create a lease (A10).
@@ -59,7 +75,13 @@ def init(
     from lifeline.cli.change import carry_out
 
     output = Output(as_json)
-    change = authority.init(there, without=without or (), output=output)
+    change = authority.init(
+        there,
+        without=without or (),
+        without_started=without_started or (),
+        above=above,
+        output=output,
+    )
     carry_out(change, there, dry_run=dry_run, output=output)
 
 

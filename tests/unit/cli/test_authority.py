@@ -10,13 +10,13 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ConnectTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto import mock_aws
 
 from lifeline.cli import places as cli_places
 from lifeline.cli import words
 from lifeline.cli.__main__ import main
-from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.adapters import aws, started_epochs
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.failover.lease import Lease
@@ -62,6 +62,17 @@ class Deployed:
                 AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
+        self.states = {
+            region: make("stepfunctions", region_name=region) for region in (HOME, RECOVERY)
+        }
+        self.plans = {
+            region: self.states[region].create_state_machine(
+                name="failover-plan-t",
+                definition='{"StartAt": "end", "States": {"end": {"Type": "Succeed"}}}',
+                roleArn="arn:aws:iam::123456789012:role/plan",
+            )["stateMachineArn"]
+            for region in (HOME, RECOVERY)
+        }
         self.lease = LeaseTable(self.dynamodb[WITNESS], "lease-t")
         self.local = {
             region: RegionStateTable(self.dynamodb[region], "region-state-t")
@@ -71,6 +82,11 @@ class Deployed:
             HOME: {"epoch": 4, "holder": HOME, "in_recovery": False},
             RECOVERY: {"epoch": 6, "holder": RECOVERY, "in_recovery": True},
         }
+
+    def started(self, region: str, *names: str) -> None:
+        """Executions of the region's plan."""
+        for name in names:
+            self.states[region].start_execution(stateMachineArn=self.plans[region], name=name)
 
     def stored(self) -> Lease:
         lease = self.lease.read()
@@ -87,6 +103,8 @@ def _deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
         def client(service: str, region: str, timeout_seconds: float = 2.0) -> Any:
             if service == "lambda":
                 return Functions(region, made.answers[region])
+            if service == "stepfunctions":
+                return made.states[region]
             return made.dynamodb[region]
 
         monkeypatch.setattr(cli_places, "client", client)
@@ -133,6 +151,98 @@ def test_init_needs_every_region_unless_told(deployed: Deployed, run: Run, answe
     assert code == 0
     assert f"{RECOVERY}: not asked" in said
     assert deployed.stored().epoch == 5
+
+
+def test_init_is_above_any_epoch_that_an_execution_was_started_for(
+    deployed: Deployed, run: Run
+) -> None:
+    """Finding R14: the databases are new, and the names of the old plan's runs are used up for 90 days."""
+    deployed.started(HOME, "recover-e2-r1")
+    deployed.started(
+        RECOVERY, "recover-e11-r1", "recover-e9-r4", "recover-e12", "by-hand", "e99-r1"
+    )
+    code, said, _ = run("init")
+    assert code == 0
+    assert f"{RECOVERY}: the highest epoch started there is 12." in said
+    assert deployed.stored().epoch == 13
+
+
+def test_every_page_of_executions_is_read(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.started(RECOVERY, *(f"recover-e{epoch}-r1" for epoch in (31, 7, 8, 9)))
+    monkeypatch.setattr(started_epochs, "PAGE", 1)
+    assert started_epochs.of_executions(deployed.states[RECOVERY], "failover-plan-t") == 31
+
+
+@pytest.mark.parametrize("kind", ["plan", "promise", "release", "traffic", "decision"])
+def test_init_is_above_any_epoch_that_a_region_remembers(
+    deployed: Deployed, run: Run, kind: str
+) -> None:
+    """The lease alone was lost: what the regions' tables saw of it counts, wherever it stands."""
+    table = deployed.local[RECOVERY]
+    match kind:
+        case "plan":
+            assert table.claim_run(20, run=1, now=1.7e9)
+            assert table.claim_run(3, run=1, now=1.7e9)
+        case "promise":
+            assert table.set_out(epoch=20, failsafe=0)
+        case "release":
+            assert table.count_release(epoch=20, now=1.7e9)
+        case "traffic":
+            assert table.shift_traffic(20)
+        case "decision":
+            table.note_decision("w", {"epoch": "20"}, 1.7e9)
+            table.note_decision("x", {"epoch": ""}, 1.7e9 + 1)
+    code, said, _ = run("init", "--json")
+    assert code == 0
+    assert json.loads(said)["started_epochs"] == {HOME: 0, RECOVERY: 20}
+    assert deployed.stored().epoch == 21
+
+
+@pytest.mark.parametrize("broken", ["table", "executions", "machine"])
+def test_init_needs_to_know_what_was_started_unless_told(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Unknown is not zero: it is refused, and the flag that leaves it out names the region."""
+
+    def refused(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListExecutions")
+
+    match broken:
+        case "table":
+            monkeypatch.setattr(deployed.dynamodb[RECOVERY], "scan", refused)
+        case "executions":
+            monkeypatch.setattr(deployed.states[RECOVERY], "list_executions", refused)
+        case "machine":
+            deployed.states[RECOVERY].delete_state_machine(stateMachineArn=deployed.plans[RECOVERY])
+    code, _, failed = run("init")
+    assert (code, failed.count("\n")) == (1, 1)
+    assert f"{RECOVERY} does not say which epochs were started there" in failed
+    assert f"--without-started {RECOVERY}" in failed
+    assert deployed.lease.read() is None
+    code, said, _ = run("init", "--without-started", RECOVERY)
+    assert code == 0
+    assert f"{RECOVERY}: not asked which epochs were started there." in said
+    assert deployed.stored().epoch == 7
+    assert run("init", "--without-started", WITNESS)[0] == 1
+
+
+def test_a_lost_region_is_asked_nothing(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One flag for a region that does not answer at all; `--above` says what is known of it otherwise."""
+
+    def lost(**_: Any) -> Any:
+        raise ConnectTimeoutError(endpoint_url="https://lost")
+
+    deployed.answers[RECOVERY] = None
+    monkeypatch.setattr(deployed.dynamodb[RECOVERY], "scan", lost)
+    monkeypatch.setattr(deployed.states[RECOVERY], "list_state_machines", lost)
+    code, said, _ = run("init", "--without", RECOVERY, "--above", "41")
+    assert code == 0
+    assert said.count(f"{RECOVERY}: not asked.") == 1
+    assert deployed.stored().epoch == 42
 
 
 def test_init_refuses_a_holder_that_is_not_the_writer(deployed: Deployed, run: Run) -> None:
@@ -297,6 +407,8 @@ def test_an_unreachable_witness_is_a_sentence(
         ["pause", "--minutes", "nan"],
         ["pause", "--minutes", "1441"],
         ["approve", "--epoch", "1", "--loss", "3"],
+        ["init", "--above", "-1"],
+        ["init", "--above", "2.5"],
         ["approve", "--epoch", "2", "--loss", "-1"],
         ["approve", "--epoch", "2", "--loss", "inf"],
         ["show", "--home", "home"],
