@@ -386,6 +386,22 @@ def test_deleted_lease_item(client: Any) -> None:
     assert table.read() is None
 
 
+def test_a_plan_that_completed_ends_the_count_of_releases(client: Any) -> None:
+    """A17; also when the step is repeated, because the answer of its first write was lost."""
+    table = RegionStateTable(client, TABLE)
+    assert table.claim_run(3, run=1, now=100.0)
+    for _ in range(2):
+        table.count_release(epoch=2, now=99.0)
+        client.update_item(
+            TableName=TABLE,
+            Key={"id": {"S": PROMISE_ID}},
+            UpdateExpression="SET releases = :four",
+            ExpressionAttributeValues={":four": {"N": "4"}},
+        )
+        table.complete_run(3, run=1)
+        assert table.promise() == Promise(released_epoch=2)
+
+
 def expiry(client: Any, epoch: int) -> str | None:
     item = client.get_item(TableName=TABLE, Key={"id": {"S": f"{PLAN_PREFIX}{epoch}"}})["Item"]
     found: str | None = item.get("expires_at", {}).get("N")

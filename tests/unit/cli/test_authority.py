@@ -175,6 +175,17 @@ def test_every_page_of_executions_is_read(
     assert started_epochs.of_executions(deployed.states[RECOVERY], "failover-plan-t") == 31
 
 
+def test_every_page_of_a_table_is_read(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = deployed.local[RECOVERY]
+    for epoch in (3, 20, 4):
+        assert table.claim_run(epoch, run=1, now=1.7e9)
+    whole = deployed.dynamodb[RECOVERY].scan
+    monkeypatch.setattr(
+        deployed.dynamodb[RECOVERY], "scan", lambda **asked: whole(**asked, Limit=1)
+    )
+    assert started_epochs.of_state_table(deployed.dynamodb[RECOVERY], "region-state-t") == 20
+
+
 @pytest.mark.parametrize("kind", ["plan", "promise", "release", "traffic", "decision"])
 def test_init_is_above_any_epoch_that_a_region_remembers(
     deployed: Deployed, run: Run, kind: str
