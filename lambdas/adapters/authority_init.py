@@ -1,4 +1,4 @@
-"""The first lease (A10): one epoch above whatever either region's database has seen, and only by a person.
+"""The first lease (A10): one epoch above whatever either region has seen or started, and only by a person.
 
 Keepers never do this: a lease that is missing may have been deleted under a running region, and an epoch
 that starts again from 1 would let an old one come true.
@@ -33,8 +33,10 @@ class EpochReport:
     in_recovery: bool
 
 
-def first_lease(reports: Iterable[EpochReport], *, home: str) -> Lease:
-    """The lease that `home` starts with. Raises InitRefused when its database is not the writer."""
+def first_lease(reports: Iterable[EpochReport], *, home: str, above: int = 0) -> Lease:
+    """The lease that `home` starts with: above every database's epoch, and above `above`, the highest that
+    is known otherwise (`started_epochs`). Raises InitRefused when home's database is not the writer.
+    """
     by_region = {report.region: report for report in reports}
     if home not in by_region:
         raise InitRefused(
@@ -46,7 +48,7 @@ def first_lease(reports: Iterable[EpochReport], *, home: str) -> Lease:
             f"the database of {home} is a replica: its keeper would promote it at once. "
             f"Name the region whose database is the writer."
         )
-    epoch = 1 + max(report.epoch for report in by_region.values())
+    epoch = 1 + max(above, *(report.epoch for report in by_region.values()))
     return Lease(holder=home, epoch=epoch, renewals=0, writer=home)
 
 

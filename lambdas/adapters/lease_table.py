@@ -109,6 +109,14 @@ class LeaseTable:
             {":region": _s(region), ":epoch": _n(epoch)},
         )
 
+    def abort(self, *, epoch: int) -> Lease | None:
+        """`lease.abort`: a person stops the plan of `epoch`; None: moved, or past the point of no return."""
+        return self._update(
+            "SET aborted_epoch = :epoch",
+            "epoch = :epoch AND holder <> :nobody AND holder <> writer",
+            {":epoch": _n(epoch), ":nobody": _s(NO_HOLDER)},
+        )
+
     def pause(self, *, until: float) -> Lease | None:
         """No automatic take before `until` (epoch seconds; A14). None: there is no lease to pause."""
         return self._update(
@@ -198,13 +206,17 @@ def lease_from_item(item: Mapping[str, Any]) -> Lease:
         approved_epoch=int(item["approved_epoch"]["N"]),
         approved_loss_seconds=float(item["approved_loss_seconds"]["N"]),
         approval_until=float(item["approval_until"]["N"]),
+        # Absent until the first abort: a lease of an earlier release has none.
+        aborted_epoch=int(item.get("aborted_epoch", {"N": "0"})["N"]),
         health=MappingProxyType({key: value["S"] for key, value in item["health"]["M"].items()}),
     )
 
 
 def item_from_lease(lease: Lease) -> dict[str, Any]:
     """The DynamoDB item of a lease; the inverse of `lease_from_item`."""
+    aborted = {"aborted_epoch": _n(lease.aborted_epoch)} if lease.aborted_epoch else {}
     return {
+        **aborted,
         "id": _s(LEASE_ID),
         "holder": _s(lease.holder),
         "epoch": _n(lease.epoch),

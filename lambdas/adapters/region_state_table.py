@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from lifeline.lambdas.adapters.lease_table import is_refusal
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.lease import Promise
-from lifeline.lambdas.failover.plan_runs import PlanRuns
+from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
 
 PROMISE_ID = "failsafe"
 TRAFFIC_ID = "traffic"
@@ -24,6 +24,9 @@ PROBE_PREFIX = "probe#"
 PLAN_PREFIX = "plan#"
 DECISION_PREFIX = "decision#"
 DECISION_DAYS = 35
+PLAN_DAYS = 400
+"""How long the runs of an epoch are kept that never completed: its executions' names are free again after
+90 days, and no run lives for more than a year (Step Functions, quotas)."""
 _DAY_SECONDS = 86_400
 
 
@@ -82,6 +85,9 @@ class RegionStateTable(_Items):
             failsafe=int(item.get("failsafe", {"N": "0"})["N"]),
             promoting=int(item.get("promoting", {"N": "0"})["N"]),
             tries=int(item.get("tries", {"N": "0"})["N"]),
+            releases=int(item.get("releases", {"N": "0"})["N"]),
+            released_epoch=int(item.get("released_epoch", {"N": "0"})["N"]),
+            released_at=float(item.get("released_at", {"N": "0"})["N"]),
         )
 
     def ask_failsafe(self, *, epoch: int) -> bool:
@@ -121,6 +127,26 @@ class RegionStateTable(_Items):
             is not None
         )
 
+    def count_release(self, *, epoch: int, now: float) -> bool:
+        """`lease.count_release`, right before the plan gives the lease back (A17)."""
+        return (
+            self._update(
+                PROMISE_ID,
+                "SET released_epoch = :epoch, released_at = :now ADD releases :one",
+                "attribute_not_exists(released_epoch) OR released_epoch < :epoch",
+                {":epoch": _n(epoch), ":now": _n(now), ":one": _n(1)},
+            )
+            is not None
+        )
+
+    def forget_releases(self) -> None:
+        """`lease.forget_releases`: a plan of this region completed (A17)."""
+        self._client.update_item(
+            TableName=self._table,
+            Key={"id": {"S": PROMISE_ID}},
+            UpdateExpression="REMOVE releases, released_at",
+        )
+
     def memory(self) -> dict[str, Any]:
         """What the keepers of this region remember between runs; empty at first."""
         item = self._get(MEMORY_ID)
@@ -157,14 +183,18 @@ class RegionStateTable(_Items):
 
     def claim_run(self, epoch: int, *, run: int, now: float) -> PlanRuns | None:
         """`plan_runs.claim`: take the next run's number, before its execution is started."""
-        newest = "#run = :before"
+        newest, expiry = "#run = :before", ""
+        values = {":run": _n(run), ":before": _n(run - 1), ":now": _n(now), ":zero": _n(0)}
         if run == 1:
+            # A completion takes it away: the holder's own item may never be forgotten.
             newest = "(attribute_not_exists(#run) OR #run = :before)"
+            expiry = ", expires_at = :expires"
+            values[":expires"] = _n(int(now) + PLAN_DAYS * _DAY_SECONDS)
         written = self._update(
             f"{PLAN_PREFIX}{epoch}",
-            "SET #run = :run, claimed_at = :now, ended_at = :zero",
+            f"SET #run = :run, claimed_at = :now, ended_at = :zero{expiry}",
             newest,
-            {":run": _n(run), ":before": _n(run - 1), ":now": _n(now), ":zero": _n(0)},
+            values,
             names={"#run": "run"},
         )
         return None if written is None else runs_from_item(epoch, written)
@@ -196,14 +226,32 @@ class RegionStateTable(_Items):
         )
 
     def complete_run(self, epoch: int, *, run: int) -> bool:
-        """`plan_runs.complete`, by the plan's last step; False for a run that no keeper claimed."""
+        """`plan_runs.complete`, by the plan's last step; False for a run that no keeper claimed.
+
+        What completed does not expire: a holder whose item is gone would start its plan anew. The releases
+        are forgotten first: a step that is repeated because its answer was lost forgets them again.
+        """
+        self.forget_releases()
         return (
             self._update(
                 f"{PLAN_PREFIX}{epoch}",
-                "SET completed = :run",
+                "SET completed = :run REMOVE expires_at",
                 "#run >= :run AND (attribute_not_exists(completed) OR completed < :run)",
                 {":run": _n(run)},
                 names={"#run": "run"},
+            )
+            is not None
+        )
+
+    def note_moment(self, epoch: int, moment: Moment, *, now: float) -> bool:
+        """`plan_runs.note_moment`: True for the first to come. `now` is this region's own clock."""
+        return (
+            self._update(
+                f"{PLAN_PREFIX}{epoch}",
+                "SET #moment = :now",
+                "attribute_not_exists(#moment)",
+                {":now": _n(now)},
+                names={"#moment": moment.value},
             )
             is not None
         )
@@ -265,6 +313,9 @@ def runs_from_item(epoch: int, item: Mapping[str, Any]) -> PlanRuns:
         claimed_at=float(item.get("claimed_at", zero)["N"]),
         ended_at=float(item.get("ended_at", zero)["N"]),
         completed=int(item.get("completed", zero)["N"]),
+        accepted_at=float(item.get(Moment.ACCEPTED.value, zero)["N"]),
+        asked_again_at=float(item.get(Moment.ASKED_AGAIN.value, zero)["N"]),
+        late_since=float(item.get(Moment.LATE.value, zero)["N"]),
     )
 
 

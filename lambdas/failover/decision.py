@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover.plan_runs import doubled_seconds
 from lifeline.lambdas.failover.policy import Policy
 
 
@@ -53,6 +54,7 @@ class Reason(StrEnum):
     MARKERS_STILL_APPLIED = "markers-still-applied"
     LOSS_UNKNOWN = "loss-unknown"
     LOSS_ABOVE_RPO = "loss-above-rpo"
+    BACKING_OFF_AFTER_RELEASES = "backing-off-after-releases"
     ACTIVE_LOST = "active-lost"
     OWN_PROBE_HEALTHY = "own-probe-healthy"
     OWN_PROBE_UNKNOWN = "own-probe-unknown"
@@ -103,6 +105,10 @@ class Observation:
     serve_answered: bool = False
     markers_advance: bool | None = None
     estimated_loss_seconds: float | None = None
+    releases: int = 0
+    """How many epochs in a row this region's own plan gave back (A17)."""
+    released_seconds_ago: float | None = None
+    """How long ago the newest of them was, on this region's own clock; None: none."""
     pause_read_seconds_ago: float | None = None
     """How long ago a pause still in force was read from the witness; None: never."""
 
@@ -256,6 +262,17 @@ def _loss(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision 
     )
 
 
+def _backing_off(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    """The last guard: it holds, and pages, only where the region would take otherwise (A17)."""
+    ago, wait = o.released_seconds_ago, doubled_seconds(o.releases)
+    # A release that lies in the future was stamped by a clock that is wrong: no reason to wait for it.
+    if not o.releases or ago is None or not 0 <= ago < wait:
+        return None
+    return _hold(
+        Reason.BACKING_OFF_AFTER_RELEASES, page=True, releases=o.releases, seconds_left=wait - ago
+    )
+
+
 TAKE_GUARDS: tuple[Guard, ...] = (
     _paused,
     _lease_moves,
@@ -267,6 +284,7 @@ TAKE_GUARDS: tuple[Guard, ...] = (
     _witness_probe,
     _vetoed,
     _loss,
+    _backing_off,
 )
 """Every one of these must let go before a standby takes the lease; the first that holds is the reason."""
 

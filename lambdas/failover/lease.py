@@ -40,11 +40,18 @@ class Lease:
     approved_epoch: int = 0
     approved_loss_seconds: float = 0.0
     approval_until: float = 0.0
+    aborted_epoch: int = 0
+    """The newest epoch that a person aborted; 0 for none (D9)."""
     health: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     def is_paused(self, now: float) -> bool:
         """Whether automatic failover is off at `now` (epoch seconds)."""
         return now < self.paused_until
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a person aborted the lease's own epoch: its plan asks for no promotion any more (A17)."""
+        return self.aborted_epoch == self.epoch
 
     def approves(self, epoch: int, loss_seconds: float, now: float) -> bool:
         """Whether a person approved taking `epoch` with this loss; approvals expire (D9)."""
@@ -57,7 +64,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Promise:
-    """A region state table: what it has promised as the standby (A2).
+    """A region state table: what it has promised as the standby (A2), and how its takes ended (A17).
 
     `failsafe` counts the promises not to promote; `promoting` is the highest epoch it set out to take;
     `tries` numbers the times it set out, so that one keeper never clears what another relies on.
@@ -66,6 +73,12 @@ class Promise:
     failsafe: int = 0
     promoting: int = 0
     tries: int = 0
+    releases: int = 0
+    """How many epochs in a row the region's own plan gave back; 0 once a plan completed (A17)."""
+    released_epoch: int = 0
+    """The newest epoch that was counted."""
+    released_at: float = 0.0
+    """When it was counted (epoch seconds, the region's own clock)."""
 
 
 def renew(lease: Lease, *, region: str, epoch: int) -> Lease | None:
@@ -133,6 +146,18 @@ def clear_promise(promise: Promise, *, tries: int, lease_epoch: int) -> Promise 
     return replace(promise, promoting=lease_epoch)
 
 
+def count_release(promise: Promise, *, epoch: int, now: float) -> Promise | None:
+    """The region's plan gives `epoch` back; each epoch counts once, whoever repeats the step (A17)."""
+    if promise.released_epoch >= epoch:
+        return None
+    return replace(promise, releases=promise.releases + 1, released_epoch=epoch, released_at=now)
+
+
+def forget_releases(promise: Promise) -> Promise:
+    """A plan of the region completed: the next release is the first again (A17)."""
+    return replace(promise, releases=0, released_at=0.0)
+
+
 def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:
     """A holder that will not resume lets go (A3); both regions are fit again (A13).
 
@@ -143,6 +168,16 @@ def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:
     return replace(
         lease, holder=NO_HOLDER, renewals=lease.renewals + 1, unfit=frozenset(), moved_at=0.0
     )
+
+
+def abort(lease: Lease, *, epoch: int) -> Lease | None:
+    """A person stops the plan of `epoch`, before the point of no return (D9, A17).
+
+    Refused once `writer` is the holder. Whoever marks, the plan itself gives the lease back.
+    """
+    if lease.epoch != epoch or lease.holder in (NO_HOLDER, lease.writer):
+        return None
+    return replace(lease, aborted_epoch=epoch)
 
 
 def record_writer(lease: Lease, *, region: str, epoch: int) -> Lease | None:

@@ -62,6 +62,20 @@ class PlanRuns:
     """When a keeper first saw the newest run closed; 0 for not yet."""
     completed: int = 0
     """The newest run that recorded its completion; 0 for none."""
+    accepted_at: float = 0.0
+    """When the database service had accepted the epoch's promotion; 0 for not yet (D11)."""
+    asked_again_at: float = 0.0
+    """When the promotion was asked for once more; 0 for never (D11)."""
+    late_since: float = 0.0
+    """When the promotion was first seen past its ceiling; 0 for never (D11)."""
+
+
+class Moment(StrEnum):
+    """What is recorded once for an epoch, whichever of its runs comes to it."""
+
+    ACCEPTED = "accepted_at"
+    ASKED_AGAIN = "asked_again_at"
+    LATE = "late_since"
 
 
 def run_name(epoch: int, run: int) -> str:
@@ -103,6 +117,14 @@ def complete(runs: PlanRuns, *, run: int) -> PlanRuns | None:
     return replace(runs, completed=run)
 
 
+def note_moment(runs: PlanRuns, moment: Moment, *, now: float) -> PlanRuns | None:
+    """Record the moment; the first to come says when, so that a run that replaces another counts on."""
+    if getattr(runs, moment):
+        return None
+    noted: dict[str, float] = {moment.value: now}
+    return replace(runs, **noted)  # type: ignore[arg-type]
+
+
 def backoff_seconds(runs: PlanRuns) -> float:
     """How long after its end the newest run is replaced.
 
@@ -111,7 +133,12 @@ def backoff_seconds(runs: PlanRuns) -> float:
     """
     if runs.ended_at - runs.claimed_at > BACKOFF_LONGEST_SECONDS:
         return BACKOFF_FIRST_SECONDS
-    doubled = BACKOFF_FIRST_SECONDS * 2.0 ** min(max(0, runs.run - 1), 16)
+    return doubled_seconds(runs.run)
+
+
+def doubled_seconds(times: int) -> float:
+    """The back-off after something ended that often: doubles each time, and is bounded."""
+    doubled = BACKOFF_FIRST_SECONDS * 2.0 ** min(max(0, times - 1), 16)
     return min(BACKOFF_LONGEST_SECONDS, doubled)
 
 

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.failover.plan import Outcome
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
+from lifeline.lambdas.failover_step.context import (
+    Aborted,
+    NotMine,
+    NotReady,
+    StepAnswer,
+    StepContext,
+)
 from lifeline.lambdas.failover_step.database_steps import promotion_accepted
 
 FENCE_TIMEOUT_SECONDS = 3.0
@@ -14,12 +20,14 @@ FENCE_TIMEOUT_SECONDS = 3.0
 
 
 def acquire(context: StepContext) -> str:
-    """Read the lease again. Raises NotMine when it is not this region's at this epoch."""
+    """Read the lease again. Raises NotMine when it is not this region's at this epoch, Aborted if marked."""
     lease = context.lease.read()
     if lease is None:
         raise NotMine("the lease item is missing: run `lifeline authority init`")
     if (lease.holder, lease.epoch) != (context.region, context.epoch):
         raise NotMine(f"the lease is {lease.holder!r} at epoch {lease.epoch}")
+    if lease.is_aborted:
+        raise Aborted(f"a person aborted epoch {lease.epoch}: its runs only give the lease back")
     return f"holder at epoch {lease.epoch}"
 
 
@@ -67,6 +75,8 @@ def release(context: StepContext) -> str | StepAnswer:
         if context.lease.record_writer(region=context.region, epoch=context.epoch) is None:
             raise NotReady("the lease moved while the service was asked; looking again")
         return StepAnswer(Outcome.PROMOTION_ACCEPTED, "the database service had accepted it")
+    # Before it, so that a release whose answer is lost counts; each epoch counts once (A17).
+    context.local.count_release(epoch=context.epoch, now=context.clock.now())
     if context.lease.release(region=context.region, epoch=context.epoch) is None:
         raise NotReady("the release was refused; looking again")
     return "released"

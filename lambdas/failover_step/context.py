@@ -25,6 +25,10 @@ class NotMine(Exception):
     """The lease is not (or no longer) this region's at this epoch: the plan must not go on."""
 
 
+class Aborted(Exception):
+    """A person aborted this epoch before its point of no return: the plan gives the lease back (D9, A17)."""
+
+
 @dataclass(frozen=True)
 class StepAnswer:
     """A step's end that is not plainly *done*; `detail` is words for a person, on which nothing branches."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lifeline.lambdas.failover.plan import PLAN
+from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.plan_runs import Moment
+from lifeline.lambdas.failover.promotion import BUDGET_SECONDS, CEILING_SECONDS, Move, next_move
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
-from lifeline.lambdas.failover_step.service_errors import code_of
+from lifeline.lambdas.failover_step.context import Aborted, NotMine, NotReady, StepContext
+from lifeline.lambdas.failover_step.service_errors import CALL_ERRORS, code_of, is_final
 
 POLL_SECONDS = 0.5
 POLL_BUDGET_SECONDS = 12.0
-STUCK_SECONDS = next(step.budget_seconds for step in PLAN if step.name == "await_database")
-"""A promotion that was accepted and has not happened by the end of its budget is stuck."""
 
 ASK_WITHIN_SECONDS = 5.0
 """A third of the step's time-out: what is asked then is answered, or lost, before the task is given up."""
@@ -52,15 +52,19 @@ def writer_arn(cluster: dict[str, Any]) -> str:
 
 
 def promotion_accepted(context: StepContext) -> bool:
-    """Whether this region's cluster is the writer, is being made it, or left and writes on its own.
+    """Whether a promotion was accepted in this epoch, or this region's cluster is the writer, is being made
+    it, or left and writes on its own.
 
-    Raises what the service or the server raises: not knowing is not a no.
+    Raises what a service or the server raises: not knowing is not a no.
     """
+    if context.local.plan_runs(context.epoch).accepted_at:
+        # Should the service cancel it afterwards: the point of no return was passed all the same (D1).
+        return True
     own = context.settings.own_cluster_arn
     cluster = _global_cluster(context)
-    failover = cluster.get("FailoverState") or {}
-    moving = failover.get("Status") in {"pending", "failing-over", "switching-over"}
-    if writer_arn(cluster) == own or (moving and failover.get("ToDbClusterArn") == own):
+    moving = _failover_status(cluster) in {"pending", "failing-over", "switching-over"}
+    to_own = (cluster.get("FailoverState") or {}).get("ToDbClusterArn") == own
+    if writer_arn(cluster) == own or (moving and to_own):
         return True
     # A promotion that was stuck left the global cluster (decision 11): there is none to ask for again.
     return own not in _members(cluster) and not context.database.view().in_recovery
@@ -69,61 +73,113 @@ def promotion_accepted(context: StepContext) -> bool:
 def start_promotion(context: StepContext) -> str:
     """Ask for the promotion, once: accepted is the point of no return (D1).
 
-    The lease is read right before the call, and an attempt that was slow until then asks no more: its task
-    may have timed out and the lease been released, while this run still goes on.
+    The lease, and with it a person's abort (A17), is read right before the call. An attempt that was slow
+    until then asks no more: its task may have timed out and the lease been released, while this run goes on.
     """
     began = context.clock.monotonic()
     accepted = promotion_accepted(context)
-    lease = context.lease.read()
-    if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
-        raise NotMine("the lease moved before the promotion was asked for")
+    lease = _still_mine(context, "before the promotion was asked for")
     if accepted:
         said = "the writer is here, or on its way, already"
+    elif lease.is_aborted:
+        raise Aborted(f"a person aborted epoch {context.epoch}: no promotion is asked for")
     elif context.clock.monotonic() - began > ASK_WITHIN_SECONDS:
         raise NotReady("the looks before it took too long to ask for the promotion in this attempt")
     else:
-        context.rds.failover_global_cluster(
-            GlobalClusterIdentifier=context.settings.global_cluster,
-            TargetDbClusterIdentifier=context.settings.own_cluster_arn,
-            AllowDataLoss=True,
-        )
+        _ask_for_promotion(context)
         said = "the database service accepted the failover"
     if context.lease.record_writer(region=context.region, epoch=context.epoch) is None:
         raise NotMine("the lease moved while the promotion was asked for")
+    _note_acceptance(context)
     return said
+
+
+def _ask_for_promotion(context: StepContext) -> None:
+    context.rds.failover_global_cluster(
+        GlobalClusterIdentifier=context.settings.global_cluster,
+        TargetDbClusterIdentifier=context.settings.own_cluster_arn,
+        AllowDataLoss=True,
+    )
 
 
 def await_database(context: StepContext) -> str:
     """Wait until this region's cluster takes writes, as the writer or, if that is stuck, on its own.
 
-    A promotion past its budget leaves the global cluster (decision 11): slower to make good again,
-    since the other member must be rebuilt, but a service that does not finish cannot hold a recovery up.
+    A promotion past its budget that no failover is in progress for is asked for once more, and then leaves
+    the global cluster (D11, decision 11): slower to make good again, since the other member must be rebuilt,
+    but a service that does not finish cannot hold a recovery up.
     """
+    with suppress(
+        *CALL_ERRORS
+    ):  # who comes here without a record of the acceptance counts from now
+        _note_acceptance(context)
     deadline = context.clock.monotonic() + POLL_BUDGET_SECONDS
     while True:
         said = _not_writable_because(context)
         if not said:
             return "this region's cluster is the writer and takes writes"
         if context.clock.monotonic() >= deadline:
-            raise NotReady(said + _leave_when_stuck(context))
+            raise NotReady(said + _move_on(context))
         context.clock.sleep(POLL_SECONDS)
 
 
-def _leave_when_stuck(context: StepContext) -> str:
-    """Take this region's cluster out of the global one, if its promotion had its time. Words for the log."""
-    if _waited_seconds(context) < STUCK_SECONDS:
+def _move_on(context: StepContext) -> str:
+    """What the promotion needs next, past its budget (D11). Words for the log."""
+    try:
+        runs = context.local.plan_runs(context.epoch)
+    except CALL_ERRORS as error:
+        return f"; since when is not known ({code_of(error)}), so nothing leaves"
+    waited = context.clock.now() - runs.accepted_at
+    if not runs.accepted_at or waited < BUDGET_SECONDS:
         return ""
     own = context.settings.own_cluster_arn
+    cluster = _global_cluster(context)
+    if writer_arn(cluster) == own:
+        # Promoted: leaving would help nothing and cost the standby.
+        return "; the service has made it the writer: the server, or the way to it, is at fault"
+    if own not in _members(cluster):
+        return "; it is on its own already"
+    status = _failover_status(cluster)
+    if waited >= CEILING_SECONDS:
+        _page_once(context, status, waited)
+    move = next_move(
+        status=status,
+        accepted_at=runs.accepted_at,
+        asked_again_at=runs.asked_again_at,
+        now=context.clock.now(),
+    )
+    match move:
+        case Move.ASK_AGAIN:
+            return _ask_again(context)
+        case Move.LEAVE:
+            return _leave(context)
+        case Move.WAIT if status:
+            return f"; past its budget, and the failover is {status}: waiting for it"
+        case Move.WAIT:
+            return "; past its budget: waiting for the second request to show"
+
+
+def _ask_again(context: StepContext) -> str:
+    """Ask for the promotion once more; an answer that is final is recorded, so it is the last request."""
+    _still_mine(context, "before the promotion was asked for once more")
+    said = "; past its budget, and no failover is in progress: asked for the promotion once more"
     try:
-        cluster = _global_cluster(context)
-        if writer_arn(cluster) == own:
-            # Promoted: leaving would help nothing and cost the standby.
-            return "; the service has made it the writer: the server, or the way to it, is at fault"
-        if own not in _members(cluster):
-            return "; it is on its own already"
+        _ask_for_promotion(context)
+    except ClientError as error:
+        if not is_final(error):
+            raise
+        said += f", and the service refused it: {code_of(error)}"
+    context.local.note_moment(context.epoch, Moment.ASKED_AGAIN, now=context.clock.now())
+    return said
+
+
+def _leave(context: StepContext) -> str:
+    """Take this region's cluster out of the global one: the last resort, which costs the standby."""
+    _still_mine(context, "before the region left the global cluster")
+    try:
         context.rds.remove_from_global_cluster(
             GlobalClusterIdentifier=context.settings.global_cluster,
-            DbClusterIdentifier=own,
+            DbClusterIdentifier=context.settings.own_cluster_arn,
         )
     except ClientError as error:
         code = code_of(error)
@@ -133,13 +189,31 @@ def _leave_when_stuck(context: StepContext) -> str:
     return "; past its budget: asked to leave the global cluster"
 
 
-def _waited_seconds(context: StepContext) -> float:
-    """Since the state machine came to this step; 0 when it does not say (then nothing leaves)."""
-    try:
-        entered = datetime.fromisoformat(str(context.event.get("entered_at", "")))
-    except ValueError:
-        return 0.0
-    return context.clock.now() - entered.timestamp()
+def _page_once(context: StepContext, status: str, waited: float) -> None:
+    """Tell a person that the ceiling was passed; the step's own pages repeat afterwards."""
+    now = context.clock.now()
+    if not context.local.note_moment(context.epoch, Moment.LATE, now=now):
+        return
+    context.pager.page(
+        f"Lifeline {context.region}: the promotion of the database takes too long",
+        f"The database service accepted the promotion of {context.region} for epoch {context.epoch} "
+        f"{waited:.0f} s ago; its failover is {status or 'not in progress'}. The plan now tries to take "
+        f"this region's cluster out of the global cluster, whatever that says, and goes on by itself. "
+        f"The other member must be rebuilt afterwards (failover-plan.md).",
+    )
+
+
+def _still_mine(context: StepContext, when: str) -> Lease:
+    """The lease, read now. Raises NotMine unless it is this region's at this epoch."""
+    lease = context.lease.read()
+    if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
+        raise NotMine(f"the lease moved {when}")
+    return lease
+
+
+def _note_acceptance(context: StepContext) -> None:
+    """Record when the promotion was accepted, once for the epoch; by this region's own clock (D11)."""
+    context.local.note_moment(context.epoch, Moment.ACCEPTED, now=context.clock.now())
 
 
 def open_database(context: StepContext) -> str:
@@ -167,6 +241,11 @@ def _global_cluster(context: StepContext) -> dict[str, Any]:
     if not clusters:
         raise NotReady(f"there is no global cluster {context.settings.global_cluster}")
     return clusters[0]
+
+
+def _failover_status(cluster: dict[str, Any]) -> str:
+    """FailoverState's status; empty when no failover or switchover is in progress."""
+    return str((cluster.get("FailoverState") or {}).get("Status") or "")
 
 
 def _members(cluster: dict[str, Any]) -> set[str]:

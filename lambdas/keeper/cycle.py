@@ -160,6 +160,8 @@ class Cycle:
                 now=now,
             ),
             estimated_loss_seconds=estimated_loss_seconds(memory.last_healthy_at, complete_until),
+            releases=promise.releases,
+            released_seconds_ago=now - promise.released_at if promise.releases else None,
         )
         return replace(look, observation=observation, memory=memory)
 

@@ -51,8 +51,9 @@ def lease_of(holder: str = OWN, epoch: int = EPOCH, writer: str = PEER) -> Lease
 
 
 def with_lease(run: StepContext, lease: Lease | None) -> StepContext:
-    """Make the lease table, and write `lease` into it; call it inside `mock_aws`."""
+    """Make the two tables, and write `lease` into the first; call it inside `mock_aws`."""
     made_table(WITNESS, LEASE_TABLE)
+    made_table(OWN, STATE_TABLE)
     if lease is not None:
         assert run.lease.create(lease)
     return run

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lifeline.cli.calls import reading
 from lifeline.cli.change import Change
 from lifeline.cli.failure import Refused
 from lifeline.cli.output import Output
 from lifeline.cli.places import Places
 from lifeline.cli.words import holder_words, moment, stamp
+from lifeline.lambdas.adapters import started_epochs
 from lifeline.lambdas.adapters.authority_init import (
     InitRefused,
     ask_epochs,
     first_lease,
     refuse_if_initialized,
 )
-from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
 APPROVAL_SECONDS = 600.0
 """Source: rule D9."""
 
 
-def init(places: Places, *, without: Collection[str], output: Output) -> Change:
-    """Create the lease: `places.home` holds one epoch above every database's (A10)."""
-    unknown = set(without) - set(places.data_regions)
-    if unknown:
-        raise Refused(
-            f"--without {', '.join(sorted(unknown))}: the data regions are "
-            f"{' and '.join(places.data_regions)}."
-        )
+def init(
+    places: Places,
+    *,
+    without: Collection[str],
+    without_started: Collection[str],
+    above: int,
+    output: Output,
+) -> Change:
+    """Create the lease: `places.home` holds one epoch above every database's, and any ever started (A10)."""
+    _only_data_regions(places, "--without", without)
+    _only_data_regions(places, "--without-started", without_started)
     try:
         with reading(places.lease_words):
             refuse_if_initialized(places.lease())
@@ -41,7 +47,17 @@ def init(places: Places, *, without: Collection[str], output: Output) -> Change:
         for report in reports:
             role = "replica" if report.in_recovery else "writer"
             output.say(f"{report.region}: its database ({role}) is at epoch {report.epoch}.")
-        lease = first_lease(reports, home=places.home)
+        started = {
+            report.region: _highest_started(places, report.region, output)
+            for report in reports
+            if report.region not in without_started
+        }
+        for region in without_started:
+            output.say(
+                f"{region}: not asked which epochs were started there. If one is higher, its runs' names "
+                f"may be used up, and keepers pass over five of them a cycle."
+            )
+        lease = first_lease(reports, home=places.home, above=max(above, *started.values(), 0))
     except InitRefused as refusal:
         raise Refused(f"No lease was created: {refusal}") from refusal
     where = f"in {places.lease_name} ({places.witness})"
@@ -59,9 +75,40 @@ def init(places: Places, *, without: Collection[str], output: Output) -> Change:
             "holder": lease.holder,
             "epoch": lease.epoch,
             "database_epochs": {report.region: report.epoch for report in reports},
+            "started_epochs": started,
             "not_asked": sorted(without),
+            "started_not_asked": sorted(without_started),
         },
     )
+
+
+def _only_data_regions(places: Places, option: str, regions: Collection[str]) -> None:
+    unknown = set(regions) - set(places.data_regions)
+    if unknown:
+        raise Refused(
+            f"{option} {', '.join(sorted(unknown))}: the data regions are "
+            f"{' and '.join(places.data_regions)}."
+        )
+
+
+def _highest_started(places: Places, region: str, output: Output) -> int:
+    """The highest epoch that the region's table or its plan's executions name. Raises InitRefused."""
+    try:
+        highest = max(
+            started_epochs.of_state_table(places.dynamodb(region), places.local_name),
+            started_epochs.of_executions(places.states(region), places.plan_name),
+        )
+    except (BotoCoreError, ClientError, LookupError, ValueError, TypeError) as error:
+        raise InitRefused(
+            f"{region} does not say which epochs were started there: {error}. If you know that none is "
+            f"above the others', say so with --without-started {region}; --above EPOCH names one that is."
+        ) from error
+    output.say(
+        f"{region}: the highest epoch started there is {highest}."
+        if highest
+        else f"{region}: no epoch was started there."
+    )
+    return highest
 
 
 def pause(places: Places, *, minutes: float, now: float) -> Change:
@@ -131,6 +178,42 @@ def approve(places: Places, *, epoch: int, loss_seconds: float, now: float) -> C
             table.approve(epoch=epoch, loss_seconds=loss_seconds, until=until) is not None
         ),
         facts={"epoch": epoch, "loss_seconds": loss_seconds, "until": stamp(until)},
+    )
+
+
+def abort(places: Places) -> Change:
+    """Mark the lease's epoch, so that its plan asks for no promotion and gives the lease back (D9, A17)."""
+    lease = read_lease(places)
+    what = f"epoch {lease.epoch} of {lease.holder}"
+    look = f"`lifeline authority show --suffix {places.suffix}`"
+    if lease.holder == NO_HOLDER:
+        raise Refused(f"There is nothing to abort: nobody holds the lease at epoch {lease.epoch}.")
+    if lease.holder == lease.writer:
+        raise Refused(
+            f"Epoch {lease.epoch} cannot be aborted: the database's writer is its holder {lease.holder}, so "
+            f"the point of no return was passed. Its plan goes forward by itself."
+        )
+    return Change(
+        command="authority abort",
+        what="The abort",
+        would=(
+            f"Epoch {lease.epoch} is aborted already: nothing to do."
+            if lease.is_aborted
+            else f"Would abort {what}: its plan would ask for no promotion and give the lease back."
+        ),
+        done=(
+            f"Aborted {what}: its plan asks for no promotion any more and gives the lease back, within a "
+            f"minute or two; if it asked at this very moment, it goes forward: {look} tells. Do not pause "
+            f"before {lease.writer} holds the lease again: a pause stops its take, too."
+        ),
+        refused=(
+            f"Nothing was aborted: the lease moved, or the promotion was accepted, at the same moment. "
+            f"Look with {look}."
+        ),
+        write=(
+            None if lease.is_aborted else lambda table: table.abort(epoch=lease.epoch) is not None
+        ),
+        facts={"holder": lease.holder, "epoch": lease.epoch},
     )
 
 

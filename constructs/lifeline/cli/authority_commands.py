@@ -67,10 +67,26 @@ def init(
             help="Do not ask this region: it is lost, and its epoch is not above the others'.",
         ),
     ] = None,
+    without_started: Annotated[
+        list[str] | None,
+        typer.Option(
+            parser=options.region,
+            metavar="REGION",
+            help="Do not ask this region which epochs were started there: none is above the others'.",
+        ),
+    ] = None,
+    above: Annotated[
+        int,
+        typer.Option(
+            parser=options.known_epoch,
+            metavar="EPOCH",
+            help="The highest epoch that you know of otherwise, of a lost region, say.",
+        ),
+    ] = 0,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Create the lease, one epoch above every database's.
+    """Create the lease, one epoch above every database's and any ever started.
 
     --home becomes the holder; its database must be the writer.
     Only a person does this: keepers never create a lease (A10).
@@ -80,7 +96,13 @@ def init(
     from lifeline.cli.change import carry_out
 
     output = Output(as_json)
-    change = authority.init(there, without=without or (), output=output)
+    change = authority.init(
+        there,
+        without=without or (),
+        without_started=without_started or (),
+        above=above,
+        output=output,
+    )
     carry_out(change, there, dry_run=dry_run, output=output)
 
 
@@ -180,3 +202,23 @@ def approve(
 
     change = authority.approve(there, epoch=epoch, loss_seconds=loss, now=time.time())
     carry_out(change, there, dry_run=dry_run, output=Output(as_json))
+
+
+@app.command("abort", epilog=EXIT_CODES)
+def abort(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Abort the takeover under way, before its promotion is accepted (D9).
+
+    Its plan then gives the lease back. After the point of no return this is refused.
+    """
+    there = places(suffix, home, recovery, witness)
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    carry_out(authority.abort(there), there, dry_run=dry_run, output=Output(as_json))

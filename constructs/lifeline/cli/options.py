@@ -57,6 +57,14 @@ def epoch(text: str) -> int:
     return int(text)
 
 
+def known_epoch(given: str | int) -> int:
+    """An epoch that somebody knows of; 0, the default, for none."""
+    text = str(given)
+    if not text.isascii() or not text.isdigit():
+        raise typer.BadParameter(f"{text!r} is no epoch: a whole number from 0")
+    return int(text)
+
+
 def refuse_twins(**regions: str) -> None:
     """Raises BadInput when two of the regions are one."""
     if len(set(regions.values())) != len(regions):

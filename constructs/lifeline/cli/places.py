@@ -11,6 +11,8 @@ from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
+LIST_TIMEOUT_SECONDS = 10.0
+"""A page of a listing is longer than a keeper's answers."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Places:
     def dynamodb(self, region: str) -> Any:
         """A raw client, for listing what the adapters only write."""
         return client("dynamodb", region)
+
+    @property
+    def plan_name(self) -> str:
+        """The state machine in each data region."""
+        return f"failover-plan-{self.suffix}"
+
+    def states(self, region: str) -> Any:
+        """A Step Functions client in a data region."""
+        return client("stepfunctions", region, LIST_TIMEOUT_SECONDS)
 
     def functions(self, region: str) -> Any:
         """A Lambda client in a data region."""

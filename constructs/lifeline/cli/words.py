@@ -38,6 +38,8 @@ def phase_words(lease: Lease) -> str:
     """Where between two regions the system is."""
     if lease.holder == NO_HOLDER:
         return f"released; only {lease.writer}, whose database is the writer, may take it at once"
+    if lease.holder != lease.writer and lease.is_aborted:
+        return "aborted: its plan gives the lease back"
     if lease.holder != lease.writer:
         return f"recovering, before the point of no return: the writer is still {lease.writer}"
     said = lease.health.get(lease.holder, "")
@@ -111,6 +113,7 @@ def facts(
         "moved_at": stamp(after.moved_at) if after.moved_at else None,
         "writer": after.writer,
         "phase": phase_words(after),
+        "aborted": after.is_aborted,
         "renewals": after.renewals,
         "renewals_moved": (
             after.renewals - before.renewals if same_epoch and watched_seconds > 0 else None

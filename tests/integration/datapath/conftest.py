@@ -17,6 +17,12 @@ from lifeline.services.shared.database import connect
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
+DAYS_PAST_THE_WINDOW = """
+    SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'
+    AND relname ~ '^event_[0-9]{8}$'
+    AND relname > 'event_' || to_char((clock_timestamp() AT TIME ZONE 'UTC')::date + 2, 'YYYYMMDD')
+"""
+"""Partitions that an earlier test added to those of `migrate`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +46,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseAddre
 
 @pytest.fixture
 def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
-    """Run a statement; the rows. The tables are emptied before each test."""
+    """Run a statement; the rows. Before each test the tables are as `migrate` leaves them, empty."""
     with psycopg.connect(
         host=database.host, port=database.port, dbname="lifeline", user="lifeline", autocommit=True
     ) as connection:
@@ -49,6 +55,8 @@ def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
+        for (name,) in run(DAYS_PAST_THE_WINDOW):
+            run(f"DROP TABLE {name}")
         run("TRUNCATE event, aggregate, applied_marker, heartbeat RESTART IDENTITY")
         run("UPDATE authority SET epoch = 0, holder = '', renewals = 0, renewed_from = 'epoch'")
         yield run

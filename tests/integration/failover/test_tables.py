@@ -17,11 +17,16 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable, item_from_lease, lease_from_item
-from lifeline.lambdas.adapters.region_state_table import PLAN_PREFIX, PROMISE_ID, RegionStateTable
+from lifeline.lambdas.adapters.region_state_table import (
+    PLAN_DAYS,
+    PLAN_PREFIX,
+    PROMISE_ID,
+    RegionStateTable,
+)
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover import plan_runs
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease, Promise
-from lifeline.lambdas.failover.plan_runs import PlanRuns
+from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 TABLE = "table"
@@ -46,10 +51,17 @@ leases = st.builds(
     approved_epoch=small,
     approved_loss_seconds=times,
     approval_until=times,
+    aborted_epoch=st.integers(0, 3),
     health=st.dictionaries(regions, st.sampled_from(["serving", "recovering"])),
 )
 promises = st.builds(
-    Promise, failsafe=st.integers(0, 2), promoting=st.integers(0, 3), tries=st.integers(0, 2)
+    Promise,
+    failsafe=st.integers(0, 2),
+    promoting=st.integers(0, 3),
+    tries=st.integers(0, 2),
+    releases=st.integers(0, 2),
+    released_epoch=st.integers(0, 3),
+    released_at=times,
 )
 
 
@@ -174,6 +186,16 @@ def test_record_writer(client: Any, stored: Lease, region: str, epoch: int) -> N
 
 
 @EXAMPLES
+@given(stored=leases, epoch=small)
+def test_abort_only_before_the_point_of_no_return(client: Any, stored: Lease, epoch: int) -> None:
+    """D9: in the write's own condition, so that no promotion is recorded between the look and the mark."""
+    expected = transitions.abort(stored, epoch=epoch)
+    allowed = stored.epoch == epoch and stored.holder not in (NO_HOLDER, stored.writer)
+    assert (expected is not None) is allowed
+    holds_lease(client, stored, lambda t: t.abort(epoch=epoch), expected)
+
+
+@EXAMPLES
 @given(stored=leases, until=times, seen=times)
 def test_pause_and_its_end_change_the_pause_only(
     client: Any, stored: Lease, until: float, seen: float
@@ -237,6 +259,17 @@ def test_clear_promise(client: Any, stored: Promise, tries: int, lease_epoch: in
     assert table.promise() == (expected or stored)
 
 
+@EXAMPLES
+@given(stored=promises, epoch=small, now=times)
+def test_count_and_forget_releases(client: Any, stored: Promise, epoch: int, now: float) -> None:
+    expected = transitions.count_release(stored, epoch=epoch, now=now)
+    table = stored_promise(client, stored)
+    assert table.count_release(epoch=epoch, now=now) is (expected is not None)
+    assert table.promise() == (expected or stored)
+    table.forget_releases()
+    assert table.promise() == transitions.forget_releases(expected or stored)
+
+
 runs = st.builds(
     PlanRuns,
     epoch=st.just(2),
@@ -244,24 +277,31 @@ runs = st.builds(
     claimed_at=times,
     ended_at=times,
     completed=st.integers(0, 3),
+    accepted_at=times,
+    asked_again_at=times,
+    late_since=times,
 )
+moments = st.sampled_from(Moment)
 
 
 def stored_runs(client: Any, kept: PlanRuns) -> RegionStateTable:
-    """No item before the first claim; `completed` is not in the item before a run completed."""
+    """No item before the first claim; what did not happen yet is not in the item."""
     name = f"{PLAN_PREFIX}{kept.epoch}"
     client.delete_item(TableName=TABLE, Key={"id": {"S": name}})
     item = {key: {"N": repr(value)} for key, value in vars(kept).items() if key != "epoch"}
-    if not kept.completed:
-        del item["completed"]
+    for later in ("completed", *Moment):
+        if not getattr(kept, later):
+            del item[later]
     if kept.run:
         client.put_item(TableName=TABLE, Item={"id": {"S": name}, **item})
     return RegionStateTable(client, TABLE)
 
 
 @EXAMPLES
-@given(kept=runs, run=small, now=times)
-def test_plan_runs_as_conditional_writes(client: Any, kept: PlanRuns, run: int, now: float) -> None:
+@given(kept=runs, run=small, now=times.filter(bool), moment=moments)
+def test_plan_runs_as_conditional_writes(
+    client: Any, kept: PlanRuns, run: int, now: float, moment: Moment
+) -> None:
     """A17: each transition answers and leaves in the table what the pure function says."""
     if not kept.run:
         kept = PlanRuns(kept.epoch)
@@ -286,6 +326,11 @@ def test_plan_runs_as_conditional_writes(client: Any, kept: PlanRuns, run: int, 
     table = stored_runs(client, kept)
     assert table.complete_run(2, run=run) is (completed is not None)
     assert table.plan_runs(2) == (completed or kept)
+
+    first = plan_runs.note_moment(kept, moment, now=now)
+    table = stored_runs(client, kept)
+    assert table.note_moment(2, moment, now=now) is (first is not None)
+    assert table.plan_runs(2) == (first or kept)
 
 
 def test_two_keepers_claim_one_run(client: Any) -> None:
@@ -332,9 +377,49 @@ def test_deleted_lease_item(client: Any) -> None:
         table.give_up_attempt(seen=seen),
         table.release(region=HOME, epoch=1),
         table.record_writer(region=HOME, epoch=1),
+        table.abort(epoch=1),
         table.pause(until=9.0),
         table.end_pause(seen=0.0, until=9.0),
         table.approve(epoch=2, loss_seconds=1.0, until=9.0),
     ]
     assert answers == [None] * len(answers)
     assert table.read() is None
+
+
+def test_a_plan_that_completed_ends_the_count_of_releases(client: Any) -> None:
+    """A17; also when the step is repeated, because the answer of its first write was lost."""
+    table = RegionStateTable(client, TABLE)
+    assert table.claim_run(3, run=1, now=100.0)
+    for _ in range(2):
+        table.count_release(epoch=2, now=99.0)
+        client.update_item(
+            TableName=TABLE,
+            Key={"id": {"S": PROMISE_ID}},
+            UpdateExpression="SET releases = :four",
+            ExpressionAttributeValues={":four": {"N": "4"}},
+        )
+        table.complete_run(3, run=1)
+        assert table.promise() == Promise(released_epoch=2)
+
+
+def expiry(client: Any, epoch: int) -> str | None:
+    item = client.get_item(TableName=TABLE, Key={"id": {"S": f"{PLAN_PREFIX}{epoch}"}})["Item"]
+    found: str | None = item.get("expires_at", {}).get("N")
+    return found
+
+
+def test_only_the_runs_of_an_epoch_that_never_completed_expire(client: Any) -> None:
+    """A holder whose completed run is forgotten would start its plan anew (A17)."""
+    table = RegionStateTable(client, TABLE)
+    at = 1_790_000_000.5
+    assert table.claim_run(2, run=1, now=at)
+    assert expiry(client, 2) == str(1_790_000_000 + PLAN_DAYS * 86_400)
+    assert PLAN_DAYS > 365 > 90, "the longest run, and how long a name is used up (Step Functions)"
+    assert table.note_run_end(2, run=1, now=at)
+    assert table.claim_run(2, run=2, now=at + 60)
+    assert table.note_moment(2, Moment.ACCEPTED, now=at + 61)
+    assert table.complete_run(2, run=2)
+    assert expiry(client, 2) is None
+    assert table.note_run_end(2, run=2, now=at + 99)
+    assert table.claim_run(2, run=3, now=at + 199)
+    assert expiry(client, 2) is None

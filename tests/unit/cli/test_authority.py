@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ConnectTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto import mock_aws
 
 from lifeline.cli import places as cli_places
 from lifeline.cli import words
 from lifeline.cli.__main__ import main
-from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.adapters import aws, started_epochs
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.failover.lease import Lease
@@ -61,6 +62,17 @@ class Deployed:
                 AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
+        self.states = {
+            region: make("stepfunctions", region_name=region) for region in (HOME, RECOVERY)
+        }
+        self.plans = {
+            region: self.states[region].create_state_machine(
+                name="failover-plan-t",
+                definition='{"StartAt": "end", "States": {"end": {"Type": "Succeed"}}}',
+                roleArn="arn:aws:iam::123456789012:role/plan",
+            )["stateMachineArn"]
+            for region in (HOME, RECOVERY)
+        }
         self.lease = LeaseTable(self.dynamodb[WITNESS], "lease-t")
         self.local = {
             region: RegionStateTable(self.dynamodb[region], "region-state-t")
@@ -70,6 +82,11 @@ class Deployed:
             HOME: {"epoch": 4, "holder": HOME, "in_recovery": False},
             RECOVERY: {"epoch": 6, "holder": RECOVERY, "in_recovery": True},
         }
+
+    def started(self, region: str, *names: str) -> None:
+        """Executions of the region's plan."""
+        for name in names:
+            self.states[region].start_execution(stateMachineArn=self.plans[region], name=name)
 
     def stored(self) -> Lease:
         lease = self.lease.read()
@@ -86,6 +103,8 @@ def _deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
         def client(service: str, region: str, timeout_seconds: float = 2.0) -> Any:
             if service == "lambda":
                 return Functions(region, made.answers[region])
+            if service == "stepfunctions":
+                return made.states[region]
             return made.dynamodb[region]
 
         monkeypatch.setattr(cli_places, "client", client)
@@ -134,6 +153,109 @@ def test_init_needs_every_region_unless_told(deployed: Deployed, run: Run, answe
     assert deployed.stored().epoch == 5
 
 
+def test_init_is_above_any_epoch_that_an_execution_was_started_for(
+    deployed: Deployed, run: Run
+) -> None:
+    """Finding R14: the databases are new, and the names of the old plan's runs are used up for 90 days."""
+    deployed.started(HOME, "recover-e2-r1")
+    deployed.started(
+        RECOVERY, "recover-e11-r1", "recover-e9-r4", "recover-e12", "by-hand", "e99-r1"
+    )
+    code, said, _ = run("init")
+    assert code == 0
+    assert f"{RECOVERY}: the highest epoch started there is 12." in said
+    assert deployed.stored().epoch == 13
+
+
+def test_every_page_of_executions_is_read(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.started(RECOVERY, *(f"recover-e{epoch}-r1" for epoch in (31, 7, 8, 9)))
+    monkeypatch.setattr(started_epochs, "PAGE", 1)
+    assert started_epochs.of_executions(deployed.states[RECOVERY], "failover-plan-t") == 31
+
+
+def test_every_page_of_a_table_is_read(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = deployed.local[RECOVERY]
+    for epoch in (3, 20, 4):
+        assert table.claim_run(epoch, run=1, now=1.7e9)
+    whole = deployed.dynamodb[RECOVERY].scan
+    monkeypatch.setattr(
+        deployed.dynamodb[RECOVERY], "scan", lambda **asked: whole(**asked, Limit=1)
+    )
+    assert started_epochs.of_state_table(deployed.dynamodb[RECOVERY], "region-state-t") == 20
+
+
+@pytest.mark.parametrize("kind", ["plan", "promise", "release", "traffic", "decision"])
+def test_init_is_above_any_epoch_that_a_region_remembers(
+    deployed: Deployed, run: Run, kind: str
+) -> None:
+    """The lease alone was lost: what the regions' tables saw of it counts, wherever it stands."""
+    table = deployed.local[RECOVERY]
+    match kind:
+        case "plan":
+            assert table.claim_run(20, run=1, now=1.7e9)
+            assert table.claim_run(3, run=1, now=1.7e9)
+        case "promise":
+            assert table.set_out(epoch=20, failsafe=0)
+        case "release":
+            assert table.count_release(epoch=20, now=1.7e9)
+        case "traffic":
+            assert table.shift_traffic(20)
+        case "decision":
+            table.note_decision("w", {"epoch": "20"}, 1.7e9)
+            table.note_decision("x", {"epoch": ""}, 1.7e9 + 1)
+    code, said, _ = run("init", "--json")
+    assert code == 0
+    assert json.loads(said)["started_epochs"] == {HOME: 0, RECOVERY: 20}
+    assert deployed.stored().epoch == 21
+
+
+@pytest.mark.parametrize("broken", ["table", "executions", "machine"])
+def test_init_needs_to_know_what_was_started_unless_told(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Unknown is not zero: it is refused, and the flag that leaves it out names the region."""
+
+    def refused(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListExecutions")
+
+    match broken:
+        case "table":
+            monkeypatch.setattr(deployed.dynamodb[RECOVERY], "scan", refused)
+        case "executions":
+            monkeypatch.setattr(deployed.states[RECOVERY], "list_executions", refused)
+        case "machine":
+            deployed.states[RECOVERY].delete_state_machine(stateMachineArn=deployed.plans[RECOVERY])
+    code, _, failed = run("init")
+    assert (code, failed.count("\n")) == (1, 1)
+    assert f"{RECOVERY} does not say which epochs were started there" in failed
+    assert f"--without-started {RECOVERY}" in failed
+    assert deployed.lease.read() is None
+    code, said, _ = run("init", "--without-started", RECOVERY)
+    assert code == 0
+    assert f"{RECOVERY}: not asked which epochs were started there." in said
+    assert deployed.stored().epoch == 7
+    assert run("init", "--without-started", WITNESS)[0] == 1
+
+
+def test_a_lost_region_is_asked_nothing(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One flag for a region that does not answer at all; `--above` says what is known of it otherwise."""
+
+    def lost(**_: Any) -> Any:
+        raise ConnectTimeoutError(endpoint_url="https://lost")
+
+    deployed.answers[RECOVERY] = None
+    monkeypatch.setattr(deployed.dynamodb[RECOVERY], "scan", lost)
+    monkeypatch.setattr(deployed.states[RECOVERY], "list_state_machines", lost)
+    code, said, _ = run("init", "--without", RECOVERY, "--above", "41")
+    assert code == 0
+    assert said.count(f"{RECOVERY}: not asked.") == 1
+    assert deployed.stored().epoch == 42
+
+
 def test_init_refuses_a_holder_that_is_not_the_writer(deployed: Deployed, run: Run) -> None:
     code, _, failed = run("init", "--home", RECOVERY, "--recovery", HOME)
     assert code == 1
@@ -176,6 +298,71 @@ def test_approve_names_the_next_epoch_and_the_loss(deployed: Deployed, run: Run)
     assert lease.approves(4, 90.0, until - 1)
     assert not lease.approves(4, 90.1, until - 1)
     assert not lease.approves(4, 90.0, until)
+
+
+TAKEN = Lease(holder=RECOVERY, epoch=4, renewals=9, writer=HOME)
+
+
+def test_abort_marks_the_epoch_before_the_point_of_no_return(deployed: Deployed, run: Run) -> None:
+    """D9, A17: one conditional write; the plan itself gives the lease back."""
+    assert run("abort")[0] == 1, "there is no lease yet"
+    deployed.lease.create(TAKEN)
+    code, said, _ = run("abort", "--dry-run")
+    assert (code, deployed.stored()) == (0, TAKEN)
+    assert said.startswith(f"Would abort epoch 4 of {RECOVERY}")
+    code, said, _ = run("abort", "--json")
+    assert code == 0
+    assert json.loads(said) == {
+        "command": "authority abort",
+        "suffix": "t",
+        "dry_run": False,
+        "changed": True,
+        "holder": RECOVERY,
+        "epoch": 4,
+    }
+    assert deployed.stored() == replace(TAKEN, aborted_epoch=4)
+    assert "phase      aborted" in run("show", "--watch", "0")[1]
+    assert json.loads(run("show", "--watch", "0", "--json")[1])["aborted"] is True
+    code, said, _ = run("abort")
+    assert (code, said) == (0, "Epoch 4 is aborted already: nothing to do.\n")
+
+
+@pytest.mark.parametrize(
+    ("lease", "sentence"),
+    [
+        (replace(TAKEN, writer=RECOVERY), "the point of no return"),
+        (START, "the point of no return"),
+        (replace(TAKEN, holder=""), "nobody holds the lease"),
+    ],
+)
+def test_abort_is_refused_in_words(
+    deployed: Deployed, run: Run, lease: Lease, sentence: str
+) -> None:
+    deployed.lease.create(lease)
+    code, said, failed = run("abort")
+    assert (code, said, failed.count("\n")) == (1, "", 1)
+    assert sentence in failed
+    assert deployed.stored() == lease
+
+
+def test_an_abort_that_comes_too_late_is_refused_by_the_write(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The promotion is accepted between the look and the mark."""
+    deployed.lease.create(TAKEN)
+    look = LeaseTable.read
+
+    def promoted_after(table: LeaseTable) -> Lease | None:
+        found = look(table)
+        deployed.lease.record_writer(region=RECOVERY, epoch=4)
+        return found
+
+    monkeypatch.setattr(LeaseTable, "read", promoted_after)
+    code, _, failed = run("abort")
+    monkeypatch.undo()
+    assert code == 1
+    assert "Nothing was aborted" in failed
+    assert deployed.stored() == replace(TAKEN, writer=RECOVERY)
 
 
 def test_show_is_one_screen(deployed: Deployed, run: Run) -> None:
@@ -231,6 +418,8 @@ def test_an_unreachable_witness_is_a_sentence(
         ["pause", "--minutes", "nan"],
         ["pause", "--minutes", "1441"],
         ["approve", "--epoch", "1", "--loss", "3"],
+        ["init", "--above", "-1"],
+        ["init", "--above", "2.5"],
         ["approve", "--epoch", "2", "--loss", "-1"],
         ["approve", "--epoch", "2", "--loss", "inf"],
         ["show", "--home", "home"],

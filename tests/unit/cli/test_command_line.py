@@ -155,6 +155,7 @@ CHANGING = {
     "lifeline authority pause",
     "lifeline authority resume",
     "lifeline authority approve",
+    "lifeline authority abort",
     "lifeline evidence publish",
 }
 """The commands that write to AWS. A drill's run writes to the local disk only."""

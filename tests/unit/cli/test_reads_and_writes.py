@@ -20,7 +20,8 @@ from lifeline.lambdas.adapters.lease_table import item_from_lease
 from lifeline.lambdas.failover.lease import Lease
 
 HOME = "ca-central-1"
-LEASE = Lease(holder=HOME, epoch=3, renewals=7, writer=HOME, paused_until=4e9)
+MACHINE = f"arn:aws:states:{HOME}:123456789012:stateMachine:failover-plan-t"
+LEASE = Lease(holder=HOME, epoch=3, renewals=7, writer="ca-west-1", paused_until=4e9)
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 CUT, INTERRUPTED = "cut", "interrupted"
 
@@ -65,6 +66,11 @@ def _witness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
                     self.connection.close()
                     return
                 self.answer(int(made.on_write), {"__type": "com.amazonaws#Told", "message": "no"})
+            elif operation == "ListStateMachines":
+                found = {"name": "failover-plan-t", "stateMachineArn": MACHINE}
+                self.answer(200, {"stateMachines": [found]})
+            elif operation == "ListExecutions":
+                self.answer(200, {"executions": []})
             elif operation == "Scan":
                 self.answer(200, {"Items": [], "Count": 0, "ScannedCount": 0})
             elif json.loads(body)["Key"] == {"id": {"S": "lease"}} and made.lease is not None:
@@ -118,6 +124,7 @@ CHANGES = [
     ("pause", "--minutes", "5"),
     ("resume",),
     ("approve", "--epoch", "4", "--loss", "90"),
+    ("abort",),
 ]
 SHOW = ("show", "--watch", "0")
 

@@ -60,6 +60,8 @@ def test_everything_known_and_lost_takes() -> None:
         ({"lease": replace(LEASE, paused_until=NOW + 1)}, "paused"),
         ({"lease": replace(LEASE, unfit=frozenset({RECOVERY}))}, "unfit-until-reprotected"),
         ({"lease": replace(LEASE, moved_at=NOW - 599)}, "cool-down"),
+        ({"releases": 1, "released_seconds_ago": 29.9}, "backing-off-after-releases"),
+        ({"releases": 9, "released_seconds_ago": 299.9}, "backing-off-after-releases"),
     ],
 )
 def test_any_single_doubt_holds(change: dict[str, object], reason: str) -> None:
@@ -90,6 +92,14 @@ def test_loss_gate_waits_for_a_person_and_only_for_this_epoch_and_loss() -> None
         replace(approved, approval_until=NOW),
     ):
         assert decide(replace(lossy, lease=stale), POLICY, NOW).reason == "loss-above-rpo"
+
+
+@pytest.mark.parametrize(("releases", "ago"), [(0, None), (1, 30.0), (9, 300.0), (9, -0.1)])
+def test_the_back_off_ends_and_a_wrong_clock_does_not_prolong_it(
+    releases: int, ago: float | None
+) -> None:
+    seen = replace(LOST, releases=releases, released_seconds_ago=ago)
+    assert decide(seen, POLICY, NOW).action is Action.TAKE
 
 
 class TestHolder:

@@ -19,6 +19,7 @@ from lifeline.lambdas.failover.plan import (
     state_machine_definition,
 )
 from lifeline.lambdas.failover.plan_history import FIXED_STATES, fits_history, most_events
+from lifeline.lambdas.failover_step.context import Aborted
 from tests.unit.failover.plan_walk import WorstRun, machines, successors, walk
 
 ARN = "arn:aws:lambda:ca-west-1:111111111111:function:failover-step-dev"
@@ -83,6 +84,22 @@ def test_every_task_is_bounded_and_ends_when_overtaken() -> None:
         assert state["TimeoutSeconds"] > 0, name
         if "Retry" in state:
             assert state["Retry"][0] == {"ErrorEquals": [OVERTAKEN], "MaxAttempts": 0}, name
+
+
+def caught(state: dict[str, Any], error: str) -> str:
+    """Where a task that keeps failing with `error` leads."""
+    return next(
+        str(catch["Next"])
+        for catch in state["Catch"]
+        if {error, "States.ALL"} & set(catch["ErrorEquals"])
+    )
+
+
+def test_an_abort_leads_to_the_release() -> None:
+    """A17: from the start of a run at once; from `start_promotion` after its longest life."""
+    assert caught(STATES["acquire"], Aborted.__name__) == "release"
+    assert caught(STATES["start_promotion"], Aborted.__name__) == "settle"
+    assert STATES["settle"]["Next"] == "release"
 
 
 def test_no_failure_behind_the_point_of_no_return_leads_to_release() -> None:

@@ -16,7 +16,13 @@ from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step import authority_steps
 from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
-from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepAnswer, StepContext
+from lifeline.lambdas.failover_step.context import (
+    Aborted,
+    NotMine,
+    NotReady,
+    StepAnswer,
+    StepContext,
+)
 from lifeline.lambdas.failover_step.database_steps import promotion_accepted
 from tests.support.http_server import closed_port
 from tests.support.step_runs import (
@@ -64,6 +70,14 @@ def test_any_other_lease_ends_the_plan(lease: Lease | None) -> None:
         acquire(run)
 
 
+def test_an_aborted_epoch_is_not_begun() -> None:
+    """A17: a run that replaces another releases what a person aborted, and promotes nothing."""
+    run = with_lease(step_run(), lease_of())
+    assert run.lease.abort(epoch=EPOCH)
+    with pytest.raises(Aborted, match="aborted epoch 2"):
+        acquire(run)
+
+
 def test_a_lease_that_cannot_be_read_is_not_another_lease() -> None:
     """The witness does not answer: the step is repeated, the plan does not end."""
     with pytest.raises(ClientError):
@@ -77,6 +91,8 @@ def test_the_lease_is_released_when_no_promotion_was_accepted() -> None:
         assert release(run) == "released"
         rds.assert_no_pending_responses()
     assert (held(run).holder, held(run).epoch) == (NO_HOLDER, EPOCH)
+    counted = run.local.promise()
+    assert (counted.releases, counted.released_epoch) == (1, EPOCH), "what A17 backs off by"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
-from lifeline.lambdas.failover_step.context import NotMine, StepContext
+from lifeline.lambdas.failover_step.context import Aborted, NotMine, StepContext
 from lifeline.lambdas.failover_step.database_steps import start_promotion
 from tests.support.step_runs import (
     EPOCH,
@@ -66,6 +67,7 @@ def test_the_promotion_is_asked_for_and_recorded() -> None:
         assert start_promotion(run) == "the database service accepted the failover"
         rds.assert_no_pending_responses()
     assert writer_in_lease(run) == OWN
+    assert run.local.plan_runs(EPOCH).accepted_at == run.clock.now(), "what D11 counts from"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,52 @@ def test_the_lease_is_looked_at_right_before_the_promotion() -> None:
     assert writer_in_lease(run) == PEER
 
 
+def abort(run: StepContext) -> None:
+    """A person aborts the epoch (D9)."""
+    assert run.lease.abort(epoch=EPOCH)
+
+
+def test_an_aborted_epoch_asks_for_no_promotion() -> None:
+    """A17: the mark is read right before the call; it comes while the service answers the look before."""
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:  # a call that was not promised raises another exception
+        rds.add_response("describe_global_clusters", global_cluster())
+        during(run, "DescribeGlobalClusters", lambda: abort(run))
+        with pytest.raises(Aborted, match="aborted epoch 2"):
+            start_promotion(run)
+    assert writer_in_lease(run) == PEER
+
+
+def test_an_abort_that_comes_during_the_call_is_too_late() -> None:
+    """The point of no return is the service's acceptance: the plan goes forward."""
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+        during(run, "FailoverGlobalCluster", lambda: abort(run))
+        assert start_promotion(run) == "the database service accepted the failover"
+    assert writer_in_lease(run) == OWN
+    assert run.lease.abort(epoch=EPOCH) is None
+
+
+def test_a_promotion_under_way_is_not_stopped_by_the_mark() -> None:
+    """An earlier run of the epoch asked, and died before it recorded the acceptance (A17)."""
+    run = with_lease(step_run(), lease_of())
+    abort(run)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster(moving_to=OWN_ARN))
+        assert start_promotion(run) == "the writer is here, or on its way, already"
+    assert writer_in_lease(run) == OWN
+
+
+def test_the_mark_of_an_older_epoch_stops_nothing() -> None:
+    run = with_lease(step_run(), replace(lease_of(), aborted_epoch=EPOCH - 1))
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+        assert start_promotion(run) == "the database service accepted the failover"
+
+
 def test_a_lease_that_moved_during_the_call_ends_the_plan() -> None:
     run = with_lease(step_run(), lease_of())
     with Stubber(run.rds) as rds:
@@ -120,3 +168,4 @@ def test_a_refused_promotion_records_nothing() -> None:
         with pytest.raises(ClientError):
             start_promotion(run)
     assert writer_in_lease(run) == PEER
+    assert not run.local.plan_runs(EPOCH).accepted_at

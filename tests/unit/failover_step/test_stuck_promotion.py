@@ -1,87 +1,268 @@
-"""A promotion that was accepted and does not happen: the region's cluster leaves the global one.
+"""A promotion that was accepted and does not happen: the region's cluster leaves the global one, last (D11).
 
-The service's answers are checked against its own model (botocore's stubber).
+The service's answers are checked against its own model (botocore's stubber); the tables are moto's.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
+from lifeline.lambdas.failover.promotion import (
+    ASKED_AGAIN_SECONDS,
+    BUDGET_SECONDS,
+    CEILING_SECONDS,
+    Move,
+    next_move,
+)
 from lifeline.lambdas.failover_step import database_steps
-from lifeline.lambdas.failover_step.context import NotReady, StepContext
-from lifeline.lambdas.failover_step.database_steps import STUCK_SECONDS
-from tests.unit.failover_step.test_store_steps import context, credentials
+from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from tests.support.clocks import ManualClock
+from tests.support.step_runs import (
+    EPOCH,
+    OWN,
+    OWN_ARN,
+    PEER,
+    PEER_ARN,
+    STATE_TABLE,
+    global_cluster,
+    lease_of,
+    move_lease,
+    step_run,
+    with_lease,
+)
+from tests.unit.failover_step.test_store_steps import credentials
 
 __all__ = ["credentials"]
 
-OWN_ARN = "arn:aws:rds:ca-west-1:123456789012:cluster:database-caw1-test"
-PEER_ARN = "arn:aws:rds:ca-central-1:123456789012:cluster:database-cac1-test"
-
-
-def world(*, own: bool) -> dict[str, Any]:
-    """The global cluster: the lost region's member writes; ours reads, or left."""
-    members = [{"DBClusterArn": PEER_ARN, "IsWriter": True}]
-    members += [{"DBClusterArn": OWN_ARN, "IsWriter": False}] if own else []
-    return {"GlobalClusters": [{"GlobalClusterMembers": members}]}
-
-
-def waiting(seconds: float) -> StepContext:
-    """A run that came to the step `seconds` ago."""
-    entered = datetime.now(UTC) - timedelta(seconds=seconds)
-    made = context()
-    return StepContext(
-        settings=_with_arn(made),
-        event={**made.event, "entered_at": entered.isoformat().replace("+00:00", "Z")},
-    )
-
-
-def _with_arn(made: StepContext) -> Any:
-    return replace(made.settings, own_cluster_arn=OWN_ARN)
+LEAVE = {"GlobalClusterIdentifier": "global-test", "DbClusterIdentifier": OWN_ARN}
+FAILOVER = {
+    "GlobalClusterIdentifier": "global-test",
+    "TargetDbClusterIdentifier": OWN_ARN,
+    "AllowDataLoss": True,
+}
 
 
 @pytest.fixture(autouse=True)
-def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_look(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Iterator[None]:
     monkeypatch.setattr(database_steps, "POLL_BUDGET_SECONDS", 0.0)
+    with mock_aws():
+        yield
 
 
-def test_within_its_budget_nothing_leaves() -> None:
-    run = waiting(STUCK_SECONDS - 10)
+def waiting(
+    seconds: float, *, asked_again: float | None = None, lease: Lease | None = None
+) -> StepContext:
+    """A run whose epoch's promotion was accepted `seconds` ago; asked for again so long ago."""
+    run = with_lease(step_run(clock=ManualClock()), lease or lease_of(writer=OWN))
+    now = run.clock.now()
+    assert run.local.note_moment(EPOCH, Moment.ACCEPTED, now=now - seconds)
+    if asked_again is not None:
+        assert run.local.note_moment(EPOCH, Moment.ASKED_AGAIN, now=now - asked_again)
+    return run
+
+
+def awaited(run: StepContext, *, found: dict[str, Any], expected: str, looks: int = 2) -> None:
+    """One attempt: two looks at the global cluster, if the budget is used up, and its words."""
     with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=True))
-        with pytest.raises(NotReady, match=f"the writer is {PEER_ARN}$"):
+        for _ in range(looks):
+            rds.add_response("describe_global_clusters", found)
+        with pytest.raises(NotReady, match=expected):
             database_steps.await_database(run)
         rds.assert_no_pending_responses()
 
 
-def test_past_its_budget_the_cluster_leaves() -> None:
-    run = waiting(STUCK_SECONDS + 10)
+# The move, pure
+
+
+@pytest.mark.parametrize(
+    ("status", "waited", "asked_ago", "move"),
+    [
+        ("", BUDGET_SECONDS - 1, None, Move.WAIT),
+        ("", -5.0, None, Move.WAIT),
+        ("", BUDGET_SECONDS, None, Move.ASK_AGAIN),
+        ("", BUDGET_SECONDS + 20, ASKED_AGAIN_SECONDS - 1, Move.WAIT),
+        ("", BUDGET_SECONDS + 40, ASKED_AGAIN_SECONDS, Move.LEAVE),
+        ("pending", CEILING_SECONDS - 1, None, Move.WAIT),
+        ("failing-over", CEILING_SECONDS - 1, None, Move.WAIT),
+        ("failing-over", CEILING_SECONDS - 1, 300, Move.WAIT),
+        ("switching-over", CEILING_SECONDS - 1, None, Move.WAIT),
+        ("cancelling", CEILING_SECONDS - 1, None, Move.WAIT),
+        ("a word of next year", CEILING_SECONDS - 1, None, Move.WAIT),
+        ("failing-over", CEILING_SECONDS, None, Move.LEAVE),
+        ("cancelling", CEILING_SECONDS, None, Move.LEAVE),
+        ("", CEILING_SECONDS, None, Move.LEAVE),
+    ],
+)
+def test_the_next_move(status: str, waited: float, asked_ago: float | None, move: Move) -> None:
+    now = 1_790_000_000.0
+    asked = 0.0 if asked_ago is None else now - asked_ago
+    found = next_move(status=status, accepted_at=now - waited, asked_again_at=asked, now=now)
+    assert found is move
+
+
+def test_the_states_of_a_failover_are_the_services() -> None:
+    """A state that the service adds is one in progress; the words of the table above are its own."""
+    rds = client("rds", OWN)
+    said = rds.meta.service_model.shape_for("FailoverState").members["Status"].enum
+    assert {"pending", "failing-over", "cancelling"} <= set(said)
+
+
+# The step
+
+
+def test_within_its_budget_nothing_leaves() -> None:
+    run = waiting(BUDGET_SECONDS - 10)
+    awaited(run, found=global_cluster(), expected=f"the writer is {PEER_ARN}$", looks=1)
+
+
+@pytest.mark.parametrize("status", ["pending", "failing-over", "switching-over", "cancelling"])
+def test_past_its_budget_a_failover_in_progress_is_waited_for(status: str) -> None:
+    run = waiting(BUDGET_SECONDS + 10, asked_again=9.0)
+    found = global_cluster(moving_to=OWN_ARN, status=status)
+    awaited(run, found=found, expected=f"the failover is {status}: waiting for it")
+
+
+def test_with_no_failover_in_progress_it_asks_once_more_and_then_leaves() -> None:
+    """One run asks, another leaves: what was asked is recorded for the epoch."""
+    run = waiting(BUDGET_SECONDS + 10)
     with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=True))
-        rds.add_response("describe_global_clusters", world(own=True))
-        rds.add_response(
-            "remove_from_global_cluster",
-            {"GlobalCluster": {}},
-            {"GlobalClusterIdentifier": "global-test", "DbClusterIdentifier": OWN_ARN},
-        )
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+        with pytest.raises(NotReady, match="asked for the promotion once more"):
+            database_steps.await_database(run)
+        rds.assert_no_pending_responses()
+    awaited(run, found=global_cluster(), expected="waiting for the second request")
+    run.clock.sleep(ASKED_AGAIN_SECONDS)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("remove_from_global_cluster", {"GlobalCluster": {}}, LEAVE)
         with pytest.raises(NotReady, match="asked to leave the global cluster"):
             database_steps.await_database(run)
         rds.assert_no_pending_responses()
 
 
-def test_a_service_that_still_moves_the_writer_is_waited_for() -> None:
-    run = waiting(STUCK_SECONDS + 10)
+def test_a_second_request_that_is_refused_is_not_repeated() -> None:
+    run = waiting(BUDGET_SECONDS + 10)
     with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=True))
-        rds.add_response("describe_global_clusters", world(own=True))
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_client_error("failover_global_cluster", "InvalidGlobalClusterStateFault")
+        with pytest.raises(NotReady, match="refused it: InvalidGlobalClusterStateFault"):
+            database_steps.await_database(run)
+    assert run.local.plan_runs(EPOCH).asked_again_at == run.clock.now()
+
+
+def test_a_second_request_without_an_answer_is_repeated() -> None:
+    run = waiting(BUDGET_SECONDS + 10)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_client_error("failover_global_cluster", "ThrottlingException")
+        with pytest.raises(ClientError):
+            database_steps.await_database(run)
+    assert run.local.plan_runs(EPOCH).asked_again_at == 0.0
+
+
+def test_past_the_ceiling_it_pages_once_and_leaves_whatever_the_state_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = waiting(CEILING_SECONDS)
+    pages: list[str] = []
+    monkeypatch.setattr(run.pager, "page", lambda subject, _text: pages.append(subject))
+    found = global_cluster(moving_to=OWN_ARN)
+    for _ in range(2):
+        with Stubber(run.rds) as rds:
+            rds.add_response("describe_global_clusters", found)
+            rds.add_response("describe_global_clusters", found)
+            rds.add_client_error(
+                "remove_from_global_cluster",
+                "InvalidGlobalClusterStateFault",
+                expected_params=LEAVE,
+            )
+            with pytest.raises(NotReady, match="does not let it leave yet"):
+                database_steps.await_database(run)
+            rds.assert_no_pending_responses()
+    assert pages == [f"Lifeline {OWN}: the promotion of the database takes too long"]
+
+
+@pytest.mark.parametrize("lease", [lease_of(PEER), lease_of(epoch=EPOCH + 1)])
+@pytest.mark.parametrize("seconds", [BUDGET_SECONDS + 10, CEILING_SECONDS])
+def test_without_the_lease_nothing_is_asked_and_nothing_leaves(
+    lease: Lease, seconds: float
+) -> None:
+    run = waiting(seconds, lease=lease)
+    with Stubber(run.rds) as rds:  # a call that was not promised raises another exception
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        with pytest.raises(NotMine):
+            database_steps.await_database(run)
+
+
+def test_the_lease_is_looked_at_right_before_it_leaves() -> None:
+    """It moves while the database service still answers the last look."""
+    run = waiting(BUDGET_SECONDS + 60, asked_again=50.0)
+    looks: list[int] = []
+
+    def moved(**_: Any) -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            move_lease(run)
+
+    run.rds.meta.events.register("before-parameter-build.rds.DescribeGlobalClusters", moved)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        with pytest.raises(NotMine, match="before the region left"):
+            database_steps.await_database(run)
+
+
+def test_a_run_that_replaces_another_does_not_wait_anew() -> None:
+    """The budget counts from the acceptance recorded for the epoch, not from the run's own state."""
+    run = waiting(BUDGET_SECONDS + 60, asked_again=50.0)
+    entered = {**run.event, "entered_at": "2026-01-01T00:00:00Z"}
+    replaced = StepContext(run.settings, entered, run.clock)
+    with Stubber(replaced.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("remove_from_global_cluster", {"GlobalCluster": {}}, LEAVE)
+        with pytest.raises(NotReady, match="asked to leave"):
+            database_steps.await_database(replaced)
+
+
+def test_an_acceptance_that_nobody_recorded_counts_from_the_first_look() -> None:
+    """The answer to the promotion was lost and `release` found it accepted: later, never sooner."""
+    run = with_lease(step_run(), lease_of(writer=OWN))
+    awaited(run, found=global_cluster(), expected=f"the writer is {PEER_ARN}$", looks=1)
+    first = run.clock.now()
+    assert run.local.plan_runs(EPOCH) == PlanRuns(EPOCH, accepted_at=first)
+    run.clock.sleep(5.0)
+    awaited(run, found=global_cluster(), expected=f"the writer is {PEER_ARN}$", looks=1)
+    assert run.local.plan_runs(EPOCH).accepted_at == first
+
+
+def test_without_its_own_table_nothing_leaves_and_the_wait_goes_on() -> None:
+    """Since when it waits is unknown, and unknown is not long enough."""
+    run = waiting(CEILING_SECONDS + 60)
+    client("dynamodb", OWN).delete_table(TableName=STATE_TABLE)
+    awaited(run, found=global_cluster(), expected="since when is not known", looks=1)
+
+
+def test_a_service_that_still_moves_the_writer_is_waited_for() -> None:
+    run = waiting(BUDGET_SECONDS + 60, asked_again=50.0)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
         rds.add_client_error("remove_from_global_cluster", "InvalidGlobalClusterStateFault")
         with pytest.raises(NotReady, match="does not let it leave yet"):
             database_steps.await_database(run)
@@ -89,36 +270,15 @@ def test_a_service_that_still_moves_the_writer_is_waited_for() -> None:
 
 def test_a_cluster_on_its_own_is_asked_by_its_server_alone() -> None:
     """It left before: not asked to leave again; whether it takes writes its server says."""
-    run = waiting(STUCK_SECONDS + 10)
-    with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=False))
-        rds.add_response("describe_global_clusters", world(own=False))
-        with pytest.raises(NotReady, match=r"cannot tell yet.*on its own already"):
-            database_steps.await_database(run)
-        rds.assert_no_pending_responses()
-
-
-def test_a_run_that_does_not_say_when_it_came_leaves_nothing() -> None:
-    run = StepContext(settings=_with_arn(context()), event={"epoch": 2, "region": "ca-west-1"})
-    with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=True))
-        with pytest.raises(NotReady):
-            database_steps.await_database(run)
-        rds.assert_no_pending_responses()
+    run = waiting(BUDGET_SECONDS + 10)
+    awaited(run, found=global_cluster(own=False), expected=r"cannot tell yet.*on its own already")
 
 
 def test_a_writer_whose_server_cannot_be_asked_does_not_leave() -> None:
     """Unknown is not stuck: the service did its part."""
-    run = waiting(STUCK_SECONDS + 10)
-    here = {
-        "GlobalClusters": [{"GlobalClusterMembers": [{"DBClusterArn": OWN_ARN, "IsWriter": True}]}]
-    }
-    with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", here)
-        rds.add_response("describe_global_clusters", here)
-        with pytest.raises(NotReady, match="the server, or the way to it, is at fault"):
-            database_steps.await_database(run)
-        rds.assert_no_pending_responses()
+    run = waiting(CEILING_SECONDS + 10)
+    expected = "the server, or the way to it, is at fault"
+    awaited(run, found=global_cluster(writer=OWN_ARN), expected=expected)
 
 
 class Server:
@@ -131,30 +291,28 @@ class Server:
 
 
 def test_a_run_after_the_stuck_one_takes_its_cluster_as_promoted() -> None:
-    run = waiting(0)
+    run = with_lease(step_run(), lease_of())
     run.__dict__["database"] = Server()
     with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=False))
+        rds.add_response("describe_global_clusters", global_cluster(own=False))
         assert database_steps.promotion_accepted(run)
 
 
-@mock_aws
+def test_a_promotion_that_was_accepted_in_this_epoch_stays_accepted() -> None:
+    """Cancelled by the service, or silent: past the point of no return the plan goes forward (D1), and
+    `await_database` alone asks again."""
+    run = waiting(10.0, lease=lease_of())
+    with Stubber(run.rds):  # any call would raise
+        assert database_steps.promotion_accepted(run)
+        assert "already" in database_steps.start_promotion(run)
+
+
 def test_a_slow_attempt_asks_for_no_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its task may have timed out, and the lease been released, while it looked."""
     monkeypatch.setattr(database_steps, "ASK_WITHIN_SECONDS", -1.0)
-    run = waiting(0)
-    monkeypatch.setenv("AWS_REGION", "ca-west-1")
-    tables = client("dynamodb", "us-east-2")
-    tables.create_table(
-        TableName="lease-test",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    lease = Lease(holder="ca-west-1", epoch=2, renewals=0, writer="ca-central-1")
-    assert LeaseTable(tables, "lease-test").create(lease)
+    run = with_lease(step_run(), lease_of())
     with Stubber(run.rds) as rds:
-        rds.add_response("describe_global_clusters", world(own=True))
+        rds.add_response("describe_global_clusters", global_cluster())
         with pytest.raises(NotReady, match="took too long to ask"):
             database_steps.start_promotion(run)
         rds.assert_no_pending_responses()

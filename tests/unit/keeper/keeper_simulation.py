@@ -110,6 +110,7 @@ class Simulation:
         self.plan_runs = {(HOME, 1): PlanRuns(epoch=1, run=1, completed=1)}
         self.decided: list[tuple[str, Decision]] = []
         self.pages: list[str] = []
+        self.aborts_refused = 0
         self.both_served = False
         self.epoch_fell = False
         self._epochs: dict[str, int] = {}
@@ -181,6 +182,13 @@ class Simulation:
         if run is not None:
             run.at = "done"
 
+    def _do_abort(self, _event: Event) -> None:
+        """A person aborts the epoch of the lease, which may be refused (D9)."""
+        if self.lease is not None:
+            aborted = transitions.abort(self.lease, epoch=self.lease.epoch)
+            self.aborts_refused += aborted is None
+            self.lease = aborted or self.lease
+
     def _do_reprotect(self, _event: Event) -> None:
         """The region without authority is rebuilt as a replica and fit again (A13)."""
         lease = self.lease
@@ -221,6 +229,8 @@ class Simulation:
         match run.at:
             case "acquire":
                 run.at = "fence" if mine else "done"
+                if mine and self.lease.is_aborted:
+                    run.at = "release"
             case "fence":
                 old = self.rows[other(region)]
                 if self._linked(region, other(region)) and not old.replica and not refused:
@@ -228,7 +238,7 @@ class Simulation:
                 run.at = "promote"
             case "promote" if not mine:
                 run.at = "done"
-            case "promote" if refused:
+            case "promote" if refused or (self.lease.is_aborted and row.replica):
                 run.at = "release"
             case "promote":
                 row.replica = False
@@ -237,7 +247,14 @@ class Simulation:
                 written = transitions.record_writer(self.lease, region=region, epoch=run.epoch)
                 self.lease = written or self.lease
                 run.at = "done" if written is None else "stamp"
+            case "release" if mine and not row.replica:
+                run.at = "record"  # the database service had accepted the promotion (D1)
             case "release":
+                promise = self.promises[region]
+                counted = transitions.count_release(
+                    promise, epoch=run.epoch, now=self.clock(region)
+                )
+                self.promises[region] = counted or promise
                 released = transitions.release(self.lease, region=region, epoch=run.epoch)
                 self.lease = released or self.lease
                 run.at = "promote" if released is None and mine else "done"
@@ -255,6 +272,7 @@ class Simulation:
                 key = (region, run.epoch)
                 runs = self.plan_runs[key]
                 self.plan_runs[key] = plan_runs.complete(runs, run=run.run) or runs
+                self.promises[region] = transitions.forget_releases(self.promises[region])
                 run.at = "done"
 
     # What holds it together

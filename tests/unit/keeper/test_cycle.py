@@ -35,8 +35,8 @@ from tests.unit.keeper.keeper_simulation import (
 
 LOOP, TTL, EXPIRY = POLICY.loop_seconds, POLICY.ttl_seconds, POLICY.expiry_seconds
 TOO_LATE = EXPIRY + 1
-HEALED_CYCLES = 4 * int(EXPIRY / LOOP) + int(BACKOFF_LONGEST_SECONDS / LOOP)
-"""Enough for a take, the longest back-off before a plan's next run, and the run."""
+HEALED_CYCLES = 4 * int(EXPIRY / LOOP) + 2 * int(BACKOFF_LONGEST_SECONDS / LOOP)
+"""Enough for a take and a plan's next run, each after its longest back-off, and the run."""
 
 
 def lease_of(simulation: Simulation) -> Lease:
@@ -421,6 +421,96 @@ def test_a_row_that_was_behind_for_a_moment_starts_no_run() -> None:
     assert simulation.runs_of(RECOVERY) == ["recover-e2-r1"]
 
 
+def refuse_the_promotion(world: Simulation) -> None:
+    """The newest run of the standby: acquire, no fence, the promotion is refused, the lease released."""
+    for _ in range(4):
+        world.happen(Event("plan", (RECOVERY, True)))
+    assert lease_of(world).holder == NO_HOLDER
+
+
+def waited_for_a_take(world: Simulation) -> float:
+    """How long the standby's keepers leave the released lease alone."""
+    begun, epoch = world.now, lease_of(world).epoch
+    while lease_of(world).epoch == epoch:
+        recovery_alone(world, LOOP)
+        assert world.now - begun < 2 * BACKOFF_LONGEST_SECONDS, world.last(RECOVERY)
+    return world.now - begun
+
+
+def test_a_region_whose_promotion_is_refused_again_and_again_waits_longer_each_time() -> None:
+    """Named scenario releases-back-off: over epochs, bounded, with a page for each wait; the other region
+    is lost for good, so this one may never stop trying (A17)."""
+    world = taken_by_recovery()
+    waits = []
+    for _ in range(7):
+        refuse_the_promotion(world)
+        waits.append(waited_for_a_take(world))
+    bounds = [30.0, 60.0, 120.0, 240.0, *3 * [BACKOFF_LONGEST_SECONDS]]
+    for waited, bound in zip(waits, bounds, strict=True):
+        assert bound - LOOP <= waited <= bound + 3 * LOOP, waits
+    paged = world.pages.count(f"Lifeline {RECOVERY}: backing-off-after-releases")
+    assert paged >= 6, "the first wait is no longer than the lease's own expiry"
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+    assert world.promises[RECOVERY].releases == 0, "the plan completed"
+
+
+def test_the_back_off_of_one_region_does_not_hinder_the_other() -> None:
+    """The writer takes a released lease back at once; the count is the standby's own (A17)."""
+    world = Simulation()
+    both_cycle(world)
+    for _ in range(4):
+        world.happen(*refusal(RECOVERY))
+        assert lease_of(world).holder == HOME
+        world.plan(HOME)
+        world.heal(HOME, RECOVERY)
+        world.cycle(HOME)
+        assert judged(world).serving(HOME)
+        world.wait(BACKOFF_LONGEST_SECONDS)
+    assert world.promises[HOME].releases == 0
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("steps", range(3))
+def test_an_aborted_epoch_is_given_back(steps: int, dies: bool) -> None:
+    """Named scenario abort: also when the run dies before it released; the next promotes nothing (A17)."""
+    world = Simulation()
+    both_cycle(world)
+    world.cycle(RECOVERY)
+    world.wait(TOO_LATE)
+    world.cycle(RECOVERY)
+    world.plan(RECOVERY, steps)
+    world.happen(Event("abort"))
+    if dies:
+        world.happen(Event("end_plan", RECOVERY))
+        recovery_alone(world, BACKOFF_FIRST_SECONDS + 2 * LOOP)
+        assert world.runs_of(RECOVERY)[-1] == "recover-e2-r2"
+    world.plan(RECOVERY)
+    assert lease_of(world).holder == NO_HOLDER
+    assert world.rows[RECOVERY].replica, "nothing was promoted"
+    world.cycle(HOME)
+    assert world.last(HOME) == (Action.TAKE, "released-to-writer")
+    world.plan(HOME)
+    world.cycle(HOME)
+    assert judged(world).serving(HOME)
+    assert world.promises[RECOVERY].releases == 1, "and the standby backs off"
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_an_abort_after_the_point_of_no_return_changes_nothing(dies: bool) -> None:
+    """D9: refused once the acceptance is recorded; before it, the next run finds the promotion (D1)."""
+    world = taken_by_recovery()
+    world.plan(RECOVERY, 3)  # acquire, fence, promote
+    world.happen(Event("abort"))
+    if dies:
+        world.happen(Event("end_plan", RECOVERY))
+        recovery_alone(world, BACKOFF_FIRST_SECONDS + 2 * LOOP)
+    world.plan(RECOVERY)
+    assert judged(world).serving(RECOVERY)
+    world.happen(Event("abort"))
+    assert world.aborts_refused == 1
+
+
 def fenced_row_replicated(without: frozenset[str] = frozenset()) -> Simulation:
     """Named scenario: the fence's row reaches the replica, the promotion is refused, the link is cut,
     and the writer takes the released lease."""
@@ -475,6 +565,7 @@ plain = simple(
         "tick": seconds,
         "plan": st.tuples(st.sampled_from(REGIONS), st.booleans()),
         "end_plan": st.sampled_from(REGIONS),
+        "abort": st.none(),
         "cut": links,
         "heal": links,
     }
