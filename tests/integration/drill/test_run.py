@@ -140,9 +140,13 @@ class Observer:
     def list_buckets(self) -> dict[str, Any]:
         return {"Buckets": [{"Name": "evidence-caw1-000000000000-test"}]}
 
+    def list_objects_v2(self, **_: Any) -> dict[str, Any]:
+        return {"Contents": [{"Key": "recover-e2-r1.json"}]}
+
     def get_object(self, **_: Any) -> dict[str, Any]:
         step = {"step": "acquire", "started_at": "2026-11-21T05:00:00Z", "outcome": "done"}
-        steps = {"timeline": [{**step, "ended_at": "2026-11-21T05:00:01.5Z"}]}
+        timeline = [{**step, "ended_at": "2026-11-21T05:00:01.5Z"}]
+        steps = {"completed": True, "timeline": timeline}
 
         class Body:
             def read(self) -> bytes:
