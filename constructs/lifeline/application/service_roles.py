@@ -100,7 +100,6 @@ class ServiceRoles(Construct):
             allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
         acknowledge_pattern(
             policy,
-            self._site,
             "*",
             self._site.arn("logs", streams),
             reason="Signing in to the registry takes no resource; ECS names the log streams itself.",

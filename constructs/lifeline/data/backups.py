@@ -153,7 +153,6 @@ class Backups(Construct):
         provider.allow("DeleteTheirSnapshots", ["rds:DeleteDBClusterSnapshot"], [points[1]])
         acknowledge_pattern(
             provider.policy,
-            site,
             *points,
             reason="Everything in the vault is to be deleted; the service makes up the ids.",
         )
@@ -201,7 +200,6 @@ class Backups(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             there,
             reason="One key only, the one with the data key's alias: its id is made up in the other "
             "region.",

@@ -106,7 +106,6 @@ class Function(Construct):
         )
         acknowledge_pattern(
             self.policy,
-            site,
             site.arn("logs", f"log-group:/aws/lambda/{name}:log-stream:*"),
             reason="Lambda names the log streams of the one log group itself.",
         )

@@ -211,7 +211,6 @@ class LogReplicator(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             *topics,
             *groups,
             reason="The replicator names its own topics, and groups are other teams' to name; the name "

@@ -142,7 +142,6 @@ class MirrorMaker(Construct):
         allow(policy, "WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])
         acknowledge_pattern(
             policy,
-            site,
             "*",
             streams,
             reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
@@ -190,7 +189,6 @@ class MirrorMaker(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             *internal,
             there,
             here,

@@ -161,7 +161,6 @@ class TopicArchive(Construct):
         allow(policy, "WriteLogs", ["logs:PutLogEvents"], [streams])
         acknowledge_pattern(
             policy,
-            site,
             objects,
             groups,
             streams,
