@@ -12,6 +12,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from lifeline.foundation.connections import connections_of
 from lifeline.foundation.function import allow
 from lifeline.foundation.metric_options import MetricOptions, metric
 
@@ -67,7 +68,7 @@ class DatabaseMember(Construct):
     port: int
     database_name: str
     user: str
-    _security_groups: list[ec2.ISecurityGroup]
+    _connections: ec2.Connections
 
     @property
     def hosts(self) -> str:
@@ -82,9 +83,7 @@ class DatabaseMember(Construct):
     @property
     def connections(self) -> ec2.Connections:
         """Who may open a connection: `database.connections.allow_default_port_from(workload)`."""
-        return ec2.Connections(
-            security_groups=self._security_groups, default_port=ec2.Port.tcp(self.port)
-        )
+        return self._connections
 
     def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` sign in as the workloads' user; its network must be let in, too (`connections`)."""
@@ -149,8 +148,7 @@ class ImportedGlobalDatabase(DatabaseMember):
         self.global_identifier = attributes.global_identifier
         self.port = attributes.port
         self.database_name, self.user = attributes.database_name, attributes.user
-        group = attributes.security_group
-        self._security_groups = [] if group is None else [group]
+        self._connections = connections_of(attributes.security_group, self.port)
 
     @property
     def hosts(self) -> str:

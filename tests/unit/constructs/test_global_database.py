@@ -20,7 +20,7 @@ CLUSTER = "AWS::RDS::DBCluster"
 
 def database(made: Bench) -> GlobalDatabase:
     return GlobalDatabase(
-        made.stack, "Database", site=made.site, network=made.network(), keys=made.keys
+        made.stack, "Database", site=made.site, vpc=made.network().vpc, keys=made.keys
     )
 
 
@@ -190,7 +190,7 @@ def test_no_finding_is_left(bench: BenchMaker, region: str) -> None:
     made = bench(region, profile="prod", nag=True)
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
-    store = GlobalDatabase(made.stack, "Database", site=made.site, network=network, keys=made.keys)
+    store = GlobalDatabase(made.stack, "Database", site=made.site, vpc=network.vpc, keys=made.keys)
     Backups(
         made.stack,
         "Backups",
