@@ -59,14 +59,13 @@ class Application(SiteStack):
             keys=keys,
         )
         EdgeShield(self, "Shield", site=site, stage_arn=self.api.stage_arn, keys=keys)
-        self.domain = None if site.settings.domain is None else self._domain(foundation)
-
-    def _domain(self, foundation: Foundation) -> ApiDomain:
-        return ApiDomain(
-            self,
-            "Domain",
-            site=self.site,
-            api=self.api.api,
-            traffic_here=self.services.metric_traffic_here(),
-            alert=foundation.alerts.of(Severity.WARNING),
-        )
+        self.domain: ApiDomain | None = None
+        if site.settings.domain is not None:
+            self.domain = ApiDomain(
+                self,
+                "Domain",
+                site=site,
+                api=self.api.api,
+                traffic_here=self.services.metric_traffic_here(),
+                alert=foundation.alerts.of(Severity.WARNING),
+            )

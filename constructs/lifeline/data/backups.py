@@ -14,7 +14,7 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
-from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.alert_topics import AlertTargets, Severity
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
@@ -66,7 +66,9 @@ class Backups(Construct):
         keys: Keys | None = None,
         tier: RecoveryTier,
         stores: Sequence[ProtectedStore],
+        alert_topics: AlertTargets | None = None,
     ) -> None:
+        """`alert_topics`: who is told of a failure; by default the application's topics."""
         if not stores:
             raise ValueError("There are no stores to back up; name at least one.")
         super().__init__(scope, construct_id)
@@ -82,7 +84,7 @@ class Backups(Construct):
             if chosen:
                 self._plan("Journaled" if keeps_a_journal else "Snapshot", chosen)
         self._restore_tests(stores)
-        self._tell_of_failures()
+        self._tell_of_failures(alert_topics)
 
     def metric_completed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Backup jobs into this vault that succeeded within the time between two of them."""
@@ -302,11 +304,12 @@ class Backups(Construct):
             selection.node.add_dependency(self._role_policy)
             destroyable(selection)
 
-    def _tell_of_failures(self) -> None:
+    def _tell_of_failures(self, topics: AlertTargets | None) -> None:
         notice(
             self,
             "Failures",
             site=self._site,
+            topics=topics,
             name="backup-failed",
             description="A backup, its copy to the other region or a restore test failed",
             pattern={

@@ -23,9 +23,9 @@ from lifeline.data.database_member import (
     sign_in_arn,
 )
 from lifeline.data.database_parameters import CLUSTER_PARAMETERS, INSTANCE_PARAMETERS
-from lifeline.data.notices import AlertTargets, notice
+from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
-from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.alert_topics import AlertTargets, Severity
 from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import Placement

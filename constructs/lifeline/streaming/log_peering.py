@@ -15,9 +15,11 @@ from lifeline.streaming.replicated_log import ReplicatedLog
 class LogPeering(Construct):
     """A peering connection, made at home and used from both sides; routes to the peer's literal range.
 
-    Home's Replication stack deploys first (it makes the connection, which the account accepts by itself)
-    and is deleted last. Brokers' names resolve to private addresses everywhere, so there is no DNS to set
-    up. Only the log lets the peer's network in, at its one port; a client there still has to sign in.
+    It makes sense between two networks of the platform only: each side knows the other's range from the
+    number of its region (`Network`). Home's Replication stack deploys first (it makes the connection,
+    which the account accepts by itself) and is deleted last. Brokers' names resolve to private addresses
+    everywhere, so there is no DNS to set up. Only the log lets the peer's network in, at its one port; a
+    client there still has to sign in.
 
     Covers: replication without the public internet. Does not cover: the loss of the peer; nothing in this
     region but replication uses the road.

@@ -14,8 +14,9 @@ from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operato
 from lifeline.observability.failover_alarms import LOOPS
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
+from lifeline.observability.region_alarms import region_alarms
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.observed import alarm_specs, metrics_of
+from tests.unit.constructs.observed import metrics_of
 
 ROOT = Path(__file__).parents[3]
 LAG = "replication-lag-"
@@ -36,7 +37,8 @@ def spec(**changes: Any) -> AlarmSpec:
 
 
 def all_specs(made: Bench) -> list[AlarmSpec]:
-    return alarm_specs(made.site, *metrics_of(made.stack, made.site))
+    path, stores = metrics_of(made.stack, made.site)
+    return region_alarms(made.site, path=path, stores=stores)
 
 
 def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(bench: BenchMaker) -> None:

@@ -12,6 +12,7 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from lifeline.application.edge_identity import EdgeIdentity
@@ -22,6 +23,9 @@ from lifeline.compliance.physical_names import NAME_PROPERTIES
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.data.session_cache import SecondaryCache, SessionCache
 from lifeline.data.shared_files import ISharedFiles, SharedFiles, SharedFilesAttributes
+from lifeline.foundation.alert_topics import AlertTargets, Severity
+from lifeline.observability.alarms import Alarms, AlarmSpec, Operator
+from lifeline.observability.metric_specs import MetricSpec
 from lifeline.regions import region_named
 from lifeline.settings import Settings
 from lifeline.site import Site
@@ -178,6 +182,31 @@ def test_a_store_lets_nobody_in_by_itself(kind: str) -> None:
     template.resource_count_is("AWS::EC2::SecurityGroupIngress", 0)
     for group in template.find_resources("AWS::EC2::SecurityGroup").values():
         assert "SecurityGroupIngress" not in group["Properties"]
+
+
+def own_alarms(stack: cdk.Stack, name: str, topics: AlertTargets | None = None) -> Alarms:
+    spec = AlarmSpec(
+        name="too-many",
+        description="Too many orders.",
+        metric=MetricSpec(namespace="Orders", metric_name="Count"),
+        operator=Operator.ABOVE,
+        threshold=5,
+        severity=Severity.CRITICAL,
+        runbook="orders",
+    )
+    return Alarms(stack, name, specs=[spec], alert_topics=topics)
+
+
+def test_her_alarms_tell_nobody_but_whom_she_names() -> None:
+    """The application's topics are known by their names: a plain stack has none of them."""
+    stack = plain_stack()
+    own_alarms(stack, "Silent")
+    topic = sns.Topic(stack, "Mine")
+    own_alarms(stack, "Told", {Severity.CRITICAL: topic})
+    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
+    told = [one["Properties"].get("AlarmActions") for one in found]
+    assert told == [None, [stack.resolve(topic.topic_arn)]]
+    assert len({one["Properties"]["AlarmName"] for one in found}) == 2
 
 
 PUBLIC = [ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)]

@@ -17,10 +17,11 @@ from lifeline.observability.dashboards import (
     Widget,
 )
 from lifeline.observability.metric_specs import MathSpec, MetricSpec
+from lifeline.observability.region_alarms import region_alarms
 from lifeline.observability.region_dashboards import failover_rows, region_rows
 from lifeline.observability.thresholds import LagThresholds
 from tests.unit.constructs.conftest import Bench, BenchMaker
-from tests.unit.constructs.observed import alarm_specs, metrics_of
+from tests.unit.constructs.observed import metrics_of
 
 METRIC = MetricSpec(
     namespace="Test", metric_name="Figure", dimensions={"B": "2", "A": "1"}, statistic="Sum"
@@ -38,7 +39,10 @@ def drawn(made: Bench, rows: Sequence[Sequence[Widget]], name: str = "lifeline")
 def whole(made: Bench, name: str) -> dict[str, Any]:
     path, stores = metrics_of(made.stack, made.site)
     alarms = Alarms(
-        made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
+        made.stack,
+        "Alarms",
+        site=made.site,
+        specs=region_alarms(made.site, path=path, stores=stores),
     )
     lag = LagThresholds.of(made.site.settings)
     rows = (
@@ -127,7 +131,10 @@ def test_an_account_that_is_not_known_leaves_the_body_whole(bench: BenchMaker) -
     made = bench(account=None)
     path, stores = metrics_of(made.stack, made.site)
     alarms = Alarms(
-        made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
+        made.stack,
+        "Alarms",
+        site=made.site,
+        specs=region_alarms(made.site, path=path, stores=stores),
     )
     Dashboard(
         made.stack,
