@@ -46,6 +46,5 @@ class Data(SiteStack):
             "Backups",
             site=site,
             keys=keys,
-            tier=site.settings.tier,
             stores=[self.database.protected, self.files.protected],
         )

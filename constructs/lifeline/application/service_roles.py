@@ -43,7 +43,7 @@ class ServiceRoles(Construct):
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,
-        files: ISharedFiles | None,
+        files: ISharedFiles | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)

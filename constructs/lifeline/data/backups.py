@@ -64,17 +64,22 @@ class Backups(Construct):
         *,
         site: Site | None = None,
         keys: Keys | None = None,
-        tier: RecoveryTier,
+        tier: RecoveryTier | None = None,
         stores: Sequence[ProtectedStore],
         alert_topics: AlertTargets | None = None,
     ) -> None:
-        """`alert_topics`: who is told of a failure; by default the application's topics."""
+        """Raises ValueError without a store to back up.
+
+        `tier`: how often and how long; the settings' by default. `alert_topics`: who is told of a failure;
+            by default the application's topics.
+        """
         if not stores:
             raise ValueError("There are no stores to back up; name at least one.")
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        self._site, self._keys, self.policy = site, keys, tier.backups
+        self._site, self._keys = site, keys
+        self.policy = (tier or site.settings.tier).backups
         self.vault_name = vault_name(site)
         self.vault = self._vault()
         self._emptied = self._emptied_on_delete()

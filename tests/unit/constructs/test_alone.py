@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,19 +13,29 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from lifeline.application.edge_identity import EdgeIdentity
+from lifeline.application.edge_shield import EdgeShield
 from lifeline.application.events_api import EventsApi
 from lifeline.application.private_balancer import PrivateBalancer
 from lifeline.application.services import Services
 from lifeline.compliance.physical_names import NAME_PROPERTIES
+from lifeline.data.database_credentials import DatabaseCredentials
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.data.session_cache import SecondaryCache, SessionCache
 from lifeline.data.shared_files import ISharedFiles, SharedFiles, SharedFilesAttributes
-from lifeline.foundation.alert_topics import AlertTargets, Severity
+from lifeline.foundation.alert_topics import AlertTargets, AlertTopics, Severity
+from lifeline.foundation.audit import AuditTrail
+from lifeline.foundation.bucket import BucketEmptying
+from lifeline.foundation.closed_default_group import ClosedDefaultGroup
+from lifeline.foundation.images import ImageRepositories
+from lifeline.foundation.keys import RegionKeys
 from lifeline.observability.alarms import Alarms, AlarmSpec, Operator
+from lifeline.observability.dashboards import Dashboard
+from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MetricSpec
 from lifeline.regions import region_named
 from lifeline.settings import Settings
@@ -35,7 +46,9 @@ from lifeline.streaming.kafka_log import IReplicatedLog, ReplicatedLogAttributes
 from lifeline.streaming.mirror_maker import MirrorMaker
 from lifeline.streaming.peer_log import PeerLog
 from lifeline.streaming.replicated_log import ReplicatedLog
+from lifeline.streaming.schema_registry import SchemaRegistry
 from lifeline.streaming.stream_bridge import StreamBridge
+from tests.unit.constructs.test_idiom import constructs
 
 ZONES = ["a", "b", "c"]
 CLUSTER = "arn:aws:kafka:eu-west-1:123456789012:cluster/orders/1111-2"
@@ -148,6 +161,31 @@ MAKERS: dict[str, Maker] = {
     ),
     "EventsApi": api,
     "MirrorMaker": mirror,
+    "GlobalDatabase": lambda stack, name, vpc: GlobalDatabase(stack, name, vpc=vpc),
+    "ClosedDefaultGroup": lambda stack, name, vpc: ClosedDefaultGroup(
+        stack, name, vpc=ec2.Vpc(stack, f"{name}Vpc")
+    ),
+    "EdgeStream": lambda stack, name, vpc: EdgeStream(stack, name),
+    "RegionKeys": lambda stack, name, vpc: RegionKeys(stack, name),
+    "AlertTopics": lambda stack, name, vpc: AlertTopics(stack, name),
+    "EdgeIdentity": lambda stack, name, vpc: EdgeIdentity(stack, name),
+    "SchemaRegistry": lambda stack, name, vpc: SchemaRegistry(stack, name),
+    "BucketEmptying": lambda stack, name, vpc: BucketEmptying(stack, name),
+    "ImageRepositories": lambda stack, name, vpc: ImageRepositories(stack, name),
+    "DatabaseCredentials": lambda stack, name, vpc: DatabaseCredentials(stack, name),
+    "EdgeShield": lambda stack, name, vpc: EdgeShield(
+        stack, name, stage_arn="arn:aws:apigateway:eu-west-1::/restapis/a1/stages/live"
+    ),
+    "Dashboard": lambda stack, name, vpc: Dashboard(stack, name, name="orders", rows=[]),
+    "LogLineMetrics": lambda stack, name, vpc: LogLineMetrics(
+        stack,
+        name,
+        services_logs=logs.LogGroup(stack, f"{name}Services", log_group_name=f"{name}Services"),
+        bridge_logs=logs.LogGroup(stack, f"{name}Bridge", log_group_name=f"{name}Bridge"),
+    ),
+    "AuditTrail": lambda stack, name, vpc: AuditTrail(
+        stack, name, emptying=BucketEmptying(stack, f"{name}Emptying")
+    ),
 }
 
 
@@ -300,6 +338,20 @@ def test_services_say_that_they_need_to_know_the_other_region() -> None:
         ValueError, match="knows of no recovery region; give the construct a `site`"
     ):
         services(stack, "Services", own_vpc(stack))
+
+
+def test_counted_lines_are_of_groups_that_are_there() -> None:
+    stack = plain_stack()
+    with pytest.raises(ValueError, match="a plain stack has no log groups of the application's"):
+        LogLineMetrics(stack, "Lines")
+
+
+def test_every_construct_that_takes_a_vpc_is_proved_alone() -> None:
+    """Not: a base class; the peering, which makes sense between two networks of the platform only."""
+    takers = {
+        one.__name__ for one in constructs() if "vpc" in inspect.signature(one.__init__).parameters
+    }
+    assert takers - set(MAKERS) == {"CacheMember", "LogPeering"}
 
 
 def test_the_bridge_is_let_in_by_a_log_that_is_not_ours() -> None:
