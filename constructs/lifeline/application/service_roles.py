@@ -9,7 +9,7 @@ from constructs import Construct
 
 from lifeline.capacity import REJECTED, WATERMARK
 from lifeline.compliance.acknowledge import acknowledge_pattern
-from lifeline.data.global_database import GlobalDatabase
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
@@ -39,7 +39,7 @@ class ServiceRoles(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        database: GlobalDatabase,
+        database: IGlobalDatabase,
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,

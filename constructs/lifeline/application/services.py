@@ -16,7 +16,8 @@ from constructs import Construct
 from lifeline.application.processor_scaling import ProcessorScaling
 from lifeline.application.service_roles import Service, ServiceRoles
 from lifeline.compliance.acknowledge import acknowledge
-from lifeline.data.global_database import ADMIN_USER, DATABASE_NAME, WORKLOAD_USER, GlobalDatabase
+from lifeline.data.database_credentials import ADMIN_USER
+from lifeline.data.database_member import IGlobalDatabase
 from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
@@ -80,7 +81,7 @@ class Services(Construct):
         processor_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         serve_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         serve_callers: ec2.IPeer | None = None,
-        database: GlobalDatabase,
+        database: IGlobalDatabase,
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,
@@ -238,8 +239,8 @@ class Services(Construct):
         return DatabaseAddress(
             host=self._database.hosts,
             port=self._database.port,
-            name=DATABASE_NAME,
-            user=WORKLOAD_USER,
+            name=self._database.database_name,
+            user=self._database.user,
             auth="iam",
         )
 
@@ -371,11 +372,11 @@ class Services(Construct):
                 database=DatabaseAddress(
                     host=self._database.host,
                     port=self._database.port,
-                    name=DATABASE_NAME,
+                    name=self._database.database_name,
                     user=ADMIN_USER,
                     auth="password",
                 ),
-                workload_user=WORKLOAD_USER,
+                workload_user=self._database.user,
             ),
             role=self._roles.of(Service.PROCESSOR),
             secrets={

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol, Unpack
 
 import jsii
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from lifeline.foundation.connections import connections_of
@@ -43,6 +44,14 @@ class IGlobalDatabase(Protocol):
     @property
     def user(self) -> str:
         """The workloads' user, who signs in with IAM."""
+
+    @property
+    def host(self) -> str:
+        """The writer's, which migrations sign in at."""
+
+    @property
+    def admin_secret(self) -> secretsmanager.ISecret | None:
+        """The password of `ADMIN_USER` where migrations run; None elsewhere."""
 
     @property
     def sign_in_arn(self) -> str:
@@ -132,6 +141,8 @@ class GlobalDatabaseAttributes:
     port: int = 5432
     database_name: str = "lifeline"
     user: str = "lifeline"
+    admin_secret: secretsmanager.ISecret | None = None
+    """The password of `lifeline_admin`. None: our services make no migration task."""
     security_group: ec2.ISecurityGroup | None = None
     """None: `connections` opens nothing, and says so to the CDK by having no group."""
 
@@ -154,6 +165,16 @@ class ImportedGlobalDatabase(DatabaseMember):
     def hosts(self) -> str:
         """Host names in the order to try, separated by commas: the writer's, then the reader's."""
         return self._attributes.hosts
+
+    @property
+    def host(self) -> str:
+        """The first of the hosts: the writer's."""
+        return Fn.select(0, Fn.split(",", self._attributes.hosts))
+
+    @property
+    def admin_secret(self) -> secretsmanager.ISecret | None:
+        """The password of the admin, if migrations are to run."""
+        return self._attributes.admin_secret
 
     @property
     def sign_in_arn(self) -> str:

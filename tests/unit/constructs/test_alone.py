@@ -14,6 +14,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
@@ -24,6 +25,7 @@ from lifeline.application.private_balancer import PrivateBalancer
 from lifeline.application.services import Services
 from lifeline.compliance.physical_names import NAME_PROPERTIES
 from lifeline.data.database_credentials import DatabaseCredentials
+from lifeline.data.database_member import GlobalDatabaseAttributes, IGlobalDatabase
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.data.session_cache import SecondaryCache, SessionCache
 from lifeline.data.shared_files import ISharedFiles, SharedFiles, SharedFilesAttributes
@@ -93,7 +95,30 @@ def bridge(stack: cdk.Stack, name: str, vpc: ec2.Vpc) -> StreamBridge:
     return StreamBridge(stack, name, vpc=vpc, stream=stream, log=own_log(stack, name))
 
 
-def services(stack: cdk.Stack, name: str, vpc: ec2.Vpc, site: Site | None = None) -> Services:
+def own_database(stack: cdk.Stack, name: str, **more: Any) -> IGlobalDatabase:
+    """A member that she has already."""
+    return GlobalDatabase.from_global_database_attributes(
+        stack,
+        f"{name}Database",
+        GlobalDatabaseAttributes(
+            identifier="orders-primary",
+            global_identifier="orders",
+            hosts="writer.example.org,reader.example.org",
+            cluster_resource_id="cluster-ABC",
+            database_name="orders",
+            user="clerk",
+            **more,
+        ),
+    )
+
+
+def services(
+    stack: cdk.Stack,
+    name: str,
+    vpc: ec2.Vpc,
+    site: Site | None = None,
+    database: IGlobalDatabase | None = None,
+) -> Services:
     files = SharedFiles.from_shared_files_attributes(
         stack,
         f"{name}Files",
@@ -110,7 +135,7 @@ def services(stack: cdk.Stack, name: str, vpc: ec2.Vpc, site: Site | None = None
         name,
         site=site,
         vpc=vpc,
-        database=GlobalDatabase(stack, f"{name}Database", vpc=vpc),
+        database=database or GlobalDatabase(stack, f"{name}Database", vpc=vpc),
         stream=EdgeStream(stack, f"{name}Stream"),
         log=own_log(stack, name),
         files=files,
@@ -330,6 +355,29 @@ def test_a_cache_without_a_replica_is_refused(replicas: int) -> None:
     stack = plain_stack()
     with pytest.raises(ValueError, match=f"cannot have {replicas} replicas; allowed are 1, "):
         SessionCache(stack, "Cache", vpc=own_vpc(stack), replicas=replicas)
+
+
+@pytest.mark.parametrize("migrates", [True, False])
+def test_services_sign_in_to_a_database_that_is_not_ours(migrates: bool) -> None:
+    stack = plain_stack()
+    secret = secretsmanager.Secret(stack, "Admin") if migrates else None
+    database = own_database(stack, "Orders", admin_secret=secret)
+    services(stack, "Services", own_vpc(stack), site_of("orders"), database)
+    template = Template.from_stack(stack)
+    found = {
+        one["Properties"]["Family"]: {
+            variable["Name"]: variable["Value"]
+            for variable in one["Properties"]["ContainerDefinitions"][0]["Environment"]
+        }
+        for one in template.find_resources("AWS::ECS::TaskDefinition").values()
+    }
+    here = {"processor-orders": "clerk", "serve-orders": "clerk"}
+    admin = {"migrate-orders": "lifeline_admin"} if migrates else {}
+    assert {name: one["DATABASE_USER"] for name, one in found.items()} == here | admin
+    assert {one["DATABASE_NAME"] for one in found.values()} == {"orders"}
+    if migrates:
+        assert found["migrate-orders"]["DATABASE_HOST"] == "writer.example.org"
+        assert found["migrate-orders"]["WORKLOAD_USER"] == "clerk"
 
 
 def test_services_say_that_they_need_to_know_the_other_region() -> None:
