@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from lifeline.application.api_domain import ApiDomain
@@ -30,12 +31,16 @@ class Application(SiteStack):
         streaming: Streaming,
     ) -> None:
         super().__init__(scope, site, "application", description="Services and API")
-        keys = foundation.keys.in_stack(self)
+        keys, network = foundation.keys.in_stack(self), foundation.network
+        signed_in = [network.database_clients, network.log_clients]
         self.services = Services(
             self,
             "Services",
             site=site,
-            network=foundation.network,
+            vpc=network.vpc,
+            processor_security_groups=[*signed_in, network.file_clients],
+            serve_security_groups=signed_in,
+            serve_callers=ec2.Peer.ipv4(network.cidr),
             database=data.database,
             stream=streaming.stream,
             log=streaming.log,
@@ -47,21 +52,20 @@ class Application(SiteStack):
             self,
             "Events",
             site=site,
-            network=foundation.network,
+            vpc=network.vpc,
             stream=streaming.stream,
             serve=self.services.serve,
             identity=self.identity,
             keys=keys,
         )
         EdgeShield(self, "Shield", site=site, stage_arn=self.api.stage_arn, keys=keys)
-        self.domain = None if site.settings.domain is None else self._domain(foundation)
-
-    def _domain(self, foundation: Foundation) -> ApiDomain:
-        return ApiDomain(
-            self,
-            "Domain",
-            site=self.site,
-            api=self.api.api,
-            traffic_here=self.services.metric_traffic_here(),
-            alert=foundation.alerts.of(Severity.WARNING),
-        )
+        self.domain: ApiDomain | None = None
+        if site.settings.domain is not None:
+            self.domain = ApiDomain(
+                self,
+                "Domain",
+                site=site,
+                api=self.api.api,
+                traffic_here=self.services.metric_traffic_here(),
+                alert=foundation.alerts.of(Severity.WARNING),
+            )

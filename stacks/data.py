@@ -24,18 +24,27 @@ class Data(SiteStack):
         super().__init__(scope, site, "data", description="Database, cache, files, backups")
         keys = foundation.keys.in_stack(self)
         network = foundation.network
-        self.database = GlobalDatabase(self, "Database", site=site, network=network, keys=keys)
-        self.files = SharedFiles(self, "Files", site=site, network=network, keys=keys)
-        self.cache = (
-            SessionCache(self, "Cache", site=site, network=network, keys=keys)
-            if site.is_home
-            else None
+        vpc, clients = network.vpc, network.database_clients
+        self.database = GlobalDatabase(
+            self, "Database", site=site, vpc=vpc, keys=keys, rotation_security_groups=[clients]
         )
+        self.database.connections.allow_default_port_from(
+            clients, "Workloads that join database clients"
+        )
+        self.files = SharedFiles(self, "Files", site=site, vpc=vpc, keys=keys)
+        self.files.connections.allow_default_port_from(
+            network.file_clients, "Workloads that join file clients"
+        )
+        self.cache: SessionCache | None = None
+        if site.is_home:
+            self.cache = SessionCache(self, "Cache", site=site, vpc=vpc, keys=keys)
+            self.cache.connections.allow_default_port_from(
+                network.cache_clients, "Workloads that join cache clients"
+            )
         self.backups = Backups(
             self,
             "Backups",
             site=site,
             keys=keys,
-            tier=site.settings.tier,
             stores=[self.database.protected, self.files.protected],
         )

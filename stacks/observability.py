@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lifeline.observability.alarms import Alarms, AlarmSpec
+from lifeline.observability.alarms import Alarms
 from lifeline.observability.dashboards import Dashboard
-from lifeline.observability.failover_alarms import failover_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_sources import CacheMetricSource
-from lifeline.observability.path_alarms import apply_alarms, ingest_alarms, log_alarms
 from lifeline.observability.path_metrics import PathMetrics
+from lifeline.observability.region_alarms import region_alarms
 from lifeline.observability.region_dashboards import failover_rows, region_rows
-from lifeline.observability.store_alarms import StoreMetrics, store_alarms
-from lifeline.observability.thresholds import (
-    FailoverThresholds,
-    LagThresholds,
-    LogThresholds,
-    PathThresholds,
-    StoreThresholds,
-)
+from lifeline.observability.store_alarms import StoreMetrics
+from lifeline.observability.thresholds import LagThresholds
 from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
@@ -42,23 +35,25 @@ class Observability(SiteStack):
     ) -> None:
         """`cache`: the region's member of the global datastore, whichever stack made it."""
         super().__init__(scope, site, "observability", description="Alarms and dashboards")
-        self._path = PathMetrics.of(
+        path = PathMetrics.of(
             api=application.api,
             stream=streaming.stream,
             log=streaming.log,
             services=application.services,
             lines=LogLineMetrics(self, "Lines", site=site),
         )
-        self._stores = StoreMetrics.of(
+        stores = StoreMetrics.of(
             database=data.database, cache=cache, files=data.files, backups=data.backups
         )
-        self.alarms = Alarms(self, "Alarms", site=site, specs=self._alarm_specs())
+        self.alarms = Alarms(
+            self, "Alarms", site=site, specs=region_alarms(site, path=path, stores=stores)
+        )
         Dashboard(
             self,
             "Region",
             site=site,
             name="lifeline",
-            rows=region_rows(site, alarms=self.alarms, path=self._path, stores=self._stores),
+            rows=region_rows(site, alarms=self.alarms, path=path, stores=stores),
         )
         Dashboard(
             self,
@@ -69,15 +64,3 @@ class Observability(SiteStack):
         )
         # The log groups whose lines are counted, and the topics that alarms tell, have names, not references.
         self.add_stack_dependency(application, "its log groups must be there to be counted in")
-
-    def _alarm_specs(self) -> list[AlarmSpec]:
-        settings = self.site.settings
-        lag = LagThresholds.of(settings)
-        stores = StoreThresholds.of(settings.capacity)
-        return [
-            *ingest_alarms(self._path, PathThresholds(), settings.tier),
-            *log_alarms(self._path, LogThresholds()),
-            *apply_alarms(self._path, LogThresholds(), PathThresholds()),
-            *store_alarms(self._stores, stores, lag, settings.tier),
-            *failover_alarms(self.site, lag, FailoverThresholds.of(settings)),
-        ]

@@ -21,12 +21,17 @@ class Streaming(SiteStack):
         super().__init__(scope, site, "streaming", description="Edge buffer, bridge, log")
         keys = foundation.keys.in_stack(self)
         self.stream = EdgeStream(self, "Edge", site=site, keys=keys)
-        self.log = ReplicatedLog(self, "Log", site=site, network=foundation.network, keys=keys)
+        network = foundation.network
+        self.log = ReplicatedLog(self, "Log", site=site, vpc=network.vpc, keys=keys)
+        self.log.connections.allow_default_port_from(
+            network.log_clients, "Workloads that join log clients"
+        )
         StreamBridge(
             self,
             "Bridge",
             site=site,
-            network=foundation.network,
+            vpc=network.vpc,
+            security_groups=[network.log_clients],
             stream=self.stream,
             log=self.log,
             keys=keys,

@@ -25,7 +25,7 @@ from lifeline.lambdas.contracts.query_api import QueryApiHealth
 from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
-from lifeline.streaming import replicated_log
+from lifeline.streaming import kafka_log
 from tests.conftest import Assembly
 from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, modules_of
 
@@ -319,4 +319,4 @@ def test_every_contract_is_frozen() -> None:
 
 def test_the_ports_that_contracts_name_are_those_that_constructs_open() -> None:
     assert DATABASE.port == global_database.PORT
-    assert LOG.port == replicated_log.IAM_PORT
+    assert LOG.port == kafka_log.IAM_PORT

@@ -36,8 +36,9 @@ class ApiDomain(Construct):
         site: Site | None = None,
         api: apigateway.RestApi,
         traffic_here: cloudwatch.Metric,
-        alert: sns.ITopic,
+        alert: sns.ITopic | None = None,
     ) -> None:
+        """`alert`: who is told that the traffic moved; by default nobody."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         domain = domain_of(site)
@@ -77,9 +78,10 @@ class ApiDomain(Construct):
         self.traffic_alarm = self._alarm(site, traffic_here, alert)
 
     def _alarm(
-        self, site: Site, traffic_here: cloudwatch.Metric, alert: sns.ITopic
+        self, site: Site, traffic_here: cloudwatch.Metric, alert: sns.ITopic | None
     ) -> cloudwatch.CfnAlarm:
         """Plain on purpose: Route 53 takes no metric math, no percentile and no "M of N"."""
+        told = None if alert is None else [alert.topic_arn]
         return cloudwatch.CfnAlarm(
             self,
             "TrafficHere",
@@ -102,8 +104,8 @@ class ApiDomain(Construct):
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="missing",
-            alarm_actions=[alert.topic_arn],
-            ok_actions=[alert.topic_arn],
+            alarm_actions=told,
+            ok_actions=told,
         )
 
 

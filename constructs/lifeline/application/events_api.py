@@ -9,6 +9,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -22,7 +23,6 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
-from lifeline.foundation.network import Network
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 
@@ -77,18 +77,25 @@ class EventsApi(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
         stream: IEventStream,
         serve: ecs.FargateService,
         identity: EdgeIdentity,
         keys: Keys | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which it could not stand.
+
+        `vpc_subnets`: of the load balancer in front of `serve`; private ones by default.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         self._site = site
         self.name = site.names.regional_name("events-api")
-        self._private = PrivateBalancer(self, "Private", site=site, network=network, serve=serve)
+        self._private = PrivateBalancer(
+            self, "Private", site=site, vpc=vpc, vpc_subnets=vpc_subnets, serve=serve
+        )
         self.serve_url = self._private.url
         self.api = self._rest_api(stream, self._access_log(keys))
         self.url = (

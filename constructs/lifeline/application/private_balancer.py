@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
-from lifeline.foundation.network import Network
+from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts.query_api import SERVE_PORT
 from lifeline.site import Site
 
@@ -29,17 +30,22 @@ class PrivateBalancer(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
         serve: ecs.FargateService,
     ) -> None:
+        """Raises ValueError for surroundings in which it could not stand.
+
+        `vpc_subnets`: private ones by default. `serve` must let in the range of the VPC at `SERVE_PORT`.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self.balancer = elb.NetworkLoadBalancer(
             self,
             "Balancer",
             load_balancer_name=site.names.regional_name("serve", "load-balancer"),
-            vpc=network.vpc,
-            vpc_subnets=network.workload_subnets,
+            vpc=vpc,
+            vpc_subnets=workload_subnets(self, vpc, vpc_subnets),
             internet_facing=False,
             cross_zone_enabled=True,
             deletion_protection=site.settings.deletion_protection,

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lifeline.capacity import REJECTED, WATERMARK
 from lifeline.compliance.acknowledge import acknowledge_pattern
-from lifeline.data.global_database import GlobalDatabase
+from lifeline.data.database_member import IGlobalDatabase
+from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
-from lifeline.streaming.replicated_log import ReplicatedLog
-
-if TYPE_CHECKING:
-    from lifeline.data.shared_files import SharedFiles
+from lifeline.streaming.kafka_log import IReplicatedLog
 
 
 class Service(StrEnum):
@@ -42,11 +39,11 @@ class ServiceRoles(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        database: GlobalDatabase,
+        database: IGlobalDatabase,
         stream: IEventStream,
-        log: ReplicatedLog,
+        log: IReplicatedLog,
         keys: Keys | None = None,
-        files: SharedFiles | None,
+        files: ISharedFiles | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -100,7 +97,6 @@ class ServiceRoles(Construct):
             allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
         acknowledge_pattern(
             policy,
-            self._site,
             "*",
             self._site.arn("logs", streams),
             reason="Signing in to the registry takes no resource; ECS names the log streams itself.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,12 +16,14 @@ from constructs import Construct
 from lifeline.application.processor_scaling import ProcessorScaling
 from lifeline.application.service_roles import Service, ServiceRoles
 from lifeline.compliance.acknowledge import acknowledge
-from lifeline.data.global_database import ADMIN_USER, DATABASE_NAME, WORKLOAD_USER, GlobalDatabase
+from lifeline.data.database_credentials import ADMIN_USER
+from lifeline.data.database_member import IGlobalDatabase
+from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
-from lifeline.foundation.network import Network
+from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
@@ -30,10 +32,7 @@ from lifeline.lambdas.contracts.query_api import SERVE_PORT, QueryApi
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
-from lifeline.streaming.replicated_log import ReplicatedLog
-
-if TYPE_CHECKING:
-    from lifeline.data.shared_files import SharedFiles
+from lifeline.streaming.kafka_log import IReplicatedLog
 
 TASK_CPU = 1024
 TASK_MEMORY_MIB = 2048
@@ -79,18 +78,28 @@ class Services(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
-        database: GlobalDatabase,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        processor_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        serve_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        serve_callers: ec2.IPeer | None = None,
+        database: IGlobalDatabase,
         stream: IEventStream,
-        log: ReplicatedLog,
+        log: IReplicatedLog,
         keys: Keys | None = None,
-        files: SharedFiles | None = None,
+        files: ISharedFiles | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which the services could not run.
+
+        `vpc_subnets`: private ones by default. `processor_security_groups`, `serve_security_groups`: what
+            the stores let in; by default one group each of their own, which they do let in.
+        `serve_callers`: who reaches `serve`, through the load balancer; by default the VPC's own range.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        self._site, self._network, self._database, self._keys = site, network, database, keys
-        self._files = files
+        self._site, self._database, self._keys, self._files = site, database, keys, files
+        self._subnets = workload_subnets(self, vpc, vpc_subnets)
         self.cluster_name = site.names.regional_name("services")
         self.processor_name = site.names.regional_name(Service.PROCESSOR)
         self.serve_name = site.names.regional_name(Service.SERVE)
@@ -98,20 +107,39 @@ class Services(Construct):
             self,
             "Cluster",
             cluster_name=self.cluster_name,
-            vpc=network.vpc,
+            vpc=vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
         self.serve_group = ec2.SecurityGroup(
             self,
             "ServeGroup",
             security_group_name=self.serve_name,
-            vpc=network.vpc,
+            vpc=vpc,
             description="serve",
             allow_all_outbound=True,
         )
         self.serve_group.add_ingress_rule(
-            ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(SERVE_PORT), "From the load balancer"
+            serve_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
+            ec2.Port.tcp(SERVE_PORT),
+            "From the load balancer",
         )
+        if serve_callers is None:
+            acknowledge(
+                self.serve_group,
+                "AwsSolutions-EC23",
+                "EC2RestrictedCommonPorts",
+                "EC2RestrictedSSH",
+                reason="One port, and the range is the VPC's own, which the rule cannot read at synth.",
+            )
+        stores: list[ec2.IConnectable] = [database, log]
+        if serve_security_groups is None:
+            _let_in(self.serve_group, stores)
+        if processor_security_groups is None:
+            group = ec2.SecurityGroup(
+                self, "ProcessorGroup", vpc=vpc, description="processor", allow_all_outbound=True
+            )
+            _let_in(group, stores if files is None else [*stores, files])
+            processor_security_groups = [group]
         self._group = self._logs()
         self._roles = ServiceRoles(
             self,
@@ -129,7 +157,7 @@ class Services(Construct):
             Service.PROCESSOR,
             "apply",
             Apply(database=signs_in, log=group_log, region=here, alive_file=ALIVE_FILE),
-            [] if files is None else [network.file_clients],
+            processor_security_groups,
         )
         self.serve = self._service(
             Service.SERVE,
@@ -141,7 +169,7 @@ class Services(Construct):
                 stream_name=stream.stream_name,
                 region_state_table=site.names.regional_name("region-state", "table"),
             ),
-            [self.serve_group],
+            [*(serve_security_groups or []), self.serve_group],
             tasks=site.settings.profile.serve_tasks,
         )
         self.scaling = ProcessorScaling(
@@ -213,8 +241,8 @@ class Services(Construct):
         return DatabaseAddress(
             host=self._database.hosts,
             port=self._database.port,
-            name=DATABASE_NAME,
-            user=WORKLOAD_USER,
+            name=self._database.database_name,
+            user=self._database.user,
             auth="iam",
         )
 
@@ -326,12 +354,8 @@ class Services(Construct):
             min_healthy_percent=100,
             max_healthy_percent=200,
             assign_public_ip=False,
-            vpc_subnets=self._network.workload_subnets,
-            security_groups=[
-                self._network.database_clients,
-                self._network.log_clients,
-                *groups,
-            ],
+            vpc_subnets=self._subnets,
+            security_groups=list(groups),
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
@@ -350,11 +374,11 @@ class Services(Construct):
                 database=DatabaseAddress(
                     host=self._database.host,
                     port=self._database.port,
-                    name=DATABASE_NAME,
+                    name=self._database.database_name,
                     user=ADMIN_USER,
                     auth="password",
                 ),
-                workload_user=WORKLOAD_USER,
+                workload_user=self._database.user,
             ),
             role=self._roles.of(Service.PROCESSOR),
             secrets={
@@ -363,3 +387,8 @@ class Services(Construct):
                 )
             },
         )
+
+
+def _let_in(group: ec2.SecurityGroup, stores: Sequence[ec2.IConnectable]) -> None:
+    for store in stores:
+        group.connections.allow_to_default_port(store)

@@ -9,19 +9,14 @@ import aws_cdk as cdk
 from constructs import IConstruct
 
 from lifeline.compliance.pack_names import AWS_SOLUTIONS, CONTINUITY, SHARED
-from lifeline.site import Site
 
 PSEUDO_PARAMETER = re.compile(r"\$\{Token\[AWS\.(\w+)\.\d+\]\}")
 """What the CDK writes for a region, account or partition that is not known at synth."""
 
 
-def acknowledge_pattern(construct: IConstruct, site: Site, *patterns: str, reason: str) -> None:
-    """Acknowledge that a policy allows something on ARNs with a wildcard, with the reason for it.
-
-    The packs write an account that is not known at synth as a reference: so does the acknowledgement.
-    """
-    account = site.settings.account or "<AWS::AccountId>"
-    ids = [f"AwsSolutions-IAM5[Resource::{one.replace(site.account, account)}]" for one in patterns]
+def acknowledge_pattern(construct: IConstruct, *patterns: str, reason: str) -> None:
+    """Acknowledge that a policy allows something on ARNs with a wildcard, with the reason for it."""
+    ids = [f"AwsSolutions-IAM5[Resource::{one}]" for one in patterns]
     acknowledge(construct, *ids, reason=reason)
 
 

@@ -14,7 +14,7 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
-from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.alert_topics import AlertTargets, Severity
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
@@ -64,15 +64,22 @@ class Backups(Construct):
         *,
         site: Site | None = None,
         keys: Keys | None = None,
-        tier: RecoveryTier,
+        tier: RecoveryTier | None = None,
         stores: Sequence[ProtectedStore],
+        alert_topics: AlertTargets | None = None,
     ) -> None:
+        """Raises ValueError without a store to back up.
+
+        `tier`: how often and how long; the settings' by default. `alert_topics`: who is told of a failure;
+            by default the application's topics.
+        """
         if not stores:
             raise ValueError("There are no stores to back up; name at least one.")
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        self._site, self._keys, self.policy = site, keys, tier.backups
+        self._site, self._keys = site, keys
+        self.policy = (tier or site.settings.tier).backups
         self.vault_name = vault_name(site)
         self.vault = self._vault()
         self._emptied = self._emptied_on_delete()
@@ -82,7 +89,7 @@ class Backups(Construct):
             if chosen:
                 self._plan("Journaled" if keeps_a_journal else "Snapshot", chosen)
         self._restore_tests(stores)
-        self._tell_of_failures()
+        self._tell_of_failures(alert_topics)
 
     def metric_completed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Backup jobs into this vault that succeeded within the time between two of them."""
@@ -153,7 +160,6 @@ class Backups(Construct):
         provider.allow("DeleteTheirSnapshots", ["rds:DeleteDBClusterSnapshot"], [points[1]])
         acknowledge_pattern(
             provider.policy,
-            site,
             *points,
             reason="Everything in the vault is to be deleted; the service makes up the ids.",
         )
@@ -201,7 +207,6 @@ class Backups(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             there,
             reason="One key only, the one with the data key's alias: its id is made up in the other "
             "region.",
@@ -304,11 +309,12 @@ class Backups(Construct):
             selection.node.add_dependency(self._role_policy)
             destroyable(selection)
 
-    def _tell_of_failures(self) -> None:
+    def _tell_of_failures(self, topics: AlertTargets | None) -> None:
         notice(
             self,
             "Failures",
             site=self._site,
+            topics=topics,
             name="backup-failed",
             description="A backup, its copy to the other region or a restore test failed",
             pattern={

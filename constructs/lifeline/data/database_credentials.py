@@ -12,8 +12,8 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from lifeline.data.notices import AlertTargets, notice
-from lifeline.foundation.alert_topics import Severity
+from lifeline.data.notices import notice
+from lifeline.foundation.alert_topics import AlertTargets, Severity
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys

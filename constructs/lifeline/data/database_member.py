@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol, Unpack
 
 import jsii
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from lifeline.foundation.connections import connections_of
 from lifeline.foundation.function import allow
 from lifeline.foundation.metric_options import MetricOptions, metric
 
@@ -48,6 +50,14 @@ class IGlobalDatabase(Protocol):
         """The workloads' user, who signs in with IAM."""
 
     @property
+    def host(self) -> str:
+        """The writer's, which migrations sign in at."""
+
+    @property
+    def admin_secret(self) -> secretsmanager.ISecret | None:
+        """The password of `ADMIN_USER` where migrations run; None elsewhere."""
+
+    @property
     def sign_in_arn(self) -> str:
         """What `rds-db:connect` is allowed on."""
 
@@ -71,7 +81,7 @@ class DatabaseMember(Construct):
     port: int
     database_name: str
     user: str
-    _security_groups: list[ec2.ISecurityGroup]
+    _connections: ec2.Connections
 
     @property
     def hosts(self) -> str:
@@ -86,9 +96,7 @@ class DatabaseMember(Construct):
     @property
     def connections(self) -> ec2.Connections:
         """Who may open a connection: `database.connections.allow_default_port_from(workload)`."""
-        return ec2.Connections(
-            security_groups=self._security_groups, default_port=ec2.Port.tcp(self.port)
-        )
+        return self._connections
 
     def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let `grantee` sign in as the workloads' user; its network must be let in, too (`connections`)."""
@@ -139,6 +147,8 @@ class GlobalDatabaseAttributes:
     port: int = 5432
     database_name: str = "lifeline"
     user: str = "lifeline"
+    admin_secret: secretsmanager.ISecret | None = None
+    """The password of `lifeline_admin`. None: our services make no migration task."""
     security_group: ec2.ISecurityGroup | None = None
     """None: `connections` opens nothing, and says so to the CDK by having no group."""
 
@@ -155,8 +165,7 @@ class ImportedGlobalDatabase(DatabaseMember):
         self.global_identifier = attributes.global_identifier
         self.port = attributes.port
         self.database_name, self.user = attributes.database_name, attributes.user
-        group = attributes.security_group
-        self._security_groups = [] if group is None else [group]
+        self._connections = connections_of(attributes.security_group, self.port)
 
     @property
     def peer_identifier(self) -> str:
@@ -167,6 +176,16 @@ class ImportedGlobalDatabase(DatabaseMember):
     def hosts(self) -> str:
         """Host names in the order to try, separated by commas: the writer's, then the reader's."""
         return self._attributes.hosts
+
+    @property
+    def host(self) -> str:
+        """The first of the hosts: the writer's."""
+        return Fn.select(0, Fn.split(",", self._attributes.hosts))
+
+    @property
+    def admin_secret(self) -> secretsmanager.ISecret | None:
+        """The password of the admin, if migrations are to run."""
+        return self._attributes.admin_secret
 
     @property
     def sign_in_arn(self) -> str:

@@ -23,15 +23,15 @@ from lifeline.data.database_member import (
     sign_in_arn,
 )
 from lifeline.data.database_parameters import CLUSTER_PARAMETERS, INSTANCE_PARAMETERS
-from lifeline.data.notices import AlertTargets, notice
+from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
-from lifeline.foundation.alert_topics import Severity
+from lifeline.foundation.alert_topics import AlertTargets, Severity
+from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import Placement
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
-from lifeline.foundation.network import Network
-from lifeline.foundation.zones import require_zones, store_subnets
+from lifeline.foundation.zones import store_subnets
 from lifeline.site import Site
 
 ENGINE = "aurora-postgresql"
@@ -84,7 +84,7 @@ class GlobalDatabase(DatabaseMember):
     staging and production), a password that leaks (workloads sign in with IAM over TLS), and a client
     that never lets go (server-side time-outs). Does not cover: a wrong statement, which replicates within
     a second: that is what point-in-time recovery and `Backups` are for.
-    Everything has a default: alone in a `cdk.Stack` it takes a `vpc`, names itself after its path and tells
+    Everything but the `vpc` has a default: alone in a `cdk.Stack` it names itself after its path and tells
     nobody. Two of them stand in one stack; one in each of two regions with one `global_identifier` are a
     pair, of which the second says `creates_global_cluster=False`.
     The global cluster's writer moves at run time; nothing here names it. The admin's name and password at
@@ -97,8 +97,7 @@ class GlobalDatabase(DatabaseMember):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network | None = None,
-        vpc: ec2.IVpc | None = None,
+        vpc: ec2.IVpc,
         vpc_subnets: ec2.SubnetSelection | None = None,
         keys: Keys | None = None,
         identifier: str | None = None,
@@ -112,15 +111,17 @@ class GlobalDatabase(DatabaseMember):
         deletion_protection: bool | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
         admin_readers: Sequence[iam.IRole] = (),
+        rotation_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         alert_topics: AlertTargets | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the database could not stand.
 
-        `network` or `vpc`: ours, whose database clients are let in, or anybody's, which then opens
-            `connections` itself. `vpc_subnets`: the isolated ones by default, else the private ones.
+        `vpc_subnets`: the isolated ones by default, else the private ones. `connections` lets nobody in.
         `creates_global_cluster`: at home by default; in a plain stack, yes.
         `capacity`, `deletion_protection`: as the settings say; in a plain stack as the dev profile does.
         `admin_readers`: roles that may read the admin's password beside our migrations and rotation.
+        `rotation_security_groups`: of the function that rotates it, which you let in; by default one of
+            its own, which is let in.
         `alert_topics`: who is told; by default the application's topics, in a plain stack nobody.
         """
         super().__init__(scope, construct_id)
@@ -151,24 +152,18 @@ class GlobalDatabase(DatabaseMember):
             settings.deletion_protection if deletion_protection is None else deletion_protection
         )
         self._alert_topics = alert_topics
-        vpc, vpc_subnets = self._place(network, vpc, vpc_subnets)
-        subnets = vpc.select_subnets(
-            availability_zones=vpc_subnets.availability_zones,
-            one_per_az=vpc_subnets.one_per_az,
-            subnet_filters=vpc_subnets.subnet_filters,
-            subnet_group_name=vpc_subnets.subnet_group_name,
-            subnets=vpc_subnets.subnets,
-            subnet_type=vpc_subnets.subnet_type,
+        if self.creates_global_cluster and not vpc.private_subnets:
+            raise ValueError(
+                f"{self.node.path} found no private subnet with a way out in its VPC; the function that "
+                "rotates the admin's password needs one (PRIVATE_WITH_EGRESS) to call Secrets Manager."
+            )
+        subnets = store_subnets(
+            self, vpc, vpc_subnets, least_zones=LEAST_ZONES, why="a group of database subnets"
         )
-        require_zones(self, subnets, LEAST_ZONES, "a group of database subnets")
         self.group = ec2.SecurityGroup(
             self, "Group", vpc=vpc, description="The database.", allow_all_outbound=False
         )
-        self._security_groups = [self.group]
-        if network is not None:
-            self.group.add_ingress_rule(
-                network.database_clients, ec2.Port.tcp(port), "Workloads that join database clients"
-            )
+        self._connections = connections_of(self.group, port)
         self._subnets = rds.CfnDBSubnetGroup(
             self,
             "Subnets",
@@ -194,7 +189,10 @@ class GlobalDatabase(DatabaseMember):
         self._acknowledge()
         if self.creates_global_cluster:
             self.credentials.rotate(
-                placement=Placement(vpc=vpc, security_groups=[self._rotation_group(network, vpc)]),
+                placement=Placement(
+                    vpc=vpc,
+                    security_groups=rotation_security_groups or [self._rotation_group(vpc)],
+                ),
                 sign_in=SignIn(host=self.host, port=port, database=database_name, ready=first),
             )
 
@@ -284,27 +282,7 @@ class GlobalDatabase(DatabaseMember):
             },
         )
 
-    def _place(
-        self, network: Network | None, vpc: ec2.IVpc | None, chosen: ec2.SubnetSelection | None
-    ) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
-        if (network is None) == (vpc is None):
-            given = "neither a `vpc` nor" if vpc is None else "both a `vpc` and"
-            raise ValueError(
-                f"{self.node.path} was given {given} a `network`; give one: the VPC it stands in."
-            )
-        if network is not None:
-            return network.vpc, chosen or network.store_subnets
-        assert vpc is not None
-        if self.creates_global_cluster and not vpc.private_subnets:
-            raise ValueError(
-                f"{self.node.path} found no private subnet with a way out in its VPC; the function that "
-                "rotates the admin's password needs one (PRIVATE_WITH_EGRESS) to call Secrets Manager."
-            )
-        return vpc, chosen or store_subnets(self, vpc)
-
-    def _rotation_group(self, network: Network | None, vpc: ec2.IVpc) -> ec2.ISecurityGroup:
-        if network is not None:
-            return network.database_clients
+    def _rotation_group(self, vpc: ec2.IVpc) -> ec2.ISecurityGroup:
         group = ec2.SecurityGroup(
             self, "RotationGroup", vpc=vpc, description="The rotation.", allow_all_outbound=True
         )

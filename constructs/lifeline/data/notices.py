@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import aws_events as events
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lifeline.foundation.alert_topics import AlertTopics, Severity
+from lifeline.foundation.alert_topics import AlertTargets, Severity, topic_arn_for
 from lifeline.site import Site
-
-AlertTargets = Mapping[Severity, sns.ITopic]
-"""Topics of the user's own; a severity that is not in it is told to the application's, if there is one."""
 
 
 def notice(
@@ -35,12 +31,9 @@ def notice(
     `read_only_calls`: also match calls that only read, which a rule does not see unless it says so; they
     arrive only where the account has a trail of management events in this region.
     """
-    if topics is not None and severity in topics:
-        topic_arn = topics[severity].topic_arn
-    elif site.is_derived:
+    topic_arn = topic_arn_for(site, severity, topics)
+    if topic_arn is None:
         return None
-    else:
-        topic_arn = AlertTopics.arn(site, severity)
     return events.CfnRule(
         scope,
         construct_id,

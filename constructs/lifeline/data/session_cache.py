@@ -2,197 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
-import jsii
-from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.data.cache_access import PORT, ImportedSessionCache, SessionCacheAttributes
+from lifeline.data.cache_member import ENGINE, CacheMember
+from lifeline.data.cache_member import cache_name as cache_name
+from lifeline.data.cache_member import hosts_parameter as hosts_parameter
+from lifeline.data.cache_member import user_name as user_name
 from lifeline.foundation.destroyable import destroyable
-from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.log_groups import log_group
-from lifeline.foundation.metric_options import MathOptions, computed
-from lifeline.foundation.network import Network
 from lifeline.site import Site
 
-ENGINE = "valkey"
 ENGINE_VERSION = "8.2"
 PARAMETER_FAMILY = "valkey8"
 """9.x is out, but nobody confirmed it for global datastores in both regions; 8.2 is."""
-PORT = 6379
 SNAPSHOT_DAYS = 15
 SNAPSHOT_WINDOW = "06:00-07:00"
 MAINTENANCE_WINDOW = "sun:08:00-sun:09:00"
-ACCESS = "on ~* &* -@all +@read +@write +@connection +@transaction +@pubsub -@dangerous +info +ping"
-"""The workloads' user: data and its own connection; nothing that flushes, dumps or reconfigures.
-Rules apply from left to right, and INFO is one of the dangerous: what is given back stands last."""
-LOGS = {"slow-log": "slow", "engine-log": "engine"}
 PARAMETERS = {
     "maxmemory-policy": "volatile-lru",
     "tcp-keepalive": "60",
     "slowlog-log-slower-than": "10000",
 }
-
-
-@jsii.implements(ec2.IConnectable)
-class CacheMember(Construct):
-    """What a member has in its own region, whichever role it plays: who may connect, logs, metrics.
-
-    Users and their groups are regional: each member has its own, with the same names. The group holds
-    no user named `default`, so nobody signs in without IAM.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        site: Site | None = None,
-        network: Network,
-        keys: Keys | None = None,
-    ) -> None:
-        super().__init__(scope, construct_id)
-        site = Site.of(self, site)
-        keys = Keys.or_default(self, keys)
-        self._site, self._keys = site, keys
-        self.identifier = cache_name(site)
-        self.user = user_name(site)
-        self.port = PORT
-        self.group = ec2.SecurityGroup(
-            self, "Group", vpc=network.vpc, description="The cache.", allow_all_outbound=False
-        )
-        self.group.add_ingress_rule(
-            network.cache_clients, ec2.Port.tcp(PORT), "Workloads that join cache clients"
-        )
-        self._subnets = elasticache.CfnSubnetGroup(
-            self,
-            "Subnets",
-            cache_subnet_group_name=self.identifier,
-            description="Isolated subnets of three zones.",
-            subnet_ids=network.vpc.select_subnets(
-                subnet_type=network.store_subnets.subnet_type
-            ).subnet_ids,
-        )
-        self._users = self._user_group()
-        for resource in (self._subnets, self._users):
-            destroyable(resource)
-
-    @property
-    def connections(self) -> ec2.Connections:
-        """Who may reach it: `cache.connections.allow_default_port_from(workload)`."""
-        return ec2.Connections(security_groups=[self.group], default_port=ec2.Port.tcp(PORT))
-
-    def grant_connect(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` sign in to this region's member; it must also join the clients."""
-        return allow_connecting(grantee, self._site)
-
-    def metric_replication_lag(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
-        """Seconds behind the other region's member; only the one that does not write has it."""
-        return self._worst("GlobalDatastoreReplicationLag", "lag", **options)
-
-    def metric_engine_cpu(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
-        """Per cent of the one thread that runs commands, on the busiest node."""
-        return self._worst("EngineCPUUtilization", "cpu", **options)
-
-    def metric_memory(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
-        """Per cent of the memory after which keys are evicted, on the fullest node."""
-        return self._worst("DatabaseMemoryUsageCountedForEvictPercentage", "memory", **options)
-
-    def metric_evictions(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
-        """Keys evicted in a minute, on the node that evicts most."""
-        return self._worst("Evictions", "evictions", statistic="Sum", **options)
-
-    def _worst(
-        self, name: str, node: str, statistic: str = "Maximum", **options: Unpack[MathOptions]
-    ) -> cloudwatch.IMetric:
-        """Over all nodes: which of them is the primary changes by itself."""
-        nodes = {
-            f"{node}{number}": cloudwatch.Metric(
-                namespace="AWS/ElastiCache",
-                metric_name=name,
-                dimensions_map={"CacheClusterId": f"{self.identifier}-{number:03}"},
-                statistic=statistic,
-                period=options.get("period") or Duration.minutes(1),
-            )
-            for number in range(1, self.nodes + 1)
-        }
-        return computed(f"MAX([{', '.join(nodes)}])", using=nodes, default_label=name, **options)
-
-    @property
-    def nodes(self) -> int:
-        """In this region: the primary, or what would become it, and its replicas."""
-        return 1 + self._site.settings.profile.cache_replicas
-
-    def _user_group(self) -> elasticache.CfnUserGroup:
-        user = elasticache.CfnUser(
-            self,
-            "User",
-            engine=ENGINE,
-            user_id=self.user,
-            user_name=self.user,
-            access_string=ACCESS,
-            authentication_mode={"Type": "iam"},
-        )
-        destroyable(user)
-        return elasticache.CfnUserGroup(
-            self, "Users", engine=ENGINE, user_group_id=self.identifier, user_ids=[user.ref]
-        )
-
-    def _log_deliveries(
-        self,
-    ) -> list[elasticache.CfnReplicationGroup.LogDeliveryConfigurationRequestProperty]:
-        made = []
-        for log_type, word in LOGS.items():
-            group = log_group(
-                self,
-                f"{word.capitalize()}Logs",
-                site=self._site,
-                keys=self._keys,
-                name=f"/lifeline/{self.identifier}/{word}",
-            )
-            made.append(
-                elasticache.CfnReplicationGroup.LogDeliveryConfigurationRequestProperty(
-                    destination_type="cloudwatch-logs",
-                    destination_details=(
-                        elasticache.CfnReplicationGroup.DestinationDetailsProperty(
-                            cloud_watch_logs_details=(
-                                elasticache.CfnReplicationGroup.CloudWatchLogsDestinationDetailsProperty(
-                                    log_group=group.log_group_name
-                                )
-                            )
-                        )
-                    ),
-                    log_format="json",
-                    log_type=log_type,
-                )
-            )
-        return made
-
-    def _finish(self, member: elasticache.CfnReplicationGroup) -> None:
-        """What is the same for every member once it is declared."""
-        destroyable(member)
-        self.member = member
-        self.host = member.attr_primary_end_point_address
-        self.reader_host = member.attr_reader_end_point_address
-        ssm.StringParameter(
-            self,
-            "Hosts",
-            parameter_name=hosts_parameter(self._site),
-            string_value=f"{self.host},{self.reader_host}",
-            description="The cache's primary and reader endpoint, in the order to try",
-        )
-        acknowledge(
-            member,
-            "AwsSolutions-AEC6",
-            reason="Sign-in is by IAM and a user group, which is stronger; a token excludes it.",
-        )
 
 
 class SessionCache(CacheMember):
@@ -212,18 +46,35 @@ class SessionCache(CacheMember):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        identifier: str | None = None,
+        node_type: str | None = None,
+        replicas: int | None = None,
         keys: Keys | None = None,
     ) -> None:
-        super().__init__(scope, construct_id, site=site, network=network, keys=keys)
-        site = Site.of(self, site)
-        keys = Keys.or_default(self, keys)
+        """Raises ValueError for surroundings in which the cache could not stand.
+
+        `vpc_subnets`: the isolated ones by default, else the private ones. `connections` lets nobody in.
+        `identifier`: of the replication group; whatever else has a name takes it, too.
+        `node_type`, `replicas`: as the profile says; in a plain stack as the dev profile does.
+        """
+        super().__init__(
+            scope,
+            construct_id,
+            site=site,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            identifier=identifier,
+            replicas=replicas,
+            keys=keys,
+        )
+        site, keys = self._site, self._keys
         if not site.is_home:
             raise ValueError(
                 f"SessionCache creates the global datastore, at home; {site.region.name} is the "
                 "recovery region, whose member is a SecondaryCache."
             )
-        profile = site.settings.profile
         parameters = elasticache.CfnParameterGroup(
             self,
             "Parameters",
@@ -239,7 +90,7 @@ class SessionCache(CacheMember):
             replication_group_description="Sessions",
             engine=ENGINE,
             engine_version=ENGINE_VERSION,
-            cache_node_type=profile.cache_class,
+            cache_node_type=node_type or site.settings.profile.cache_class,
             cache_parameter_group_name=parameters.ref,
             cache_subnet_group_name=self._subnets.ref,
             security_group_ids=[self.group.security_group_id],
@@ -277,6 +128,13 @@ class SessionCache(CacheMember):
         destroyable(global_group)
         self.global_id = global_group.attr_global_replication_group_id
 
+    @staticmethod
+    def from_session_cache_attributes(
+        scope: Construct, construct_id: str, attributes: SessionCacheAttributes
+    ) -> ImportedSessionCache:
+        """A member that something else made, or makes later."""
+        return ImportedSessionCache(scope, construct_id, attributes=attributes)
+
 
 class SecondaryCache(CacheMember):
     """The recovery region's member; it lives in the Replication stack, which knows the global id.
@@ -292,14 +150,27 @@ class SecondaryCache(CacheMember):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        identifier: str | None = None,
+        replicas: int | None = None,
         keys: Keys | None = None,
         global_id: str,
     ) -> None:
-        super().__init__(scope, construct_id, site=site, network=network, keys=keys)
-        site = Site.of(self, site)
-        keys = Keys.or_default(self, keys)
-        if site.is_home:
+        """As `SessionCache`. `global_id`: of the global datastore that it joins."""
+        super().__init__(
+            scope,
+            construct_id,
+            site=site,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            identifier=identifier,
+            replicas=replicas,
+            keys=keys,
+        )
+        site, keys = self._site, self._keys
+        # A plain stack knows of one region only: that of the other member is its user's business.
+        if site.is_home and not site.is_derived:
             raise ValueError(
                 f"SecondaryCache joins the datastore from the recovery region; {site.region.name} is "
                 "home, whose member is the SessionCache."
@@ -335,31 +206,3 @@ class SecondaryCache(CacheMember):
             reason="Encryption at rest and in transit is the global datastore's; a member that names "
             "it is refused. The home member has both.",
         )
-
-
-def cache_name(site: Site) -> str:
-    """The member's id in a region, by which peers and functions find it."""
-    return site.names.regional_name("cache", "cache")
-
-
-def user_name(site: Site) -> str:
-    """The workloads' user of a member: with IAM its id and its name must be equal."""
-    return site.names.regional_name("cache-workload", "cache")
-
-
-def hosts_parameter(site: Site) -> str:
-    """The parameter that holds `primary,reader`: for stacks that deploy before the secondary exists."""
-    return f"/lifeline/{site.settings.environment_suffix}/cache-hosts"
-
-
-def allow_connecting(grantee: iam.IGrantable, site: Site) -> iam.Grant:
-    """Let `grantee` sign in to the member of `site`, also where it is not made yet."""
-    return allow(
-        grantee,
-        "SignInToTheCache",
-        ["elasticache:Connect"],
-        [
-            site.arn("elasticache", f"replicationgroup:{cache_name(site)}"),
-            site.arn("elasticache", f"user:{user_name(site)}"),
-        ],
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from dataclasses import dataclass
+from typing import Protocol, Unpack
 
 import jsii
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
@@ -12,14 +14,16 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lifeline.data.protected_store import ProtectedStore
+from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
-from lifeline.foundation.network import Network
+from lifeline.foundation.zones import store_subnets
 from lifeline.site import Site
 
 PORT = 2049
+LEAST_ZONES = 2
 WORKLOAD_ID = "1000"
 """The user and group that owns the workloads' folder; containers run as it."""
 FOLDER = "/lifeline"
@@ -30,8 +34,106 @@ LIFECYCLE = (
 )
 
 
+class ISharedFiles(Protocol):
+    """A file system that workloads mount through one access point, made here or elsewhere."""
+
+    @property
+    def file_system_id(self) -> str:
+        """What a task's volume names."""
+
+    @property
+    def access_point_id(self) -> str:
+        """Through which it is mounted."""
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Who may reach it: `files.connections.allow_default_port_from(workload)`."""
+
+    def grant_mount(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` mount and write through the access point."""
+
+
 @jsii.implements(ec2.IConnectable)
-class SharedFiles(Construct):
+class FileAccess(Construct):
+    """What a file system can do whether it was made here or not."""
+
+    file_system_id: str
+    access_point_id: str
+    port = PORT
+    _connections: ec2.Connections
+    file_system_arn: str
+    """What mounting is allowed on."""
+    _access_point_arn: str
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Who may reach it: `files.connections.allow_default_port_from(workload)`."""
+        return self._connections
+
+    def grant_mount(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let `grantee` mount and write through the access point; its network must be let in, too."""
+        return allow(
+            grantee,
+            "MountTheFiles",
+            ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+            [self.file_system_arn],
+            {"StringEquals": {"elasticfilesystem:AccessPointArn": self._access_point_arn}},
+        )
+
+    def metric_time_since_last_sync(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
+        """Seconds since the last change that reached the other side; in the region replicated from.
+
+        A query, because the metric also names the destination, whose id only its own region knows.
+        """
+        return computed(
+            "SELECT MAX(TimeSinceLastSync) FROM "
+            'SCHEMA("AWS/EFS", DestinationFileSystemId, FileSystemId) '
+            f"WHERE FileSystemId = '{self.file_system_id}'",
+            default_label="TimeSinceLastSync",
+            **options,
+        )
+
+    def metric_io_limit(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Per cent of the operations that the file system can do."""
+        return metric(
+            "AWS/EFS",
+            "PercentIOLimit",
+            {"FileSystemId": self.file_system_id},
+            default_statistic="Maximum",
+            **options,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedFilesAttributes:
+    """A file system that something else made."""
+
+    file_system_id: str
+    access_point_id: str
+    security_group: ec2.ISecurityGroup | None = None
+    """Of its mount targets. None: `connections` opens nothing, and says so to the CDK by having no group."""
+
+
+class ImportedSharedFiles(FileAccess):
+    """A file system known by its attributes; nothing is made."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, attributes: SharedFilesAttributes
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.file_system_id = attributes.file_system_id
+        self.access_point_id = attributes.access_point_id
+        self.file_system_arn = self._arn("file-system", attributes.file_system_id)
+        self._access_point_arn = self._arn("access-point", attributes.access_point_id)
+        self._connections = connections_of(attributes.security_group, PORT)
+
+    def _arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="elasticfilesystem", resource=resource, resource_name=name
+        )
+
+
+class SharedFiles(FileAccess):
     """A file system with a mount target in each zone and one access point for workloads.
 
     Covers: the loss of a zone; of the region, with `FileReplication` (15 minutes at most behind, for most
@@ -47,21 +149,32 @@ class SharedFiles(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        file_system_name: str | None = None,
         keys: Keys | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which the file system could not stand.
+
+        `vpc_subnets`: the isolated ones by default, else the private ones. `connections` lets nobody in.
+        `file_system_name`: what the console shows; two of one name may stand side by side.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        self._site, self._keys = site, keys
-        self.port = PORT
+        self._keys = keys
+        subnets = store_subnets(
+            self,
+            vpc,
+            vpc_subnets,
+            least_zones=LEAST_ZONES,
+            why="a file system that outlives a zone",
+        )
         self.group = ec2.SecurityGroup(
-            self, "Group", vpc=network.vpc, description="The files.", allow_all_outbound=False
+            self, "Group", vpc=vpc, description="The files.", allow_all_outbound=False
         )
-        self.group.add_ingress_rule(
-            network.file_clients, ec2.Port.tcp(PORT), "Workloads that join file clients"
-        )
-        name = site.names.regional_name("files")
+        self._connections = connections_of(self.group, PORT)
+        name = file_system_name or site.names.regional_name("files")
         self.file_system = efs.CfnFileSystem(
             self,
             "FileSystem",
@@ -94,7 +207,8 @@ class SharedFiles(Construct):
             access_point_tags=[efs.CfnAccessPoint.AccessPointTagProperty(key="Name", value=name)],
         )
         self.access_point_id = self.access_point.attr_access_point_id
-        subnets = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
+        self.file_system_arn = self.file_system.attr_arn
+        self._access_point_arn = self.access_point.attr_arn
         targets = [
             efs.CfnMountTarget(
                 self,
@@ -109,11 +223,6 @@ class SharedFiles(Construct):
             destroyable(resource)
 
     @property
-    def file_system_arn(self) -> str:
-        """What mounting is allowed on."""
-        return self.file_system.attr_arn
-
-    @property
     def protected(self) -> ProtectedStore:
         """This region's file system for the backup plan; a test restores into one of its own."""
         return ProtectedStore(
@@ -124,43 +233,12 @@ class SharedFiles(Construct):
             restore_into={"kmskeyid": self._keys.data.key_arn},
         )
 
-    @property
-    def connections(self) -> ec2.Connections:
-        """Who may reach it: `files.connections.allow_default_port_from(workload)`."""
-        return ec2.Connections(security_groups=[self.group], default_port=ec2.Port.tcp(PORT))
-
-    def grant_mount(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` mount and write through the access point; it must also join the clients."""
-        return allow(
-            grantee,
-            "MountTheFiles",
-            ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-            [self.file_system_arn],
-            {"StringEquals": {"elasticfilesystem:AccessPointArn": self.access_point.attr_arn}},
-        )
-
-    def metric_time_since_last_sync(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
-        """Seconds since the last change that reached the other side; in the region replicated from.
-
-        A query, because the metric also names the destination, whose id only its own region knows.
-        """
-        return computed(
-            "SELECT MAX(TimeSinceLastSync) FROM "
-            'SCHEMA("AWS/EFS", DestinationFileSystemId, FileSystemId) '
-            f"WHERE FileSystemId = '{self.file_system_id}'",
-            default_label="TimeSinceLastSync",
-            **options,
-        )
-
-    def metric_io_limit(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Per cent of the operations that the file system can do."""
-        return metric(
-            "AWS/EFS",
-            "PercentIOLimit",
-            {"FileSystemId": self.file_system_id},
-            default_statistic="Maximum",
-            **options,
-        )
+    @staticmethod
+    def from_shared_files_attributes(
+        scope: Construct, construct_id: str, attributes: SharedFilesAttributes
+    ) -> ImportedSharedFiles:
+        """A file system that something else made."""
+        return ImportedSharedFiles(scope, construct_id, attributes=attributes)
 
 
 def _policy() -> dict[str, object]:

@@ -156,9 +156,7 @@ class DrPipeline(Construct):
         made = self._project("validate", "Judges the evidence and keeps it", VALIDATE)
         kept = [f"{self._evidence}/{folder}/*" for folder in ("drills", "drills-failed")]
         made.allow("KeepEvidence", ["s3:PutObject"], [*kept, f"{self._evidence}/chain/latest.json"])
-        made.acknowledge_pattern(
-            self._site, *kept, reason="Each drill has a folder of its own name."
-        )
+        made.acknowledge_pattern(*kept, reason="Each drill has a folder of its own name.")
         made.allow(
             "EncryptEvidence", ["kms:Decrypt", "kms:GenerateDataKey"], [self._keys.data.key_arn]
         )
@@ -207,7 +205,6 @@ class DrPipeline(Construct):
             "SeeWhichRegionCaches", ["elasticache:DescribeGlobalReplicationGroups"], [global_cache]
         )
         project.acknowledge_pattern(
-            site,
             global_cache,
             reason="The service puts letters of its own before the datastore's name.",
         )
@@ -291,9 +288,7 @@ class DrPipeline(Construct):
         """`deployed/{execution}.zip`: what was deployed and is not destroyed yet."""
         pattern = self.artifacts.objects("deployed/*")
         project.allow("SourceOfWhatWasDeployed", actions, [pattern])
-        project.acknowledge_pattern(
-            self._site, pattern, reason="One object for each execution, by its id."
-        )
+        project.acknowledge_pattern(pattern, reason="One object for each execution, by its id.")
 
     def _use_artifacts(
         self, policy: iam.ManagedPolicy, owner: Construct, actions: Sequence[str], sid: str
@@ -302,7 +297,6 @@ class DrPipeline(Construct):
         allow(policy, sid, actions, [pattern])
         acknowledge_pattern(
             policy,
-            self._site,
             pattern,
             reason="CodePipeline names the artifacts of a run, all under the pipeline's name.",
         )

@@ -76,7 +76,6 @@ class Keeper(Construct):
         plan.grant_look(policy)
         acknowledge_pattern(
             policy,
-            site,
             plan.executions_arn,
             reason="One execution for each epoch and run: the numbers are not known beforehand.",
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge_pattern
+from lifeline.data.cache_access import SessionCacheAttributes
 from lifeline.data.database_member import IGlobalDatabase
+from lifeline.data.session_cache import SessionCache
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.minute_loop import MinuteLoop
 from lifeline.failover.region_parts import RegionStores, address_of
@@ -109,21 +111,30 @@ class LagMeter(Construct):
         self.function.allow("ReadWhetherARecoveryCompleted", ["s3:GetObject"], [recoveries])
         acknowledge_pattern(
             self.function.policy,
-            self._site,
             recoveries,
             reason="One object for each run of a recovery: its number is not known beforehand.",
         )
 
     def _allow_cache(self) -> None:
         site, stores = self._site, self._stores
-        group = site.arn("elasticache", f"replicationgroup:{stores.cache_group}")
-        user = site.arn("elasticache", f"user:{stores.cache_user}")
-        self.function.allow(
-            "AskForTheCachesRole", ["elasticache:DescribeReplicationGroups"], [group]
+        # By its names: in the recovery region the member is made after the lag meter.
+        cache = SessionCache.from_session_cache_attributes(
+            self,
+            "Cache",
+            SessionCacheAttributes(
+                identifier=stores.cache_group,
+                user=stores.cache_user,
+                hosts_parameter=stores.cache_hosts_parameter,
+            ),
         )
-        self.function.allow("SignInToTheCache", ["elasticache:Connect"], [group, user])
+        self.function.allow(
+            "AskForTheCachesRole",
+            ["elasticache:DescribeReplicationGroups"],
+            [site.arn("elasticache", f"replicationgroup:{cache.identifier}")],
+        )
+        cache.grant_connect(self.function)
         self.function.allow(
             "FindTheCachesHosts",
             ["ssm:GetParameter"],
-            [site.arn("ssm", f"parameter{stores.cache_hosts_parameter}")],
+            [site.arn("ssm", f"parameter{cache.hosts_parameter}")],
         )

@@ -85,7 +85,7 @@ class DrillProject(Construct):
             [streams],
         )
         self.acknowledge_pattern(
-            site, streams, reason="CodeBuild names the streams of this one log group itself."
+            streams, reason="CodeBuild names the streams of this one log group itself."
         )
         kind = "CODEPIPELINE" if in_pipeline else "NO_ARTIFACTS"
         self.project = codebuild.CfnProject(
@@ -138,9 +138,9 @@ class DrillProject(Construct):
         """Let the step do `actions` on `resources`; wildcard actions are refused."""
         allow(self.policy, sid, actions, resources, conditions)
 
-    def acknowledge_pattern(self, site: Site, *patterns: str, reason: str) -> None:
+    def acknowledge_pattern(self, *patterns: str, reason: str) -> None:
         """The reason why resources of the policy end in a wildcard."""
-        acknowledge_pattern(self.policy, site, *patterns, reason=reason)
+        acknowledge_pattern(self.policy, *patterns, reason=reason)
 
 
 def buildspec(step: str, artifacts: Mapping[str, object] | None = None) -> str:

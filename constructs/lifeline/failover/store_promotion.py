@@ -45,7 +45,6 @@ def _allow_cache(step: Function, site: Site, group: str) -> None:
     )
     acknowledge_pattern(
         step.policy,
-        site,
         global_group,
         reason="The service puts a prefix of its own before the name of the global group.",
     )
@@ -70,7 +69,6 @@ def _allow_files(step: Function, site: Site, file_system_id: str) -> None:
     )
     acknowledge_pattern(
         step.policy,
-        site,
         everywhere,
         reason="The source's id is known to the recovery region only through its replication, at run "
         "time; the condition holds it to this environment's file systems.",

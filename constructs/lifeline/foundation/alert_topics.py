@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from aws_cdk import aws_iam as iam
@@ -31,6 +32,9 @@ class Severity(StrEnum):
         """The resource type in the topic's name."""
         return "page" if self is Severity.CRITICAL else "notice"
 
+
+AlertTargets = Mapping[Severity, sns.ITopic]
+"""Topics of the user's own; a severity that is not in it is told to the application's, if there is one."""
 
 DISPLAY = {Severity.CRITICAL: "Lifeline pages", Severity.WARNING: "Lifeline notices"}
 
@@ -102,3 +106,10 @@ class AlertTopics(Construct):
         if site.settings.page_email is not None:
             topic.add_subscription(subscriptions.EmailSubscription(site.settings.page_email))
         return topic
+
+
+def topic_arn_for(site: Site, severity: Severity, topics: AlertTargets | None) -> str | None:
+    """Whom to tell: `topics`, else the application's; None in a plain stack, which has none."""
+    if topics is not None and severity in topics:
+        return topics[severity].topic_arn
+    return None if site.is_derived else AlertTopics.arn(site, severity)

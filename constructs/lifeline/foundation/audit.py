@@ -185,7 +185,6 @@ class AuditTrail(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             site.arn("logs", streams),
             reason="CloudTrail puts a running number behind the account and the region in the names of "
             "its log streams.",

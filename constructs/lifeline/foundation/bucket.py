@@ -114,7 +114,6 @@ class BucketEmptying(Provisioner):
         self.allow("DeleteVersions", ["s3:DeleteObject", "s3:DeleteObjectVersion"], everything)
         acknowledge_pattern(
             self.policy,
-            site,
             *everything,
             reason="Everything in these buckets is deleted with its stack; the names are exact.",
         )
@@ -122,7 +121,6 @@ class BucketEmptying(Provisioner):
         self.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [stacks])
         acknowledge_pattern(
             self.policy,
-            site,
             stacks,
             reason="Buckets of several stacks of this environment and region are emptied; the service "
             "makes up the end of a stack's ARN. Only a stack's description can be read.",
@@ -230,7 +228,7 @@ class Bucket(Construct):
             made = made.combine(allow(grantee, f"{what}Key", key_actions, [self._key.key_arn]))
         policy = policy_of(grantee)
         if policy is not None and "*" in pattern and reason is not None:
-            acknowledge_pattern(policy, self._site, self.objects(pattern), reason=reason)
+            acknowledge_pattern(policy, self.objects(pattern), reason=reason)
         return made
 
     def _emptied_on_delete(self, bucket: s3.CfnBucket, emptying: BucketEmptying) -> None:

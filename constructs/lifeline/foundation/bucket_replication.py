@@ -122,7 +122,6 @@ class BucketReplication(Construct):
         allow(self.policy, "WriteCopies", ["s3:ReplicateObject", "s3:ReplicateTags"], written)
         acknowledge_pattern(
             self.policy,
-            self._site,
             *read,
             *written,
             reason="Every object of these buckets is copied; the buckets' names are exact.",
@@ -156,7 +155,6 @@ class BucketReplication(Construct):
         )
         acknowledge_pattern(
             self.policy,
-            site,
             every_key,
             reason="The id of the peer's key is not known in this region; the condition on its alias "
             "holds the statement to that one key.",

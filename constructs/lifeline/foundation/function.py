@@ -17,6 +17,7 @@ from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.foundation.code import HANDLER_MODULE, functions_code
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts import Contract
 from lifeline.site import Site
 
@@ -33,10 +34,11 @@ NETWORK_INTERFACE_ACTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where a function runs that must reach a store: private subnets, and the groups that let it in."""
+    """Where a function runs that must reach a store, and in which groups. By default in private subnets."""
 
     vpc: ec2.IVpc
     security_groups: Sequence[ec2.ISecurityGroup]
+    vpc_subnets: ec2.SubnetSelection | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,6 @@ class Function(Construct):
         )
         acknowledge_pattern(
             self.policy,
-            site,
             site.arn("logs", f"log-group:/aws/lambda/{name}:log-stream:*"),
             reason="Lambda names the log streams of the one log group itself.",
         )
@@ -129,9 +130,7 @@ class Function(Construct):
             layers=list(layers) or None,
             vpc=placement.vpc if placement else None,
             vpc_subnets=(
-                ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
-                if placement
-                else None
+                workload_subnets(self, placement.vpc, placement.vpc_subnets) if placement else None
             ),
             security_groups=list(placement.security_groups) if placement else None,
             environment=_variables(site, package, contract, environment),

@@ -45,7 +45,7 @@ GATEWAY_ENDPOINTS = {
 class Network(Construct):
     """A VPC with a literal address range of its own region.
 
-    Stores let in *groups*, not addresses: a workload joins `database_clients`, `log_clients`,
+    The stacks let groups into the stores, not addresses: a workload joins `database_clients`, `log_clients`,
     `cache_clients` or `file_clients`. Workloads live in private subnets, stores in isolated ones.
     Covers: the loss of a zone (three of them; in production a NAT gateway in each); patient data on the
     way to an AWS service (it takes an endpoint, which serves this account's principals and resources

@@ -126,7 +126,6 @@ class PeerLookup(Construct):
                 )
                 acknowledge_pattern(
                     self.provider.policy,
-                    site,
                     everything,
                     reason="The id of the file system is what is looked for.",
                 )

@@ -16,7 +16,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
-from lifeline.foundation.alert_topics import AlertTopics, Severity
+from lifeline.foundation.alert_topics import AlertTargets, Severity, topic_arn_for
 from lifeline.observability.metric_specs import AnyMetricSpec, MathSpec, MetricSpec
 from lifeline.site import Site
 
@@ -114,10 +114,12 @@ class Alarms(Construct):
         *,
         site: Site | None = None,
         specs: Iterable[AlarmSpec],
+        alert_topics: AlertTargets | None = None,
     ) -> None:
+        """`alert_topics`: who is told; by default the application's topics, in a plain stack nobody."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
-        self._site = site
+        self._site, self._alert_topics = site, alert_topics
         self.specs = tuple(specs)
         self._refuse_duplicate_names()
         for spec in self.specs:
@@ -141,6 +143,7 @@ class Alarms(Construct):
 
     def _alarm(self, spec: AlarmSpec) -> None:
         evaluation = spec.evaluation
+        topic_arn = topic_arn_for(self._site, spec.severity, self._alert_topics)
         alarm = cloudwatch.CfnAlarm(
             self,
             "".join(word.capitalize() for word in spec.name.split("-")),
@@ -152,7 +155,7 @@ class Alarms(Construct):
             datapoints_to_alarm=evaluation.datapoints_to_alarm,
             treat_missing_data=spec.treat_missing_data,
             actions_enabled=True,
-            alarm_actions=[AlertTopics.arn(self._site, spec.severity)],
+            alarm_actions=None if topic_arn is None else [topic_arn],
             **_metric_properties(spec.metric, evaluation.period_seconds),
         )
         if spec.role_dependent and spec.not_breaching_because is not None:

@@ -69,12 +69,36 @@ class LogLineMetrics(Construct):
     filter cannot add a fixed dimension, and two environments of one account must not be added up.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        services_logs: logs.ILogGroup | None = None,
+        bridge_logs: logs.ILogGroup | None = None,
+    ) -> None:
+        """Raises ValueError in a plain stack that is not told both log groups.
+
+        `services_logs`, `bridge_logs`: what `Services` and `StreamBridge` write to; by default the
+            application's, by their names.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self._namespace = f"{NAMESPACE}/{site.settings.environment_suffix}"
-        services = f"/lifeline/{site.names.regional_name('services')}"
-        bridge = f"/aws/lambda/{site.names.regional_name('stream-bridge', 'function')}"
+        if site.is_derived and (services_logs is None or bridge_logs is None):
+            raise ValueError(
+                f"{self.node.path} counts lines, and a plain stack has no log groups of the application's; "
+                "give it `services_logs` and `bridge_logs`, or a `site`."
+            )
+        if services_logs is None:
+            services = f"/lifeline/{site.names.regional_name('services')}"
+        else:
+            services = services_logs.log_group_name
+        if bridge_logs is None:
+            bridge = f"/aws/lambda/{site.names.regional_name('stream-bridge', 'function')}"
+        else:
+            bridge = bridge_logs.log_group_name
         self.quarantined = self._count(
             "Quarantined", site, services, name="QuarantinedRecords", value="$.records"
         )

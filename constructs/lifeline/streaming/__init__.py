@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.event_stream import EventStreamAttributes, IEventStream
+from lifeline.streaming.kafka_log import IReplicatedLog, ReplicatedLogAttributes
+from lifeline.streaming.log_copy import LogCopy
 from lifeline.streaming.log_peering import LogPeering
 from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import MirrorMaker
@@ -17,11 +19,14 @@ __all__ = [
     "EdgeStream",
     "EventStreamAttributes",
     "IEventStream",
+    "IReplicatedLog",
+    "LogCopy",
     "LogPeering",
     "LogReplicator",
     "MirrorMaker",
     "PeerLog",
     "ReplicatedLog",
+    "ReplicatedLogAttributes",
     "SchemaRegistry",
     "StreamBridge",
     "TopicArchive",

@@ -6,18 +6,20 @@ from aws_cdk import CfnTag
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from lifeline.foundation.network import Network
 from lifeline.foundation.peer_lookup import Fact, PeerLookup
 from lifeline.site import Site
-from lifeline.streaming.replicated_log import IAM_PORT, ReplicatedLog
+from lifeline.streaming.kafka_log import IAM_PORT
+from lifeline.streaming.replicated_log import ReplicatedLog
 
 
 class LogPeering(Construct):
     """A peering connection, made at home and used from both sides; routes to the peer's literal range.
 
-    Home's Replication stack deploys first (it makes the connection, which the account accepts by itself)
-    and is deleted last. Brokers' names resolve to private addresses everywhere, so there is no DNS to set
-    up. Only the log lets the peer's network in, at its one port; a client there still has to sign in.
+    It makes sense between two networks of the platform only: each side knows the other's range from the
+    number of its region (`Network`). Home's Replication stack deploys first (it makes the connection,
+    which the account accepts by itself) and is deleted last. Brokers' names resolve to private addresses
+    everywhere, so there is no DNS to set up. Only the log lets the peer's network in, at its one port; a
+    client there still has to sign in.
 
     Covers: replication without the public internet. Does not cover: the loss of the peer; nothing in this
     region but replication uses the road.
@@ -29,22 +31,19 @@ class LogPeering(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
         log: ReplicatedLog,
         facts: PeerLookup,
     ) -> None:
+        """`vpc`: of `log`; a `Network`'s, as both sides know each other's range by the region's number."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self.peer_cidr = f"10.{site.peer.region.second_octet}.0.0/16"
         self.peering_id = (
-            self._connection(site, network, facts) if site.is_home else facts.fact(Fact.PEERING_ID)
+            self._connection(site, vpc, facts) if site.is_home else facts.fact(Fact.PEERING_ID)
         )
-        for kind, selection in (
-            ("Workload", network.workload_subnets),
-            ("Store", network.store_subnets),
-        ):
-            chosen = network.vpc.select_subnets(subnet_type=selection.subnet_type)
-            for number, subnet in enumerate(chosen.subnets, start=1):
+        for kind, subnets in (("Workload", vpc.private_subnets), ("Store", vpc.isolated_subnets)):
+            for number, subnet in enumerate(subnets, start=1):
                 ec2.CfnRoute(
                     self,
                     f"{kind}Route{number}",
@@ -63,11 +62,11 @@ class LogPeering(Construct):
             description=f"The replicator of {site.peer.region.name}",
         )
 
-    def _connection(self, site: Site, network: Network, facts: PeerLookup) -> str:
+    def _connection(self, site: Site, vpc: ec2.IVpc, facts: PeerLookup) -> str:
         made = ec2.CfnVPCPeeringConnection(
             self,
             "Connection",
-            vpc_id=network.vpc.vpc_id,
+            vpc_id=vpc.vpc_id,
             peer_vpc_id=facts.fact(Fact.NETWORK_ID),
             peer_region=site.peer.region.name,
             tags=[CfnTag(key="Name", value=site.names.regional_name("log-peering"))],

@@ -15,10 +15,10 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
-from lifeline.foundation.network import Network
 from lifeline.site import Site
+from lifeline.streaming.kafka_log import inside
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, own_groups
-from lifeline.streaming.replicated_log import ReplicatedLog, inside
+from lifeline.streaming.replicated_log import ReplicatedLog
 
 INTERNAL_TOPICS = ("mskr-*", "*.checkpoints.internal", "*.offset-syncs.internal")
 """What the replicator makes for itself in both clusters (MSK developer guide, permissions reference)."""
@@ -47,7 +47,6 @@ class LogReplicator(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
         log: ReplicatedLog,
         peer: PeerLog,
         keys: Keys | None = None,
@@ -75,7 +74,6 @@ class LogReplicator(Construct):
             keys=keys,
             name=f"/lifeline/{self.replicator_name}",
         )
-        stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
         self.replicator = msk.CfnReplicator(
             self,
             "Replicator",
@@ -84,7 +82,7 @@ class LogReplicator(Construct):
             service_execution_role_arn=self.role.role_arn,
             kafka_clusters=[
                 _cluster(peer.cluster_arn, list(peer.subnet_ids), list(peer.group_ids)),
-                _cluster(log.cluster_arn, stores.subnet_ids, [log.group.security_group_id]),
+                _cluster(log.cluster_arn, log.subnet_ids, [log.group.security_group_id]),
             ],
             replication_info_list=[self._replication()],
             log_delivery=msk.CfnReplicator.LogDeliveryProperty(
@@ -156,8 +154,10 @@ class LogReplicator(Construct):
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[self.role])
         here, there = log.cluster_arn, peer.cluster_arn
-        topics = [one for topic in INTERNAL_TOPICS for one in in_both_logs(site, "topic", topic)]
-        groups = in_both_logs(site, "group", "*")
+        topics = [
+            one for topic in INTERNAL_TOPICS for one in in_both_logs(site, log, "topic", topic)
+        ]
+        groups = in_both_logs(site, log, "group", "*")
         allow(
             policy,
             "SignInToBothLogs",
@@ -211,7 +211,6 @@ class LogReplicator(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             *topics,
             *groups,
             reason="The replicator names its own topics, and groups are other teams' to name; the name "

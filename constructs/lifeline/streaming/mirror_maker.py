@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -16,11 +18,11 @@ from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
-from lifeline.foundation.network import Network
+from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts.replicator import Replicator
 from lifeline.site import Site
+from lifeline.streaming.kafka_log import IReplicatedLog, incarnation_of, inside
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, matching, own_groups
-from lifeline.streaming.replicated_log import ReplicatedLog, incarnation_of, inside
 
 IMAGE = Image.MIRROR
 """The resource type in the repository's name; built from services/replicator."""
@@ -61,12 +63,18 @@ class MirrorMaker(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
         cluster: ecs.ICluster,
-        log: ReplicatedLog,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        log: IReplicatedLog,
         peer: PeerLog,
         keys: Keys | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which it could not run.
+
+        `vpc_subnets`: of the cluster's VPC, private ones by default. `security_groups`: what the log lets
+            in; by default one of its own, which is let in. The peer's log you let it into yourself.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
@@ -94,8 +102,8 @@ class MirrorMaker(Construct):
             min_healthy_percent=0,
             max_healthy_percent=100,
             assign_public_ip=False,
-            vpc_subnets=network.workload_subnets,
-            security_groups=[network.log_clients],
+            vpc_subnets=workload_subnets(self, cluster.vpc, vpc_subnets),
+            security_groups=list(security_groups or [self._group(cluster.vpc)]),
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
@@ -120,6 +128,13 @@ class MirrorMaker(Construct):
             **options,
         )
 
+    def _group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self, "Group", vpc=vpc, description="MirrorMaker.", allow_all_outbound=True
+        )
+        group.connections.allow_to_default_port(self._log)
+        return group
+
     def _role(self, construct_id: str, resource_type: str) -> iam.Role:
         return iam.Role(
             self,
@@ -142,7 +157,6 @@ class MirrorMaker(Construct):
         allow(policy, "WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])
         acknowledge_pattern(
             policy,
-            site,
             "*",
             streams,
             reason="Signing in to the registry takes no resource; ECS names the log streams itself.",
@@ -173,14 +187,14 @@ class MirrorMaker(Construct):
             [*read, settings, "kafka-cluster:WriteData"],
             log.topic_arns(log.topics),
         )
-        internal = [matching(site, "topic", topic) for topic in INTERNAL_TOPICS]
+        internal = [matching(site, log, "topic", topic) for topic in INTERNAL_TOPICS]
         allow(
             policy,
             "KeepItsOwnTopics",
             [*read, settings, "kafka-cluster:CreateTopic", "kafka-cluster:WriteData"],
             internal,
         )
-        there, here = in_both_logs(site, "group", "*")
+        there, here = in_both_logs(site, log, "group", "*")
         allow(policy, "ReadThePeersGroups", ["kafka-cluster:DescribeGroup"], [there])
         allow(
             policy,
@@ -190,7 +204,6 @@ class MirrorMaker(Construct):
         )
         acknowledge_pattern(
             policy,
-            site,
             *internal,
             there,
             here,

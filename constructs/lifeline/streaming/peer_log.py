@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifeline.site import Site
+from lifeline.streaming.kafka_log import IReplicatedLog
 
 GROUPS_OF_OURS = ("apply", "watermark")
 """Their positions come from the database and from the log itself, never from a translated offset (B14)."""
@@ -29,14 +30,21 @@ def own_groups(site: Site) -> list[str]:
     return [site.names.regional_name(group) for group in GROUPS_OF_OURS]
 
 
-def in_both_logs(site: Site, kind: str, pattern: str) -> list[str]:
+def in_both_logs(site: Site, log: IReplicatedLog, kind: str, pattern: str) -> list[str]:
     """The ARNs of topics or groups by pattern, in the peer's log and the own one.
 
-    Literal, with a `*` for the cluster's generated id: the name before it is exact.
+    Literal, with a `*` for the cluster's generated id: the name before it is exact. The peer's cluster is
+    called what a `ReplicatedLog` is called in its site.
     """
-    return [matching(one, kind, pattern) for one in (site.peer, site)]
+    there = site.peer
+    name = there.names.regional_name("log", "kafka")
+    return [_matching(there, name, kind, pattern), matching(site, log, kind, pattern)]
 
 
-def matching(site: Site, kind: str, pattern: str) -> str:
-    """The same in one region's log."""
-    return site.arn("kafka", f"{kind}/{site.names.regional_name('log', 'kafka')}/*/{pattern}")
+def matching(site: Site, log: IReplicatedLog, kind: str, pattern: str) -> str:
+    """The same in this region's log."""
+    return _matching(site, log.cluster_name, kind, pattern)
+
+
+def _matching(site: Site, cluster_name: str, kind: str, pattern: str) -> str:
+    return site.arn("kafka", f"{kind}/{cluster_name}/*/{pattern}")

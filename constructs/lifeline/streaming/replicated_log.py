@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack
+from collections.abc import Mapping
 
-import jsii
-from aws_cdk import Fn
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
+from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
-from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
-from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
-from lifeline.foundation.network import Network
 from lifeline.foundation.provisioner import Provisioner
-from lifeline.foundation.zones import require_zones
+from lifeline.foundation.zones import store_subnets
 from lifeline.site import Site
+from lifeline.streaming.kafka_log import (
+    IAM_PORT,
+    ImportedReplicatedLog,
+    KafkaLog,
+    ReplicatedLogAttributes,
+)
 from lifeline.streaming.log_storage import LogStorage
 from lifeline.streaming.private_links import PrivateLinks
 
 KAFKA_VERSION = "3.9.x"
-IAM_PORT = 9098
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 SERVER_PROPERTIES = "\n".join(
     (
@@ -43,8 +41,7 @@ SERVER_PROPERTIES = "\n".join(
 )
 
 
-@jsii.implements(ec2.IConnectable)
-class ReplicatedLog(Construct):
+class ReplicatedLog(KafkaLog):
     """Three copies in three zones; two must have a record before it is acknowledged.
 
     Covers: the loss of a broker or a zone; a full volume (storage grows by itself). Does not cover: the
@@ -62,17 +59,36 @@ class ReplicatedLog(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        cluster_name: str | None = None,
+        partitions: Mapping[str, int] | None = None,
         keys: Keys | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which the cluster could not stand.
+
+        `vpc_subnets`: the isolated ones by default, else the private ones. `connections` lets nobody in.
+        `cluster_name`: whatever else has a name takes it, too. `partitions`: topic to partition count; as
+            the capacity plan says by default. The watermark's topic is made beside them.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
+        site = site if cluster_name is None else site.renamed(cluster_name)
         keys = Keys.or_default(self, keys)
-        self.cluster_name = site.names.regional_name("log", "kafka")
-        self.partitions = site.settings.capacity.partitions
-        self.topics = (*self.partitions, WATERMARK)
-        self.group = self._group(site, network)
-        self.cluster = self._cluster(site, network, keys)
+        self.cluster_name = cluster_name or site.names.regional_name("log", "kafka")
+        self.partitions = dict(partitions or site.settings.capacity.partitions)
+        stores = store_subnets(
+            self,
+            vpc,
+            vpc_subnets,
+            least_zones=AVAILABILITY_ZONES,
+            why="a log with three copies of each record",
+        )
+        self.subnet_ids = stores.subnet_ids[:AVAILABILITY_ZONES]
+        self.group = self._group(site, vpc)
+        self._connections = connections_of(self.group, IAM_PORT)
+        self.cluster = self._cluster(site, keys)
+        self.cluster_arn = self.cluster.attr_arn
         topics = self._create_topics()
         LogStorage(self, "Storage", site=site, cluster_arn=self.cluster_arn)
         self.private_links: PrivateLinks | None = None
@@ -84,143 +100,24 @@ class ReplicatedLog(Construct):
             self.private_links.asked.node.add_dependency(*topics)
         self.bootstrap = self._look_up_brokers(site, keys)
 
-    @property
-    def cluster_arn(self) -> str:
-        """What `kafka-cluster:Connect` is allowed on."""
-        return self.cluster.attr_arn
+    @staticmethod
+    def from_replicated_log_attributes(
+        scope: Construct, construct_id: str, attributes: ReplicatedLogAttributes
+    ) -> ImportedReplicatedLog:
+        """A cluster that something else made, with its topics in it."""
+        return ImportedReplicatedLog(scope, construct_id, attributes=attributes)
 
-    @property
-    def incarnation(self) -> str:
-        """The part of the ARN that a cluster built anew under the same name does not share (B16)."""
-        return incarnation_of(self.cluster_arn)
-
-    def topic_arns(self, topics: Iterable[str]) -> list[str]:
-        """The ARNs of topics: the cluster's, with another resource type and the topic behind it."""
-        return [inside(self.cluster_arn, "topic", topic) for topic in topics]
-
-    def group_arn(self, group: str) -> str:
-        """The ARN of a consumer group of this log."""
-        return inside(self.cluster_arn, "group", group)
-
-    @property
-    def connections(self) -> ec2.Connections:
-        """Who may reach the brokers: `log.connections.allow_default_port_from(workload)`."""
-        return ec2.Connections(security_groups=[self.group], default_port=ec2.Port.tcp(IAM_PORT))
-
-    def grant_write(self, grantee: iam.IGrantable, topics: Iterable[str]) -> iam.Grant:
-        """Let `grantee` produce to `topics`, idempotently; it must also reach the brokers."""
-        produce = allow(
-            grantee,
-            "ProduceToTheLog",
-            ["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"],
-            [self.cluster_arn],
-        )
-        write = allow(
-            grantee,
-            "WriteTopics",
-            ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"],
-            self.topic_arns(topics),
-        )
-        return produce.combine(write)
-
-    def grant_read(
-        self, grantee: iam.IGrantable, topics: Iterable[str], *, group: str
-    ) -> iam.Grant:
-        """Let `grantee` consume `topics` as the consumer group `group`; it must also reach the brokers."""
-        consume = allow(
-            grantee,
-            "ConsumeTheLog",
-            ["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"],
-            [self.cluster_arn],
-        )
-        read = allow(
-            grantee,
-            "ReadTopics",
-            ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
-            self.topic_arns(topics),
-        )
-        join = allow(
-            grantee,
-            "JoinTheGroup",
-            ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
-            [self.group_arn(group)],
-        )
-        return consume.combine(read).combine(join)
-
-    def metric_offline_partitions(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Partitions without a leader: nothing can be written to them. More than 0 pages."""
-        return self._metric("OfflinePartitionsCount", "Maximum", **options)
-
-    def metric_under_replicated_partitions(
-        self, **options: Unpack[MathOptions]
-    ) -> cloudwatch.MathExpression:
-        """Partitions that lack a copy, summed over the brokers that lead them."""
-        return self._over_brokers("SUM", "UnderReplicatedPartitions", **options)
-
-    def metric_cpu(self, **options: Unpack[MathOptions]) -> cloudwatch.MathExpression:
-        """Per cent that the busiest broker is not idle; above 70 leaves no room to lose a broker."""
-        return computed(
-            "100 - idle",
-            using={"idle": self._over_brokers("MIN", "CpuIdle")},
-            default_label="Busiest broker, % CPU",
-            **options,
-        )
-
-    def metric_disk_used(self, **options: Unpack[MathOptions]) -> cloudwatch.MathExpression:
-        """Per cent of the data volume of the fullest broker."""
-        return self._over_brokers("MAX", "KafkaDataLogsDiskUsed", **options)
-
-    def metric_consumer_lag(
-        self, group: str, topic: str, **options: Unpack[MetricOptions]
-    ) -> cloudwatch.Metric:
-        """Messages of `topic` that `group` has not committed yet, over all partitions.
-
-        The group must commit offsets for it: MSK sees no other sign of progress.
-        """
-        return self._metric(
-            "SumOffsetLag", "Maximum", {"Consumer Group": group, "Topic": topic}, **options
-        )
-
-    def _metric(
-        self,
-        name: str,
-        default: str,
-        dimensions: dict[str, str] | None = None,
-        **options: Unpack[MetricOptions],
-    ) -> cloudwatch.Metric:
-        return metric(
-            "AWS/Kafka",
-            name,
-            {"Cluster Name": self.cluster_name, **(dimensions or {})},
-            default_statistic=default,
-            **options,
-        )
-
-    def _over_brokers(
-        self, how: str, name: str, **options: Unpack[MathOptions]
-    ) -> cloudwatch.MathExpression:
-        """A query, not a list of brokers: an alarm takes ten metrics, and a cluster may have more."""
-        return computed(
-            (
-                f'SELECT {how}({name}) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") '
-                f"WHERE \"Cluster Name\" = '{self.cluster_name}'"
-            ),
-            default_label=name,
-            **options,
-        )
-
-    def _group(self, site: Site, network: Network) -> ec2.SecurityGroup:
+    def _group(self, site: Site, vpc: ec2.IVpc) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
-            self, "Group", vpc=network.vpc, description="The log.", allow_all_outbound=False
+            self, "Group", vpc=vpc, description="The log.", allow_all_outbound=False
         )
         port = ec2.Port.tcp(IAM_PORT)
-        group.add_ingress_rule(network.log_clients, port, "Workloads that join log clients")
         if site.settings.brokers_take_private_links:
             group.add_ingress_rule(group, port, "A replicator, which joins the brokers' group")
             group.add_egress_rule(group, port, "A replicator, which joins the brokers' group")
         return group
 
-    def _cluster(self, site: Site, network: Network, keys: Keys) -> msk.CfnCluster:
+    def _cluster(self, site: Site, keys: Keys) -> msk.CfnCluster:
         profile = site.settings.profile
         broker_logs = log_group(
             self, "BrokerLogs", site=site, keys=keys, name=f"/lifeline/{self.cluster_name}"
@@ -228,8 +125,6 @@ class ReplicatedLog(Construct):
         configuration = msk.CfnConfiguration(
             self, "Configuration", name=self.cluster_name, server_properties=SERVER_PROPERTIES
         )
-        stores = network.vpc.select_subnets(subnet_type=network.store_subnets.subnet_type)
-        require_zones(self, stores, AVAILABILITY_ZONES, "a log with three copies of each record")
         cluster = msk.CfnCluster(
             self,
             "Cluster",
@@ -238,7 +133,7 @@ class ReplicatedLog(Construct):
             number_of_broker_nodes=site.settings.capacity.brokers,
             enhanced_monitoring=_monitoring(site),
             broker_node_group_info=msk.CfnCluster.BrokerNodeGroupInfoProperty(
-                client_subnets=stores.subnet_ids,
+                client_subnets=self.subnet_ids,
                 instance_type=profile.broker_class,
                 security_groups=[self.group.security_group_id],
                 storage_info=msk.CfnCluster.StorageInfoProperty(
@@ -312,17 +207,6 @@ class ReplicatedLog(Construct):
             properties={"ClusterArn": self.cluster_arn},
         )
         return looked_up.get_att_string("Brokers")
-
-
-def inside(cluster_arn: str, kind: str, name: str) -> str:
-    """The ARN of a topic, group or transaction of a cluster: its own, another type, a name behind it."""
-    head, tail = (Fn.select(number, Fn.split(":cluster/", cluster_arn)) for number in (0, 1))
-    return f"{head}:{kind}/{tail}/{name}"
-
-
-def incarnation_of(cluster_arn: str) -> str:
-    """The generated last part of a cluster's ARN."""
-    return Fn.select(2, Fn.split("/", cluster_arn))
 
 
 def _monitoring(site: Site) -> str:

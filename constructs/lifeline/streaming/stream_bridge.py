@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -12,12 +15,11 @@ from constructs import Construct
 from lifeline.foundation.code import native_layer_code
 from lifeline.foundation.function import RUNTIME, Function, Placement, Size
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.network import Network
 from lifeline.lambdas.contracts import stream_bridge as contracts
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
-from lifeline.streaming.replicated_log import ReplicatedLog
+from lifeline.streaming.kafka_log import IReplicatedLog
 
 BATCH_RECORDS = 1_000
 BATCHING_WINDOW_SECONDS = 0
@@ -40,12 +42,19 @@ class StreamBridge(Construct):
         construct_id: str,
         *,
         site: Site | None = None,
-        network: Network,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         stream: IEventStream,
-        log: ReplicatedLog,
+        log: IReplicatedLog,
         keys: Keys | None = None,
         page_topic: sns.ITopic | None = None,
     ) -> None:
+        """Raises ValueError for surroundings in which it could not run.
+
+        `vpc_subnets`: private ones by default. `security_groups`: what the log lets in; by default one of
+            its own, which is let in. `page_topic`: who is told that it stands still; by default nobody.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
@@ -72,7 +81,11 @@ class StreamBridge(Construct):
             ),
             size=Size(memory_mib=1_024, timeout_seconds=60, concurrency=max(4, 2 * shards)),
             keys=keys,
-            placement=Placement(vpc=network.vpc, security_groups=[network.log_clients]),
+            placement=Placement(
+                vpc=vpc,
+                vpc_subnets=vpc_subnets,
+                security_groups=security_groups or [self._group(vpc, log)],
+            ),
             layers=[self.layer],
         )
         self.bridge.without_dead_letters(
@@ -82,6 +95,13 @@ class StreamBridge(Construct):
         log.grant_write(self.bridge, log.partitions)
         self._map(stream)
         self._page_when_behind(stream, page_topic)
+
+    def _group(self, vpc: ec2.IVpc, log: IReplicatedLog) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self, "Group", vpc=vpc, description="The bridge.", allow_all_outbound=True
+        )
+        group.connections.allow_to_default_port(log)
+        return group
 
     def _map(self, stream: IEventStream) -> None:
         """Rule B5, each value written out: a default that changes must not change the mapping."""

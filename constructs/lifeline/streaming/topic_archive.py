@@ -119,7 +119,7 @@ class TopicArchive(Construct):
         site, log = self._site, self._log
         policy = iam.ManagedPolicy(self, "Policy", roles=[self._role])
         bucket = self.bucket.bucket_arn
-        objects, groups = self.bucket.objects(), matching(site, "group", "*")
+        objects, groups = self.bucket.objects(), matching(site, self._log, "group", "*")
         streams = site.arn(
             "logs", f"log-group:/lifeline/{site.names.regional_name('archive')}:log-stream:*"
         )
@@ -161,7 +161,6 @@ class TopicArchive(Construct):
         allow(policy, "WriteLogs", ["logs:PutLogEvents"], [streams])
         acknowledge_pattern(
             policy,
-            site,
             objects,
             groups,
             streams,

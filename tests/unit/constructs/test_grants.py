@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -11,6 +13,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
 from lifeline.foundation.function import Function, Size, allow, policy_of
+from lifeline.settings import Settings
+from lifeline.stacks.lifeline_app import build
+from tests.unit.constructs.conftest import FLAGS
 from tests.unit.constructs.test_idiom import constructs
 
 
@@ -46,6 +51,26 @@ def test_a_grant_takes_a_grantee_and_returns_a_grant(name: str) -> None:
     assert signature.return_annotation == "iam.Grant"
     assert list(signature.parameters)[1] == "grantee"
     assert signature.parameters["grantee"].annotation == "iam.IGrantable"
+
+
+def test_every_grant_is_used_by_our_own_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What we do not use ourselves, nobody has seen work."""
+    used: set[str] = set()
+
+    def noted(name: str, grant: Callable[..., iam.Grant]) -> Callable[..., iam.Grant]:
+        def called(*given: Any, **named: Any) -> iam.Grant:
+            used.add(name)
+            return grant(*given, **named)
+
+        return called
+
+    for name in grants():
+        construct, _, method = name.partition(".")
+        (owner,) = [one for one in constructs() if one.__name__ == construct]
+        monkeypatch.setattr(owner, method, noted(name, vars(owner)[method]))
+    app = cdk.App(analytics_reporting=False, context=FLAGS)
+    build(app, Settings(environment_suffix="test", profile_name="dev"))
+    assert sorted(set(grants()) - used) == []
 
 
 def test_there_are_grants() -> None:

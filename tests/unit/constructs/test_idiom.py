@@ -58,6 +58,15 @@ def test_no_construct_requires_keys(construct: type[Construct]) -> None:
     assert "keys" not in required(construct)
 
 
+@pytest.mark.parametrize("construct", constructs(), ids=lambda one: one.__name__)
+def test_no_construct_takes_our_network_for_a_vpc(construct: type[Construct]) -> None:
+    """A user has an `ec2.IVpc`; what is in it besides she says with `vpc_subnets` and `connections`."""
+    parameters = inspect.signature(construct.__init__).parameters.values()
+    takers = {one.name for one in parameters if "Network" in str(one.annotation)}
+    # TO DO once RegionFailover takes a VPC: no exception.
+    assert takers == set() or construct.__module__ == "lifeline.failover.region_failover"
+
+
 def metrics() -> list[str]:
     """`Construct.metric_name` of every metric that a construct offers."""
     return sorted(

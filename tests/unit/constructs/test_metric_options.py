@@ -28,7 +28,7 @@ def test_a_published_metric_takes_every_option(make_stack: MakeStack) -> None:
 
 def test_a_computed_metric_takes_period_and_label_down_to_its_parts(make_stack: MakeStack) -> None:
     made = make_stack()
-    cache = SessionCache(made.stack, "Cache", network=made.network(), keys=made.keys)
+    cache = SessionCache(made.stack, "Cache", vpc=made.network().vpc, keys=made.keys)
     chosen = cache.metric_engine_cpu(period=FIVE, label="busiest")
     assert isinstance(chosen, cloudwatch.MathExpression)
     assert (chosen.period.to_minutes(), chosen.label) == (5, "busiest")
@@ -42,6 +42,6 @@ def test_a_computed_metric_takes_period_and_label_down_to_its_parts(make_stack: 
 @pytest.mark.parametrize("name", ["metric_cpu", "metric_disk_used"])
 def test_a_query_takes_period_and_label(make_stack: MakeStack, name: str) -> None:
     made = make_stack()
-    log = ReplicatedLog(made.stack, "Log", network=made.network(), keys=made.keys)
+    log = ReplicatedLog(made.stack, "Log", vpc=made.network().vpc, keys=made.keys)
     chosen = getattr(log, name)(period=FIVE, label="log")
     assert (chosen.period.to_minutes(), chosen.label) == (5, "log")

@@ -142,3 +142,50 @@ def _without_region(logical_id: str) -> str:
     """A logical id without the hashes and codes that differ between regions."""
     head = re.sub(r"[0-9A-F]{8}$", "", logical_id)
     return re.sub(r"[0-9A-F]{8}(?=9098|5432|8080|$)|cac1|caw1", "", head)
+
+
+@pytest.mark.parametrize(
+    ("kind", "port", "clients"),
+    [
+        ("Data", 5432, "DatabaseClients"),
+        ("Data", 2049, "FileClients"),
+        ("Streaming", 9098, "LogClients"),
+    ],
+)
+@pytest.mark.parametrize("code", REGIONS)
+def test_a_store_lets_in_its_clients_and_nobody_else(
+    dev: Assembly, kind: str, port: int, clients: str, code: str
+) -> None:
+    (rule,) = ingress(dev, f"{kind}-{code}", port)
+    assert clients in json.dumps(rule["SourceSecurityGroupId"])
+    assert "CidrIp" not in rule
+
+
+@pytest.mark.parametrize("stack", ["Data-cac1", "Replication-caw1"])
+def test_the_cache_lets_in_its_clients_and_nobody_else(dev: Assembly, stack: str) -> None:
+    (rule,) = ingress(dev, stack, 6379)
+    assert "CacheClients" in json.dumps(rule["SourceSecurityGroupId"])
+    assert "CidrIp" not in rule
+
+
+@pytest.mark.parametrize("code", REGIONS)
+def test_a_service_joins_the_clients_of_the_stores_it_uses(dev: Assembly, code: str) -> None:
+    joined = {
+        one["Properties"]["ServiceName"]: sorted(
+            re.findall(
+                r"Network(\w+?Clients)",
+                json.dumps(one["Properties"]["NetworkConfiguration"]),
+            )
+        )
+        for one in dev.resources(f"Application-{code}", "AWS::ECS::Service")
+    }
+    assert joined == {
+        "processor-test": ["DatabaseClients", "FileClients", "LogClients"],
+        "serve-test": ["DatabaseClients", "LogClients"],
+    }
+
+
+def ingress(assembly: Assembly, stack: str, port: int) -> list[dict[str, object]]:
+    """The rules of a stack that let somebody in at `port`."""
+    found = assembly.resources(stack, "AWS::EC2::SecurityGroupIngress")
+    return [dict(one["Properties"]) for one in found if one["Properties"]["FromPort"] == port]

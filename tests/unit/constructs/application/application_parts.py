@@ -41,9 +41,9 @@ def dependencies_of(made: StackUnderTest) -> Dependencies:
     ClosedDefaultGroup(stack, "ClosedDefaultGroup", site=site, vpc=network.vpc, keys=keys)
     return Dependencies(
         network=network,
-        database=GlobalDatabase(stack, "Database", site=site, network=network, keys=keys),
+        database=GlobalDatabase(stack, "Database", site=site, vpc=network.vpc, keys=keys),
         stream=EdgeStream(stack, "Stream", site=site, keys=keys),
-        log=ReplicatedLog(stack, "Log", site=site, network=network, keys=keys),
+        log=ReplicatedLog(stack, "Log", site=site, vpc=network.vpc, keys=keys),
     )
 
 
@@ -53,7 +53,7 @@ def services_of(made: StackUnderTest, dependencies: Dependencies) -> Services:
         made.stack,
         "Services",
         site=made.site,
-        network=dependencies.network,
+        vpc=dependencies.network.vpc,
         database=dependencies.database,
         stream=dependencies.stream,
         log=dependencies.log,
@@ -69,7 +69,7 @@ def parts_of(made: StackUnderTest) -> Parts:
         made.stack,
         "Events",
         site=made.site,
-        network=dependencies.network,
+        vpc=dependencies.network.vpc,
         stream=dependencies.stream,
         serve=services.serve,
         identity=EdgeIdentity(made.stack, "Identity", site=made.site),

@@ -131,13 +131,13 @@ def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack
     made = make_stack()
     dependencies = dependencies_of(made)
     files = SharedFiles(
-        made.stack, "Files", site=made.site, network=dependencies.network, keys=made.keys
+        made.stack, "Files", site=made.site, vpc=dependencies.network.vpc, keys=made.keys
     )
     Services(
         made.stack,
         "Services",
         site=made.site,
-        network=dependencies.network,
+        vpc=dependencies.network.vpc,
         database=dependencies.database,
         stream=dependencies.stream,
         log=dependencies.log,
@@ -170,7 +170,15 @@ def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack
             for one in template.find_resources("AWS::ECS::Service").values()
         )
     }
-    assert groups == {"processor-test": 3, "serve-test": 3}
+    assert groups == {"processor-test": 1, "serve-test": 1}
+    ports = {
+        (kind, one["Properties"]["FromPort"])
+        for one in template.find_resources("AWS::EC2::SecurityGroupIngress").values()
+        for kind in ("ProcessorGroup", "ServeGroup")
+        if kind in str(one["Properties"]["SourceSecurityGroupId"])
+    }
+    to_all = {(kind, port) for kind in ("ProcessorGroup", "ServeGroup") for port in (5432, 9098)}
+    assert ports == to_all | {("ProcessorGroup", 2049)}
     policies = template.find_resources("AWS::IAM::ManagedPolicy").items()
     mounting = [name for name, one in policies if "elasticfilesystem:ClientMount" in str(one)]
     assert len(mounting) == 1

@@ -22,7 +22,7 @@ def credentials(made: StackUnderTest) -> DatabaseCredentials:
 
 def in_a_database(made: StackUnderTest) -> GlobalDatabase:
     return GlobalDatabase(
-        made.stack, "Database", site=made.site, network=made.network(), keys=made.keys
+        made.stack, "Database", site=made.site, vpc=made.network().vpc, keys=made.keys
     )
 
 
@@ -59,7 +59,7 @@ def test_the_recovery_region_finds_the_replica_by_name(make_stack: MakeStack) ->
 def test_outside_home_there_is_neither_password_nor_rotation(make_stack: MakeStack) -> None:
     made = make_stack("ca-west-1")
     network = made.network()
-    found = GlobalDatabase(made.stack, "Database", site=made.site, network=network, keys=made.keys)
+    found = GlobalDatabase(made.stack, "Database", site=made.site, vpc=network.vpc, keys=made.keys)
     assert found.admin_secret is None
     with pytest.raises(ValueError, match="fact of creation at home; ca-west-1"):
         _ = found.credentials.password

@@ -20,7 +20,7 @@ CLUSTER = "AWS::RDS::DBCluster"
 
 def database(made: StackUnderTest) -> GlobalDatabase:
     return GlobalDatabase(
-        made.stack, "Database", site=made.site, network=made.network(), keys=made.keys
+        made.stack, "Database", site=made.site, vpc=made.network().vpc, keys=made.keys
     )
 
 
@@ -192,7 +192,7 @@ def test_no_finding_is_left(make_stack: MakeStack, region: str) -> None:
     made = make_stack(region, profile="prod", nag=True)
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
-    store = GlobalDatabase(made.stack, "Database", site=made.site, network=network, keys=made.keys)
+    store = GlobalDatabase(made.stack, "Database", site=made.site, vpc=network.vpc, keys=made.keys)
     Backups(
         made.stack,
         "Backups",

@@ -106,7 +106,7 @@ def test_two_with_her_names_stand_in_a_stack_that_was_told_its_site(make_stack: 
     network = made.network()
     for one in ("orders", "wards"):
         GlobalDatabase(
-            made.stack, one, network=network, keys=made.keys, identifier=one, global_identifier=one
+            made.stack, one, vpc=network.vpc, keys=made.keys, identifier=one, global_identifier=one
         )
     template = made.template()
     assert named(template, CLUSTER, "DBClusterIdentifier") == ["orders", "wards"]
@@ -241,11 +241,6 @@ def test_a_joining_member_does_not_stand_in_public_subnets() -> None:
             global_identifier="orders",
             creates_global_cluster=False,
         )
-
-
-def test_neither_network_nor_vpc_is_refused() -> None:
-    with pytest.raises(ValueError, match="was given neither a `vpc` nor a `network`"):
-        GlobalDatabase(plain_stack(), "Db")
 
 
 @pytest.mark.parametrize(

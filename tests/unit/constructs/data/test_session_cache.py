@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,14 @@ import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match
 
-from lifeline.data.session_cache import SecondaryCache, SessionCache, allow_connecting
+from lifeline.data.cache_access import ISessionCache, SessionCacheAttributes
+from lifeline.data.session_cache import (
+    SecondaryCache,
+    SessionCache,
+    cache_name,
+    hosts_parameter,
+    user_name,
+)
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
@@ -23,9 +29,9 @@ def cache(made: StackUnderTest) -> SessionCache | SecondaryCache:
     """The member that belongs into the stack's region."""
     network = made.network()
     if made.site.is_home:
-        return SessionCache(made.stack, "Cache", site=made.site, network=network, keys=made.keys)
+        return SessionCache(made.stack, "Cache", site=made.site, vpc=network.vpc, keys=made.keys)
     return SecondaryCache(
-        made.stack, "Cache", site=made.site, network=network, keys=made.keys, global_id="abc-cache"
+        made.stack, "Cache", site=made.site, vpc=network.vpc, keys=made.keys, global_id="abc-cache"
     )
 
 
@@ -126,7 +132,13 @@ def member_of(template: Mapping[str, Any]) -> dict[str, Any]:
 def test_connecting_is_allowed_to_a_member_that_is_not_made_yet(make_stack: MakeStack) -> None:
     made = make_stack(AWAY)
     policy = iam.ManagedPolicy(made.stack, "Policy")
-    allow_connecting(policy, made.site)
+    names = SessionCacheAttributes(
+        identifier=cache_name(made.site),
+        user=user_name(made.site),
+        hosts_parameter=hosts_parameter(made.site),
+    )
+    later: ISessionCache = SessionCache.from_session_cache_attributes(made.stack, "Later", names)
+    assert later.grant_connect(policy).success
     (found,) = made.resources("AWS::IAM::ManagedPolicy")
     (statement,) = found["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Action"] == "elasticache:Connect"
@@ -134,18 +146,6 @@ def test_connecting_is_allowed_to_a_member_that_is_not_made_yet(make_stack: Make
         "arn:aws:elasticache:ca-west-1:123456789012:replicationgroup:cache-test",
         "arn:aws:elasticache:ca-west-1:123456789012:user:cache-workload-test",
     ]
-
-
-def test_only_cache_clients_reach_it(make_stack: MakeStack) -> None:
-    made = make_stack()
-    cache(made)
-    rules = [
-        one["Properties"]
-        for one in made.resources("AWS::EC2::SecurityGroupIngress")
-        if one["Properties"]["FromPort"] == 6379
-    ]
-    (rule,) = rules
-    assert "CacheClients" in json.dumps(rule["SourceSecurityGroupId"])
 
 
 def test_metrics_look_at_every_node(make_stack: MakeStack) -> None:
@@ -159,13 +159,13 @@ def test_metrics_look_at_every_node(make_stack: MakeStack) -> None:
 def test_a_wrong_side_is_refused(make_stack: MakeStack) -> None:
     away, home = make_stack(AWAY), make_stack()
     with pytest.raises(ValueError, match="ca-west-1 is the recovery region"):
-        SessionCache(away.stack, "Cache", site=away.site, network=away.network(), keys=away.keys)
+        SessionCache(away.stack, "Cache", site=away.site, vpc=away.network().vpc, keys=away.keys)
     with pytest.raises(ValueError, match="ca-central-1 is home"):
         SecondaryCache(
             home.stack,
             "Cache",
             site=home.site,
-            network=home.network(),
+            vpc=home.network().vpc,
             keys=home.keys,
             global_id="abc",
         )

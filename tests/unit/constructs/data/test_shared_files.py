@@ -16,7 +16,7 @@ FILE_SYSTEM = "AWS::EFS::FileSystem"
 
 
 def files(made: StackUnderTest) -> SharedFiles:
-    return SharedFiles(made.stack, "Files", site=made.site, network=made.network(), keys=made.keys)
+    return SharedFiles(made.stack, "Files", site=made.site, vpc=made.network().vpc, keys=made.keys)
 
 
 def test_the_file_system_is_encrypted_elastic_and_found_by_its_name(make_stack: MakeStack) -> None:
@@ -152,7 +152,7 @@ def test_no_finding_is_left(make_stack: MakeStack) -> None:
     made = make_stack(profile="prod", nag=True)
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
-    store = SharedFiles(made.stack, "Files", site=made.site, network=network, keys=made.keys)
+    store = SharedFiles(made.stack, "Files", site=made.site, vpc=network.vpc, keys=made.keys)
     Backups(
         made.stack,
         "Backups",

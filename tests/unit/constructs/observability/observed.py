@@ -7,19 +7,9 @@ from typing import Any
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from lifeline.observability.alarms import AlarmSpec
-from lifeline.observability.failover_alarms import failover_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
-from lifeline.observability.path_alarms import apply_alarms, ingest_alarms, log_alarms
 from lifeline.observability.path_metrics import PathMetrics
-from lifeline.observability.store_alarms import StoreMetrics, store_alarms
-from lifeline.observability.thresholds import (
-    FailoverThresholds,
-    LagThresholds,
-    LogThresholds,
-    PathThresholds,
-    StoreThresholds,
-)
+from lifeline.observability.store_alarms import StoreMetrics
 from lifeline.site import Site
 
 
@@ -50,16 +40,3 @@ def metrics_of(scope: Construct, site: Site) -> tuple[PathMetrics, StoreMetrics]
     lines = LogLineMetrics(scope, "Lines", site=site)
     path = PathMetrics.of(api=it, stream=it, log=it, services=it, lines=lines)
     return path, StoreMetrics.of(database=it, cache=it, files=it, backups=it)
-
-
-def alarm_specs(site: Site, path: PathMetrics, stores: StoreMetrics) -> list[AlarmSpec]:
-    """All of a region's, as the Observability stack has them."""
-    settings = site.settings
-    lag = LagThresholds.of(settings)
-    return [
-        *ingest_alarms(path, PathThresholds(), settings.tier),
-        *log_alarms(path, LogThresholds()),
-        *apply_alarms(path, LogThresholds(), PathThresholds()),
-        *store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
-        *failover_alarms(site, lag, FailoverThresholds.of(settings)),
-    ]

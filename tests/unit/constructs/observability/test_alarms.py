@@ -14,8 +14,9 @@ from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operato
 from lifeline.observability.failover_alarms import LOOPS
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
+from lifeline.observability.region_alarms import region_alarms
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
-from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
+from tests.unit.constructs.observability.observed import metrics_of
 
 ROOT = Path(__file__).parents[4]
 LAG = "replication-lag-"
@@ -36,7 +37,8 @@ def spec(**changes: Any) -> AlarmSpec:
 
 
 def all_specs(made: StackUnderTest) -> list[AlarmSpec]:
-    return alarm_specs(made.site, *metrics_of(made.stack, made.site))
+    path, stores = metrics_of(made.stack, made.site)
+    return region_alarms(made.site, path=path, stores=stores)
 
 
 def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(make_stack: MakeStack) -> None:
@@ -219,7 +221,12 @@ def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
     """B23: a valid event may lie in error.dlq by our fault, and is applied by nobody."""
     made = make_stack()
     path, stores = metrics_of(made.stack, made.site)
-    Alarms(made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores))
+    Alarms(
+        made.stack,
+        "Alarms",
+        site=made.site,
+        specs=region_alarms(made.site, path=path, stores=stores),
+    )
     (alarm,) = [
         one["Properties"]
         for one in made.resources("AWS::CloudWatch::Alarm")

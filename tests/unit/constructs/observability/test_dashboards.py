@@ -17,10 +17,11 @@ from lifeline.observability.dashboards import (
     Widget,
 )
 from lifeline.observability.metric_specs import MathSpec, MetricSpec
+from lifeline.observability.region_alarms import region_alarms
 from lifeline.observability.region_dashboards import failover_rows, region_rows
 from lifeline.observability.thresholds import LagThresholds
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
-from tests.unit.constructs.observability.observed import alarm_specs, metrics_of
+from tests.unit.constructs.observability.observed import metrics_of
 
 METRIC = MetricSpec(
     namespace="Test", metric_name="Figure", dimensions={"B": "2", "A": "1"}, statistic="Sum"
@@ -40,7 +41,10 @@ def drawn(
 def whole(made: StackUnderTest, name: str) -> dict[str, Any]:
     path, stores = metrics_of(made.stack, made.site)
     alarms = Alarms(
-        made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
+        made.stack,
+        "Alarms",
+        site=made.site,
+        specs=region_alarms(made.site, path=path, stores=stores),
     )
     lag = LagThresholds.of(made.site.settings)
     rows = (
@@ -131,7 +135,10 @@ def test_an_account_that_is_not_known_leaves_the_body_whole(make_stack: MakeStac
     made = make_stack(account=None)
     path, stores = metrics_of(made.stack, made.site)
     alarms = Alarms(
-        made.stack, "Alarms", site=made.site, specs=alarm_specs(made.site, path, stores)
+        made.stack,
+        "Alarms",
+        site=made.site,
+        specs=region_alarms(made.site, path=path, stores=stores),
     )
     Dashboard(
         made.stack,

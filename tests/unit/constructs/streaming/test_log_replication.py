@@ -30,7 +30,7 @@ def _log(made: StackUnderTest) -> tuple[Network, ReplicatedLog]:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     return network, ReplicatedLog(
-        made.stack, "Log", site=made.site, network=network, keys=made.keys
+        made.stack, "Log", site=made.site, vpc=network.vpc, keys=made.keys
     )
 
 
@@ -40,12 +40,11 @@ def _actions(statement: dict[str, Any]) -> list[str]:
 
 
 def _replicator(made: StackUnderTest, **given: Any) -> LogReplicator:
-    network, log = _log(made)
+    _network, log = _log(made)
     return LogReplicator(
         made.stack,
         "Replicator",
         site=made.site,
-        network=network,
         log=log,
         keys=made.keys,
         **{"peer": PEER, **given},
@@ -55,12 +54,11 @@ def _replicator(made: StackUnderTest, **given: Any) -> LogReplicator:
 def _mirror(made: StackUnderTest) -> MirrorMaker:
     network, log = _log(made)
     facts = PeerLookup(made.stack, "Facts", site=made.site, keys=made.keys)
-    LogPeering(made.stack, "Peering", site=made.site, network=network, log=log, facts=facts)
+    LogPeering(made.stack, "Peering", site=made.site, vpc=network.vpc, log=log, facts=facts)
     return MirrorMaker(
         made.stack,
         "Mirror",
         site=made.site,
-        network=network,
         cluster=ecs.Cluster(
             made.stack,
             "Cluster",
@@ -203,7 +201,6 @@ def test_mirror_maker_without_the_peers_brokers_is_refused(make_stack: MakeStack
             made.stack,
             "Mirror",
             site=made.site,
-            network=network,
             cluster=ecs.Cluster(made.stack, "Cluster", vpc=network.vpc),
             log=log,
             peer=PeerLog(cluster_arn=PEER.cluster_arn),

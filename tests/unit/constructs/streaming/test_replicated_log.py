@@ -12,7 +12,7 @@ from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 def _log(made: StackUnderTest) -> ReplicatedLog:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
-    return ReplicatedLog(made.stack, "Log", site=made.site, network=network, keys=made.keys)
+    return ReplicatedLog(made.stack, "Log", site=made.site, vpc=network.vpc, keys=made.keys)
 
 
 def test_two_of_three_copies_and_iam_over_tls_only(make_stack: MakeStack) -> None:

@@ -18,11 +18,11 @@ def _bridge(made: StackUnderTest, *, hours: int) -> StreamBridge:
         made.stack,
         "Bridge",
         site=made.site,
-        network=network,
+        vpc=network.vpc,
         stream=EdgeStream(
             made.stack, "Edge", site=made.site, keys=made.keys, retention_hours=hours
         ),
-        log=ReplicatedLog(made.stack, "Log", site=made.site, network=network, keys=made.keys),
+        log=ReplicatedLog(made.stack, "Log", site=made.site, vpc=network.vpc, keys=made.keys),
         keys=made.keys,
         page_topic=sns.Topic.from_topic_arn(made.stack, "Page", made.site.arn("sns", "page-test")),
     )

@@ -18,7 +18,7 @@ def _archive(made: StackUnderTest) -> TopicArchive:
         made.stack,
         "Archive",
         site=made.site,
-        log=ReplicatedLog(made.stack, "Log", site=made.site, network=network, keys=made.keys),
+        log=ReplicatedLog(made.stack, "Log", site=made.site, vpc=network.vpc, keys=made.keys),
         keys=made.keys,
         emptying=BucketEmptying(made.stack, "Emptying", site=made.site, keys=made.keys),
     )

@@ -1,0 +1,30 @@
+"""Every alarm of one region, with the thresholds that follow from its settings."""
+
+from __future__ import annotations
+
+from lifeline.observability.alarms import AlarmSpec
+from lifeline.observability.failover_alarms import failover_alarms
+from lifeline.observability.path_alarms import apply_alarms, ingest_alarms, log_alarms
+from lifeline.observability.path_metrics import PathMetrics
+from lifeline.observability.store_alarms import StoreMetrics, store_alarms
+from lifeline.observability.thresholds import (
+    FailoverThresholds,
+    LagThresholds,
+    LogThresholds,
+    PathThresholds,
+    StoreThresholds,
+)
+from lifeline.site import Site
+
+
+def region_alarms(site: Site, *, path: PathMetrics, stores: StoreMetrics) -> list[AlarmSpec]:
+    """Alike in both regions at every epoch."""
+    settings = site.settings
+    lag = LagThresholds.of(settings)
+    return [
+        *ingest_alarms(path, PathThresholds(), settings.tier),
+        *log_alarms(path, LogThresholds()),
+        *apply_alarms(path, LogThresholds(), PathThresholds()),
+        *store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
+        *failover_alarms(site, lag, FailoverThresholds.of(settings)),
+    ]
