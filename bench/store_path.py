@@ -3,7 +3,7 @@
     python -m bench.store_path [--rows 60000] [--batch 2000]
 
 Raw COPY goes into a partitioned table with the same columns and the same key as `event`. The store path is
-what `apply` does: stage, insert, aggregates, markers, heartbeat, authority. `decode` is the processor's
+what `apply` does: stage, insert, aggregates, markers, heartbeat, authority. `decode` is the event applier's
 own share (records to COPY text), `bridge` the validation of one event.
 """
 

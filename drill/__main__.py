@@ -97,7 +97,9 @@ def run(
     seed: Annotated[int, typer.Option(help="Monitors, shifts and ids follow from it.")] = 1,
     kill_apply: Annotated[
         int,
-        typer.Option(parser=_count, metavar="N", help="kill -9 a processor at N random moments."),
+        typer.Option(
+            parser=_count, metavar="N", help="kill -9 an event applier at N random moments."
+        ),
     ] = 0,
     bad_events: Annotated[
         bool, typer.Option("--bad-events", metavar="", help="Slip in events that must be refused.")

@@ -190,13 +190,13 @@ class Run:
         return rto_seconds(self._synthetic.tries, since)
 
     def _wait(self, seconds: float) -> None:
-        """Let time pass, saying now and then how it goes, and killing processors when it is time."""
+        """Let time pass, saying now and then how it goes, and killing event appliers when it is time."""
         until = time.monotonic() + seconds
         next_word = getattr(self, "_next_word", 0.0)
         while (now := time.monotonic()) < until:
             while self._kills and now - self._streaming_since >= self._kills[0]:
                 self._kills.pop(0)
-                self._kill_processor()
+                self._kill_applier()
             if now >= next_word:
                 self._progress()
                 next_word = now + PROGRESS_SECONDS
@@ -223,15 +223,15 @@ class Run:
             self._random.uniform(2.0, max(3.0, span - 2.0)) for _ in range(self._options.kill_apply)
         )
 
-    def _kill_processor(self) -> None:
+    def _kill_applier(self) -> None:
         region = self._sampler.holder or self._target.home
         try:
-            pid = self._target.kill_processor(region)
+            pid = self._target.kill_applier(region)
         except Exception as error:  # none runs this moment: it is being restarted; say so
-            self._say(f"drill: no processor to kill in {region}: {error}")
+            self._say(f"drill: no event applier to kill in {region}: {error}")
             return
-        self._say(f"drill: kill -9 of the processor {pid} in {region}")
-        self._faults.append(BrokenThing(time.time(), "kill-9", region, f"processor {pid}"))
+        self._say(f"drill: kill -9 of the event applier {pid} in {region}")
+        self._faults.append(BrokenThing(time.time(), "kill-9", region, f"event applier {pid}"))
 
     def _settle(self) -> None:
         """No new events; drain the edges, then wait until what they got accepted is applied."""

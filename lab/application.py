@@ -50,7 +50,7 @@ class ApplicationLab(Lab):
                 gateway_url=f"http://{LOOPBACK}:{self.places.gateway(region)}",
                 database_dsn=self.databases[region].dsn,
                 kafka_bootstrap="",
-                serve_url="",
+                query_api_url="",
             )
             for region in DATA_REGIONS
         }

@@ -27,11 +27,11 @@ from lab.waiting import LabError
 
 CYCLE_SECONDS = 0.5
 RESTART_PAUSE_SECONDS = 1.0
-ROLES = {"processor": "apply", "serve": "serve"}
 COMMANDS = {
-    "apply": ("lifeline.services.event_applier", "apply"),
-    "serve": ("lifeline.services.query_api",),
+    "event-applier": ("lifeline.services.event_applier", "apply"),
+    "query-api": ("lifeline.services.query_api",),
 }
+"""By the ECS service: what its tasks run."""
 ROOT = Path(__file__).resolve().parent.parent
 
 Observer = Callable[[str, str], Any]
@@ -120,12 +120,12 @@ class Controller:
             for service in answer["services"]:
                 role = self.services[service["serviceName"].removesuffix(f"-{self.suffix}")]
                 count = int(service["desiredCount"]) if service["status"] == "ACTIVE" else 0
-                # One port for serve: a second copy would have nothing to listen on.
-                self._scale(region, role, min(count, 1) if role == "serve" else count,
+                # One port for the query API: a second copy would have nothing to listen on.
+                self._scale(region, name, min(count, 1) if name == "query-api" else count,
                             service["taskDefinition"])  # fmt: skip
 
-    def _scale(self, region: str, role: str, count: int, task_definition: str) -> None:
-        prefix = f"{role}-{CODES[region]}-"
+    def _scale(self, region: str, service: str, count: int, task_definition: str) -> None:
+        prefix = f"{service}-{CODES[region]}-"
         wanted = {f"{prefix}{number}" for number in range(count)}
         for running in self.processes.named(prefix):
             if running.name not in wanted:
@@ -137,7 +137,7 @@ class Controller:
             if there is not None and self._pause_restart(name):
                 continue
             self.processes.start(
-                name, [sys.executable, "-m", *COMMANDS[role]],
+                name, [sys.executable, "-m", *COMMANDS[service]],
                 region=region, cwd=ROOT,
                 env=self._environment(region, task_definition),
             )  # fmt: skip
@@ -167,7 +167,7 @@ def service_environment(
     return {
         **inherited,
         **{name: str(value) for name, value in overridden(given, seen).items()},
-        "SERVE_PORT": seen["SERVE_PORT"],
+        "QUERY_API_PORT": seen["QUERY_API_PORT"],
         "PYTHONPATH": str(ROOT / "constructs"),
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,

@@ -138,7 +138,7 @@ def api_definition(clients: Clients, places: Places, region: str, suffix: str) -
     return ApiDefinition(
         user_pool=pool, write_scope=scopes[EVENTS_PATH], read_scope=scopes[WATERMARK_PATH],
         region=region, account=ACCOUNT, port=places.gateway(region),
-        stream_url_port=places.proxy(CODES[region]), serve_port=places.serve(region),
+        stream_url_port=places.proxy(CODES[region]), query_api_port=places.query_api(region),
         request_template=integration["requestTemplates"]["application/json"], responses=responses,
         stage_variables=dict(api.get_stages(restApiId=found[0])["item"][0].get("variables") or {}),
     )  # fmt: skip

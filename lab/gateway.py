@@ -1,7 +1,7 @@
 """The edge gateway of one region: stands for API Gateway, which the emulator cannot join to Kinesis.
 
 It renders the deployed API's own mapping templates (request and response), calls PutRecords through
-the region's fault proxy, and forwards the three reads to the region's `serve`. It enforces what the
+the region's fault proxy, and forwards the three reads to the region's query API. It enforces what the
 real services would and the emulator does not: tokens of the region's user pool with the scope that the
 deployed method asks for, 10 MB bodies, 1 to 500 events, 1 MiB records, time-outs. The token endpoint
 (`POST /oauth2/token`) is here too, so that it is lost with its region.
@@ -32,7 +32,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_RECORD_BYTES = 1024 * 1024
 MAX_EVENTS = 500
 STREAM_TIMEOUT_SECONDS = 5.0
-SERVE_TIMEOUT_SECONDS = 2.5
+QUERY_API_TIMEOUT_SECONDS = 2.5
 IDLE_SECONDS = 60.0
 FORWARDED = re.compile(r"^/(health|v1/watermark|v1/events/[^/]+)$")
 
@@ -45,7 +45,7 @@ class ApiDefinition:
     account: str
     port: int
     stream_url_port: int
-    serve_port: int
+    query_api_port: int
     request_template: str
     responses: tuple[tuple[str, int, str], ...]
     stage_variables: dict[str, str]
@@ -124,7 +124,7 @@ class Api:
     def __init__(self, definition: ApiDefinition) -> None:
         self.definition = definition
         self._stream = Upstream(definition.stream_url_port, STREAM_TIMEOUT_SECONDS)
-        self._serve = Upstream(definition.serve_port, SERVE_TIMEOUT_SECONDS)
+        self._query_api = Upstream(definition.query_api_port, QUERY_API_TIMEOUT_SECONDS)
         self._authorizer = Authorizer(definition.user_pool, self._signing_keys)
         self._request = MappingTemplate(definition.request_template)
         self._responses = [
@@ -180,9 +180,9 @@ class Api:
         return self._mapped(status, answer)
 
     def forward(self, path: str) -> tuple[int, bytes]:
-        """The reads, answered by `serve`."""
+        """The reads, answered by the query API."""
         try:
-            return self._serve.call("GET", path)
+            return self._query_api.call("GET", path)
         except (OSError, http.client.HTTPException):
             raise Refusal(503, "The read API cannot be reached.") from None
 

@@ -32,7 +32,7 @@ from lab import deployment, engines, toolkit
 from lab.assembly import PROVIDER_NAME
 from lab.calls import Clients
 from lab.conditions import Conditions
-from lab.controller import ROLES, ROOT, Controller
+from lab.controller import COMMANDS, ROOT, Controller
 from lab.deployment import DeployReport
 from lab.faults import Breaker, Fault
 from lab.folder import own, write_port_base
@@ -54,7 +54,7 @@ class RegionEndpoints:
     gateway_url: str
     database_dsn: str
     kafka_bootstrap: str
-    serve_url: str
+    query_api_url: str
 
 
 class Lab:
@@ -132,7 +132,7 @@ class Lab:
                 gateway_url=f"http://{LOOPBACK}:{self.places.gateway(region)}",
                 database_dsn=self.databases[region].dsn,
                 kafka_bootstrap=self.brokers[region].bootstrap,
-                serve_url=f"http://{LOOPBACK}:{self.places.serve(region)}",
+                query_api_url=f"http://{LOOPBACK}:{self.places.query_api(region)}",
             )
             for region in DATA_REGIONS
         }
@@ -311,14 +311,14 @@ class Lab:
             if self._controller is not None:
                 self._controller.look_after(region)
 
-    def kill_service(self, region: str, role: str = "apply") -> int:
+    def kill_service(self, region: str, service: str = "event-applier") -> int:
         """SIGKILL one process of a service; the controller starts another. Returns its pid."""
         _require_data_region(region)
-        if role not in ROLES.values():
-            raise LabError(f"Role {role!r} is none of {', '.join(ROLES.values())}.")
-        alive = [r for r in self.processes.named(f"{role}-{CODES[region]}-") if r.alive]
+        if service not in COMMANDS:
+            raise LabError(f"Service {service!r} is none of {', '.join(COMMANDS)}.")
+        alive = [r for r in self.processes.named(f"{service}-{CODES[region]}-") if r.alive]
         if not alive:
-            raise LabError(f"No {role} process runs in {region}.")
+            raise LabError(f"No {service} process runs in {region}.")
         chosen = random.choice(alive)
         self.processes.signal(chosen.name, signal.SIGKILL)
         return chosen.pid

@@ -81,7 +81,7 @@ class Places:
     def gateway(self, region: str) -> int:
         return self.port_base + 16 + DATA_REGIONS.index(region)
 
-    def serve(self, region: str) -> int:
+    def query_api(self, region: str) -> int:
         return self.port_base + 18 + DATA_REGIONS.index(region)
 
     def replicator_status(self, region: str) -> int:
@@ -128,7 +128,7 @@ class Places:
                 f"the log in {region}": self.broker(region),
                 f"the log's export in {region}": self.broker_export(region),
                 f"the gateway in {region}": self.gateway(region),
-                f"serve in {region}": self.serve(region),
+                f"the query API in {region}": self.query_api(region),
                 f"the replicator in {region}": self.replicator_status(region),
             }
         return ports | {f"link {link.name}": link.listen_port for link in self.links()}

@@ -49,10 +49,10 @@ class Failover(SiteStack):
             database_clients=foundation.network.database_clients,
             workload=RegionWorkload(
                 api_url=application.api.url,
-                serve_url=application.api.serve_url,
+                query_api_url=application.api.query_api_url,
                 cluster_name=services.cluster_name,
-                processor_name=services.processor_name,
-                processor_tasks=site.settings.capacity.processor_tasks,
+                applier_name=services.applier_name,
+                applier_tasks=site.settings.capacity.applier_tasks,
                 identity=application.identity,
             ),
             stores=RegionStores(

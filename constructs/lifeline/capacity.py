@@ -19,14 +19,14 @@ HEADROOM = 2.0
 """Twice the mean: a shard that is full throttles its edges, and hashing is never even."""
 
 PARTITION_EVENTS_PER_SECOND = 2_500
-"""What one processor worker applies from one partition with room to catch up; section 13's
+"""What one worker of the event applier applies from one partition with room to catch up; section 13's
 20,000 events/s a core is for decoding alone, the store path measured 25,000-48,000 a server."""
 
 SMALL_TOPIC_SHARE = 0.05
 """Patient, appointment and rejected events: a few per cent of a ward's traffic."""
 
 TASK_EVENTS_PER_SECOND = 4_000
-"""A processor task of one vCPU at the mean: a fifth of the measured ceiling of a core."""
+"""An event applier task of one vCPU at the mean: a fifth of the measured ceiling of a core."""
 
 BROKER_BYTES_PER_SECOND = 4_800 * KIB
 """kafka.m5.large, write side, three copies: the provider's sizing sheet, rounded down."""
@@ -90,7 +90,7 @@ class CapacityPlan:
         return AVAILABILITY_ZONES * max(1, ceil(needed / AVAILABILITY_ZONES))
 
     @property
-    def processor_tasks(self) -> int:
+    def applier_tasks(self) -> int:
         """Tasks that apply events while the region is active; one more than needed, to lose one."""
         return 1 + ceil(self.events_per_second / TASK_EVENTS_PER_SECOND)
 

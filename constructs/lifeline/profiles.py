@@ -24,7 +24,7 @@ class Profile:
     """At least one: keepers reach the witness and the peer over the internet side of AWS's network."""
     interface_endpoints: bool
     """Whether calls that carry patient data stay on private addresses; about 8 USD each a month."""
-    serve_tasks: int
+    query_api_tasks: int
     log_retention_days: int
     broker_storage_gib: int
     trail: bool
@@ -50,7 +50,7 @@ PROFILES: dict[str, Profile] = {
             cache_replicas=1,
             nat_gateways=1,
             interface_endpoints=False,
-            serve_tasks=1,
+            query_api_tasks=1,
             log_retention_days=7,
             broker_storage_gib=20,
             trail=False,
@@ -67,7 +67,7 @@ PROFILES: dict[str, Profile] = {
             cache_replicas=1,
             nat_gateways=1,
             interface_endpoints=True,
-            serve_tasks=2,
+            query_api_tasks=2,
             log_retention_days=30,
             broker_storage_gib=200,
             trail=False,
@@ -84,7 +84,7 @@ PROFILES: dict[str, Profile] = {
             cache_replicas=2,
             nat_gateways=3,
             interface_endpoints=True,
-            serve_tasks=2,
+            query_api_tasks=2,
             log_retention_days=400,
             broker_storage_gib=1_000,
             trail=True,

@@ -79,5 +79,5 @@ class Target(Protocol):
     def heal(self) -> None:
         """Take every fault back; what was killed stays dead."""
 
-    def kill_processor(self, region: str) -> int:
-        """Kill -9 one processor of a region; returns its process id."""
+    def kill_applier(self, region: str) -> int:
+        """Kill -9 one event applier of a region; returns its process id."""

@@ -103,8 +103,8 @@ class LocalTarget:
         """Take every fault back; what was killed stays dead."""
         self._lab.heal()
 
-    def kill_processor(self, region: str) -> int:
-        return self._lab.kill_service(region, role="apply")
+    def kill_applier(self, region: str) -> int:
+        return self._lab.kill_service(region, service="event-applier")
 
 
 def _hash_of_templates(folder: Path) -> str:

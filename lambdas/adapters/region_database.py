@@ -126,7 +126,7 @@ class RegionDatabase:
         return row
 
     def heartbeat_epoch(self, region: str, within_seconds: float) -> int | None:
-        """The newest epoch at which a processor of `region` applied within the last seconds."""
+        """The newest epoch at which an event applier of `region` applied within the last seconds."""
         row = self._run(
             "SELECT max(epoch) FROM heartbeat WHERE region = :region "
             "AND at > clock_timestamp() - make_interval(secs => :seconds)",

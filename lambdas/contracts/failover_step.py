@@ -41,7 +41,7 @@ class ApiClient(Contract):
 @dataclass(frozen=True, kw_only=True)
 class FailoverStepContract(AuthorityContract):
     """`cache_group`, `file_system_id` and `admin_secret` name the region's own stores, `ecs_cluster`,
-    `processor_service` and `processor_tasks` what applies its events; empty: there is none.
+    `applier_service` and `applier_tasks` what applies its events; empty: there is none.
 
     Without `evidence_bucket` a run's record is not written anywhere but in the state machine's own log.
 
@@ -54,8 +54,8 @@ class FailoverStepContract(AuthorityContract):
     global_cluster: str
     own_cluster_arn: str
     ecs_cluster: str = ""
-    processor_service: str = ""
-    processor_tasks: int = 0
+    applier_service: str = ""
+    applier_tasks: int = 0
     evidence_bucket: str = ""
     api_client: ApiClient = ApiClient()
     replication_signal: ReplicationSource = ReplicationSource.MARKERS

@@ -16,8 +16,8 @@ from lifeline.lambdas.failover.replication_signal import ReplicationSource
 class KeeperContract(AuthorityContract):
     """`tier_rpo_seconds` is the loss gate (A5); `replication_signal` says what the loss is read from."""
 
-    serve_url: str = ""
-    """Base URL of `serve` in the region's network; a slash at its end is dropped. Only markers need it."""
+    query_api_url: str = ""
+    """Base URL of the query API in the region's network; a slash at its end is dropped. Only markers need it."""
     state_machine_arn: str
     tier_rpo_seconds: float
     ttl_seconds: float = LEASE_TTL_SECONDS
@@ -37,9 +37,9 @@ class KeeperContract(AuthorityContract):
         AwsCall("states:DescribeExecution"),
         AwsCall("states:StartExecution"),
         DATABASE,
-        HostCall("serve", 8080),
+        HostCall("query-api", 8080),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "serve_url", self.serve_url.rstrip("/"))
+        object.__setattr__(self, "query_api_url", self.query_api_url.rstrip("/"))

@@ -32,8 +32,8 @@ class LagMeterContract(Contract):
     peer_region: str
     region_state_table: str
     database: DatabaseAddress
-    serve_url: str = ""
-    """Base URL of `serve` in the region's network; a slash at its end is dropped. Empty: there is no log."""
+    query_api_url: str = ""
+    """Base URL of the query API in the region's network; a slash at its end is dropped. Empty: there is no log."""
     evidence_bucket: str = ""
     file_system_id: str = ""
     admin_secret: str = ""
@@ -50,9 +50,9 @@ class LagMeterContract(Contract):
         AwsCall("secretsmanager:TagResource"),
         AwsCall("ssm:GetParameter"),
         DATABASE,
-        HostCall("serve", 8080),
+        HostCall("query-api", 8080),
         HostCall("cache", 6379),
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "serve_url", self.serve_url.rstrip("/"))
+        object.__setattr__(self, "query_api_url", self.query_api_url.rstrip("/"))

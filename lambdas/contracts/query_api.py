@@ -10,7 +10,7 @@ from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
 from lifeline.lambdas.contracts.log import LOG, GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 
-SERVE_PORT = 8080
+QUERY_API_PORT = 8080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,12 @@ class QueryApi(Contract):
     region: ServingRegion
     stream_name: str
     region_state_table: str
-    serve_port: int = SERVE_PORT
-    serve_host: str = overridable("0.0.0.0")  # noqa: S104 - the task's own interface
+    query_api_port: int = QUERY_API_PORT
+    query_api_host: str = overridable("0.0.0.0")  # noqa: S104 - the task's own interface
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryApiHealth(Contract):
     """`healthy` reads the port from the service's variables."""
 
-    serve_port: int = overridable(SERVE_PORT)
+    query_api_port: int = overridable(QUERY_API_PORT)

@@ -102,7 +102,7 @@ class Observation:
     control_answered: bool = False
     agreed_unhealthy_seconds: float = 0.0
     database: DatabaseView | None = None
-    serve_answered: bool = False
+    query_api_answered: bool = False
     markers_advance: bool | None = None
     estimated_loss_seconds: float | None = None
     releases: int = 0
@@ -213,7 +213,7 @@ def _unfit(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision
         return _hold(Reason.UNFIT_UNTIL_REPROTECTED, page=True)
     if o.database is None:
         return _hold(Reason.OWN_DATABASE_UNREACHABLE, page=True)
-    if not o.serve_answered:
+    if not o.query_api_answered:
         return _hold(Reason.OWN_SERVICES_UNREACHABLE, page=True)
     return None
 

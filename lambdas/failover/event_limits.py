@@ -6,5 +6,6 @@ MAX_NESTING = 64
 """Levels of objects and lists, the event itself being the first.
 
 Source: the default of the strictest common JSON reader (.NET's System.Text.Json). orjson, which the bridge
-and the processor use, reads 1,024 levels and writes 254; jsonb takes thousands. The released schemas need 6.
+and the event applier use, reads 1,024 levels and writes 254; jsonb takes thousands. The released schemas
+need 6.
 """

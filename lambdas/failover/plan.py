@@ -106,7 +106,7 @@ PLAN: tuple[Step, ...] = (
     Step(
         "raise_capacity",
         "prepare",
-        "Raise the processor tasks to what an active region needs.",
+        "Raise the event applier's tasks to what an active region needs.",
         15,
         10,
         3,
@@ -190,7 +190,7 @@ PLAN: tuple[Step, ...] = (
     Step(
         "resume_processing",
         "resume_processing",
-        "Wait for a processor's heartbeat at this epoch.",
+        "Wait for an event applier's heartbeat at this epoch.",
         20,
         20,
         20,

@@ -22,27 +22,27 @@ USER_AGENT = "lifeline-recovery/1"
 
 
 def raise_capacity(context: StepContext) -> str:
-    """Raise the processor tasks to what an active region needs; never lowers them."""
+    """Raise the event applier's tasks to what an active region needs; never lowers them."""
     settings = context.settings
     ecs = client("ecs", context.region, 5.0)
     services = ecs.describe_services(
-        cluster=settings.ecs_cluster, services=[settings.processor_service]
+        cluster=settings.ecs_cluster, services=[settings.applier_service]
     )["services"]
     if not services:
-        raise NotReady(f"there is no service {settings.processor_service}")
+        raise NotReady(f"there is no service {settings.applier_service}")
     desired = int(services[0]["desiredCount"])
-    if desired >= settings.processor_tasks:
+    if desired >= settings.applier_tasks:
         return f"{desired} tasks are desired already"
     ecs.update_service(
         cluster=settings.ecs_cluster,
-        service=settings.processor_service,
-        desiredCount=settings.processor_tasks,
+        service=settings.applier_service,
+        desiredCount=settings.applier_tasks,
     )
-    return f"{settings.processor_tasks} tasks desired, {desired} before"
+    return f"{settings.applier_tasks} tasks desired, {desired} before"
 
 
 def resume_processing(context: StepContext) -> str:
-    """Wait for a processor's heartbeat at this epoch; heartbeats, not task states, are proof."""
+    """Wait for an event applier's heartbeat at this epoch; heartbeats, not task states, are proof."""
 
     def look() -> str:
         epoch = context.database.heartbeat_epoch(context.region, HEARTBEAT_WITHIN_SECONDS)
@@ -50,7 +50,7 @@ def resume_processing(context: StepContext) -> str:
             return ""
         return f"the newest heartbeat is of epoch {epoch}"
 
-    return _wait(context, look, f"processors apply at epoch {context.epoch}")
+    return _wait(context, look, f"event appliers apply at epoch {context.epoch}")
 
 
 def open_api(context: StepContext) -> str:

@@ -31,11 +31,11 @@ STILL_RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
 """Source: Step Functions, DescribeExecution."""
 
 
-class ServeWatermark:
+class QueryApiWatermark:
     """The own region's watermark, as its services publish it."""
 
-    def __init__(self, serve_url: str, region: str) -> None:
-        self._url = f"{serve_url}/v1/watermark"
+    def __init__(self, query_api_url: str, region: str) -> None:
+        self._url = f"{query_api_url}/v1/watermark"
         self._region = region
 
     def oldest_born_seconds(self, origin: str) -> float | None:
@@ -106,7 +106,7 @@ def signal(settings: KeeperContract, database: RegionDatabase) -> ReplicationSig
     """What says how much a takeover would lose, as the contract chooses."""
     if settings.replication_signal is ReplicationSource.HEARTBEAT:
         return HeartbeatSignal(database)
-    watermark = ServeWatermark(settings.serve_url, settings.region)
+    watermark = QueryApiWatermark(settings.query_api_url, settings.region)
     return MarkerSignal(watermark=watermark, database=database)
 
 

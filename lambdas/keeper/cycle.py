@@ -151,7 +151,7 @@ class Cycle:
             # A probe whose control did not answer in its cycle says UNKNOWN (A12, A13).
             control_answered=fresh and own_samples[-1].health is not Health.UNKNOWN,
             agreed_unhealthy_seconds=memory.agreed_unhealthy_seconds(now),
-            serve_answered=answer is not None,
+            query_api_answered=answer is not None,
             markers_advance=vetoes(
                 memory.applied,
                 rate=policy.veto_rate,

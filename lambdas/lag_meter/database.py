@@ -11,7 +11,7 @@ class MeterDatabase(RegionDatabase):
     def heartbeat_age_seconds(self) -> float | None:
         """Age of the newest row of the active region here, by this server's clock; None: there is none.
 
-        Processors write one each second and the keeper each cycle: either shows that replication works.
+        Event appliers write one each second and the keeper each cycle: either shows that replication works.
         """
         row = self._run(
             "SELECT extract(epoch FROM clock_timestamp() - greatest(max(h.at), max(a.renewed_from))) "

@@ -68,7 +68,7 @@ def _meter(settings: LagMeterContract) -> Meter:
     return Meter(
         regions=(region, settings.peer_region),
         database=MeterDatabase(settings.database),
-        watermark=(lambda: _watermark(settings)) if settings.serve_url else None,
+        watermark=(lambda: _watermark(settings)) if settings.query_api_url else None,
         last_healthy_at=lambda: local.memory().get("last_healthy_at"),
         fast=fast,
         slow=slow,
@@ -82,7 +82,7 @@ def _meter(settings: LagMeterContract) -> Meter:
 
 
 def _watermark(settings: LagMeterContract) -> list[Any]:
-    answer = call("GET", f"{settings.serve_url}/v1/watermark", timeout_seconds=CALL_SECONDS)
+    answer = call("GET", f"{settings.query_api_url}/v1/watermark", timeout_seconds=CALL_SECONDS)
     if answer.status != 200:
         raise OSError(f"/v1/watermark answered {answer.status}")
     return rows_of_vector(answer.body)

@@ -8,7 +8,7 @@ from lifeline.application import EventsApi
 from lifeline.capacity import REJECTED
 from lifeline.data import GlobalDatabase
 from lifeline.services.event_applier import apply
-from lifeline.services.query_api import serve
+from lifeline.services.query_api import service as query_api
 from lifeline.streaming import EdgeStream, ReplicatedLog, StreamBridge
 from scripts.pictures.graph import Arrow, Box, Frame, Graph, Kind
 
@@ -19,7 +19,7 @@ PATH: tuple[tuple[object, str, str, Kind], ...] = (
     (ReplicatedLog, "log", f"MSK, with {REJECTED}", Kind.STORE),
     (apply, "event applier", "Fargate, while active", Kind.PLAIN),
     (GlobalDatabase, "database", "Aurora PostgreSQL", Kind.STORE),
-    (serve, "query API", "Fargate, while active", Kind.PLAIN),
+    (query_api, "query API", "Fargate, while active", Kind.PLAIN),
 )
 """(what makes it, name, service, kind), in the order in which an event passes."""
 REGIONS = ("home", "recovery")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-COMMANDS = {(): "serve", ("healthy",): "healthy"}
+COMMANDS = {(): "service", ("healthy",): "healthy"}
 
 
 def main(arguments: list[str]) -> int:

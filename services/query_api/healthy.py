@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 3.0
 
 def main() -> int:
     """0: alive."""
-    return 0 if answers(QueryApiHealth.from_env().serve_port) else 1
+    return 0 if answers(QueryApiHealth.from_env().query_api_port) else 1
 
 
 def answers(port: int) -> bool:

@@ -11,7 +11,7 @@ def client_settings(settings: LogAddress, *, purpose: str) -> dict[str, Any]:
     """What every client of the log has: address, identity, bounded waits."""
     common: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap,
-        "client.id": f"processor-{purpose}",
+        "client.id": f"lifeline-{purpose}",
         "socket.timeout.ms": 5_000,
         "socket.connection.setup.timeout.ms": 3_000,
         "reconnect.backoff.max.ms": 1_000,

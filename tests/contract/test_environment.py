@@ -32,7 +32,7 @@ from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, mod
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ROOT / "lambdas"
 SERVICE_FOLDER = ROOT / "services"
-STARTED = {"query_api": "serve"}
+STARTED = {"query_api": "service"}
 """The module that a service without a command starts."""
 PYTHON = ["event_applier apply", "event_applier migrate", "query_api"]
 """All but the replicator, whose reader is no Python."""

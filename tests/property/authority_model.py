@@ -211,7 +211,7 @@ def _keeper(
                 witness_probe=Health.UNHEALTHY,
                 control_answered=True,
                 database=keeper.view,
-                serve_answered=True,
+                query_api_answered=True,
                 markers_advance=False,
                 estimated_loss_seconds=0,
             )

@@ -83,7 +83,7 @@ def taken_at_once(state: State) -> bool:
         lease=lease,
         control_answered=True,
         database=DatabaseView(row.epoch, row.holder, row.replica),
-        serve_answered=True,
+        query_api_answered=True,
     )
     return not row.replica and decide(observation, POLICY, 0).action is Action.TAKE
 

@@ -19,9 +19,9 @@ class ApiDomain(Construct):
     """The certificate, the regional domain name with TLS 1.3 and its mapping to the stage.
 
     Both regions hold the same name with a certificate of their own; which of them the name leads to is
-    `ApiFailover`'s. `traffic_alarm` is in ALARM while this region has taken the traffic: `serve` writes the
-    metric `TrafficHere` four times a minute, 1 while it serves *and* the plan's `shift_traffic` has turned
-    this region's switch on, else 0.
+    `ApiFailover`'s. `traffic_alarm` is in ALARM while this region has taken the traffic: the query API
+    writes the metric `TrafficHere` four times a minute, 1 while it serves *and* the plan's `shift_traffic`
+    has turned this region's switch on, else 0.
 
     Covers: the loss of the region that issued the other certificate. Does not cover: a certificate that
     cannot be renewed, as its validation record was taken out of the zone.

@@ -1,4 +1,4 @@
-"""The API of one region: events go straight into the stream, reads go to `serve`."""
+"""The API of one region: events go straight into the stream, reads go to the query API."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ class EventsApi(Construct):
         vpc: ec2.IVpc,
         vpc_subnets: ec2.SubnetSelection | None = None,
         stream: IEventStream,
-        serve: ecs.FargateService,
+        query_api: ecs.FargateService,
         identity: EdgeIdentity,
         keys: Keys | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which it could not stand.
 
-        `vpc_subnets`: of the load balancer in front of `serve`; private ones by default.
+        `vpc_subnets`: of the load balancer in front of the query API; private ones by default.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -94,9 +94,9 @@ class EventsApi(Construct):
         self._site = site
         self.name = site.names.regional_name("events-api")
         self._private = PrivateBalancer(
-            self, "Private", site=site, vpc=vpc, vpc_subnets=vpc_subnets, serve=serve
+            self, "Private", site=site, vpc=vpc, vpc_subnets=vpc_subnets, query_api=query_api
         )
-        self.serve_url = self._private.url
+        self.query_api_url = self._private.url
         self.api = self._rest_api(stream, self._access_log(keys))
         self.url = (
             f"https://{self.api.rest_api_id}.execute-api.{site.region.name}.amazonaws.com/{STAGE}"
@@ -114,7 +114,7 @@ class EventsApi(Construct):
         self._link = apigateway.VpcLink(
             self,
             "Link",
-            vpc_link_name=site.names.regional_name("serve"),
+            vpc_link_name=site.names.regional_name("query-api"),
             targets=[self._private.balancer],
         )
         self._write(stream, keys)
@@ -261,7 +261,7 @@ class EventsApi(Construct):
             apigateway.Integration(
                 type=apigateway.IntegrationType.HTTP_PROXY,
                 integration_http_method="GET",
-                uri=f"{self.serve_url}{path}",
+                uri=f"{self.query_api_url}{path}",
                 options=apigateway.IntegrationOptions(
                     connection_type=apigateway.ConnectionType.VPC_LINK,
                     vpc_link=self._link,

@@ -1,4 +1,4 @@
-"""How the API and the region's own functions reach `serve`: an internal network load balancer."""
+"""How the API and the region's own functions reach the query API: an internal network load balancer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.zones import workload_subnets
-from lifeline.lambdas.contracts.query_api import SERVE_PORT
+from lifeline.lambdas.contracts.query_api import QUERY_API_PORT
 from lifeline.site import Site
 
 DRAIN_SECONDS = 15
@@ -18,9 +18,9 @@ DRAIN_SECONDS = 15
 
 
 class PrivateBalancer(Construct):
-    """A load balancer without a public address, in front of `serve`.
+    """A load balancer without a public address, in front of the query API.
 
-    Covers: the loss of a zone or of a task. Does not cover: a `serve` that answers 503: it stays in, as
+    Covers: the loss of a zone or of a task. Does not cover: a task that answers 503: it stays in, as
     503 is an answer (the region may not serve), and a task that was taken out could not give it.
     """
 
@@ -32,33 +32,33 @@ class PrivateBalancer(Construct):
         site: Site | None = None,
         vpc: ec2.IVpc,
         vpc_subnets: ec2.SubnetSelection | None = None,
-        serve: ecs.FargateService,
+        query_api: ecs.FargateService,
     ) -> None:
         """Raises ValueError for surroundings in which it could not stand.
 
-        `vpc_subnets`: private ones by default. `serve` must let in the range of the VPC at `SERVE_PORT`.
+        `vpc_subnets`: private ones by default. the query API must let in the range of the VPC at `QUERY_API_PORT`.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self.balancer = elb.NetworkLoadBalancer(
             self,
             "Balancer",
-            load_balancer_name=site.names.regional_name("serve", "load-balancer"),
+            load_balancer_name=site.names.regional_name("query-api", "load-balancer"),
             vpc=vpc,
             vpc_subnets=workload_subnets(self, vpc, vpc_subnets),
             internet_facing=False,
             cross_zone_enabled=True,
             deletion_protection=site.settings.deletion_protection,
         )
-        self.listener = self.balancer.add_listener("Listener", port=SERVE_PORT)
+        self.listener = self.balancer.add_listener("Listener", port=QUERY_API_PORT)
         self.listener.add_targets(
-            "Serve",
-            port=SERVE_PORT,
-            targets=[serve],
-            target_group_name=site.names.regional_name("serve", "load-balancer"),
+            "QueryApi",
+            port=QUERY_API_PORT,
+            targets=[query_api],
+            target_group_name=site.names.regional_name("query-api", "load-balancer"),
             deregistration_delay=Duration.seconds(DRAIN_SECONDS),
         )
-        self.url = f"http://{self.balancer.load_balancer_dns_name}:{SERVE_PORT}"
+        self.url = f"http://{self.balancer.load_balancer_dns_name}:{QUERY_API_PORT}"
         self._acknowledge()
 
     def _acknowledge(self) -> None:

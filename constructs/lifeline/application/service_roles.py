@@ -22,8 +22,13 @@ from lifeline.streaming.kafka_log import IReplicatedLog
 class Service(StrEnum):
     """The two services, by what they are called without the suffix."""
 
-    PROCESSOR = "processor"
-    SERVE = "serve"
+    EVENT_APPLIER = "event-applier"
+    QUERY_API = "query-api"
+
+    @property
+    def construct_id(self) -> str:
+        """The name in the ids of what belongs to the service."""
+        return "".join(word.capitalize() for word in self.split("-"))
 
 
 class ServiceRoles(Construct):
@@ -51,15 +56,15 @@ class ServiceRoles(Construct):
         self._site, self._database, self._keys = site, database, keys
         self.start = self._start_role()
         self._of = {service: self._task_role(service) for service in Service}
-        apply, serve = self._of[Service.PROCESSOR][1], self._of[Service.SERVE][1]
+        applier, query_api = self._of[Service.EVENT_APPLIER][1], self._of[Service.QUERY_API][1]
         topics = [*log.partitions, WATERMARK]
-        log.grant_read(apply, topics, group=site.names.regional_name("apply"))
-        log.grant_write(apply, [REJECTED])
-        log.grant_read(serve, topics, group=site.names.regional_name("watermark"))
-        log.grant_write(serve, [WATERMARK])
-        self._allow_markers(serve, stream)
+        log.grant_read(applier, topics, group=site.names.regional_name("apply"))
+        log.grant_write(applier, [REJECTED])
+        log.grant_read(query_api, topics, group=site.names.regional_name("watermark"))
+        log.grant_write(query_api, [WATERMARK])
+        self._allow_markers(query_api, stream)
         if files is not None:
-            files.grant_mount(apply)
+            files.grant_mount(applier)
 
     def of(self, service: str) -> iam.Role:
         """The role that a service's tasks run as."""
@@ -103,14 +108,14 @@ class ServiceRoles(Construct):
         )
         return role
 
-    def _task_role(self, name: str) -> tuple[iam.Role, iam.ManagedPolicy]:
+    def _task_role(self, service: Service) -> tuple[iam.Role, iam.ManagedPolicy]:
         role = iam.Role(
             self,
-            f"{name.capitalize()}Role",
-            role_name=self._site.names.cross_region_name(name, "role"),
+            f"{service.construct_id}Role",
+            role_name=self._site.names.cross_region_name(service, "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
-        policy = iam.ManagedPolicy(self, f"{name.capitalize()}Policy", roles=[role])
+        policy = iam.ManagedPolicy(self, f"{service.construct_id}Policy", roles=[role])
         self._database.grant_connect(policy)
         return role, policy
 

@@ -1,4 +1,4 @@
-"""The services of one region: `processor` applies events, `serve` answers reads and writes markers."""
+"""The services of one region: the event applier, and the query API, which also writes markers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.application.processor_scaling import ProcessorScaling
+from lifeline.application.applier_scaling import ApplierScaling
 from lifeline.application.service_roles import Service, ServiceRoles
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.database_credentials import ADMIN_USER
@@ -28,7 +28,7 @@ from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
-from lifeline.lambdas.contracts.query_api import SERVE_PORT, QueryApi
+from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QueryApi
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
@@ -42,8 +42,13 @@ SCRATCH = "/scratch"
 """The one folder a task may write to, of the image's user (a volume in the Dockerfile)."""
 ALIVE_FILE = f"{SCRATCH}/alive"
 FILES = "/files"
+MIGRATE = "migrate"
 APPLIER, QUERY_API = "lifeline.services.event_applier", "lifeline.services.query_api"
-COMMANDS = {"apply": [APPLIER, "apply"], "migrate": [APPLIER, "migrate"], "serve": [QUERY_API]}
+COMMANDS = {
+    Service.EVENT_APPLIER: [APPLIER, "apply"],
+    Service.QUERY_API: [QUERY_API],
+    MIGRATE: [APPLIER, "migrate"],
+}
 """What the image, whose entry point is `python -m`, is given to run."""
 
 
@@ -61,13 +66,13 @@ def health_check(module: str) -> ecs.HealthCheck:
 class Services(Construct):
     """The ECS cluster, its two Fargate services and, where the admin's secret is, the migration task.
 
-    The standby is warm and idle: at least one processor runs there, a member of its consumer group and
+    The standby is warm and idle: at least one event applier runs there, a member of its consumer group and
     signed in to its database, and fetches nothing until the authority row names its region. The recovery
-    plan raises the count; `ProcessorScaling` never lowers it.
+    plan raises the count; `ApplierScaling` never lowers it.
 
     Covers: a task that dies (ECS starts another; positions come from the database), one that hangs (its
     health check fails), a bad image (the deployment circuit breaker goes back). Does not cover: who may
-    apply: both services run in both regions, and the lease decides (B12, A1). The processor's desired
+    apply: both services run in both regions, and the lease decides (B12, A1). The applier's desired
     count is not in the template: a deploy after a failover must not undo the plan's capacity. A task that
     mounts `files` does not start while they cannot be mounted; running tasks go on.
     """
@@ -80,9 +85,9 @@ class Services(Construct):
         site: Site | None = None,
         vpc: ec2.IVpc,
         vpc_subnets: ec2.SubnetSelection | None = None,
-        processor_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
-        serve_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
-        serve_callers: ec2.IPeer | None = None,
+        applier_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        query_api_security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        query_api_callers: ec2.IPeer | None = None,
         database: IGlobalDatabase,
         stream: IEventStream,
         log: IReplicatedLog,
@@ -91,9 +96,9 @@ class Services(Construct):
     ) -> None:
         """Raises ValueError for surroundings in which the services could not run.
 
-        `vpc_subnets`: private ones by default. `processor_security_groups`, `serve_security_groups`: what
+        `vpc_subnets`: private ones by default. `applier_security_groups`, `query_api_security_groups`: what
             the stores let in; by default one group each of their own, which they do let in.
-        `serve_callers`: who reaches `serve`, through the load balancer; by default the VPC's own range.
+        `query_api_callers`: who reaches the query API, through the load balancer; by default the VPC's own range.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -101,8 +106,8 @@ class Services(Construct):
         self._site, self._database, self._keys, self._files = site, database, keys, files
         self._subnets = workload_subnets(self, vpc, vpc_subnets)
         self.cluster_name = site.names.regional_name("services")
-        self.processor_name = site.names.regional_name(Service.PROCESSOR)
-        self.serve_name = site.names.regional_name(Service.SERVE)
+        self.applier_name = site.names.regional_name(Service.EVENT_APPLIER)
+        self.query_api_name = site.names.regional_name(Service.QUERY_API)
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
@@ -110,36 +115,36 @@ class Services(Construct):
             vpc=vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
-        self.serve_group = ec2.SecurityGroup(
+        self.query_api_group = ec2.SecurityGroup(
             self,
-            "ServeGroup",
-            security_group_name=self.serve_name,
+            "QueryApiGroup",
+            security_group_name=self.query_api_name,
             vpc=vpc,
-            description="serve",
+            description="query API",
             allow_all_outbound=True,
         )
-        self.serve_group.add_ingress_rule(
-            serve_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
-            ec2.Port.tcp(SERVE_PORT),
+        self.query_api_group.add_ingress_rule(
+            query_api_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
+            ec2.Port.tcp(QUERY_API_PORT),
             "From the load balancer",
         )
-        if serve_callers is None:
+        if query_api_callers is None:
             acknowledge(
-                self.serve_group,
+                self.query_api_group,
                 "AwsSolutions-EC23",
                 "EC2RestrictedCommonPorts",
                 "EC2RestrictedSSH",
                 reason="One port, and the range is the VPC's own, which the rule cannot read at synth.",
             )
         stores: list[ec2.IConnectable] = [database, log]
-        if serve_security_groups is None:
-            _let_in(self.serve_group, stores)
-        if processor_security_groups is None:
+        if query_api_security_groups is None:
+            _let_in(self.query_api_group, stores)
+        if applier_security_groups is None:
             group = ec2.SecurityGroup(
-                self, "ProcessorGroup", vpc=vpc, description="processor", allow_all_outbound=True
+                self, "EventApplierGroup", vpc=vpc, description="processor", allow_all_outbound=True
             )
             _let_in(group, stores if files is None else [*stores, files])
-            processor_security_groups = [group]
+            applier_security_groups = [group]
         self._group = self._logs()
         self._roles = ServiceRoles(
             self,
@@ -153,15 +158,13 @@ class Services(Construct):
         )
         signs_in, here = self._database_address(), self._serving_region()
         group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
-        self.processor = self._service(
-            Service.PROCESSOR,
-            "apply",
+        self.applier = self._service(
+            Service.EVENT_APPLIER,
             Apply(database=signs_in, log=group_log, region=here, alive_file=ALIVE_FILE),
-            processor_security_groups,
+            applier_security_groups,
         )
-        self.serve = self._service(
-            Service.SERVE,
-            "serve",
+        self.query_api = self._service(
+            Service.QUERY_API,
             QueryApi(
                 database=signs_in,
                 log=group_log,
@@ -169,15 +172,15 @@ class Services(Construct):
                 stream_name=stream.stream_name,
                 region_state_table=site.names.regional_name("region-state", "table"),
             ),
-            [*(serve_security_groups or []), self.serve_group],
-            tasks=site.settings.profile.serve_tasks,
+            [*(query_api_security_groups or []), self.query_api_group],
+            tasks=site.settings.profile.query_api_tasks,
         )
-        self.scaling = ProcessorScaling(
+        self.scaling = ApplierScaling(
             self,
             "Scaling",
             site=site,
             cluster_name=self.cluster_name,
-            service=self.processor,
+            service=self.applier,
             consumer_lag=self.metric_consumer_lag(),
         )
         if database.admin_secret is not None:
@@ -196,9 +199,9 @@ class Services(Construct):
         )
 
     def metric_consumer_lag(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Records that the slowest processor task has yet to apply; no data while none applies.
+        """Records that the slowest task of the event applier has yet to apply; no data while none applies.
 
-        The processors' own: they never commit an offset (B14), so the log knows no lag of their group.
+        The appliers' own: they never commit an offset (B14), so the log knows no lag of their group.
         """
         return self._own_metric("ConsumerLag", **options)
 
@@ -266,7 +269,7 @@ class Services(Construct):
     def _task(
         self,
         construct_id: str,
-        command: str,
+        name: str,
         contract: Contract,
         *,
         role: iam.Role,
@@ -275,7 +278,7 @@ class Services(Construct):
         task = ecs.FargateTaskDefinition(
             self,
             f"{construct_id}Task",
-            family=self._site.names.regional_name(construct_id.lower()),
+            family=self._site.names.regional_name(name),
             cpu=TASK_CPU,
             memory_limit_mib=TASK_MEMORY_MIB,
             runtime_platform=ecs.RuntimePlatform(
@@ -287,22 +290,24 @@ class Services(Construct):
         )
         site = self._site
         container = task.add_container(
-            "Processor",
-            container_name="processor",
+            "Container",
+            container_name=name,
             image=ecs.ContainerImage.from_registry(ImageRepositories.uri(site)),
-            command=COMMANDS[command],
+            command=COMMANDS[name],
             user=IMAGE_USER,
             environment=contract.to_env(),
             secrets=dict(secrets or {}),
             readonly_root_filesystem=True,
-            health_check=None if command == "migrate" else health_check(COMMANDS[command][0]),
+            health_check=None if name == MIGRATE else health_check(COMMANDS[name][0]),
             stop_timeout=Duration.seconds(30),
-            logging=ecs.LogDrivers.aws_logs(stream_prefix=command, log_group=self._group),
+            logging=ecs.LogDrivers.aws_logs(stream_prefix=name, log_group=self._group),
             port_mappings=(
-                [ecs.PortMapping(container_port=SERVE_PORT)] if command == "serve" else None
+                [ecs.PortMapping(container_port=QUERY_API_PORT)]
+                if name == Service.QUERY_API
+                else None
             ),
         )
-        if command == "apply":
+        if name == Service.EVENT_APPLIER:
             self._mount(task, container)
         acknowledge(
             task,
@@ -335,8 +340,7 @@ class Services(Construct):
 
     def _service(
         self,
-        name: str,
-        command: str,
+        name: Service,
         contract: Contract,
         groups: Sequence[ec2.ISecurityGroup],
         *,
@@ -344,11 +348,11 @@ class Services(Construct):
     ) -> ecs.FargateService:
         service = ecs.FargateService(
             self,
-            f"{name.capitalize()}Service",
+            f"{name.construct_id}Service",
             cluster=self.cluster,
             service_name=self._site.names.regional_name(name),
             task_definition=self._task(
-                name.capitalize(), command, contract, role=self._roles.of(name)
+                name.construct_id, name, contract, role=self._roles.of(name)
             ),
             desired_count=tasks,
             min_healthy_percent=100,
@@ -368,7 +372,7 @@ class Services(Construct):
         assert self._database.admin_secret is not None
         self._task(
             "Migrate",
-            "migrate",
+            MIGRATE,
             Migrate(
                 region=self._site.region.name,
                 database=DatabaseAddress(
@@ -380,7 +384,7 @@ class Services(Construct):
                 ),
                 workload_user=self._database.user,
             ),
-            role=self._roles.of(Service.PROCESSOR),
+            role=self._roles.of(Service.EVENT_APPLIER),
             secrets={
                 "PGPASSWORD": ecs.Secret.from_secrets_manager(
                     self._database.admin_secret, "password"

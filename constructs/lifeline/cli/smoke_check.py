@@ -1,9 +1,9 @@
 """`lifeline smoke-check`: ask the APIs of a fresh environment whether events can come in.
 
 It finds each region's API by name and reads `/health` as an edge would: through API Gateway, the private
-link and the balancer to `serve`. A region passes when `serve` answers for it and its stream takes records
-(`ingest`). `database` and `serving` are shown and not asked for: nobody has migrated this environment or
-given it a lease.
+link and the balancer to the query API. A region passes when that answers for it and its stream takes
+records (`ingest`). `database` and `serving` are shown and not asked for: nobody has migrated this
+environment or given it a lease.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Answer:
 def objection(body: Any, region: str) -> str | None:
     """Why this answer of `/health` does not show a region that takes events; None: it does."""
     if not isinstance(body, dict) or body.get("region") != region:
-        return f"{region}: what answers is not its `serve`: {str(body)[:200]}"
+        return f"{region}: what answers is not its query API: {str(body)[:200]}"
     if body.get("ingest") is not True:
-        return f"{region}: `serve` answers, and its stream takes nothing: {json.dumps(body)}"
+        return f"{region}: the query API answers, and its stream takes nothing: {json.dumps(body)}"
     return None
 
 

@@ -67,8 +67,8 @@ class FailoverStep(Construct):
                 global_cluster=database.global_identifier,
                 own_cluster_arn=own_cluster,
                 ecs_cluster=workload.cluster_name,
-                processor_service=workload.processor_name,
-                processor_tasks=workload.processor_tasks,
+                applier_service=workload.applier_name,
+                applier_tasks=workload.applier_tasks,
                 evidence_bucket="" if evidence is None else evidence.bucket_name,
                 api_client=_api_client(workload.identity),
                 replication_signal=workload.replication_signal,
@@ -88,11 +88,11 @@ class FailoverStep(Construct):
             "Called by the state machine only, which waits for the answer."
         )
         self._promote_the_database(database, own_cluster)
-        if workload.processor_name:
+        if workload.applier_name:
             self.function.allow(
                 "RaiseCapacity",
                 ["ecs:DescribeServices", "ecs:UpdateService"],
-                [site.arn("ecs", f"service/{workload.cluster_name}/{workload.processor_name}")],
+                [site.arn("ecs", f"service/{workload.cluster_name}/{workload.applier_name}")],
             )
         if workload.identity is not None:
             workload.identity.grant_secrets(self.function.policy)

@@ -56,7 +56,7 @@ class Keeper(Construct):
                 database=address_of(database),
                 own_api_url=workload.api_url,
                 page_topic_arn=page_topic_arn(site),
-                serve_url=workload.serve_url,
+                query_api_url=workload.query_api_url,
                 state_machine_arn=plan.state_machine_arn,
                 tier_rpo_seconds=site.settings.tier.rpo_seconds,
                 replication_signal=workload.replication_signal,

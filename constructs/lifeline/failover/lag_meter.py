@@ -31,7 +31,7 @@ class LagMeter(Construct):
     by what arrives here, every 10 s (files, secrets and patients every minute). Does not cover: a number
     that cannot be measured, which is left out, never zero: alarms must take silence for a fault. Events
     and patients at risk are estimates (docs/constructs/failover.md). No recovery waits for this.
-    Without `serve_url` there is no log to measure, and nothing at risk in it; without `evidence` no drills.
+    Without `query_api_url` there is no log to measure, and nothing at risk in it; without `evidence` no drills.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LagMeter(Construct):
         placement: Placement,
         database: IGlobalDatabase,
         region_state: RegionStateTable,
-        serve_url: str = "",
+        query_api_url: str = "",
         stores: RegionStores | None = None,
         evidence: EvidenceBucket | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class LagMeter(Construct):
                 peer_region=site.peer.region.name,
                 region_state_table=region_state.table_name,
                 database=address_of(database),
-                serve_url=serve_url,
+                query_api_url=query_api_url,
                 evidence_bucket="" if evidence is None else evidence.bucket_name,
                 file_system_id=stores.file_system_id,
                 admin_secret=stores.admin_secret,

@@ -112,7 +112,7 @@ class RegionFailover(Construct):
             placement=Placement(vpc=vpc, security_groups=beside_the_stores),
             database=database,
             region_state=self.region_state,
-            serve_url=workload.serve_url,
+            query_api_url=workload.query_api_url,
             stores=stores,
             evidence=evidence,
         )

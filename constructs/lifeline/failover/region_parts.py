@@ -18,31 +18,31 @@ class RegionWorkload:
     """What serves in the region: `api_url` is its public base URL, whose `/health` the other observers ask.
 
     `/health` answers 200 while the region is well, with `{"serving": …, "epoch": …}`. The rest is there or
-    not, and the plan has its steps for what is there: `cluster_name`, `processor_name` and `processor_tasks`
+    not, and the plan has its steps for what is there: `cluster_name`, `applier_name` and `applier_tasks`
     name an ECS service that the failover raises and whose heartbeat it waits for; with `identity` it proves
-    itself by an event that it posts and reads back. `serve_url` is the base URL inside the network that
+    itself by an event that it posts and reads back. `query_api_url` is the base URL inside the network that
     answers the watermark. Raises ValueError for half a service, and for markers without a watermark.
     """
 
     api_url: str
-    serve_url: str = ""
+    query_api_url: str = ""
     cluster_name: str = ""
-    processor_name: str = ""
-    processor_tasks: int = 0
+    applier_name: str = ""
+    applier_tasks: int = 0
     identity: EdgeIdentity | None = None
     replication_signal: ReplicationSource = ReplicationSource.MARKERS
     """`HEARTBEAT` for an application without our markers: the keeper's renewal, as it is replicated."""
 
     def __post_init__(self) -> None:
-        given = (self.cluster_name, self.processor_name, self.processor_tasks)
+        given = (self.cluster_name, self.applier_name, self.applier_tasks)
         if any(given) and not all(given):
             raise ValueError(
                 f"A workload was given the ECS cluster {self.cluster_name!r}, the service "
-                f"{self.processor_name!r} and {self.processor_tasks} tasks; allowed are all three or none."
+                f"{self.applier_name!r} and {self.applier_tasks} tasks; allowed are all three or none."
             )
-        if self.replication_signal is ReplicationSource.MARKERS and not self.serve_url:
+        if self.replication_signal is ReplicationSource.MARKERS and not self.query_api_url:
             raise ValueError(
-                "A workload without a serve_url has no watermark to read markers from; give one, or "
+                "A workload without a query_api_url has no watermark to read markers from; give one, or "
                 "replication_signal=ReplicationSource.HEARTBEAT."
             )
 
@@ -66,7 +66,7 @@ class RegionStores:
 def parts_of(workload: RegionWorkload, stores: RegionStores) -> frozenset[Part]:
     """What the region's plan has steps for."""
     there = {
-        Part.APPLIER: workload.processor_name,
+        Part.APPLIER: workload.applier_name,
         Part.API_CLIENT: workload.identity,
         Part.CACHE: stores.cache_group,
         Part.FILES: stores.file_system_id,

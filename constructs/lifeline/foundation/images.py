@@ -19,7 +19,7 @@ class Image(StrEnum):
     """What is built into an image; the value is the resource type in its repository's name."""
 
     PROCESSOR = "processor"
-    """`services/event_applier` and `services/query_api`."""
+    """`services/event_applier` and `services/query_api`: one image, which kept its first name."""
     MIRROR = "mirrormaker"
     """`services/replicator`: copies the log where MSK Replicator is missing."""
 

@@ -62,9 +62,9 @@ def _published(site: Site, name: str, **dimensions: str) -> MetricSpec:
 
 
 class LogLineMetrics(Construct):
-    """Counts what the processor and the bridge say about records they could not use.
+    """Counts what event applier and the bridge say about records they could not use.
 
-    Covers: records that go to `error.dlq` and that nobody would look for. Does not cover: a processor or
+    Covers: records that go to `error.dlq` and that nobody would look for. Does not cover: an event applier or
     a bridge that says nothing at all; lag and iterator age do. The namespace holds the suffix: a metric
     filter cannot add a fixed dimension, and two environments of one account must not be added up.
     """

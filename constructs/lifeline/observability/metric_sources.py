@@ -34,7 +34,7 @@ class LogMetricSource(Protocol):
 
 
 class ServicesMetricSource(Protocol):
-    """`lifeline.application.services.Services`; `service` is `processor` or `serve`."""
+    """`lifeline.application.services.Services`; `service` is `event-applier` or `query-api`."""
 
     def metric_cpu(self, service: str) -> cloudwatch.Metric: ...
     def metric_running_tasks(self, service: str) -> cloudwatch.Metric: ...

@@ -20,8 +20,8 @@ from lifeline.tiers import RecoveryTier
 QUIET = "without a request there is neither latency nor error; the probes ask each API every 5 s."
 MARKERS_TELL = "the alarm stream-silent fires when not even markers come."
 ROLE = (
-    "a standby's processor applies nothing and so is behind nothing; services-processor fires when no "
-    "processor runs, replication-lag-log on silence in either role."
+    "a standby's event applier applies nothing and so is behind nothing; services-event-applier fires when "
+    "no event applier runs, replication-lag-log on silence in either role."
 )
 FIFTEEN_MINUTES = Evaluation(datapoints_to_alarm=15, evaluation_periods=15)
 
@@ -137,11 +137,11 @@ def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
 def apply_alarms(
     path: PathMetrics, log: LogThresholds, thresholds: PathThresholds
 ) -> list[AlarmSpec]:
-    """The processor, `serve`, and what they could not use."""
+    """Event applier, query API, and what they could not use."""
     behind = [
         AlarmSpec(
             name=f"apply-behind-{severity.name.lower()}",
-            description=f"The processor is more than {messages:,} messages behind the log.",
+            description=f"The event applier is more than {messages:,} messages behind the log.",
             metric=path.consumer_lag,
             operator=Operator.ABOVE,
             threshold=messages,
@@ -199,8 +199,8 @@ def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSp
             evaluation=THREE_OF_FIVE_MINUTES,
             severity=Severity.CRITICAL,
             runbook="dead-letters",
-            not_breaching_because="the processor says a line for each record it sets aside, else nothing; "
-            "stream-silent and services-processor fire on silence.",
+            not_breaching_because="the event applier says a line for each record it sets aside, else "
+            "nothing; stream-silent and services-event-applier fire on silence.",
         ),
         AlarmSpec(
             name="events-rejected",

@@ -13,7 +13,7 @@ from lifeline.observability.metric_sources import (
 )
 from lifeline.observability.metric_specs import AnyMetricSpec, MetricSpec, metric_spec
 
-SERVICES = ("processor", "serve")
+SERVICES = ("event-applier", "query-api")
 
 
 @dataclass(frozen=True, kw_only=True)

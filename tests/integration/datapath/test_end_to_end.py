@@ -1,4 +1,4 @@
-"""Bridge to log to database with a real broker, the processor killed between (B6, B14)."""
+"""Bridge to log to database with a real broker, the event applier killed between (B6, B14)."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_rebalance_before_commit(
         "GROUP_SESSION_MS": "1500",
     }
     edge = Edge(bootstrap)
-    processor = command("apply", database, **environment)
+    applier = command("apply", database, **environment)
     try:
         for round_number in range(3):
             for region in ORIGINS:
@@ -129,10 +129,10 @@ def test_rebalance_before_commit(
             serve_here()
             if round_number:
                 until("something applied", lambda: sql("SELECT 1 FROM event LIMIT 1"))
-            processor.kill()
-            processor.wait()
+            applier.kill()
+            applier.wait()
             edge.bridge(ORIGINS[0], 200, marker=False)
-            processor = command("apply", database, **environment)
+            applier = command("apply", database, **environment)
         serve_here()
         until(
             "everything stored",
@@ -140,8 +140,8 @@ def test_rebalance_before_commit(
             30,
         )
     finally:
-        processor.kill()
-        processor.wait()
+        applier.kill()
+        applier.wait()
     assert {row[0] for row in sql("SELECT event_id::text FROM event")} == set(edge.sent)
     assert sql(
         "SELECT count(*) FROM (SELECT sequence, lag(sequence) OVER (PARTITION BY aggregate_id "

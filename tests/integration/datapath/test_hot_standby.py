@@ -26,7 +26,7 @@ from lifeline.lambdas.failover_step.context import StepContext
 from lifeline.services.event_applier.apply import Applier
 from lifeline.services.event_applier.store import Store
 from lifeline.services.query_api.event_lookup import EventLookup
-from lifeline.services.query_api.serve import AuthorityCheck
+from lifeline.services.query_api.service import AuthorityCheck
 from lifeline.services.shared.database import connect
 from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.engines import LOOPBACK, forwarded, hot_standby, until

@@ -216,7 +216,7 @@ def test_processing_goes_on_when_a_processor_applies_at_this_epoch(
 ) -> None:
     beat(sql, EPOCH)
     run = step_run(server_port=database.port)
-    assert resume_processing(run) == f"processors apply at epoch {EPOCH}"
+    assert resume_processing(run) == f"event appliers apply at epoch {EPOCH}"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class LinkCutThenKillThenLoss(Run):
             lag = self._sampler.lag[-1].lag_seconds
             if lag is not None and lag < CAUGHT_UP_SECONDS:
                 break
-        self._kill_processor()
+        self._kill_applier()
         self._wait(10.0)
         super()._break()
 

@@ -97,7 +97,7 @@ class StandIn:
     def heal(self) -> None:
         self.servers[HOME].broken = False
 
-    def kill_processor(self, region: str) -> int:
+    def kill_applier(self, region: str) -> int:
         return 4711
 
 

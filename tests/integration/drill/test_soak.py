@@ -1,4 +1,4 @@
-"""The long runs: every scenario at the default load, and ten kills of the processor in one run."""
+"""The long runs: every scenario at the default load, and ten kills of the event applier in one run."""
 
 from __future__ import annotations
 

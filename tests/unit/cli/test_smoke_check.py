@@ -60,8 +60,8 @@ def test_a_region_that_does_not_take_events_is_named_when_the_time_is_up(served:
 
 
 def test_an_answer_of_something_else_is_no_health() -> None:
-    assert "is not its `serve`" in str(objection({"message": "Forbidden"}, REGION))
-    assert "is not its `serve`" in str(
+    assert "is not its query API" in str(objection({"message": "Forbidden"}, REGION))
+    assert "is not its query API" in str(
         objection({"region": "ca-central-1", "ingest": True}, REGION)
     )
 

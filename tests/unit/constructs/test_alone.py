@@ -156,7 +156,7 @@ def api(stack: cdk.Stack, name: str, vpc: ec2.Vpc) -> EventsApi:
         name,
         vpc=vpc,
         stream=EdgeStream(stack, f"{name}Stream"),
-        serve=own_service(stack, name, vpc),
+        query_api=own_service(stack, name, vpc),
         identity=EdgeIdentity(stack, f"{name}Identity"),
     )
 
@@ -182,7 +182,7 @@ MAKERS: dict[str, Maker] = {
     "StreamBridge": bridge,
     "Services": lambda stack, name, vpc: services(stack, name, vpc, site_of(name)),
     "PrivateBalancer": lambda stack, name, vpc: PrivateBalancer(
-        stack, name, vpc=vpc, serve=own_service(stack, name, vpc)
+        stack, name, vpc=vpc, query_api=own_service(stack, name, vpc)
     ),
     "EventsApi": api,
     "MirrorMaker": mirror,

@@ -14,7 +14,7 @@ def test_the_customers_load() -> None:
     assert plan.shards == 4
     assert plan.partitions == {OBSERVATIONS: 4, **dict.fromkeys(SMALL_TOPICS, 1)}
     assert plan.brokers == 3
-    assert plan.processor_tasks == 2
+    assert plan.applier_tasks == 2
 
 
 @pytest.mark.parametrize("rate", [1, 50_000, 100_000, 600_000, 6_000_000])

@@ -53,7 +53,7 @@ def test_a_keeper_without_a_witness_is_told_so_and_starts() -> None:
         database=DATABASE,
         own_api_url="https://api",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
-        serve_url="http://serve:8080",
+        query_api_url="http://query-api:8080",
         state_machine_arn="arn",
         tier_rpo_seconds=60,
     ).to_env()
@@ -83,7 +83,7 @@ def test_a_region_without_other_stores_has_an_empty_word_for_each() -> None:
         peer_region="ca-central-1",
         region_state_table="t",
         database=DATABASE,
-        serve_url="http://serve",
+        query_api_url="http://query-api",
         evidence_bucket="evidence",
     ).to_env()
     stores = ("FILE_SYSTEM_ID", "ADMIN_SECRET", "CACHE_GROUP", "CACHE_HOSTS_PARAMETER")
@@ -113,10 +113,10 @@ def test_a_slash_at_the_end_of_a_base_url_is_dropped() -> None:
         database=DATABASE,
         own_api_url="https://api/",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
-        serve_url="http://serve:8080/",
+        query_api_url="http://query-api:8080/",
         state_machine_arn="arn",
         tier_rpo_seconds=60,
     ).to_env()
-    assert (told["OWN_API_URL"], told["SERVE_URL"]) == ("https://api", "http://serve:8080")
+    assert (told["OWN_API_URL"], told["QUERY_API_URL"]) == ("https://api", "http://query-api:8080")
     by_hand = {**told, "OWN_API_URL": "https://api//", "AWS_REGION": "ca-west-1"}
     assert KeeperContract.from_env(by_hand).own_api_url == "https://api"

@@ -25,7 +25,7 @@ LOST = Observation(
     control_answered=True,
     agreed_unhealthy_seconds=30.0,
     database=REPLICA,
-    serve_answered=True,
+    query_api_answered=True,
     markers_advance=False,
     estimated_loss_seconds=1.0,
 )
@@ -45,7 +45,7 @@ def test_everything_known_and_lost_takes() -> None:
         ({"unmoved_seconds": None}, "lease-moves"),
         ({"control_answered": False}, "own-control-probe-failed"),
         ({"database": None}, "own-database-unreachable"),
-        ({"serve_answered": False}, "own-services-unreachable"),
+        ({"query_api_answered": False}, "own-services-unreachable"),
         ({"database": DatabaseView(2, RECOVERY, True)}, "database-newer-than-lease"),
         ({"own_probe": Health.UNKNOWN}, "own-probe-unknown"),
         ({"own_probe": Health.HEALTHY}, "own-probe-healthy"),
@@ -162,7 +162,7 @@ class TestReleased:
             lease=self.FREE,
             control_answered=True,
             database=DatabaseView(1, HOME, False),
-            serve_answered=True,
+            query_api_answered=True,
         )
         decision = decide(seen, POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.TAKE, "released-to-writer")

@@ -64,7 +64,7 @@ def test_a_keeper_reads_what_its_contract_says() -> None:
         database=DatabaseAddress(host="a", port=5432, name="n", user="u", auth="none"),
         own_api_url="https://api",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
-        serve_url="http://serve:8080",
+        query_api_url="http://query-api:8080",
         state_machine_arn="arn",
         tier_rpo_seconds=60,
     ).to_env()

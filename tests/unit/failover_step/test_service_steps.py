@@ -47,7 +47,7 @@ def mocked(credentials: None) -> Iterator[None]:
 
 @pytest.fixture
 def service_of(mocked: None) -> ServiceOf:
-    """Make the processor's service with a desired count; the ECS client."""
+    """Make the event applier's service with a desired count; the ECS client."""
 
     def made(desired: int) -> Any:
         ecs = aws.client("ecs", OWN)
@@ -64,7 +64,7 @@ def service_of(mocked: None) -> ServiceOf:
 
 
 def raising(tasks: int) -> StepContext:
-    return step_run(ecs_cluster=CLUSTER, processor_service=SERVICE, processor_tasks=tasks)
+    return step_run(ecs_cluster=CLUSTER, applier_service=SERVICE, applier_tasks=tasks)
 
 
 def desired(ecs: Any) -> int:

@@ -25,7 +25,7 @@ def api(request: str, response: str) -> Api:
             account="000000000000",
             port=0,
             stream_url_port=1,
-            serve_port=1,
+            query_api_port=1,
             request_template=request,
             responses=(("200", 202, response), ("", 503, '{"error": "no"}')),
             stage_variables={"stream": "s", "region": "ca-central-1", "incarnation": "17"},
@@ -145,7 +145,7 @@ def test_without_a_token_nothing_is_written_or_read(sent: list[bytes], gateway: 
             answer.read()
             assert (path, answer.status) == (path, 401)
         connection.request("GET", "/health")
-        # Open to all: what answers is `serve`, which does not run here.
+        # Open to all: what answers is the query API, which does not run here.
         assert connection.getresponse().status == 503
     finally:
         server.shutdown()

@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "DATABASE_NAME": "lifeline",
     "DATABASE_USER": "lifeline",
     "DATABASE_AUTH": "none",
-    "SERVE_URL": "http://127.0.0.1:9",
+    "QUERY_API_URL": "http://127.0.0.1:9",
     "EVIDENCE_BUCKET": "evidence",
     "FILE_SYSTEM_ID": "",
     "ADMIN_SECRET": "admin",

@@ -16,7 +16,7 @@ def test_a_command_has_a_module_that_starts_it(module: str) -> None:
 
 
 def test_the_health_check_ends_with_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SERVE_PORT", str(closed_port()))
+    monkeypatch.setenv("QUERY_API_PORT", str(closed_port()))
     assert main(["healthy"]) == 1
 
 

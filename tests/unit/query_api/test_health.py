@@ -21,7 +21,7 @@ def test_it_is_alive_while_it_answers_whatever_it_says(
 ) -> None:
     server = http_server("127.0.0.1", 0, {"/health": lambda _rest: (status, {})})
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("SERVE_PORT", str(server.server_address[1]))
+    monkeypatch.setenv("QUERY_API_PORT", str(server.server_address[1]))
     assert healthy.main() == 0
     server.shutdown()
     server.server_close()

@@ -91,8 +91,8 @@ def test_every_custom_resource_has_a_deadline(dev: Assembly) -> None:
 
 def test_the_processors_count_is_not_in_the_template(dev: Assembly) -> None:
     services = dev.resources("Application-cac1", "AWS::ECS::Service")
-    (processor,) = [s for s in services if s["Properties"]["ServiceName"] == "processor-test"]
-    assert "DesiredCount" not in processor["Properties"]
+    (applier,) = [s for s in services if s["Properties"]["ServiceName"] == "event-applier-test"]
+    assert "DesiredCount" not in applier["Properties"]
 
 
 @pytest.mark.parametrize("stack", ["Failover-cac1", "Failover-caw1", "Witness-use2"])
@@ -180,8 +180,8 @@ def test_a_service_joins_the_clients_of_the_stores_it_uses(dev: Assembly, code: 
         for one in dev.resources(f"Application-{code}", "AWS::ECS::Service")
     }
     assert joined == {
-        "processor-test": ["DatabaseClients", "FileClients", "LogClients"],
-        "serve-test": ["DatabaseClients", "LogClients"],
+        "event-applier-test": ["DatabaseClients", "FileClients", "LogClients"],
+        "query-api-test": ["DatabaseClients", "LogClients"],
     }
 
 

@@ -24,7 +24,7 @@ from lifeline.lambdas.stream_bridge.batch import (
 )
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas
 from lifeline.lambdas.stream_bridge.validation import Accepted, Rejected, judge
-from lifeline.services.event_applier import batch as processor_batch
+from lifeline.services.event_applier import batch as applier_batch
 from lifeline.services.event_applier.batch import COLUMNS, LogRecord, batch_of
 from tests.unit.stream_bridge.test_validation import ARRIVED, SCHEMAS, event
 
@@ -258,7 +258,7 @@ def test_the_applier_sets_aside_whatever_it_cannot_read(
     def defective(*_: object) -> str:
         raise kind("Jane-Doe")
 
-    monkeypatch.setattr(processor_batch, "_line", defective)
+    monkeypatch.setattr(applier_batch, "_line", defective)
     record = LogRecord("t", 0, 0, 0, b"{}", [])
     assert batch_of([record]).unreadable == [(record, kind.__name__)]
 
@@ -267,7 +267,7 @@ def test_the_applier_sets_nothing_aside_for_want_of_memory(monkeypatch: pytest.M
     def exhausted(*_: object) -> str:
         raise MemoryError
 
-    monkeypatch.setattr(processor_batch, "_line", exhausted)
+    monkeypatch.setattr(applier_batch, "_line", exhausted)
     with pytest.raises(MemoryError):
         batch_of([LogRecord("t", 0, 0, 0, b"{}", [])])
 

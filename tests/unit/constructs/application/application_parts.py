@@ -71,7 +71,7 @@ def parts_of(made: StackUnderTest) -> Parts:
         site=made.site,
         vpc=dependencies.network.vpc,
         stream=dependencies.stream,
-        serve=services.serve,
+        query_api=services.query_api,
         identity=EdgeIdentity(made.stack, "Identity", site=made.site),
         keys=made.keys,
     )

@@ -78,7 +78,7 @@ def test_both_regions_keep_the_processors_count_out_of_the_template(make_stack: 
     for region in ("ca-central-1", "ca-west-1"):
         made = make_stack(region)
         made_in(made)
-        assert "DesiredCount" not in services_by_name(made)["processor-test"]
+        assert "DesiredCount" not in services_by_name(made)["event-applier-test"]
 
 
 def test_nothing_scales_in(make_stack: MakeStack) -> None:
@@ -92,14 +92,14 @@ def test_nothing_scales_in(make_stack: MakeStack) -> None:
         for one in template.find_resources("AWS::ApplicationAutoScaling::ScalableTarget").values()
         if one["Properties"]["ServiceNamespace"] == "ecs"
     )
-    assert target["Properties"]["ResourceId"] == "service/services-test/processor-test"
+    assert target["Properties"]["ResourceId"] == "service/services-test/event-applier-test"
     assert target["Properties"]["MinCapacity"] == 1
-    assert plan.processor_tasks <= target["Properties"]["MaxCapacity"]
+    assert plan.applier_tasks <= target["Properties"]["MaxCapacity"]
     assert target["Properties"]["MaxCapacity"] == services.scaling.most_tasks
-    assert services.scaling.most_tasks <= max(plan.processor_tasks, plan.partitions[OBSERVATIONS])
+    assert services.scaling.most_tasks <= max(plan.applier_tasks, plan.partitions[OBSERVATIONS])
     for one in template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").values():
         said = one["Properties"]
-        if not said["PolicyName"].startswith("processor-"):
+        if not said["PolicyName"].startswith("event-applier-"):
             continue
         if said["PolicyType"] == "TargetTrackingScaling":
             assert said["TargetTrackingScalingPolicyConfiguration"]["DisableScaleIn"] is True
@@ -148,7 +148,7 @@ def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack
     (task,) = (
         one["Properties"]
         for one in template.find_resources("AWS::ECS::TaskDefinition").values()
-        if one["Properties"]["Family"] == "processor-test"
+        if one["Properties"]["Family"] == "event-applier-test"
     )
     (volume,) = (one for one in task["Volumes"] if one["Name"] == "files")
     (system,) = template.find_resources("AWS::EFS::FileSystem")
@@ -170,28 +170,32 @@ def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack
             for one in template.find_resources("AWS::ECS::Service").values()
         )
     }
-    assert groups == {"processor-test": 1, "serve-test": 1}
+    assert groups == {"event-applier-test": 1, "query-api-test": 1}
     ports = {
         (kind, one["Properties"]["FromPort"])
         for one in template.find_resources("AWS::EC2::SecurityGroupIngress").values()
-        for kind in ("ProcessorGroup", "ServeGroup")
+        for kind in ("EventApplierGroup", "QueryApiGroup")
         if kind in str(one["Properties"]["SourceSecurityGroupId"])
     }
-    to_all = {(kind, port) for kind in ("ProcessorGroup", "ServeGroup") for port in (5432, 9098)}
-    assert ports == to_all | {("ProcessorGroup", 2049)}
+    to_all = {
+        (kind, port) for kind in ("EventApplierGroup", "QueryApiGroup") for port in (5432, 9098)
+    }
+    assert ports == to_all | {("EventApplierGroup", 2049)}
     policies = template.find_resources("AWS::IAM::ManagedPolicy").items()
     mounting = [name for name, one in policies if "elasticfilesystem:ClientMount" in str(one)]
     assert len(mounting) == 1
-    assert "ProcessorPolicy" in mounting[0]
+    assert "EventApplierPolicy" in mounting[0]
 
 
 def test_metrics_name_the_service(make_stack: MakeStack) -> None:
     services = made_in(make_stack())
-    cpu = services.metric_cpu("processor")
-    assert cpu.dimensions == {"ClusterName": "services-test", "ServiceName": "processor-test"}
-    assert services.metric_running_tasks("serve").metric_name == "RunningTaskCount"
+    cpu = services.metric_cpu("event-applier")
+    assert cpu.dimensions == {"ClusterName": "services-test", "ServiceName": "event-applier-test"}
+    assert services.metric_running_tasks("query-api").metric_name == "RunningTaskCount"
     assert services.metric_consumer_lag().dimensions == {"Suffix": "test"}
-    with pytest.raises(ValueError, match="no service 'web'; the services are processor, serve"):
+    with pytest.raises(
+        ValueError, match="no service 'web'; the services are event-applier, query-api"
+    ):
         services.metric_cpu("web")
 
 

@@ -53,10 +53,10 @@ def workload(made: StackUnderTest, signal: ReplicationSource) -> RegionWorkload:
     """Services that another stack made, and an identity of their API."""
     return RegionWorkload(
         api_url="https://api.example",
-        serve_url="http://serve",
+        query_api_url="http://query-api",
         cluster_name="services-test",
-        processor_name="processor-test",
-        processor_tasks=3,
+        applier_name="event-applier-test",
+        applier_tasks=3,
         identity=EdgeIdentity(made.stack, "Identity", site=made.site),
         replication_signal=signal,
     )

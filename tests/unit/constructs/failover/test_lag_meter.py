@@ -28,7 +28,7 @@ def metered(made: StackUnderTest, **stores: Any) -> LagMeter:
         placement=Placement(vpc=network.vpc, security_groups=[network.database_clients]),
         database=database(made),
         region_state=RegionStateTable(made.stack, "Authority", site=made.site),
-        serve_url="http://serve",
+        query_api_url="http://query-api",
         stores=RegionStores(**stores),
         evidence=evidence(made),
     )

@@ -157,10 +157,10 @@ def test_a_cluster_that_is_no_member_is_refused_and_one_that_says_so_is_taken() 
     [
         ({}, "has no watermark to read markers from"),
         (
-            {"serve_url": "http://serve", "cluster_name": "services"},
+            {"query_api_url": "http://serve", "cluster_name": "services"},
             "allowed are all three or none",
         ),
-        ({"serve_url": "http://serve", "processor_tasks": 3}, "allowed are all three or none"),
+        ({"query_api_url": "http://serve", "applier_tasks": 3}, "allowed are all three or none"),
     ],
 )
 def test_half_a_workload_is_refused(given: dict[str, Any], refusal: str) -> None:

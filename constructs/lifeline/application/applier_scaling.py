@@ -1,4 +1,4 @@
-"""How many processors run: more under load, never fewer by itself."""
+"""How many event appliers run: more under load, never fewer by itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
+from lifeline.application.service_roles import Service
 from lifeline.capacity import OBSERVATIONS
 from lifeline.site import Site
 
@@ -20,8 +21,8 @@ COOLDOWN_SECONDS = 60
 LAG_MINUTES = 2
 
 
-class ProcessorScaling(Construct):
-    """Adds processor tasks on CPU and on consumer lag; takes none away.
+class ApplierScaling(Construct):
+    """Adds event applier tasks on CPU and on consumer lag; takes none away.
 
     How many tasks a region needs is runtime state: the recovery plan raises the count of the region that it
     makes active. So both policies only scale out, and the limits hold in both roles: at least the
@@ -45,10 +46,10 @@ class ProcessorScaling(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
-        name = site.names.regional_name("processor")
+        name = site.names.regional_name(Service.EVENT_APPLIER)
         plan = site.settings.capacity
         self.most_tasks = max(
-            plan.processor_tasks, min(2 * plan.processor_tasks, plan.partitions[OBSERVATIONS])
+            plan.applier_tasks, min(2 * plan.applier_tasks, plan.partitions[OBSERVATIONS])
         )
         target = autoscaling.CfnScalableTarget(
             self,
@@ -111,7 +112,7 @@ class ProcessorScaling(Construct):
             "Behind",
             alarm_name=f"scale-{name}",
             alarm_description=(
-                "SCALING: processors are behind by 1,000 records or more; another task is started. "
+                "SCALING: event appliers are behind by 1,000 records or more; another task is started. "
                 "Missing data changes nothing: a standby applies nothing and has no lag."
             ),
             metric=consumer_lag,

@@ -67,8 +67,8 @@ def main() -> int:
         threading.Thread(target=loop, name=name, daemon=True).start()
     lookup = EventLookup(database, region)
     server = http_server(
-        told.serve_host,
-        told.serve_port,
+        told.query_api_host,
+        told.query_api_port,
         {
             "/health": lambda _rest: health.answer(),
             "/v1/watermark": lambda _rest: (
@@ -81,7 +81,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
-    say("serving http", port=told.serve_port, region=region.region)
+    say("serving http", port=told.query_api_port, region=region.region)
     stopping.wait()
     server.shutdown()
     return 0
