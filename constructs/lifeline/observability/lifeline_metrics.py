@@ -62,7 +62,7 @@ def _published(site: Site, name: str, **dimensions: str) -> MetricSpec:
 
 
 class LogLineMetrics(Construct):
-    """Counts what event applier and the bridge say about records they could not use.
+    """Counts what the event applier and the bridge say about records they could not use.
 
     Covers: records that go to `error.dlq` and that nobody would look for. Does not cover: an event applier or
     a bridge that says nothing at all; lag and iterator age do. The namespace holds the suffix: a metric
