@@ -9,7 +9,7 @@ from lifeline.data.cache_member import CacheMember
 from lifeline.data.file_replication import FileReplication
 from lifeline.data.session_cache import SecondaryCache
 from lifeline.foundation.bucket_replication import BucketReplication
-from lifeline.foundation.peer_lookup import Fact, PeerLookup
+from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
@@ -38,7 +38,7 @@ class Replication(SiteStack):
     ) -> None:
         super().__init__(scope, site, "replication", description="What joins the two regions")
         keys, network = foundation.keys.in_stack(self), foundation.network
-        facts = PeerLookup(self, "PeerLookup", site=site, keys=keys)
+        peer_lookup = PeerLookup(self, "PeerLookup", site=site, keys=keys)
         BucketReplication(self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS))
         LogCopy(
             self,
@@ -46,13 +46,16 @@ class Replication(SiteStack):
             "Default",
             site=site,
             log=streaming.log,
-            facts=facts,
+            peer_lookup=peer_lookup,
             cluster=application.services.cluster,
             security_groups=[network.log_clients],
             keys=keys,
         )
         if site.is_home:
-            source, destination = data.files.file_system_id, facts.fact(Fact.FILE_SYSTEM_ID)
+            source, destination = (
+                data.files.file_system_id,
+                peer_lookup.attribute(PeerAttribute.FILE_SYSTEM_ID),
+            )
             FileReplication(
                 self, "Files", site=site, keys=keys, source_id=source, destination_id=destination
             )
@@ -60,7 +63,7 @@ class Replication(SiteStack):
         if data.cache is not None:
             self.cache = data.cache
         else:
-            world = facts.fact(Fact.CACHE_GLOBAL_ID)
+            world = peer_lookup.attribute(PeerAttribute.CACHE_GLOBAL_ID)
             self.cache = SecondaryCache(
                 self, "Cache", site=site, vpc=network.vpc, keys=keys, global_id=world
             )

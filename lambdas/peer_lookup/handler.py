@@ -1,4 +1,4 @@
-"""Look a fact of the peer up when its resource is created; ever after answer from the own region.
+"""Look an attribute of the peer up when its resource is created; ever after answer from the own region.
 
 An update or a delete must work while the peer is lost, so neither asks it. Only an update that finds no
 kept answer does, and then gives up soon.
@@ -40,7 +40,7 @@ def provide(event: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
     if kept:
         return parameter, {"Value": kept}
     question = Question(
-        fact=asked["Fact"],
+        attribute=asked["Attribute"],
         name=asked["Name"],
         peer_region=asked["PeerRegion"],
         own_region=own_region,
@@ -52,7 +52,7 @@ def provide(event: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
         Value=value,
         Type="String",
         Overwrite=True,
-        Description=f"{asked['Fact']} of {asked['PeerRegion']}, kept for deploys without it",
+        Description=f"{asked['Attribute']} of {asked['PeerRegion']}, kept for deploys without it",
     )
     return parameter, {"Value": value}
 

@@ -1,4 +1,4 @@
-"""One function a fact: ask the peer's services by a deterministic name for what they made up."""
+"""One function an attribute: ask the peer's services by a deterministic name for what they made up."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ class NotFound(ValueError):
 
 @dataclass(frozen=True)
 class Question:
-    """Which fact, by which name, between which regions."""
+    """Which attribute, by which name, between which regions."""
 
-    fact: str
+    attribute: str
     name: str
     peer_region: str
     own_region: str
 
 
 def look_up(question: Question, client_of: ClientOf) -> str:
-    """The fact. Raises NotFound with a sentence, ValueError for a fact there is no lookup for."""
-    if question.fact not in LOOKUPS:
+    """The attribute. Raises NotFound with a sentence, ValueError for an attribute there is no lookup for."""
+    if question.attribute not in LOOKUPS:
         known = ", ".join(sorted(LOOKUPS))
-        raise ValueError(f"there is no fact {question.fact!r}; the facts are {known}")
-    return LOOKUPS[question.fact](question, client_of)
+        raise ValueError(
+            f"there is no attribute {question.attribute!r}; the attributes are {known}"
+        )
+    return LOOKUPS[question.attribute](question, client_of)
 
 
 def _only(found: Iterable[str], what: str, question: Question) -> str:

@@ -11,7 +11,7 @@ from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_lookup import Fact, PeerLookup
+from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from lifeline.foundation.provisioner import Provisioner
 
 __all__ = [
@@ -21,13 +21,13 @@ __all__ = [
     "BucketEmptying",
     "BucketReplication",
     "ClosedDefaultGroup",
-    "Fact",
     "Function",
     "Image",
     "ImageRepositories",
     "Keys",
     "Lifecycle",
     "Network",
+    "PeerAttribute",
     "PeerLookup",
     "Placement",
     "Provisioner",

@@ -13,7 +13,7 @@ from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 
 
-class Fact(StrEnum):
+class PeerAttribute(StrEnum):
     """A generated id of the peer. The value is the last part of its parameter's name."""
 
     LOG_CLUSTER_ARN = "log-cluster-arn"
@@ -35,29 +35,29 @@ class Fact(StrEnum):
 
 
 RESOURCE_TYPE_OF = {
-    Fact.LOG_CLUSTER_ARN: "log",
-    Fact.LOG_BOOTSTRAP: "log",
-    Fact.LOG_SUBNETS: "log",
-    Fact.LOG_GROUPS: "log",
-    Fact.FILE_SYSTEM_ID: "files",
-    Fact.CACHE_GLOBAL_ID: "cache",
-    Fact.NETWORK_ID: "network",
-    Fact.PEERING_ID: "network",
+    PeerAttribute.LOG_CLUSTER_ARN: "log",
+    PeerAttribute.LOG_BOOTSTRAP: "log",
+    PeerAttribute.LOG_SUBNETS: "log",
+    PeerAttribute.LOG_GROUPS: "log",
+    PeerAttribute.FILE_SYSTEM_ID: "files",
+    PeerAttribute.CACHE_GLOBAL_ID: "cache",
+    PeerAttribute.NETWORK_ID: "network",
+    PeerAttribute.PEERING_ID: "network",
 }
-"""By which resource's deterministic name each fact is looked up."""
+"""By which resource's deterministic name each attribute is looked up."""
 
 KIND_OF = {"log": "kafka", "cache": "cache"}
 """Kinds of names that are shorter than others (`naming.LONGEST`)."""
 
 
 class PeerLookup(Construct):
-    """Looks each fact up in the peer's region once, when it is created, and keeps the answer here.
+    """Looks each attribute up in the peer's region once, when it is created, and keeps the answer here.
 
     Covers: an update of this stack while the peer is lost: the answer comes from a parameter of the own
     region, and so does a delete's. Does not cover: a peer that was built anew and has new ids: delete
     the Replication stack and deploy it again; and the first deploy, which needs the peer.
 
-    Only facts that are asked for are looked up, and only for those does the function get permissions.
+    Only attributes that are asked for are looked up, and only for those does the function get permissions.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class PeerLookup(Construct):
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         self._site = site
-        self._made: dict[Fact, CustomResource] = {}
+        self._made: dict[PeerAttribute, CustomResource] = {}
         self._allowed: set[str] = set()
         self.provider = Provisioner(
             self,
@@ -83,43 +83,48 @@ class PeerLookup(Construct):
             keys=keys,
         )
 
-    def fact(self, fact: Fact) -> str:
-        """The fact as a token that CloudFormation fills in; asked for twice it is looked up once."""
-        if fact not in self._made:
-            self._made[fact] = self._resource(fact)
-        return self._made[fact].get_att_string("Value")
+    def attribute(self, attribute: PeerAttribute) -> str:
+        """The attribute as a token that CloudFormation fills in; asked for twice it is looked up once."""
+        if attribute not in self._made:
+            self._made[attribute] = self._resource(attribute)
+        return self._made[attribute].get_att_string("Value")
 
-    def parameter(self, fact: Fact) -> str:
+    def parameter(self, attribute: PeerAttribute) -> str:
         """The name of the parameter that keeps the answer in the own region."""
-        return f"/lifeline/{self._site.settings.environment_suffix}/peer/{fact}"
+        return f"/lifeline/{self._site.settings.environment_suffix}/peer/{attribute}"
 
-    def _resource(self, fact: Fact) -> CustomResource:
-        site, looked_up = self._site, RESOURCE_TYPE_OF[fact]
-        self._allow(fact)
+    def _resource(self, attribute: PeerAttribute) -> CustomResource:
+        site, looked_up = self._site, RESOURCE_TYPE_OF[attribute]
+        self._allow(attribute)
         return self.provider.resource(
-            _pascal(fact),
-            resource_type="PeerFact",
+            _pascal(attribute),
+            resource_type="PeerAttribute",
             properties={
-                "Fact": str(fact),
+                "Attribute": str(attribute),
                 "Name": site.peer.names.regional_name(looked_up, KIND_OF.get(looked_up, "other")),
                 "PeerRegion": site.peer.region.name,
-                "Parameter": self.parameter(fact),
+                "Parameter": self.parameter(attribute),
             },
         )
 
-    def _allow(self, fact: Fact) -> None:
+    def _allow(self, attribute: PeerAttribute) -> None:
         site, peer = self._site, self._site.peer
         self.provider.allow(
-            f"Keep{_pascal(fact)}",
+            f"Keep{_pascal(attribute)}",
             ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
-            [site.arn("ssm", f"parameter{self.parameter(fact)}")],
+            [site.arn("ssm", f"parameter{self.parameter(attribute)}")],
         )
-        match fact:
-            case Fact.LOG_CLUSTER_ARN | Fact.LOG_BOOTSTRAP | Fact.LOG_SUBNETS | Fact.LOG_GROUPS:
+        match attribute:
+            case (
+                PeerAttribute.LOG_CLUSTER_ARN
+                | PeerAttribute.LOG_BOOTSTRAP
+                | PeerAttribute.LOG_SUBNETS
+                | PeerAttribute.LOG_GROUPS
+            ):
                 self._allow_everywhere("FindTheLog", "kafka:ListClustersV2")
-                if fact is Fact.LOG_BOOTSTRAP:
+                if attribute is PeerAttribute.LOG_BOOTSTRAP:
                     self._allow_everywhere("AskForBrokers", "kafka:GetBootstrapBrokers")
-            case Fact.FILE_SYSTEM_ID:
+            case PeerAttribute.FILE_SYSTEM_ID:
                 everything = peer.arn("elasticfilesystem", "file-system/*")
                 self.provider.allow(
                     "FindTheFiles", ["elasticfilesystem:DescribeFileSystems"], [everything]
@@ -129,21 +134,21 @@ class PeerLookup(Construct):
                     everything,
                     reason="The id of the file system is what is looked for.",
                 )
-            case Fact.CACHE_GLOBAL_ID:
+            case PeerAttribute.CACHE_GLOBAL_ID:
                 name = peer.names.regional_name("cache", "cache")
                 self.provider.allow(
                     "FindTheCache",
                     ["elasticache:DescribeReplicationGroups"],
                     [peer.arn("elasticache", f"replicationgroup:{name}")],
                 )
-            case Fact.NETWORK_ID:
+            case PeerAttribute.NETWORK_ID:
                 self._allow_everywhere("FindTheNetwork", "ec2:DescribeVpcs")
-            case Fact.PEERING_ID:
+            case PeerAttribute.PEERING_ID:
                 self._allow_everywhere("FindTheNetwork", "ec2:DescribeVpcs")
                 self._allow_everywhere("FindThePeering", "ec2:DescribeVpcPeeringConnections")
 
     def _allow_everywhere(self, sid: str, action: str) -> None:
-        """A read for which its service knows no resource; once for all facts that need it."""
+        """A read for which its service knows no resource; once for all attributes that need it."""
         if action in self._allowed:
             return
         self._allowed.add(action)
@@ -157,5 +162,5 @@ class PeerLookup(Construct):
             )
 
 
-def _pascal(fact: Fact) -> str:
-    return "".join(word.capitalize() for word in fact.value.split("-"))
+def _pascal(attribute: PeerAttribute) -> str:
+    return "".join(word.capitalize() for word in attribute.value.split("-"))

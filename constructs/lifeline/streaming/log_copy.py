@@ -11,7 +11,7 @@ from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES
 from lifeline.foundation.keys import Keys
-from lifeline.foundation.peer_lookup import Fact, PeerLookup
+from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from lifeline.settings import LogReplication
 from lifeline.site import Site
 from lifeline.streaming.log_peering import LogPeering
@@ -22,7 +22,7 @@ from lifeline.streaming.replicated_log import ReplicatedLog
 
 
 class LogCopy(Construct):
-    """One direction, peer to own, by the one of the two that the settings name; it asks `facts` for the peer.
+    """One direction, peer to own, by the one of the two that the settings name; it asks `peer_lookup` for the peer.
 
     MirrorMaker runs in `cluster` and takes a peering; MSK Replicator needs neither. Covers and does not
     cover: what `LogReplicator` and `MirrorMaker` say.
@@ -35,7 +35,7 @@ class LogCopy(Construct):
         *,
         site: Site | None = None,
         log: ReplicatedLog,
-        facts: PeerLookup,
+        peer_lookup: PeerLookup,
         cluster: ecs.ICluster,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         keys: Keys | None = None,
@@ -45,9 +45,13 @@ class LogCopy(Construct):
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         if site.settings.log_replicated_by is LogReplication.REPLICATOR:
-            LogReplicator(self, "Log", site=site, log=log, peer=_by_private_links(facts), keys=keys)
+            LogReplicator(
+                self, "Log", site=site, log=log, peer=_by_private_links(peer_lookup), keys=keys
+            )
             return
-        peering = LogPeering(self, "Peering", site=site, vpc=cluster.vpc, log=log, facts=facts)
+        peering = LogPeering(
+            self, "Peering", site=site, vpc=cluster.vpc, log=log, peer_lookup=peer_lookup
+        )
         mirror = MirrorMaker(
             self,
             "Mirror",
@@ -56,18 +60,18 @@ class LogCopy(Construct):
             security_groups=security_groups,
             log=log,
             peer=PeerLog(
-                cluster_arn=facts.fact(Fact.LOG_CLUSTER_ARN),
-                bootstrap=facts.fact(Fact.LOG_BOOTSTRAP),
+                cluster_arn=peer_lookup.attribute(PeerAttribute.LOG_CLUSTER_ARN),
+                bootstrap=peer_lookup.attribute(PeerAttribute.LOG_BOOTSTRAP),
             ),
             keys=keys,
         )
         mirror.node.add_dependency(peering)
 
 
-def _by_private_links(facts: PeerLookup) -> PeerLog:
-    subnets = Fn.split(",", facts.fact(Fact.LOG_SUBNETS))
+def _by_private_links(peer_lookup: PeerLookup) -> PeerLog:
+    subnets = Fn.split(",", peer_lookup.attribute(PeerAttribute.LOG_SUBNETS))
     return PeerLog(
-        cluster_arn=facts.fact(Fact.LOG_CLUSTER_ARN),
+        cluster_arn=peer_lookup.attribute(PeerAttribute.LOG_CLUSTER_ARN),
         subnet_ids=[Fn.select(zone, subnets) for zone in range(AVAILABILITY_ZONES)],
-        group_ids=[Fn.select(0, Fn.split(",", facts.fact(Fact.LOG_GROUPS)))],
+        group_ids=[Fn.select(0, Fn.split(",", peer_lookup.attribute(PeerAttribute.LOG_GROUPS)))],
     )

@@ -6,7 +6,7 @@ from aws_cdk import CfnTag
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from lifeline.foundation.peer_lookup import Fact, PeerLookup
+from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from lifeline.site import Site
 from lifeline.streaming.kafka_log import IAM_PORT
 from lifeline.streaming.replicated_log import ReplicatedLog
@@ -33,14 +33,16 @@ class LogPeering(Construct):
         site: Site | None = None,
         vpc: ec2.IVpc,
         log: ReplicatedLog,
-        facts: PeerLookup,
+        peer_lookup: PeerLookup,
     ) -> None:
         """`vpc`: of `log`; a `Network`'s, as both sides know each other's range by the region's number."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self.peer_cidr = f"10.{site.peer.region.second_octet}.0.0/16"
         self.peering_id = (
-            self._connection(site, vpc, facts) if site.is_home else facts.fact(Fact.PEERING_ID)
+            self._connection(site, vpc, peer_lookup)
+            if site.is_home
+            else peer_lookup.attribute(PeerAttribute.PEERING_ID)
         )
         for kind, subnets in (("Workload", vpc.private_subnets), ("Store", vpc.isolated_subnets)):
             for number, subnet in enumerate(subnets, start=1):
@@ -62,12 +64,12 @@ class LogPeering(Construct):
             description=f"The replicator of {site.peer.region.name}",
         )
 
-    def _connection(self, site: Site, vpc: ec2.IVpc, facts: PeerLookup) -> str:
+    def _connection(self, site: Site, vpc: ec2.IVpc, peer_lookup: PeerLookup) -> str:
         made = ec2.CfnVPCPeeringConnection(
             self,
             "Connection",
             vpc_id=vpc.vpc_id,
-            peer_vpc_id=facts.fact(Fact.NETWORK_ID),
+            peer_vpc_id=peer_lookup.attribute(PeerAttribute.NETWORK_ID),
             peer_region=site.peer.region.name,
             tags=[CfnTag(key="Name", value=site.names.regional_name("log-peering"))],
         )

@@ -1,4 +1,4 @@
-"""The peer's facts as the function finds and keeps them; the services are moto's."""
+"""The peer's attributes as the function finds and keeps them; the services are moto's."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def request(kind: str, fact: str, name: str) -> dict[str, Any]:
+def request(kind: str, attribute: str, name: str) -> dict[str, Any]:
     return {
         "RequestType": kind,
         "ResourceProperties": {
-            "Fact": fact,
+            "Attribute": attribute,
             "Name": name,
             "PeerRegion": HOME,
-            "Parameter": f"/lifeline/{SUFFIX}/peer/{fact}",
+            "Parameter": f"/lifeline/{SUFFIX}/peer/{attribute}",
         },
     }
 
@@ -61,8 +61,8 @@ def make_log(name: str, region: str = HOME) -> str:
     return str(answer["ClusterArn"])
 
 
-def kept(fact: str) -> str:
-    answer = client("ssm", RECOVERY).get_parameter(Name=f"/lifeline/{SUFFIX}/peer/{fact}")
+def kept(attribute: str) -> str:
+    answer = client("ssm", RECOVERY).get_parameter(Name=f"/lifeline/{SUFFIX}/peer/{attribute}")
     return str(answer["Parameter"]["Value"])
 
 
@@ -185,10 +185,10 @@ def test_the_global_cache_is_found_by_its_member() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fact", "said"), [("log-subnets", "subnet-a,subnet-b"), ("log-groups", "sg-1")]
+    ("attribute", "said"), [("log-subnets", "subnet-a,subnet-b"), ("log-groups", "sg-1")]
 )
-def test_the_places_of_the_peers_brokers_are_joined(fact: str, said: str) -> None:
+def test_the_places_of_the_peers_brokers_are_joined(attribute: str, said: str) -> None:
     make_log("log-test")
     make_log("log-testing")
-    question = Question(fact, "log-test", HOME, RECOVERY)
+    question = Question(attribute, "log-test", HOME, RECOVERY)
     assert look_up(question, client) == said

@@ -218,7 +218,7 @@ def backup(*vaults: str) -> dict[str, Any]:
         (
             "ReferenceIntoAnotherRegion",
             environment({"Reader": {"Type": "Custom::CrossRegionExportReader", "Properties": {}}}),
-            environment({"Reader": {"Type": "Custom::PeerFact", "Properties": {}}}),
+            environment({"Reader": {"Type": "Custom::PeerAttribute", "Properties": {}}}),
             ["Home/Reader"],
         ),
         (

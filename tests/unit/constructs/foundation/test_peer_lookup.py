@@ -1,4 +1,4 @@
-"""Facts of the peer: one lookup a fact, each with the permissions it needs and no others."""
+"""Attributes of the peer: one lookup an attribute, each with the permissions it needs and no others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_cdk.assertions import Match
 
-from lifeline.foundation.peer_lookup import Fact, PeerLookup
+from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
@@ -19,17 +19,19 @@ def statements(made: StackUnderTest) -> dict[str, Any]:
     }
 
 
-def test_a_fact_asked_for_twice_is_looked_up_once(make_stack: MakeStack) -> None:
+def test_an_attribute_asked_for_twice_is_looked_up_once(make_stack: MakeStack) -> None:
     made = make_stack("ca-west-1")
-    facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
-    assert facts.fact(Fact.LOG_CLUSTER_ARN) == facts.fact(Fact.LOG_CLUSTER_ARN)
+    lookup = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
+    assert lookup.attribute(PeerAttribute.LOG_CLUSTER_ARN) == lookup.attribute(
+        PeerAttribute.LOG_CLUSTER_ARN
+    )
     template = made.template()
-    template.resource_count_is("Custom::PeerFact", 1)
+    template.resource_count_is("Custom::PeerAttribute", 1)
     template.has_resource(
-        "Custom::PeerFact",
+        "Custom::PeerAttribute",
         {
             "Properties": {
-                "Fact": "log-cluster-arn",
+                "Attribute": "log-cluster-arn",
                 "Name": "log-test",
                 "PeerRegion": "ca-central-1",
                 "Parameter": "/lifeline/test/peer/log-cluster-arn",
@@ -40,9 +42,11 @@ def test_a_fact_asked_for_twice_is_looked_up_once(make_stack: MakeStack) -> None
     )
 
 
-def test_only_facts_asked_for_bring_permissions(make_stack: MakeStack) -> None:
+def test_only_attributes_asked_for_bring_permissions(make_stack: MakeStack) -> None:
     made = make_stack("ca-west-1")
-    PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys).fact(Fact.CACHE_GLOBAL_ID)
+    PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys).attribute(
+        PeerAttribute.CACHE_GLOBAL_ID
+    )
     said = statements(made)
     assert set(said) == {"WriteLogs", "KeepCacheGlobalId", "FindTheCache"}
     assert said["FindTheCache"]["Resource"] == (
@@ -55,20 +59,20 @@ def test_only_facts_asked_for_bring_permissions(make_stack: MakeStack) -> None:
 
 def test_nothing_refers_to_the_peer_but_by_name(make_stack: MakeStack) -> None:
     made = make_stack()
-    facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
-    for fact in Fact:
-        facts.fact(fact)
+    lookup = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
+    for attribute in PeerAttribute:
+        lookup.attribute(attribute)
     template = made.template()
     assert not template.to_json().get("Parameters", {}).get("CrossRegion")
     asked = template.find_resources(
-        "Custom::PeerFact", {"Properties": Match.object_like({"PeerRegion": "ca-west-1"})}
+        "Custom::PeerAttribute", {"Properties": Match.object_like({"PeerRegion": "ca-west-1"})}
     )
-    assert {one["Properties"]["Fact"] for one in asked.values()} == set(Fact)
+    assert {one["Properties"]["Attribute"] for one in asked.values()} == set(PeerAttribute)
 
 
 def test_the_rule_packs_find_nothing(make_stack: MakeStack) -> None:
     made = make_stack("ca-west-1", nag=True)
-    facts = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
-    for fact in Fact:
-        facts.fact(fact)
+    lookup = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
+    for attribute in PeerAttribute:
+        lookup.attribute(attribute)
     made.template()

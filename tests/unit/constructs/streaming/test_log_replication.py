@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import Network
-from lifeline.foundation.peer_lookup import Fact, PeerLookup
+from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from lifeline.streaming.log_peering import LogPeering
 from lifeline.streaming.log_replication import LogReplicator
 from lifeline.streaming.mirror_maker import SCRATCH, MirrorMaker
@@ -53,8 +53,10 @@ def _replicator(made: StackUnderTest, **given: Any) -> LogReplicator:
 
 def _mirror(made: StackUnderTest) -> MirrorMaker:
     network, log = _log(made)
-    facts = PeerLookup(made.stack, "Facts", site=made.site, keys=made.keys)
-    LogPeering(made.stack, "Peering", site=made.site, vpc=network.vpc, log=log, facts=facts)
+    peer_lookup = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)
+    LogPeering(
+        made.stack, "Peering", site=made.site, vpc=network.vpc, log=log, peer_lookup=peer_lookup
+    )
     return MirrorMaker(
         made.stack,
         "Mirror",
@@ -67,7 +69,8 @@ def _mirror(made: StackUnderTest) -> MirrorMaker:
         ),
         log=log,
         peer=PeerLog(
-            cluster_arn=facts.fact(Fact.LOG_CLUSTER_ARN), bootstrap=facts.fact(Fact.LOG_BOOTSTRAP)
+            cluster_arn=peer_lookup.attribute(PeerAttribute.LOG_CLUSTER_ARN),
+            bootstrap=peer_lookup.attribute(PeerAttribute.LOG_BOOTSTRAP),
         ),
         keys=made.keys,
     )
