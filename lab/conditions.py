@@ -12,7 +12,8 @@ from typing import Any
 from lab.places import CODES, DATA_REGIONS, HOME, RECOVERY
 
 HANG_MS = 600_000.0
-Rule = dict[str, Any]
+FaultRule = dict[str, Any]
+"""What a fault proxy does with the calls that match it."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Conditions:
         return replace(self, link_cut=True)
 
 
-def rules_for(source: str, conditions: Conditions) -> list[Rule]:
+def rules_for(source: str, conditions: Conditions) -> list[FaultRule]:
     """The rules of one source's proxy. The first that matches a call counts."""
-    rules: list[Rule] = []
+    rules: list[FaultRule] = []
     region = next((name for name, code in CODES.items() if code == source), "")
     # What the broken region itself calls, whoever answers; unsigned calls too (control probes).
     if region in conditions.lost:

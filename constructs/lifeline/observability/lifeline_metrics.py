@@ -105,14 +105,16 @@ class LogLineMetrics(Construct):
         self.rejected = self._count("Rejected", site, bridge, name="RejectedBatches", value="1")
         self.defects = self._count("Defects", site, bridge, name="DefectRecords", value="$.records")
 
-    def _count(self, word: str, site: Site, group: str, *, name: str, value: str) -> MetricSpec:
-        """`word` in lower case is the message of the log line that is counted."""
+    def _count(
+        self, construct_id: str, site: Site, group: str, *, name: str, value: str
+    ) -> MetricSpec:
+        """`construct_id` in lower case is the message of the log line that is counted."""
         logs.CfnMetricFilter(
             self,
-            word,
-            filter_name=site.names.regional_name(word.lower()),
+            construct_id,
+            filter_name=site.names.regional_name(construct_id.lower()),
             log_group_name=group,
-            filter_pattern=f'{{ $.message = "{word.lower()}" }}',
+            filter_pattern=f'{{ $.message = "{construct_id.lower()}" }}',
             metric_transformations=[
                 logs.CfnMetricFilter.MetricTransformationProperty(
                     metric_namespace=self._namespace,
