@@ -66,7 +66,7 @@ VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
 HEARTBEAT = """
-INSERT INTO heartbeat AS held (region, role, epoch, at) VALUES (%s, 'processor', %s, clock_timestamp())
+INSERT INTO heartbeat AS held (region, role, epoch, at) VALUES (%s, 'event-applier', %s, clock_timestamp())
 ON CONFLICT (region, role) DO UPDATE SET epoch = excluded.epoch, at = excluded.at
 """
 

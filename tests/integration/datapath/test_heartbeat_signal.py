@@ -28,7 +28,7 @@ def signal(database: DatabaseAddress, sql: Sql) -> Iterator[HeartbeatSignal]:
     opened.close()
 
 
-def beat(sql: Sql, region: str, *, ago: float, role: str = "processor") -> None:
+def beat(sql: Sql, region: str, *, ago: float, role: str = "event-applier") -> None:
     sql(
         "INSERT INTO heartbeat VALUES (%s, %s, 1, clock_timestamp() - make_interval(secs => %s)) "
         "ON CONFLICT (region, role) DO UPDATE SET at = excluded.at",

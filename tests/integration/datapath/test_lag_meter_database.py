@@ -23,7 +23,7 @@ def meter(database: DatabaseAddress, sql: Callable[..., list[Any]]) -> Iterator[
 
 def beat(sql: Callable[..., list[Any]], region: str, seconds: int) -> None:
     sql(
-        "INSERT INTO heartbeat VALUES (%s, 'processor', 1, "
+        "INSERT INTO heartbeat VALUES (%s, 'event-applier', 1, "
         "clock_timestamp() - make_interval(secs => %s))",
         region,
         seconds,

@@ -204,7 +204,7 @@ def test_opening_twice_changes_nothing(
 def beat(sql: Sql, epoch: int, seconds_ago: float = 0.0, region: str = OWN) -> None:
     sql(
         "INSERT INTO heartbeat (region, role, epoch, at) "
-        "VALUES (%s, 'processor', %s, clock_timestamp() - make_interval(secs => %s))",
+        "VALUES (%s, 'event-applier', %s, clock_timestamp() - make_interval(secs => %s))",
         region,
         epoch,
         seconds_ago,
