@@ -88,7 +88,7 @@ class ApplicationLab(Lab):
                 self._start_front(region)
             self._controller = Controller(
                 places=self.places, processes=self.processes, observer=self.clients.observer,
-                databases=self.databases, suffix=self.suffix, say=self.say, services={},
+                databases=self.databases, suffix=self.suffix, say=self.say, services=(),
             )  # fmt: skip
             self._controller.start()
             deployment.kick(self.clients, self.suffix)

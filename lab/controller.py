@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Controller:
     def __init__(
         self, *, places: Places, processes: Processes, observer: Observer,
         databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
-        services: Mapping[str, str] = ROLES,
+        services: Collection[str] = tuple(COMMANDS),
     ) -> None:  # fmt: skip
         self.places = places
         self.processes = processes
@@ -118,7 +118,7 @@ class Controller:
                 services=[f"{name}-{self.suffix}" for name in self.services],
             )
             for service in answer["services"]:
-                role = self.services[service["serviceName"].removesuffix(f"-{self.suffix}")]
+                name = service["serviceName"].removesuffix(f"-{self.suffix}")
                 count = int(service["desiredCount"]) if service["status"] == "ACTIVE" else 0
                 # One port for the query API: a second copy would have nothing to listen on.
                 self._scale(region, name, min(count, 1) if name == "query-api" else count,

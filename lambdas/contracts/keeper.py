@@ -17,7 +17,7 @@ class KeeperContract(AuthorityContract):
     """`tier_rpo_seconds` is the loss gate (A5); `replication_signal` says what the loss is read from."""
 
     query_api_url: str = ""
-    """Base URL of the query API in the region's network; a slash at its end is dropped. Only markers need it."""
+    """Base URL of the query API in the region's network, for markers; a slash at its end is dropped."""
     state_machine_arn: str
     tier_rpo_seconds: float
     ttl_seconds: float = LEASE_TTL_SECONDS

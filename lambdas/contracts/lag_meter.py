@@ -33,7 +33,7 @@ class LagMeterContract(Contract):
     region_state_table: str
     database: DatabaseAddress
     query_api_url: str = ""
-    """Base URL of the query API in the region's network; a slash at its end is dropped. Empty: there is no log."""
+    """Base URL of the query API in the region's network; a slash at its end is dropped. Empty: no log."""
     evidence_bucket: str = ""
     file_system_id: str = ""
     admin_secret: str = ""

@@ -36,7 +36,8 @@ class PrivateBalancer(Construct):
     ) -> None:
         """Raises ValueError for surroundings in which it could not stand.
 
-        `vpc_subnets`: private ones by default. the query API must let in the range of the VPC at `QUERY_API_PORT`.
+        `vpc_subnets`: private ones by default. The query API must let in the VPC's range at
+            `QUERY_API_PORT`.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)

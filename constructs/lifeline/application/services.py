@@ -98,7 +98,7 @@ class Services(Construct):
 
         `vpc_subnets`: private ones by default. `applier_security_groups`, `query_api_security_groups`: what
             the stores let in; by default one group each of their own, which they do let in.
-        `query_api_callers`: who reaches the query API, through the load balancer; by default the VPC's own range.
+        `query_api_callers`: who reaches the query API through the load balancer; by default the VPC's range.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -141,7 +141,11 @@ class Services(Construct):
             _let_in(self.query_api_group, stores)
         if applier_security_groups is None:
             group = ec2.SecurityGroup(
-                self, "EventApplierGroup", vpc=vpc, description="processor", allow_all_outbound=True
+                self,
+                "EventApplierGroup",
+                vpc=vpc,
+                description="event applier",
+                allow_all_outbound=True,
             )
             _let_in(group, stores if files is None else [*stores, files])
             applier_security_groups = [group]

@@ -31,7 +31,8 @@ class LagMeter(Construct):
     by what arrives here, every 10 s (files, secrets and patients every minute). Does not cover: a number
     that cannot be measured, which is left out, never zero: alarms must take silence for a fault. Events
     and patients at risk are estimates (docs/constructs/failover.md). No recovery waits for this.
-    Without `query_api_url` there is no log to measure, and nothing at risk in it; without `evidence` no drills.
+    Without `query_api_url` there is no log to measure, and nothing at risk in it; without `evidence` no
+    drills.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from lifeline.streaming.replicated_log import ReplicatedLog
 
 
 class LogCopy(Construct):
-    """One direction, peer to own, by the one of the two that the settings name; it asks `peer_lookup` for the peer.
+    """One direction, peer to own, by the one that the settings name; `peer_lookup` knows the peer.
 
     MirrorMaker runs in `cluster` and takes a peering; MSK Replicator needs neither. Covers and does not
     cover: what `LogReplicator` and `MirrorMaker` say.

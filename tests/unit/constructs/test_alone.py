@@ -371,7 +371,7 @@ def test_services_sign_in_to_a_database_that_is_not_ours(migrates: bool) -> None
         }
         for one in template.find_resources("AWS::ECS::TaskDefinition").values()
     }
-    here = {"processor-orders": "clerk", "serve-orders": "clerk"}
+    here = {"event-applier-orders": "clerk", "query-api-orders": "clerk"}
     admin = {"migrate-orders": "lifeline_admin"} if migrates else {}
     assert {name: one["DATABASE_USER"] for name, one in found.items()} == here | admin
     assert {one["DATABASE_NAME"] for one in found.values()} == {"orders"}
