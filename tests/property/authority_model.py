@@ -2,10 +2,10 @@
 
 The state is a value; `successors` gives every next state over all interleavings of the keepers' single
 calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
-lost, a write delayed, a plan's death at any step (A17). Conditions, decisions and the guard that lets
-a process serve are the real ones (`recovery.authority`, `recovery.decision`, `processor.authority`); only the
-sequence of calls of a keeper's cycle is written again here, call by call. A replica has its writer's row at
-once while the link is up, and keeps the last one while it is cut (A16).
+lost, a write delayed, a plan's death at any step, a person's abort (A17). Conditions, decisions and the
+guard that lets a process serve are the real ones (`recovery.authority`, `recovery.decision`,
+`processor.authority`); only the sequence of calls of a keeper's cycle is written again here, call by call. A
+replica has its writer's row at once while the link is up, and keeps the last one while it is cut (A16).
 
 Both observers always say UNHEALTHY: the worst an observer can do. What is left to keep two regions from
 serving at once is the protocol itself.
@@ -147,6 +147,9 @@ def successors(
             # Aborted, timed out, failed, or at the service's limit of events.
             dead = _put(world.plans, region, None)
             yield replace(world, plans=dead, faults=world.faults + 1)
+    aborted = transitions.abort(world.lease, epoch=world.lease.epoch)
+    if aborted is not None and not world.lease.is_aborted and world.faults < max_faults:
+        yield replace(world, lease=aborted, faults=world.faults + 1)
     if world.delayed_take is not None:
         who, seen = world.delayed_take
         taken = transitions.take(world.lease, region=who, seen=seen, now=0)
@@ -385,6 +388,9 @@ def _plan(world: World, r: int, max_faults: int, without: frozenset[str]) -> Ite
             if not mine:
                 yield become(world, None)
                 return
+            if world.lease.is_aborted:
+                yield become(world, "release")
+                return
             written = transitions.record_writer(world.lease, region=region, epoch=plan.epoch)
             assert written is not None
             databases = _put(world.databases, r, replace(world.databases[r], replica=False))
@@ -453,6 +459,7 @@ def canonical(world: World) -> World:
             seen,
             renewals=int(same_epoch and seen.renewals == lease.renewals),
             attempt=int(same_epoch and seen.attempt == lease.attempt),
+            aborted_epoch=0,  # only the plan looks at it, in the lease itself
         )
 
     def keeper_of(keeper: Keeper, promise: Promise, region: str) -> Keeper:
@@ -484,7 +491,12 @@ def canonical(world: World) -> World:
         delayed = None if hopeless else (delayed[0], seen)
     return replace(
         world,
-        lease=replace(lease, renewals=1, attempt=1),
+        lease=replace(
+            lease,
+            renewals=1,
+            attempt=1,
+            aborted_epoch=lease.epoch if lease.is_aborted else 0,
+        ),
         promises=tuple(
             replace(p, failsafe=1, tries=1, promoting=max(p.promoting, 1)) for p in world.promises
         ),
