@@ -2,10 +2,9 @@
 
 The state is a value; `successors` gives every next state over all interleavings of the keepers' single
 calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
-lost, a write delayed, a plan's death at any step (A17). Conditions, decisions and the guard that lets
-a process serve are the real ones (`lease`, `decision`, `serving_guard`); only the
-sequence of calls of a keeper's cycle is written again here, call by call. A replica has its writer's row at
-once while the link is up, and keeps the last one while it is cut (A16).
+lost, a write delayed, a plan's death at any step, a person's abort (A17). Conditions, decisions and the
+guard that lets a process serve are the real ones (`lease`, `decision`, `serving_guard`); only the sequence of calls of a keeper's cycle is written again here, call by call. A
+replica has its writer's row at once while the link is up, and keeps the last one while it is cut (A16).
 
 Both observers always say UNHEALTHY: the worst an observer can do. What is left to keep two regions from
 serving at once is the protocol itself.
@@ -147,6 +146,9 @@ def successors(
             # Aborted, timed out, failed, or at the service's limit of events.
             dead = _put(state.plans, region, None)
             yield replace(state, plans=dead, faults=state.faults + 1)
+    aborted = transitions.abort(state.lease, epoch=state.lease.epoch)
+    if aborted is not None and not state.lease.is_aborted and state.faults < max_faults:
+        yield replace(state, lease=aborted, faults=state.faults + 1)
     if state.delayed_take is not None:
         who, seen = state.delayed_take
         taken = transitions.take(state.lease, region=who, seen=seen, now=0)
@@ -385,6 +387,9 @@ def _plan(state: State, r: int, max_faults: int, without: frozenset[str]) -> Ite
             if not mine:
                 yield become(state, None)
                 return
+            if state.lease.is_aborted:
+                yield become(state, "release")
+                return
             written = transitions.record_writer(state.lease, region=region, epoch=plan.epoch)
             assert written is not None
             databases = _put(state.databases, r, replace(state.databases[r], replica=False))
@@ -453,6 +458,7 @@ def canonical(state: State) -> State:
             seen,
             renewals=int(same_epoch and seen.renewals == lease.renewals),
             attempt=int(same_epoch and seen.attempt == lease.attempt),
+            aborted_epoch=0,  # only the plan looks at it, in the lease itself
         )
 
     def keeper_of(keeper: Keeper, promise: Promise, region: str) -> Keeper:
@@ -484,7 +490,12 @@ def canonical(state: State) -> State:
         delayed = None if hopeless else (delayed[0], seen)
     return replace(
         state,
-        lease=replace(lease, renewals=1, attempt=1),
+        lease=replace(
+            lease,
+            renewals=1,
+            attempt=1,
+            aborted_epoch=lease.epoch if lease.is_aborted else 0,
+        ),
         promises=tuple(
             replace(p, failsafe=1, tries=1, promoting=max(p.promoting, 1)) for p in state.promises
         ),
