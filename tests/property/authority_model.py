@@ -3,8 +3,9 @@
 The state is a value; `successors` gives every next state over all interleavings of the keepers' single
 calls, of the plan's steps, of the passing of time, and of at most `max_faults` faults: a link cut, a reply
 lost, a write delayed, a plan's death at any step, a person's abort (A17). Conditions, decisions and the
-guard that lets a process serve are the real ones (`lease`, `decision`, `serving_guard`); only the sequence of calls of a keeper's cycle is written again here, call by call. A
-replica has its writer's row at once while the link is up, and keeps the last one while it is cut (A16).
+guard that lets a process serve are the real ones (`lease`, `decision`, `serving_guard`); only the sequence
+of calls of a keeper's cycle is written again here, call by call. A replica has its writer's row at once while
+the link is up, and keeps the last one while it is cut (A16).
 
 Both observers always say UNHEALTHY: the worst an observer can do. What is left to keep two regions from
 serving at once is the protocol itself.

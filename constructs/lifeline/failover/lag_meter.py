@@ -5,7 +5,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge_pattern
-from lifeline.data.cache_access import SessionCacheAttributes
+from lifeline.data.cache_access import ISessionCache, SessionCacheAttributes
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.data.session_cache import SessionCache
 from lifeline.failover.evidence_bucket import EvidenceBucket
@@ -119,7 +119,7 @@ class LagMeter(Construct):
     def _allow_cache(self) -> None:
         site, stores = self._site, self._stores
         # By its names: in the recovery region the member is made after the lag meter.
-        cache = SessionCache.from_session_cache_attributes(
+        cache: ISessionCache = SessionCache.from_session_cache_attributes(
             self,
             "Cache",
             SessionCacheAttributes(
