@@ -64,7 +64,7 @@ def test_no_construct_takes_our_network_for_a_vpc(construct: type[Construct]) ->
     parameters = inspect.signature(construct.__init__).parameters.values()
     takers = {one.name for one in parameters if "Network" in str(one.annotation)}
     # TO DO once RegionFailover takes a VPC: no exception.
-    assert takers == set() or construct.__module__ == "lifeline.failover.region_failover"
+    assert takers == set()
 
 
 def metrics() -> list[str]:
