@@ -11,20 +11,18 @@ that the emulator runs itself; there is no log and no service of ours.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from lab import deployment, engines, toolkit
+from lab import deployment, engines
 from lab.controller import ROOT, Controller
 from lab.deployment import DeployReport
 from lab.lab import Lab, RegionEndpoints
 from lab.overrides import endpoints
-from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, Places
+from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, Places
 from lab.stacks import Stacks
 from lab.waiting import LabError, answers, until
 
-INIT_SECONDS = 60
 FIRST_ANSWER_SECONDS = 60.0
 
 
@@ -81,9 +79,12 @@ class ApplicationLab(Lab):
         report = self.deploy_stacks()
         with self._timed(report, "start the application"):
             home = self.databases[HOME]
-            for sql in ((self.folder / self.tables).read_text(), self._authority_schema()):
+            schema = deployment.command(self.places, "authority", "schema", "--user", self.suffix)
+            for sql in ((self.folder / self.tables).read_text(), schema):
                 home.sql(sql, database=self.suffix)
-            self._command("authority", "init", "--suffix", self.suffix)
+            deployment.initialize_authority(
+                self.places, self.suffix, self.databases[RECOVERY], database=self.suffix
+            )
             for region in DATA_REGIONS:
                 self._start_front(region)
             self._controller = Controller(
@@ -99,20 +100,6 @@ class ApplicationLab(Lab):
                     seconds=FIRST_ANSWER_SECONDS, every=0.3,
                 )  # fmt: skip
         return report
-
-    def _authority_schema(self) -> str:
-        return self._command("authority", "schema", "--user", self.suffix)
-
-    def _command(self, *arguments: str) -> str:
-        """Our command line, as its user runs it: from the operator's place. Raises LabError."""
-        done = subprocess.run(
-            [sys.executable, "-m", "lifeline.cli", *arguments],
-            cwd=ROOT, capture_output=True, text=True, timeout=INIT_SECONDS, check=False,
-            env=toolkit.environment(self.places),
-        )  # fmt: skip
-        if done.returncode:
-            raise LabError(f"`lifeline {' '.join(arguments)}` failed: {done.stderr.strip()}")
-        return done.stdout
 
     def _start_front(self, region: str) -> None:
         """The region's API, behind the region's own proxy: the emulator runs it, its address is here."""

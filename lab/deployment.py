@@ -11,26 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab import toolkit
 from lab.assembly import PROVIDER_NAME, Substitution
 from lab.calls import Clients
 from lab.controller import service_environment
 from lab.gateway import ApiDefinition
 from lab.overrides import token_url
 from lab.places import ACCOUNT, ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS, Places
+from lab.postgres import DATABASE, Postgres
 from lab.substitutions import Kind
-from lab.waiting import LabError
-from lifeline.lambdas.adapters.authority_init import (
-    InitRefused,
-    ask_epochs,
-    create_lease,
-    first_lease,
-    refuse_if_initialized,
-)
-from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lab.waiting import LabError, until
 
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATION_SECONDS = 60
-REPORT_SECONDS = 20.0
+REPLICA_SECONDS = 20.0
+COMMAND_SECONDS = 60
+INIT_ATTEMPTS = 3
 EVENTS_PATH = "/v1/events"
 WATERMARK_PATH = "/v1/watermark"
 
@@ -103,17 +99,40 @@ def migrate(places: Places, region: str) -> None:
         raise LabError(f"The migrations failed: {(done.stderr or done.stdout).strip()[-800:]}")
 
 
-def initialize_authority(clients: Clients, suffix: str) -> None:
-    """Create the lease as `authority init` does. Keepers never do that themselves (A10)."""
-    table = LeaseTable(clients.through("operator", "dynamodb", WITNESS), f"lease-{suffix}")
-    functions = {region: clients.through("operator", "lambda", region) for region in DATA_REGIONS}
-    try:
-        refuse_if_initialized(table)
-        # The migrations reach the replica a moment after they were applied.
-        reports = ask_epochs(functions, suffix, patience_seconds=REPORT_SECONDS)
-        create_lease(table, first_lease(reports, home=HOME))
-    except InitRefused as refusal:
-        raise LabError(f"The lease in lease-{suffix} was not created: {refusal}") from refusal
+def command(places: Places, *arguments: str) -> str:
+    """Run `lifeline …` as a person does, from the operator's place. Raises LabError with its sentence."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lifeline.cli", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
+        env=toolkit.environment(places),
+    )  # fmt: skip
+    if done.returncode:
+        raise LabError(f"`lifeline {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def initialize_authority(
+    places: Places, suffix: str, replica: Postgres, database: str = DATABASE
+) -> None:
+    """`lifeline authority init`, once the migrations have reached the `replica` (A10)."""
+    until(
+        "the authority row reaching the replica",
+        lambda: (
+            replica.sql("SELECT to_regclass('authority') IS NOT NULL", database=database) == "t"
+        ),
+        seconds=REPLICA_SECONDS,
+    )
+    for attempt in range(INIT_ATTEMPTS):
+        try:
+            command(places, "authority", "init", "--suffix", suffix)
+        except LabError as error:
+            # A busy machine may lose an answer; the write behind it may have landed (A4).
+            if attempt and "there is a lease already" in str(error):
+                return
+            if attempt == INIT_ATTEMPTS - 1:
+                raise
+        else:
+            return
 
 
 def api_definition(clients: Clients, places: Places, region: str, suffix: str) -> ApiDefinition:

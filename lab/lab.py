@@ -167,7 +167,7 @@ class Lab:
             for region in DATA_REGIONS:
                 engines.start_replicator(self.processes, self.places, region)
             deployment.migrate(self.places, HOME)
-            deployment.initialize_authority(self.clients, self.suffix)
+            deployment.initialize_authority(self.places, self.suffix, self.databases[RECOVERY])
             for region in DATA_REGIONS:
                 self._start_gateway(region)
             self._controller = Controller(

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.lease import Lease
-
-RETRY_SECONDS = 0.3
 
 
 class InitRefused(Exception):
@@ -78,28 +75,21 @@ def ask_epochs(
     suffix: str,
     *,
     without: Collection[str] = (),
-    patience_seconds: float = 0.0,
-    clock: Clock = SYSTEM_CLOCK,
 ) -> list[EpochReport]:
     """Ask every region but `without`, side by side; `functions` are Lambda clients by region.
 
-    A region that does not answer within `patience_seconds` (one call at least) raises InitRefused that
-    names it: its epoch may be the highest.
+    A region that does not answer raises InitRefused that names it: its epoch may be the highest.
     """
     asked = [region for region in functions if region not in without]
     if not asked:
         raise InitRefused("no region is left to ask for its epoch.")
 
     def ask(region: str) -> EpochReport:
-        deadline = clock.monotonic() + patience_seconds
-        while True:
-            try:
-                return ask_epoch(functions[region], region, suffix)
-            except Exception as error:
-                if clock.monotonic() >= deadline:
-                    said = str(error) or type(error).__name__
-                    raise InitRefused(f"{region} does not say its epoch: {said}") from error
-            clock.sleep(RETRY_SECONDS)
+        try:
+            return ask_epoch(functions[region], region, suffix)
+        except Exception as error:
+            said = str(error) or type(error).__name__
+            raise InitRefused(f"{region} does not say its epoch: {said}") from error
 
     with ThreadPoolExecutor(len(asked)) as pool:
         return list(pool.map(ask, asked))
@@ -112,10 +102,3 @@ def refuse_if_initialized(table: LeaseTable) -> None:
         raise InitRefused(
             f"there is a lease already: {lease.holder or 'nobody'} at epoch {lease.epoch}."
         )
-
-
-def create_lease(table: LeaseTable, lease: Lease) -> None:
-    """Write it, if there is none. Raises InitRefused when there is."""
-    if not table.create(lease):
-        refuse_if_initialized(table)
-        raise InitRefused("a lease was there at the moment of writing, and is gone: look again.")

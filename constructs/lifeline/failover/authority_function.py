@@ -58,8 +58,3 @@ class AuthorityFunction(Function):
             ["kms:Decrypt", "kms:GenerateDataKey"],
             [keys.logs.key_arn, keys.data.key_arn],
         )
-
-
-def page_topic_arn(site: Site) -> str:
-    """The region's topic for pages."""
-    return site.arn("sns", site.names.regional_name("page"))

@@ -6,11 +6,12 @@ from constructs import Construct
 
 from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.data.database_member import IGlobalDatabase
-from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
+from lifeline.failover.authority_function import AuthorityFunction
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import RegionStateTable
+from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
@@ -62,7 +63,7 @@ class FailoverStep(Construct):
                 region_state_table=region_state.table_name,
                 database=address_of(database),
                 own_api_url=workload.api_url,
-                page_topic_arn=page_topic_arn(site),
+                page_topic_arn=AlertTopics.arn(site, Severity.CRITICAL),
                 suffix=site.settings.environment_suffix,
                 global_cluster=database.global_identifier,
                 own_cluster_arn=own_cluster,

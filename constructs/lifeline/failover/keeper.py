@@ -6,11 +6,12 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.database_member import IGlobalDatabase
-from lifeline.failover.authority_function import AuthorityFunction, page_topic_arn
+from lifeline.failover.authority_function import AuthorityFunction
 from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
 from lifeline.failover.region_parts import RegionWorkload, address_of
 from lifeline.failover.tables import RegionStateTable, TableReference
+from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.keeper import KeeperContract
@@ -55,7 +56,7 @@ class Keeper(Construct):
                 region_state_table=region_state.table_name,
                 database=address_of(database),
                 own_api_url=workload.api_url,
-                page_topic_arn=page_topic_arn(site),
+                page_topic_arn=AlertTopics.arn(site, Severity.CRITICAL),
                 query_api_url=workload.query_api_url,
                 state_machine_arn=plan.state_machine_arn,
                 tier_rpo_seconds=site.settings.tier.rpo_seconds,
