@@ -134,6 +134,16 @@ def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
     assert "authority" in done.stdout
 
 
+def test_the_installed_command_prints_the_schema_of_the_failover(
+    python: Path, tmp_path: Path
+) -> None:
+    """It reads two files of the wheel: the tables and the writer's guard."""
+    done = run([str(python.parent / "lifeline"), "authority", "schema", "--user", "app"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "CREATE TABLE authority" in done.stdout
+    assert "CREATE FUNCTION require_authority" in done.stdout
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_synthesizes_without_checkout_and_network(
     python: Path, tmp_path: Path, example: str
