@@ -29,8 +29,8 @@ FIRST_ANSWER_SECONDS = 60.0
 class ApplicationLab(Lab):
     """Two data regions and the witness for the program in `folder`, whose failover has this suffix.
 
-    The database and its user are called like the suffix. `tables` is the application's own schema, in its
-    folder.
+    The database and its user are called like the suffix. `tables` is the application's own schema in its
+    folder; it makes the user.
     """
 
     def __init__(self, folder: Path, *, suffix: str, tables: str, workdir: Path) -> None:
@@ -41,7 +41,6 @@ class ApplicationLab(Lab):
     def _start_data_plane(self) -> None:
         self.databases = engines.start_databases(self.processes, self.places, self.workdir)
         home = self.databases[HOME]
-        home.sql(f"CREATE ROLE {self.suffix} LOGIN", database="postgres")
         home.sql(f"CREATE DATABASE {self.suffix}", database="postgres")
         self.regions = {
             region: RegionEndpoints(

@@ -107,9 +107,19 @@ class Site:
         constructs of a kind in one stack get different names, and the same ones at every synth.
         """
         if given is not None:
+            given.require_region_of(scope)
             return given
         key = scope.node.try_get_context(CONTEXT_KEY)
         return Site.derived(scope) if key is None else _attached[str(key)]
+
+    def require_region_of(self, scope: Construct) -> None:
+        """Raises ValueError in a stack of another region: names and ARNs would be the other one's."""
+        region = Stack.of(scope).region
+        if not Token.is_unresolved(region) and region != self.region.name:
+            raise ValueError(
+                f"{scope.node.path} was given the site of {self.region.name} and stands in a stack of "
+                f"{region}; allowed is the site of the stack's own region."
+            )
 
     @staticmethod
     def derived(scope: Construct) -> Site:

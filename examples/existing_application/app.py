@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_rds as rds
@@ -19,6 +20,7 @@ from lifeline.settings import Settings
 from lifeline.site import Site
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
+ENGINE_VERSION = rds.AuroraPostgresEngineVersion.VER_17_9
 PEERS = {HOME: RECOVERY, RECOVERY: HOME}
 FUNCTIONS = str(Path(__file__).parent / "functions")
 WITNESS = "us-east-2"
@@ -45,7 +47,12 @@ class VitalsStack(cdk.Stack):
                 stream, starting_position=lambda_.StartingPosition.TRIM_HORIZON
             )
         )
-        api = apigateway.RestApi(self, "Api", rest_api_name="vitals")
+        api = apigateway.RestApi(
+            self,
+            "Api",
+            rest_api_name="vitals",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+        )
         api.root.add_resource("health").add_method("GET", apigateway.LambdaIntegration(health))
         member = GlobalDatabase.from_cluster(
             self, "Member", database, peer_identifier=f"vitals-{PEERS[region]}", user="vitals"
@@ -67,14 +74,13 @@ class VitalsStack(cdk.Stack):
             self,
             "Database",
             cluster_identifier=f"vitals-{region}",
-            engine=rds.DatabaseClusterEngine.aurora_postgres(
-                version=rds.AuroraPostgresEngineVersion.VER_17_4
-            ),
+            engine=rds.DatabaseClusterEngine.aurora_postgres(version=ENGINE_VERSION),
             writer=rds.ClusterInstance.serverless_v2("One"),
             vpc=vpc,
             port=5432,
             iam_authentication=True,
-            storage_encrypted=True,
+            # Named, because a member that joins from another region must name one.
+            storage_encryption_key=kms.Key(self, "DatabaseKey"),
             default_database_name="vitals",
         )
         member = database.node.default_child
@@ -87,7 +93,7 @@ class VitalsStack(cdk.Stack):
                     "Global",
                     global_cluster_identifier="vitals",
                     engine="aurora-postgresql",
-                    engine_version="17.4",
+                    engine_version=ENGINE_VERSION.aurora_postgres_full_version,
                     storage_encrypted=True,
                 )
             )

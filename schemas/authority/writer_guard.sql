@@ -7,6 +7,7 @@ LANGUAGE sql STABLE AS $$$$
     FROM (
         SELECT held.epoch, CASE
             WHEN pg_is_in_recovery() THEN 'this server is a replica'
+            WHEN coalesce(own_region, '') = '' THEN 'the writer names no region'
             WHEN held.holder <> own_region THEN 'the holder is ' || coalesce(nullif(held.holder, ''), 'nobody')
             WHEN clock_timestamp() - held.renewed_from >= interval '$ttl seconds'
                 THEN 'the last renewal is older than $ttl s'
@@ -26,13 +27,15 @@ BEGIN
             current_setting('transaction_isolation') USING ERRCODE = 'LL001';
     END IF;
     -- What was allowed now is committed while it is still allowed: ttl and margin count on it (A1).
+    -- Off first: one that runs already, of the session's or the role's, would go on as it was.
+    PERFORM set_config('transaction_timeout', '0', true);
     PERFORM set_config('transaction_timeout', '${transaction}s', true);
     -- Held to the end of the transaction: a new epoch waits for every writer of the old one (C1). The row is
     -- read by a statement of its own, which sees what the lock waited for.
     PERFORM pg_advisory_xact_lock_shared($lock);
     SELECT * INTO found FROM authority_of(own_region);
     IF found.serving IS NOT TRUE THEN
-        RAISE EXCEPTION '% may not write: %', own_region, coalesce(found.reason, 'there is no authority row')
+        RAISE EXCEPTION '% may not write: %', coalesce(own_region, 'nobody'), coalesce(found.reason, 'there is no authority row')
             USING ERRCODE = 'LL001';
     END IF;
     RETURN found.epoch;

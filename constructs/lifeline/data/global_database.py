@@ -213,12 +213,12 @@ class GlobalDatabase(DatabaseMember):
         global_identifier: str | None = None,
         database_name: str | None = None,
         user: str,
-        port: int = PORT,
     ) -> ImportedGlobalDatabase:
         """The member that an `rds.DatabaseCluster` of the same stack is; `user` signs in with IAM.
 
         `global_identifier`: as the cluster itself says. `database_name`: called like `user`.
-        Raises ValueError for a cluster that says no global identifier and was given none.
+        Raises ValueError for a cluster that says no global identifier and was given none, and for one to
+        which nobody can sign in with IAM.
         """
         writer, reader = cluster.cluster_endpoint, cluster.cluster_read_endpoint
         made = cluster.node.default_child
@@ -229,13 +229,18 @@ class GlobalDatabase(DatabaseMember):
                 f"{cluster.node.path} does not say which global cluster it is a member of; give the "
                 "`global_identifier`, or set `global_cluster_identifier` of its CfnDBCluster."
             )
+        if not made.enable_iam_database_authentication:
+            raise ValueError(
+                f"{cluster.node.path} lets nobody sign in with IAM, as keeper and plan do; give it "
+                "`iam_authentication=True`."
+            )
         attributes = GlobalDatabaseAttributes(
             identifier=cluster.cluster_identifier,
             global_identifier=found,
             peer_identifier=peer_identifier,
             hosts=f"{writer.hostname},{reader.hostname}",
             cluster_resource_id=cluster.cluster_resource_identifier,
-            port=port,
+            port=PORT if made.port is None else int(made.port),
             database_name=database_name or user,
             user=user,
             security_group=cluster.connections.security_groups[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
+from aws_cdk import Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
@@ -53,6 +54,7 @@ class FailoverPlan(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
+        _require_own_region(site, further_steps)
         plan = plan_with(further_steps, plan_for(parts))
         self.budget_seconds = _budget_within_the_tier(site, plan)
         self.runbook = plan_table(plan)
@@ -161,3 +163,16 @@ def _budget_within_the_tier(site: Site, plan: Sequence[Step]) -> int:
             f"(tier {tier.name}); allowed is at most the RTO."
         )
     return budget
+
+
+def _require_own_region(site: Site, further_steps: Sequence[PlanStep]) -> None:
+    """A function elsewhere could not be called, or only while the region lives that may be lost."""
+    for one in further_steps:
+        if Token.is_unresolved(one.function_arn):
+            continue
+        region = one.function_arn.split(":")[3:4]
+        if region != [site.region.name]:
+            raise ValueError(
+                f"The step {one.name!r} calls {one.function_arn}; allowed is the ARN of a function in "
+                f"{site.region.name}, where the plan runs."
+            )

@@ -47,6 +47,11 @@ class FailoverStep(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
+        if not database.peer_identifier:
+            raise ValueError(
+                f"{self.node.path} was given a database that does not name its member in the other region, "
+                "so the plan could not promote it; give its `peer_identifier`."
+            )
         self._site = site
         own_cluster = site.arn("rds", f"cluster:{database.identifier}")
         self.function = AuthorityFunction(

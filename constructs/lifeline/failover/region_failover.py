@@ -118,6 +118,11 @@ class RegionFailover(Construct):
         )
 
     def _clients(self, vpc: ec2.IVpc, database: IGlobalDatabase) -> ec2.ISecurityGroup:
+        if not database.connections.security_groups:
+            raise ValueError(
+                f"{self.node.path} was given a database without a security group, which lets nobody in; "
+                "give the database its `security_group`, or `database_clients`, the group that it lets in."
+            )
         group = ec2.SecurityGroup(
             self,
             "Clients",

@@ -80,13 +80,13 @@ def hold(
     )
 
 
-def may_write(connection: psycopg.Connection[Any], region: str = HOME) -> int:
+def may_write(connection: psycopg.Connection[Any], region: str | None = HOME) -> int:
     row = connection.execute("SELECT require_authority(%s)", (region,)).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def says(connection: psycopg.Connection[Any], region: str) -> tuple[Any, ...]:
+def says(connection: psycopg.Connection[Any], region: str | None) -> tuple[Any, ...]:
     row = connection.execute("SELECT * FROM authority_of(%s)", (region,)).fetchone()
     assert row is not None
     return tuple(row)
@@ -147,6 +147,33 @@ def test_a_refused_transaction_writes_nothing(connect: Connect) -> None:
     assert not written(writer)
 
 
+@pytest.mark.parametrize("region", [None, ""])
+@pytest.mark.parametrize("holder", [HOME, ""])
+def test_a_writer_that_names_no_region_never_writes(
+    connect: Connect, region: str | None, holder: str
+) -> None:
+    """A variable that is not set must not be taken for the holder, nor for the nobody of a fence (A16)."""
+    writer = connect()
+    hold(writer, holder, 2)
+    with pytest.raises(psycopg.Error, match="may not write: the writer names no region"):
+        may_write(writer, region)
+    assert says(writer, region) == (False, 2, "the writer names no region")
+
+
+def test_without_a_row_nobody_writes(connect: Connect, vitals: DatabaseAddress) -> None:
+    """As in a database whose row was deleted by hand."""
+    writer = connect()
+    with as_owner(vitals, "vitals") as owner:
+        owner.execute("CREATE TABLE kept AS SELECT * FROM authority")
+        owner.execute("DELETE FROM authority")
+        try:
+            with pytest.raises(psycopg.Error, match="there is no authority row"):
+                may_write(writer)
+        finally:
+            owner.execute("INSERT INTO authority SELECT * FROM kept")
+            owner.execute("DROP TABLE kept")
+
+
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
 def test_an_old_snapshot_proves_nothing(connect: Connect, level: str) -> None:
     writer = connect()
@@ -192,9 +219,15 @@ def waiting(connection: psycopg.Connection[Any]) -> bool:
     return row == (1,)
 
 
-def test_a_transaction_ends_while_its_permission_still_holds(connect: Connect) -> None:
-    """A1: margin counts on the transaction's time-out, so a writer that hangs must not commit later."""
+@pytest.mark.parametrize("own", ["", "1min"])
+def test_a_transaction_ends_while_its_permission_still_holds(connect: Connect, own: str) -> None:
+    """A1: margin counts on the transaction's time-out, so a writer that hangs must not commit later.
+
+    Also one whose session has a longer time-out of its own, which runs already.
+    """
     writer, began = connect(), time.monotonic()
+    if own:
+        writer.execute(f"SET transaction_timeout = '{own}'".encode())
     too_long = TRANSACTION_TIMEOUT_SECONDS + 10
     with pytest.raises(psycopg.Error, match="transaction timeout"):
         write(writer, then=lambda: writer.execute("SELECT pg_sleep(%s)", (too_long,)))

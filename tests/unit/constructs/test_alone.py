@@ -6,6 +6,7 @@ import inspect
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -39,7 +40,7 @@ from lifeline.observability.alarms import Alarms, AlarmSpec, Operator
 from lifeline.observability.dashboards import Dashboard
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MetricSpec
-from lifeline.regions import region_named
+from lifeline.regions import CATALOG
 from lifeline.settings import Settings
 from lifeline.site import Site
 from lifeline.streaming.edge_stream import EdgeStream
@@ -84,8 +85,16 @@ def own_log(stack: cdk.Stack, name: str) -> IReplicatedLog:
 
 
 def site_of(name: str) -> Site:
-    settings = Settings(environment_suffix=name.lower(), account="123456789012")
-    return Site(settings, region_named("ca-central-1", role="test"))
+    """Of an application whose home is the plain stack's region, which our catalogue does not have."""
+    here = replace(CATALOG["ca-central-1"], name="eu-west-1", code="euw1")
+    settings = Settings(
+        environment_suffix=name.lower(),
+        account="123456789012",
+        home_region="eu-west-1",
+        catalog={**CATALOG, "eu-west-1": here},
+        data_country=None,
+    )
+    return Site.of_region(settings, "eu-west-1")
 
 
 def bridge(stack: cdk.Stack, name: str, vpc: ec2.Vpc) -> StreamBridge:

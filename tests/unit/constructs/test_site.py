@@ -33,9 +33,17 @@ def named(region: str = "ca-central-1", **settings: Any) -> Site:
 
 
 def test_a_given_site_is_taken() -> None:
-    stack = plain_stack()
-    Site.attach(stack, named())
-    assert Site.of(stack, named("ca-west-1")).region.name == "ca-west-1"
+    stack = plain_stack(region="ca-west-1")
+    Site.attach(stack, named("ca-west-1"))
+    given = named("ca-west-1", events_per_minute=7)
+    assert Site.of(stack, given) is given
+
+
+def test_the_site_of_another_region_is_refused() -> None:
+    """Its keeper would be told of the wrong peer, and its names would be the other region's."""
+    stack = plain_stack(region="ca-central-1")
+    with pytest.raises(ValueError, match="site of ca-west-1 and stands in a stack of ca-central-1"):
+        Site.of(stack, named("ca-west-1"))
 
 
 def test_a_stack_is_told_once_for_everything_in_it() -> None:

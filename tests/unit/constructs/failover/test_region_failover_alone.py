@@ -11,8 +11,8 @@ from aws_cdk import assertions
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 
-from lifeline.data import GlobalDatabase
-from lifeline.failover import RegionFailover, RegionWorkload, ReplicationSource, Witness
+from lifeline.data import GlobalDatabase, GlobalDatabaseAttributes
+from lifeline.failover import PlanStep, RegionFailover, RegionWorkload, ReplicationSource, Witness
 from lifeline.lambdas.failover.plan import plan_for
 from lifeline.settings import Settings, SettingsError
 from lifeline.site import Site
@@ -25,7 +25,9 @@ HEARTBEAT = RegionWorkload(
 )
 
 
-def cluster_in(stack: cdk.Stack, vpc: ec2.IVpc) -> rds.DatabaseCluster:
+def cluster_in(
+    stack: cdk.Stack, vpc: ec2.IVpc, *, iam_authentication: bool = True
+) -> rds.DatabaseCluster:
     return rds.DatabaseCluster(
         stack,
         "Cluster",
@@ -34,6 +36,8 @@ def cluster_in(stack: cdk.Stack, vpc: ec2.IVpc) -> rds.DatabaseCluster:
         ),
         writer=rds.ClusterInstance.serverless_v2("One"),
         vpc=vpc,
+        port=6432,
+        iam_authentication=iam_authentication,
     )
 
 
@@ -89,7 +93,7 @@ def test_the_database_lets_its_functions_in(template: assertions.Template) -> No
         for one in template.find_resources("AWS::EC2::SecurityGroupIngress").values()
         if one["Properties"]["SourceSecurityGroupId"] == {"Fn::GetAtt": [clients, "GroupId"]}
     ]
-    assert (rule["FromPort"], rule["ToPort"]) == (5432, 5432)
+    assert (rule["FromPort"], rule["ToPort"]) == (6432, 6432)
     inside = [
         one["Properties"]["FunctionName"]
         for one in template.find_resources("AWS::Lambda::Function").values()
@@ -150,6 +154,80 @@ def test_a_cluster_that_is_no_member_is_refused_and_one_that_says_so_is_taken() 
     made.global_cluster_identifier = "orders"
     member = GlobalDatabase.from_cluster(stack, "Member", cluster, user="orders")
     assert (member.global_identifier, member.database_name) == ("orders", "orders")
+    assert member.port == 6432
+
+
+def test_a_cluster_to_which_nobody_signs_in_with_iam_is_refused() -> None:
+    stack = cdk.Stack(cdk.App(), "Orders", env=cdk.Environment(region=RECOVERY))
+    cluster = cluster_in(stack, ec2.Vpc(stack, "Vpc"), iam_authentication=False)
+    with pytest.raises(ValueError, match="give it `iam_authentication=True`"):
+        GlobalDatabase.from_cluster(
+            stack, "Member", cluster, global_identifier="orders", user="orders"
+        )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "refusal"),
+    [
+        ("security_group", "a database without a security group, which lets nobody in"),
+        ("peer_identifier", "does not name its member in the other region"),
+    ],
+)
+def test_a_database_that_the_failover_could_not_reach_or_promote_is_refused(
+    left_out: str, refusal: str
+) -> None:
+    stack = cdk.Stack(cdk.App(), "Orders", env=cdk.Environment(region=RECOVERY))
+    vpc = ec2.Vpc(stack, "Vpc")
+    given: dict[str, Any] = {
+        "identifier": "orders-here",
+        "peer_identifier": "orders-home",
+        "global_identifier": "orders",
+        "hosts": "writer,reader",
+        "cluster_resource_id": "cluster-1",
+        "security_group": ec2.SecurityGroup(stack, "Group", vpc=vpc),
+    }
+    del given[left_out]
+    with pytest.raises(ValueError, match=refusal):
+        RegionFailover(
+            stack,
+            "Failover",
+            site=Site.of_region(SETTINGS, RECOVERY),
+            vpc=vpc,
+            database=GlobalDatabase.from_global_database_attributes(
+                stack, "Member", GlobalDatabaseAttributes(**given)
+            ),
+            workload=HEARTBEAT,
+        )
+
+
+def test_a_further_step_of_another_region_is_refused() -> None:
+    stack = cdk.Stack(cdk.App(), "Orders", env=cdk.Environment(region=RECOVERY))
+    vpc = ec2.Vpc(stack, "Vpc")
+    elsewhere = PlanStep(
+        name="search",
+        description="…",
+        function_arn=f"arn:aws:lambda:{HOME}:123456789012:function:search",
+        beside="await_stores",
+        budget_seconds=30,
+    )
+    member = GlobalDatabase.from_cluster(
+        stack,
+        "Member",
+        cluster_in(stack, vpc),
+        global_identifier="orders",
+        peer_identifier="orders-home",
+        user="orders",
+    )
+    with pytest.raises(ValueError, match="allowed is the ARN of a function in ca-west-1"):
+        RegionFailover(
+            stack,
+            "Failover",
+            site=Site.of_region(SETTINGS, RECOVERY),
+            vpc=vpc,
+            database=member,
+            workload=HEARTBEAT,
+            further_steps=[elsewhere],
+        )
 
 
 @pytest.mark.parametrize(
