@@ -22,7 +22,7 @@ class InitRefused(Exception):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What a region's database says of itself, as the recovery step `report` answers it."""
+    """What a region's database says of itself, as the failover step `report` answers it."""
 
     region: str
     epoch: int

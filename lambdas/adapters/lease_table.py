@@ -1,4 +1,4 @@
-"""The lease item in the witness region: `recovery.authority`'s transitions as conditional writes.
+"""The lease item in the witness region: the transitions of `failover/lease.py` as conditional writes.
 
 Each method answers the stored lease after the write, or None when the condition failed. Anything else
 (time-outs, throttling, a cut link) raises: the caller re-reads, because the write may have landed (A4).
@@ -48,7 +48,7 @@ class LeaseTable:
         return True
 
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
-        """`authority.renew`, and the holder's own health beside it (A11)."""
+        """`lease.renew`, and the holder's own health beside it (A11)."""
         return self._update(
             "SET renewals = renewals + :one, health.#region = :health",
             "holder = :region AND epoch = :epoch",

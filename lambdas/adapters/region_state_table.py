@@ -1,6 +1,6 @@
 """The region state table: promises, what this region has seen, probe samples, the traffic switch.
 
-The promise methods are `recovery.authority`'s transitions as conditional writes. The rest is this
+The promise methods are the transitions of `failover/lease.py` as conditional writes. The rest is this
 region's memory between keeper runs (A7): small items, last writer wins, every one safe to lose late.
 """
 

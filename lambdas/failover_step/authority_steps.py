@@ -92,7 +92,7 @@ def page(context: StepContext) -> str:
         else "It is behind the point of no return and goes on by itself."
     )
     context.pager.page(
-        f"Lifeline {context.region}: recovery step {failed} keeps failing",
+        f"Lifeline {context.region}: failover step {failed} keeps failing",
         f"The plan of {context.region} for epoch {context.epoch} repeats {failed}. {where} "
         f"Execution: {context.event.get('execution', '')}",
     )

@@ -268,7 +268,7 @@ class Cycle:
         )
         if replacing is not None:
             self._ports.pager.page(
-                f"Lifeline {self._region}: the recovery plan was started again",
+                f"Lifeline {self._region}: the failover plan was started again",
                 f"{run_name(lease.epoch, replacing - 1)} of {self._region} ended without completing, "
                 f"or the region does not serve any more; {run_name(lease.epoch, replacing)} was "
                 f"started. Look at how the ended execution failed (failover-plan.md).",

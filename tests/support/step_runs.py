@@ -1,4 +1,4 @@
-"""One run of a recovery step, with the settings that its test cares for."""
+"""One run of a failover step, with the settings that its test cares for."""
 
 from __future__ import annotations
 

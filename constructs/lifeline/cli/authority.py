@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lifeline.cli.calls import reading
 from lifeline.cli.change import Change
-from lifeline.cli.failure import Refused
+from lifeline.cli.failure import BadInput, Refused
 from lifeline.cli.output import Output
 from lifeline.cli.places import Places
 from lifeline.cli.words import holder_words, moment, stamp
@@ -85,7 +85,7 @@ def init(
 def _only_data_regions(places: Places, option: str, regions: Collection[str]) -> None:
     unknown = set(regions) - set(places.data_regions)
     if unknown:
-        raise Refused(
+        raise BadInput(
             f"{option} {', '.join(sorted(unknown))}: the data regions are "
             f"{' and '.join(places.data_regions)}."
         )
@@ -190,8 +190,8 @@ def abort(places: Places) -> Change:
         raise Refused(f"There is nothing to abort: nobody holds the lease at epoch {lease.epoch}.")
     if lease.holder == lease.writer:
         raise Refused(
-            f"Epoch {lease.epoch} cannot be aborted: the database's writer is its holder {lease.holder}, so "
-            f"the point of no return was passed. Its plan goes forward by itself."
+            f"Epoch {lease.epoch} cannot be aborted: the database's writer is its holder {lease.holder}. No "
+            f"takeover is under way, or its promotion was accepted and the plan goes forward by itself."
         )
     return Change(
         command="authority abort",

@@ -53,7 +53,7 @@ def failover_alarms(
         ),
         AlarmSpec(
             name="plan-failed",
-            description="An execution of the recovery plan failed, timed out or was aborted.",
+            description="An execution of the failover plan failed, timed out or was aborted.",
             metric=sum_of(
                 failed=plan_metric(site, "ExecutionsFailed"),
                 late=plan_metric(site, "ExecutionsTimedOut"),

@@ -65,10 +65,12 @@ def running(argv: list[str], port: int, **environment: str) -> Iterator[subproce
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[int]:
-    """The port of a new server with user `lifeline` and database `lifeline`."""
+def postgres(folder: Path, **settings: object) -> Iterator[int]:
+    """The port of a new server with user `lifeline` and database `lifeline`, and these settings."""
     tools = _tools()
     _run_to_its_end([str(tools / "initdb"), "-D", str(folder), *INITDB])
+    with (folder / "postgresql.conf").open("a") as written:
+        written.writelines(f"{name} = {value}\n" for name, value in settings.items())
     with _server(folder) as port:
         until("the server answering", lambda: _created(tools, port))
         yield port

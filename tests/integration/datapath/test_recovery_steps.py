@@ -1,4 +1,4 @@
-"""The recovery steps that write or read a database, against a real server (A1, A8, A16, D7)."""
+"""The failover steps that write or read a database, against a real server (A1, A8, A16, D7)."""
 
 from __future__ import annotations
 

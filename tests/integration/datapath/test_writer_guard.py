@@ -5,6 +5,7 @@ As the user that it names, who owns nothing: what the guard needs must be in the
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from lifeline.cli.failure import BadInput
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS, TRANSACTION_TIMEOUT_SECONDS
-from tests.integration.datapath.engines import hot_standby, until
+from tests.integration.datapath.engines import hot_standby, postgres, until
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 REFUSED = "LL001"
@@ -233,6 +234,64 @@ def test_a_transaction_ends_while_its_permission_still_holds(connect: Connect, o
         write(writer, then=lambda: writer.execute("SELECT pg_sleep(%s)", (too_long,)))
     assert time.monotonic() - began < too_long
     assert not written(connect())
+
+
+def test_a_slow_transaction_does_not_commit_after_a_savepoint_switched_the_limit_off(
+    connect: Connect,
+) -> None:
+    """Insert or ignore, in a nested transaction: after ROLLBACK TO the server's own limit is gone (A1)."""
+    writer = connect()
+    writer.execute("INSERT INTO reading VALUES (2)")
+
+    def ignore_then_hang() -> None:
+        with contextlib.suppress(psycopg.errors.UniqueViolation), writer.transaction():
+            writer.execute("INSERT INTO reading VALUES (2)")
+        # Each statement is short, and no pause is long.
+        for _ in range(3):
+            writer.execute("SELECT pg_sleep(%s)", (TRANSACTION_TIMEOUT_SECONDS / 2,))
+
+    with pytest.raises(psycopg.Error, match="a transaction commits within 5 s") as refused:
+        write(writer, then=ignore_then_hang)
+    assert refused.value.sqlstate == REFUSED
+    assert connect().execute("SELECT id FROM reading").fetchall() == [(2,)]
+
+
+def test_who_asks_again_may_go_on(connect: Connect) -> None:
+    """A long transaction in parts: the last time that it asked counts, and the limit starts anew."""
+    writer = connect()
+
+    def in_parts() -> None:
+        for _ in range(2):
+            writer.execute("SELECT pg_sleep(%s)", (TRANSACTION_TIMEOUT_SECONDS * 0.6,))
+            may_write(writer)
+
+    write(writer, then=in_parts)
+    assert written(connect())
+
+
+def test_each_session_leaves_one_row(connect: Connect) -> None:
+    writer = connect()
+    before = rows_asked(writer)
+    for _ in range(20):
+        may_write(writer)
+    assert rows_asked(writer) <= before + 1
+
+
+def rows_asked(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT count(*) FROM authority_asked").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_two_phase_commit_is_refused(tmp_path: Path) -> None:
+    """A prepared transaction would keep the lock, and commit whenever somebody says so."""
+    with postgres(tmp_path / "prepared", max_prepared_transactions=1) as port:
+        here = DatabaseAddress("127.0.0.1", port, "lifeline", "lifeline", "none", HOME)
+        with as_owner(here, "lifeline") as owner:
+            owner.execute("CREATE ROLE vitals LOGIN")
+            owner.execute(authority_schema("vitals").encode())
+            with pytest.raises(psycopg.Error, match="needs max_prepared_transactions = 0"):
+                may_write(owner)
 
 
 def test_a_replica_never_serves(connect: Connect, vitals: DatabaseAddress, tmp_path: Path) -> None:

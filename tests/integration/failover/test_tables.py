@@ -1,6 +1,6 @@
 """The tables against the pure transitions: on the same stored value both give the same answer.
 
-The exhaustive model runs on `recovery.authority`; this is what makes it speak for the deployed keepers.
+The exhaustive model runs on `failover/lease.py`; this is what makes it speak for the deployed keepers.
 """
 
 from __future__ import annotations

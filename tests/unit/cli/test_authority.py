@@ -332,8 +332,8 @@ def test_abort_marks_the_epoch_before_the_point_of_no_return(deployed: Deployed,
 @pytest.mark.parametrize(
     ("lease", "sentence"),
     [
-        (replace(TAKEN, writer=RECOVERY), "the point of no return"),
-        (START, "the point of no return"),
+        (replace(TAKEN, writer=RECOVERY), "its promotion was accepted"),
+        (START, "its promotion was accepted"),
         (replace(TAKEN, holder=""), "nobody holds the lease"),
     ],
 )

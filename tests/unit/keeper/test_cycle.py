@@ -345,7 +345,7 @@ def test_plan_dies(steps: int) -> None:
     simulation.plan(RECOVERY)
     recovery_alone(simulation, 2 * BACKOFF_LONGEST_SECONDS)
     assert simulation.runs_of(RECOVERY) == ["recover-e2-r1", "recover-e2-r2"]
-    assert simulation.pages.count(f"Lifeline {RECOVERY}: the recovery plan was started again") == 1
+    assert simulation.pages.count(f"Lifeline {RECOVERY}: the failover plan was started again") == 1
     assert judged(simulation).serving(RECOVERY)
 
 
