@@ -80,8 +80,10 @@ class RegionDatabase:
         row = self._run(
             "SELECT extract(epoch FROM greatest("
             "(SELECT max(at) FROM heartbeat WHERE region = :region), "
-            "(SELECT max(renewed_from) FROM authority WHERE holder = :region)))",
+            # A fence leaves the row to nobody, with the last renewal of the region that it fenced (A16).
+            "(SELECT max(renewed_from) FROM authority WHERE epoch > 0 AND holder IN (:region, :nobody))))",
             region=region,
+            nobody=NO_HOLDER,
         )[0]
         return None if row[0] is None else float(row[0])
 

@@ -23,6 +23,8 @@ MEMORY_ID = "keeper-memory"
 PROBE_PREFIX = "probe#"
 PLAN_PREFIX = "plan#"
 DECISION_PREFIX = "decision#"
+MOMENTS = tuple(one.value for one in Moment)
+DECISION_ID = "last-decision"
 DECISION_DAYS = 35
 PLAN_DAYS = 400
 """How long the runs of an epoch are kept that never completed: its executions' names are free again after
@@ -235,7 +237,7 @@ class RegionStateTable(_Items):
         return (
             self._update(
                 f"{PLAN_PREFIX}{epoch}",
-                "SET completed = :run REMOVE expires_at",
+                f"SET completed = :run REMOVE expires_at, {', '.join(MOMENTS)}",
                 "#run >= :run AND (attribute_not_exists(completed) OR completed < :run)",
                 {":run": _n(run)},
                 names={"#run": "run"},
@@ -260,7 +262,7 @@ class RegionStateTable(_Items):
         """Keep a decision if it differs from the last one kept; overlapping keepers note it once."""
         if (
             self._update(
-                "last-decision",
+                DECISION_ID,
                 "SET word = :word",
                 "attribute_not_exists(word) OR word <> :word",
                 {":word": {"S": word}},

@@ -7,12 +7,15 @@ tables. What Step Functions lists and the tables hold is asked for; what neither
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lifeline.lambdas.adapters.region_state_table import (
+    DECISION_ID,
     DECISION_PREFIX,
+    MEMORY_ID,
     PLAN_PREFIX,
     PROMISE_ID,
     TRAFFIC_ID,
@@ -53,8 +56,18 @@ def _of_item(item: Mapping[str, Any]) -> int:
         return int(name.removeprefix(PLAN_PREFIX))
     if name.startswith(DECISION_PREFIX):
         return int(item.get("epoch", {}).get("S") or 0)
+    if name == DECISION_ID:
+        # `action:reason:epoch`; it does not expire, as the decisions do.
+        return _whole(item.get("word", {}).get("S", "").rpartition(":")[2])
+    if name == MEMORY_ID:
+        seen = json.loads(item.get("body", {}).get("S") or "{}").get("seen") or [0]
+        return int(seen[0])
     numbers = {PROMISE_ID: ("promoting", "released_epoch"), TRAFFIC_ID: ("epoch",)}.get(name, ())
     return max((int(item.get(key, {}).get("N", 0)) for key in numbers), default=0)
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdigit() else 0
 
 
 def _machine(states: Any, plan: str) -> str:

@@ -38,6 +38,7 @@ class KeeperContract(AuthorityContract):
         AwsCall("states:StartExecution"),
         DATABASE,
         HostCall("query-api", 8080),
+        HostCall("public API", 443),
     )
 
     def __post_init__(self) -> None:

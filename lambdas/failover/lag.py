@@ -14,16 +14,15 @@ class Applied:
     born: float
 
 
-def estimated_loss_seconds(
-    last_healthy_at: float | None, watermark_born: float | None
-) -> float | None:
+def estimated_loss_seconds(alive_at: float | None, watermark_born: float | None) -> float | None:
     """Seconds of accepted events the standby's log may lack; None is unknown, never zero (A5).
 
-    Frozen at the last HEALTHY moment: waiting does not make it grow, and late arrivals shrink it.
+    Frozen at the last sign of life, a HEALTHY look or a renewal: waiting does not make it grow, and late
+    arrivals shrink it.
     """
-    if last_healthy_at is None or watermark_born is None:
+    if alive_at is None or watermark_born is None:
         return None
-    return max(0.0, last_healthy_at - watermark_born)
+    return max(0.0, alive_at - watermark_born)
 
 
 def advance_rate(history: Sequence[Applied], window_seconds: float, now: float) -> float | None:

@@ -111,10 +111,13 @@ def forget_end(runs: PlanRuns, *, run: int) -> PlanRuns | None:
 
 
 def complete(runs: PlanRuns, *, run: int) -> PlanRuns | None:
-    """The run's last step was reached; only for a run that was claimed."""
+    """The run's last step was reached; only for a run that was claimed.
+
+    Its moments end with it: a later run of the epoch asks anew, as the writer was moved away since (D11).
+    """
     if not 0 < run <= runs.run or runs.completed >= run:
         return None
-    return replace(runs, completed=run)
+    return replace(runs, completed=run, accepted_at=0.0, asked_again_at=0.0, late_since=0.0)
 
 
 def note_moment(runs: PlanRuns, moment: Moment, *, now: float) -> PlanRuns | None:

@@ -7,6 +7,7 @@ from files, a secret or a cache: only such a reading may veto a takeover.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
@@ -73,11 +74,15 @@ class HeartbeatSignal:
     it tells.
     """
 
-    def __init__(self, rows: HeartbeatRows) -> None:
-        self._rows = rows
+    def __init__(self, rows: HeartbeatRows, *, own_api: Callable[[], None]) -> None:
+        self._rows, self._own_api = rows, own_api
 
     def complete_until(self, origin: str) -> float | None:
-        """By the newest heartbeat of `origin`."""
+        """By the newest heartbeat of `origin`. Raises what `own_api` raises: the region could not serve.
+
+        Where markers are read, the query API that answers with them is what would serve.
+        """
+        self._own_api()
         return self._rows.newest_heartbeat(origin)
 
     def applied_until(self, origin: str) -> float | None:

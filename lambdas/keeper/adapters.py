@@ -105,9 +105,16 @@ def ports(settings: KeeperContract) -> Ports:
 def signal(settings: KeeperContract, database: RegionDatabase) -> ReplicationSignal:
     """What says how much a takeover would lose, as the contract chooses."""
     if settings.replication_signal is ReplicationSource.HEARTBEAT:
-        return HeartbeatSignal(database)
+        return HeartbeatSignal(database, own_api=lambda: _require_answer(settings.own_api_url))
     watermark = QueryApiWatermark(settings.query_api_url, settings.region)
     return MarkerSignal(watermark=watermark, database=database)
+
+
+def _require_answer(api_url: str) -> None:
+    """Raises OSError when the region's own API does not answer well: what takes over must serve."""
+    status = call("GET", f"{api_url}/health", timeout_seconds=CALL_TIMEOUT_SECONDS).status
+    if status != 200:
+        raise OSError(f"{api_url}/health answered {status}")
 
 
 def publish_directory(settings: KeeperContract) -> None:

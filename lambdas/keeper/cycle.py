@@ -159,7 +159,7 @@ class Cycle:
                 moved_at=lease.moved_at,
                 now=now,
             ),
-            estimated_loss_seconds=estimated_loss_seconds(memory.last_healthy_at, complete_until),
+            estimated_loss_seconds=estimated_loss_seconds(memory.alive_at, complete_until),
             releases=promise.releases,
             released_seconds_ago=now - promise.released_at if promise.releases else None,
         )

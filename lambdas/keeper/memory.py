@@ -18,10 +18,15 @@ from lifeline.lambdas.failover.policy import Policy
 
 @dataclass(frozen=True)
 class Memory:
-    """`seen` is (epoch, renewals, attempt, failsafe) as last read; `unmoved_since` when first read so."""
+    """`seen` is (epoch, renewals, attempt, failsafe) as last read; `unmoved_since` when first read so.
+
+    `renewed_at` is when epoch or renewals were last seen to change: the active lived then, whatever the
+    probes saw of it.
+    """
 
     seen: tuple[int, int, int, int] | None = None
     unmoved_since: float | None = None
+    renewed_at: float | None = None
     last_healthy_at: float | None = None
     agreed_unhealthy_since: float | None = None
     applied: tuple[Applied, ...] = ()
@@ -34,7 +39,9 @@ class Memory:
         """
         seen = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
         if seen != self.seen or lease.is_paused(now) or self.unmoved_since is None:
-            return replace(self, seen=seen, unmoved_since=now)
+            renewed = self.seen is not None and seen[:2] != self.seen[:2]
+            renewed_at = now if renewed else self.renewed_at
+            return replace(self, seen=seen, unmoved_since=now, renewed_at=renewed_at)
         # From the pause's end, not from the last look at it: this keeper may have slept in between.
         paused_until = min(now, lease.paused_until)
         return replace(self, unmoved_since=max(self.unmoved_since, paused_until))
@@ -56,6 +63,16 @@ class Memory:
         kept = tuple(one for one in self.applied if now - one.at <= 2 * policy.veto_window_seconds)
         return replace(self, applied=(*kept, Applied(now, born)))
 
+    @property
+    def alive_at(self) -> float | None:
+        """The last moment at which the active may have accepted something; None: no probe saw it well (A5).
+
+        A region whose public path is ill, and whose keeper renews, may still take in what does not pass it.
+        """
+        if self.last_healthy_at is None or self.renewed_at is None:
+            return self.last_healthy_at
+        return max(self.last_healthy_at, self.renewed_at)
+
     def unmoved_seconds(self, now: float) -> float | None:
         """How long lease and promises stood still; None before the first sight."""
         return None if self.unmoved_since is None else max(0.0, now - self.unmoved_since)
@@ -70,6 +87,7 @@ class Memory:
         return {
             "seen": self.seen,
             "unmoved_since": self.unmoved_since,
+            "renewed_at": self.renewed_at,
             "last_healthy_at": self.last_healthy_at,
             "agreed_unhealthy_since": self.agreed_unhealthy_since,
             "applied": [(one.at, one.born) for one in self.applied],
@@ -82,6 +100,7 @@ class Memory:
         return cls(
             seen=None if seen is None else (int(seen[0]), int(seen[1]), int(seen[2]), int(seen[3])),
             unmoved_since=body.get("unmoved_since"),
+            renewed_at=body.get("renewed_at"),
             last_healthy_at=body.get("last_healthy_at"),
             agreed_unhealthy_since=body.get("agreed_unhealthy_since"),
             applied=tuple(Applied(float(at), float(born)) for at, born in body.get("applied", [])),

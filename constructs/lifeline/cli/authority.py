@@ -181,7 +181,7 @@ def approve(places: Places, *, epoch: int, loss_seconds: float, now: float) -> C
     )
 
 
-def abort(places: Places) -> Change:
+def abort(places: Places, *, now: float) -> Change:
     """Mark the lease's epoch, so that its plan asks for no promotion and gives the lease back (D9, A17)."""
     lease = read_lease(places)
     what = f"epoch {lease.epoch} of {lease.holder}"
@@ -193,6 +193,12 @@ def abort(places: Places) -> Change:
             f"Epoch {lease.epoch} cannot be aborted: the database's writer is its holder {lease.holder}. No "
             f"takeover is under way, or its promotion was accepted and the plan goes forward by itself."
         )
+    if lease.is_paused(now):
+        raise Refused(
+            f"Epoch {lease.epoch} is not aborted: automatic failover is paused until "
+            f"{moment(lease.paused_until)}, and nobody could take the lease that the plan gives back. End "
+            f"the pause first: `lifeline authority resume --suffix {places.suffix}`."
+        )
     return Change(
         command="authority abort",
         what="The abort",
@@ -203,8 +209,9 @@ def abort(places: Places) -> Change:
         ),
         done=(
             f"Aborted {what}: its plan asks for no promotion any more and gives the lease back, within a "
-            f"minute or two; if it asked at this very moment, it goes forward: {look} tells. Do not pause "
-            f"before {lease.writer} holds the lease again: a pause stops its take, too."
+            f"minute or two if its keeper runs (a run that ended is replaced within 5 min). If it asked at "
+            f"this very moment, it goes forward: {look} tells. Do not pause before {lease.writer} holds the "
+            f"lease again: a pause stops its take, too."
         ),
         refused=(
             f"Nothing was aborted: the lease moved, or the promotion was accepted, at the same moment. "

@@ -221,4 +221,6 @@ def abort(
     from lifeline.cli import authority
     from lifeline.cli.change import carry_out
 
-    carry_out(authority.abort(there), there, dry_run=dry_run, output=Output(as_json))
+    carry_out(
+        authority.abort(there, now=time.time()), there, dry_run=dry_run, output=Output(as_json)
+    )

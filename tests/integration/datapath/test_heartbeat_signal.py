@@ -24,7 +24,7 @@ def signal(database: DatabaseAddress, sql: Sql) -> Iterator[HeartbeatSignal]:
         database.host, database.port, "lifeline", "lifeline", "none", RECOVERY
     )
     opened = RegionDatabase(address)
-    yield HeartbeatSignal(opened)
+    yield HeartbeatSignal(opened, own_api=lambda: None)
     opened.close()
 
 
@@ -57,6 +57,15 @@ def test_the_keepers_renewal_is_a_heartbeat_of_the_holder_only(
     serve_here(holder=HOME)
     assert signal.complete_until(HOME) == pytest.approx(time.time(), abs=5)
     assert signal.complete_until(RECOVERY) is None
+
+
+def test_a_fence_does_not_take_the_last_renewal_away(
+    signal: HeartbeatSignal, sql: Sql, serve_here: Callable[..., None]
+) -> None:
+    """A16: the fence leaves the row to nobody, and it replicates; what was here is here still."""
+    serve_here(holder=HOME)
+    sql("UPDATE authority SET epoch = epoch + 1, holder = ''")
+    assert signal.complete_until(HOME) == pytest.approx(time.time(), abs=5)
 
 
 @pytest.mark.parametrize(("row_ago", "renewal_ago"), [(40, 90), (90, 40)])

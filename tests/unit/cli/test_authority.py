@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -238,7 +239,7 @@ def test_init_needs_to_know_what_was_started_unless_told(
     assert code == 0
     assert f"{RECOVERY}: not asked which epochs were started there." in said
     assert deployed.stored().epoch == 7
-    assert run("init", "--without-started", WITNESS)[0] == 1
+    assert run("init", "--without-started", WITNESS)[0] == 2
 
 
 def test_a_lost_region_is_asked_nothing(
@@ -266,7 +267,7 @@ def test_init_refuses_a_holder_that_is_not_the_writer(deployed: Deployed, run: R
     assert code == 1
     assert f"{HOME} shall hold the lease" in failed
     code, _, failed = run("init", "--without", WITNESS)
-    assert (code, "the data regions are" in failed) == (1, True)
+    assert (code, "the data regions are" in failed) == (2, True)
     assert deployed.lease.read() is None
 
 
@@ -303,6 +304,27 @@ def test_approve_names_the_next_epoch_and_the_loss(deployed: Deployed, run: Run)
 
 
 TAKEN = Lease(holder=RECOVERY, epoch=4, renewals=9, writer=HOME)
+
+
+def test_abort_under_a_pause_is_refused(deployed: Deployed, run: Run) -> None:
+    """A14: the plan would give the lease back, and nobody may take it until the pause ends."""
+    paused = replace(TAKEN, paused_until=time.time() + 600)
+    deployed.lease.create(paused)
+    code, said, failed = run("abort")
+    assert (code, said) == (1, "")
+    assert "is paused until" in failed
+    assert "`lifeline authority resume --suffix t`" in failed
+    assert deployed.stored() == paused
+
+
+def test_init_is_above_what_does_not_expire(deployed: Deployed) -> None:
+    """A10: the decisions are gone after five weeks; the last one and the keeper's memory stay."""
+    decided, remembered = deployed.local[HOME], deployed.local[RECOVERY]
+    assert decided.note_decision("renew:holder:41", {"epoch": "3"}, 1.7e9)
+    remembered.remember({"seen": [52, 7, 0, 0]})
+    for region, epoch in ((HOME, 41), (RECOVERY, 52)):
+        table = deployed.dynamodb[region]
+        assert started_epochs.of_state_table(table, "region-state-t") == epoch
 
 
 def test_abort_marks_the_epoch_before_the_point_of_no_return(deployed: Deployed, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.keeper import KeeperContract
-from lifeline.lambdas.failover.decision import Action, Decision
+from lifeline.lambdas.failover.decision import Action, Decision, Reason
 from lifeline.lambdas.failover.replication_signal import (
     HeartbeatSignal,
     MarkerSignal,
@@ -50,9 +51,9 @@ def test_markers_say_loss_by_the_log_and_advance_by_the_database() -> None:
 
 
 def test_a_heartbeat_row_says_both_and_only_of_the_region_asked_for() -> None:
-    signal = HeartbeatSignal(Replica({HOME: 90.0, RECOVERY: 500.0}))
+    signal = HeartbeatSignal(Replica({HOME: 90.0, RECOVERY: 500.0}), own_api=lambda: None)
     assert (signal.complete_until(HOME), signal.applied_until(HOME)) == (90.0, 90.0)
-    nothing = HeartbeatSignal(Replica({RECOVERY: 500.0}))
+    nothing = HeartbeatSignal(Replica({RECOVERY: 500.0}), own_api=lambda: None)
     assert nothing.complete_until(HOME) is None
     assert nothing.applied_until(HOME) is None
 
@@ -84,7 +85,7 @@ def test_a_keeper_reads_what_its_contract_says() -> None:
 class Standby:
     """The deployed cycle of the standby, told by heartbeat rows; the active is lost from the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_api: Callable[[], None] = lambda: None) -> None:
         self.simulation = Simulation()
         for _ in range(3):
             self.simulation.cycle(HOME)
@@ -94,7 +95,9 @@ class Standby:
         self.simulation.cut(HOME, RECOVERY)
         self.replica = Replica({HOME: self.simulation.now})
         for key in [one for one in self.simulation.keepers if one[0] == RECOVERY]:
-            self.simulation.keepers[key] = self._cycle(HeartbeatSignal(self.replica))
+            self.simulation.keepers[key] = self._cycle(
+                HeartbeatSignal(self.replica, own_api=own_api)
+            )
 
     def decisions(self, cycles: int, *, beats: bool) -> list[Decision]:
         """Each cycle's decision; with `beats` the active's row goes on advancing."""
@@ -124,6 +127,16 @@ class Standby:
 def test_a_heartbeat_that_stands_still_lets_the_standby_take() -> None:
     standby = Standby()
     assert standby.decisions(CYCLES, beats=False)[-1].action is Action.TAKE
+
+
+def test_a_standby_whose_own_api_does_not_answer_takes_nothing() -> None:
+    """Behind the point of no return it could only wait for an API that does not serve."""
+
+    def dead() -> None:
+        raise OSError("https://api/health answered 502")
+
+    last = Standby(dead).decisions(CYCLES, beats=False)[-1]
+    assert (last.action, last.reason) == (Action.HOLD, Reason.OWN_SERVICES_UNREACHABLE)
 
 
 def test_a_heartbeat_that_advances_vetoes_until_the_veto_lapses() -> None:

@@ -25,6 +25,7 @@ from lifeline.lambdas.failover.promotion import (
 )
 from lifeline.lambdas.failover_step import database_steps
 from lifeline.lambdas.failover_step.context import NotMine, NotReady, StepContext
+from lifeline.lambdas.failover_step.database_steps import start_promotion
 from tests.support.clocks import ManualClock
 from tests.support.step_runs import (
     EPOCH,
@@ -296,6 +297,31 @@ def test_a_run_after_the_stuck_one_takes_its_cluster_as_promoted() -> None:
     with Stubber(run.rds) as rds:
         rds.add_response("describe_global_clusters", global_cluster(own=False))
         assert database_steps.promotion_accepted(run)
+
+
+@pytest.mark.parametrize("run_number", [1, 2])
+def test_a_later_run_of_a_completed_epoch_asks_anew(run_number: int) -> None:
+    """Weeks after the takeover a person moved the writer away, and the keeper runs the plan again (A17).
+
+    What was accepted then is not accepted now: a region that counted from it would leave the global cluster
+    at its first look, and cost the standby.
+    """
+    run = with_lease(step_run(clock=ManualClock()), lease_of(writer=OWN))
+    long_ago = run.clock.now() - 30 * 86_400
+    for number in range(1, run_number + 1):
+        assert run.local.claim_run(EPOCH, run=number, now=long_ago)
+    for moment in Moment:
+        assert run.local.note_moment(EPOCH, moment, now=long_ago)
+    assert run.local.complete_run(EPOCH, run=run_number)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+        assert start_promotion(run) == "the database service accepted the failover"
+        # One look, while it moves: within its budget nothing leaves.
+        rds.add_response("describe_global_clusters", global_cluster(moving_to=OWN_ARN))
+        with pytest.raises(NotReady):
+            database_steps.await_database(run)
+        rds.assert_no_pending_responses()
 
 
 def test_a_promotion_that_was_accepted_in_this_epoch_stays_accepted() -> None:

@@ -1,0 +1,64 @@
+"""What a keeper remembers of the active's signs of life (A5, A7)."""
+
+from __future__ import annotations
+
+import pytest
+
+from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.lag import estimated_loss_seconds
+from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.keeper.memory import Memory
+
+START = Lease(holder="ca-central-1", epoch=1, renewals=1, writer="ca-central-1")
+PROMISE = Promise(failsafe=0, promoting=0, tries=0)
+
+
+def renewed(memory: Memory, renewals: int, now: float, epoch: int = 1) -> Memory:
+    lease = Lease(holder="ca-central-1", epoch=epoch, renewals=renewals, writer="ca-central-1")
+    return memory.saw_lease(lease, PROMISE, now)
+
+
+def test_the_first_sight_of_a_lease_is_no_sign_of_life() -> None:
+    assert renewed(Memory(), 7, 100.0).renewed_at is None
+
+
+def test_a_renewal_is_a_sign_of_life_and_standing_still_is_none() -> None:
+    memory = renewed(renewed(Memory(), 7, 100.0), 8, 105.0)
+    assert memory.renewed_at == 105.0
+    assert renewed(memory, 8, 500.0).renewed_at == 105.0
+
+
+def test_neither_a_promise_nor_a_pause_is_one() -> None:
+    memory = renewed(renewed(Memory(), 7, 100.0), 8, 105.0)
+    promised = memory.saw_lease(
+        Lease(
+            holder="ca-central-1", epoch=1, renewals=8, writer="ca-central-1", paused_until=900.0
+        ),
+        Promise(failsafe=3, promoting=0, tries=0),
+        200.0,
+    )
+    assert (promised.unmoved_since, promised.renewed_at) == (200.0, 105.0)
+
+
+def test_an_active_that_renewed_behind_an_ill_front_may_have_accepted_until_then() -> None:
+    """A5: unhealthy for an hour, renewing all the time; replication stood still for the last ten minutes."""
+    memory = renewed(Memory(), 1, 0.0).saw_health(Health.HEALTHY, Health.HEALTHY, 0.0)
+    for second in range(5, 3_600, 5):
+        memory = renewed(memory, second, float(second))
+        memory = memory.saw_health(Health.UNHEALTHY, Health.UNHEALTHY, float(second))
+    assert estimated_loss_seconds(memory.alive_at, 3_000.0) == pytest.approx(595.0)
+    assert estimated_loss_seconds(memory.last_healthy_at, 3_000.0) == 0.0
+
+
+def test_without_a_healthy_look_nothing_is_known() -> None:
+    memory = renewed(renewed(Memory(), 7, 100.0), 8, 105.0)
+    assert memory.alive_at is None
+
+
+def test_it_is_remembered_between_runs() -> None:
+    memory = renewed(renewed(Memory(last_healthy_at=90.0), 7, 100.0), 8, 105.0)
+    kept = Memory.from_json(memory.to_json())
+    assert (kept, kept.alive_at) == (memory, 105.0)
+    # What the release before wrote has no such field.
+    old = {name: value for name, value in memory.to_json().items() if name != "renewed_at"}
+    assert Memory.from_json(old).alive_at == 90.0
