@@ -41,6 +41,8 @@ DATABASE_NAME = "lifeline"
 WORKLOAD_USER = "lifeline"
 MAX_INSTANCES = 16
 MAX_ACUS = 256
+LEAST_MAX_ACUS = 1
+"""The greatest capacity must be above 0.5 (CloudFormation, ServerlessV2ScalingConfiguration)."""
 """Of a cluster and of an instance of Aurora Serverless v2 (RDS quotas, November 2026)."""
 LEAST_ZONES = 2
 IO_OPTIMIZED = "aurora-iopt1"
@@ -70,10 +72,12 @@ class DatabaseCapacity:
                 f"A database cannot have {self.instances} instances; allowed are 1 to {MAX_INSTANCES}."
             )
         halves = all((2 * one).is_integer() for one in (float(self.min_acus), float(self.max_acus)))
-        if not halves or not 0 <= self.min_acus <= self.max_acus <= MAX_ACUS:
+        ordered = 0 <= self.min_acus <= self.max_acus <= MAX_ACUS
+        if not halves or not ordered or self.max_acus < LEAST_MAX_ACUS:
             raise ValueError(
                 f"An instance cannot scale from {self.min_acus} to {self.max_acus} capacity units; "
-                f"allowed are steps of 0.5 up to {MAX_ACUS}, the greatest not under the least."
+                f"allowed are steps of 0.5 up to {MAX_ACUS}, the greatest at least {LEAST_MAX_ACUS} and not "
+                "under the least."
             )
 
 

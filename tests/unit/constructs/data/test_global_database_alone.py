@@ -249,6 +249,7 @@ def test_a_joining_member_does_not_stand_in_public_subnets() -> None:
         ({"instances": 0, "min_acus": 1, "max_acus": 8}, "cannot have 0 instances"),
         ({"instances": 1, "min_acus": 8, "max_acus": 1}, "cannot scale from 8 to 1"),
         ({"instances": 1, "min_acus": 0.3, "max_acus": 8}, "steps of 0.5"),
+        ({"instances": 1, "min_acus": 0, "max_acus": 0.5}, "the greatest at least 1"),
     ],
 )
 def test_a_size_that_rds_refuses_is_refused(capacity: dict[str, Any], sentence: str) -> None:
