@@ -58,8 +58,8 @@ class PlanStep:
     function calls this one with the payload that every step gets (`step, epoch, from_epoch, region, results,
     …`) and waits two seconds less than `timeout_seconds`. It fails by raising; the first 1,024 bytes of what
     it returns stand in the evidence as text. It must look before it acts: it may be called any number of
-    times. Give the function no longer to live than `timeout_seconds`: one that was given up must not act after
-    the next run began. `budget_seconds` is its share of the RTO.
+    times. Give the function no longer to live than `timeout_seconds`: one that was given up must not act
+    after the next run began. `budget_seconds` is its share of the RTO.
     """
 
     name: str
