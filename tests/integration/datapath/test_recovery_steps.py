@@ -289,7 +289,7 @@ def test_without_markers_the_heartbeat_is_assessed(database: DatabaseAddress, sq
     )
     assert assess(run).endswith("newest heartbeat unknown")
     sql(
-        "UPDATE authority SET holder = %s, renewed_from = to_timestamp(%s)",
+        "UPDATE authority SET epoch = 1, holder = %s, renewed_from = to_timestamp(%s)",
         PEER,
         clock.now() - 7.5,
     )
