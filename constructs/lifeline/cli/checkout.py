@@ -12,13 +12,13 @@ from typer.core import TyperGroup
 
 from lifeline.cli.failure import Refused
 
-LINKED_FROM = Path(__file__).resolve().parents[3]
-"""In a checkout this file is constructs/lifeline/cli/checkout.py."""
+HERE = Path(__file__).resolve()
+"""In a checkout this file lies in it; in an environment nothing above it is one."""
 
 
 def find_checkout() -> Path | None:
     """The current directory, or where the package is linked from; None when neither holds a drill."""
-    for folder in (Path.cwd(), LINKED_FROM):
+    for folder in (Path.cwd(), *HERE.parents):
         if (folder / "drill" / "__main__.py").is_file() and (folder / "lab").is_dir():
             return folder
     return None

@@ -95,7 +95,7 @@ def test_drill_is_a_command_where_there_is_a_checkout_only(
     assert "region-loss" in json.loads(capsys.readouterr().out)["scenarios"]
     monkeypatch.chdir(tmp_path)
     assert main(["drill", "list"]) == 0, "the package is linked from a checkout"
-    monkeypatch.setattr(checkout, "LINKED_FROM", tmp_path)
+    monkeypatch.setattr(checkout, "HERE", tmp_path / "checkout.py")
     assert main(["drill", "list"]) == 2
     assert "No such command 'drill'" in capsys.readouterr().err
     assert main(["--help"]) == 0
