@@ -93,7 +93,7 @@ def migrate(places: Places, region: str) -> None:
         timeout=MIGRATION_SECONDS, check=False,
         env=service_environment(places, region, dict.fromkeys(
             ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH"),
-            "")),
+            "the lab's")),
     )  # fmt: skip
     if done.returncode:
         raise LabError(f"The migrations failed: {(done.stderr or done.stdout).strip()[-800:]}")

@@ -67,8 +67,12 @@ def _gateway_seen_from(places: Places, source: str, target: str) -> str:
 def overridden(
     variables: Mapping[str, object], seen: Mapping[str, str]
 ) -> dict[str, object]:  # fmt: skip
-    """The variables with the endpoints of the lab. Values may be template expressions."""
-    wanted = {name for name in variables if name in seen} | set(ALWAYS)
+    """The variables with the endpoints of the lab. Values may be template expressions.
+
+    An empty one stays empty: the stack says that there is no such thing.
+    """
+    wanted = {name for name, value in variables.items() if name in seen and value != ""}
+    wanted |= set(ALWAYS)
     for shown_by, added in ADDED_BESIDE.items():
         if shown_by in variables:
             wanted |= {name for name in added if name in seen}

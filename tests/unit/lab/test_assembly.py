@@ -163,6 +163,14 @@ def test_functions_lose_the_layer_and_get_endpoints_only_where_they_have_them() 
     assert "DATABASE_HOST" not in variables
 
 
+def test_what_the_stack_leaves_empty_stays_empty() -> None:
+    """An application without a query API must not be told of one."""
+    seen = endpoints(PLACES, HOME)
+    made = overridden({"QUERY_API_URL": "", "OWN_API_URL": "https://api"}, seen)
+    assert made["QUERY_API_URL"] == ""
+    assert made["OWN_API_URL"] == seen["OWN_API_URL"]
+
+
 def test_what_lies_in_another_region_is_reached_through_a_link() -> None:
     seen = endpoints(PLACES, RECOVERY)
     targets = json.loads(seen["PROBE_TARGETS"])
