@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import threading
@@ -58,8 +57,8 @@ def _witness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
             made.asked.append(operation)
             if operation in WRITES:
                 if made.on_write == INTERRUPTED:
-                    # Ctrl-C while the command waits for the answer.
-                    os.kill(os.getpid(), signal.SIGINT)
+                    # Ctrl-C while the command waits for the answer; to its thread, or nothing wakes it.
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                     made.over.wait(timeout=30)
                 if made.on_write in (CUT, INTERRUPTED):
                     # The request was taken whole; the answer never comes.
