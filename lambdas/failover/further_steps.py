@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifeline.lambdas.failover.plan import (
-    CALL_MARGIN_SECONDS,
+    CALL_ENDS_BEFORE_SECONDS,
     EVENT_LIMIT,
     PLAN,
     POINT_OF_NO_RETURN,
@@ -38,7 +38,7 @@ ENDS_OF_STATES = (
 """The plan makes a state of each step's name with one of these behind it."""
 LONGEST_TIMEOUT_SECONDS = max(step.timeout_seconds for step in PLAN)
 """A call that was given up may act no later than one of the plan's own (A17)."""
-LEAST_TIMEOUT_SECONDS = CALL_MARGIN_SECONDS + 1
+LEAST_TIMEOUT_SECONDS = CALL_ENDS_BEFORE_SECONDS + 1
 MOST_FURTHER_STEPS = 20
 """Their answers go through every state behind them; all together stay well below 256 KiB."""
 MOST_ATTEMPTS = 30

@@ -246,7 +246,7 @@ LONGEST_STEP_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
 """The step function's time-out: barely more than the longest task waits, so that a run whose task was
 given up does not act much later."""
 
-CALL_MARGIN_SECONDS = 2
+CALL_ENDS_BEFORE_SECONDS = 2
 """The call of a further step's function ends so long before its task is given up."""
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.failover.plan import CALL_MARGIN_SECONDS
+from lifeline.lambdas.failover.plan import CALL_ENDS_BEFORE_SECONDS
 from lifeline.lambdas.failover_step.context import StepContext
 
 ANSWER_BYTES = 1_024
@@ -29,7 +29,7 @@ def call(context: StepContext) -> str:
     event = context.event
     name = str(event["further_step"])
     payload = {key: value for key, value in event.items() if key not in OWN_FIELDS}
-    seconds = float(event["timeout_seconds"]) - CALL_MARGIN_SECONDS
+    seconds = float(event["timeout_seconds"]) - CALL_ENDS_BEFORE_SECONDS
     answer = client("lambda", context.region, seconds).invoke(
         FunctionName=str(event["function_arn"]),
         Payload=json.dumps({"step": name, **payload}).encode(),

@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.further_steps import LEAST_TIMEOUT_SECONDS, MOST_FURTHER_STEPS
-from lifeline.lambdas.failover.plan import CALL_MARGIN_SECONDS
+from lifeline.lambdas.failover.plan import CALL_ENDS_BEFORE_SECONDS
 from lifeline.lambdas.failover_step import handler as function
 from lifeline.lambdas.failover_step.further_step import ANSWER_BYTES, FurtherStepFailed
 from tests.support.step_runs import EPOCH, OWN
@@ -65,7 +65,7 @@ def answering(body: bytes, **more: Any) -> Iterator[Body]:
     stream = Body(body)
     answer = {"StatusCode": 200, "Payload": StreamingBody(stream, len(body)), **more}
     asked = {"FunctionName": YOURS, "Payload": json.dumps({"step": "search", **SHARED}).encode()}
-    lambdas = client("lambda", OWN, TIMEOUT_SECONDS - CALL_MARGIN_SECONDS)
+    lambdas = client("lambda", OWN, TIMEOUT_SECONDS - CALL_ENDS_BEFORE_SECONDS)
     with Stubber(lambdas) as stubbed:
         stubbed.add_response("invoke", answer, asked)
         yield stream
@@ -113,6 +113,6 @@ def test_a_function_that_raised_is_a_failed_attempt_with_a_short_reason() -> Non
 
 
 def test_the_call_ends_before_the_task_that_waits_for_it() -> None:
-    config = client("lambda", OWN, TIMEOUT_SECONDS - CALL_MARGIN_SECONDS).meta.config
+    config = client("lambda", OWN, TIMEOUT_SECONDS - CALL_ENDS_BEFORE_SECONDS).meta.config
     assert (config.read_timeout, config.retries) == (5, {"total_max_attempts": 1, "mode": "legacy"})
-    assert LEAST_TIMEOUT_SECONDS - CALL_MARGIN_SECONDS >= 1
+    assert LEAST_TIMEOUT_SECONDS - CALL_ENDS_BEFORE_SECONDS >= 1
