@@ -1,4 +1,7 @@
-"""The database's administrator: a secret of our own, replicated, rotated, and watched."""
+"""The database's administrator: a secret of our own, replicated, rotated, and watched.
+
+Workloads sign in with IAM instead: `GlobalDatabase.grant_connect`.
+"""
 
 from __future__ import annotations
 
