@@ -165,7 +165,12 @@ def test_an_answer_without_a_decision_may_have_landed(witness: Witness, run: Run
 
 def test_a_write_interrupted_by_a_person_may_have_landed(witness: Witness, run: Run) -> None:
     witness.on_write = INTERRUPTED
-    code, _, failed = run(*CHANGES[0])
+    # As a command is started; a test before this one may have left Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code, _, failed = run(*CHANGES[0])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (code, "may have landed: interrupted" in failed) == (1, True)
 
 
