@@ -19,7 +19,7 @@ LANGUAGE sql STABLE AS $$$$
 $$$$;
 COMMENT ON FUNCTION authority_of IS 'May this region serve now? For /health; it takes no lock.';
 
--- When each session asked last: a row a session, so it stays small.
+-- When each session asked last, until it commits: no row outlives its transaction.
 CREATE TABLE authority_asked (pid integer PRIMARY KEY, at timestamptz NOT NULL) WITH (fillfactor = 50);
 
 -- What was allowed is committed while it is still allowed: ttl and margin count on it (A1). The server's own
@@ -34,6 +34,7 @@ BEGIN
         RAISE EXCEPTION 'the authority was asked % s ago; a transaction commits within $transaction s',
             round(extract(epoch FROM age), 1) USING ERRCODE = 'LL001';
     END IF;
+    DELETE FROM authority_asked AS asked WHERE asked.pid = NEW.pid;
     RETURN NULL;
 END $$$$;
 CREATE CONSTRAINT TRIGGER authority_at_commit AFTER INSERT OR UPDATE ON authority_asked

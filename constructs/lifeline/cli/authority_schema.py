@@ -36,6 +36,7 @@ def authority_schema(user: str) -> str:
     )
     rights = (
         f"GRANT SELECT, UPDATE ON authority TO {user};\n"
-        f"GRANT SELECT, INSERT, UPDATE ON heartbeat, authority_asked TO {user};\n"
+        f"GRANT SELECT, INSERT, UPDATE ON heartbeat TO {user};\n"
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON authority_asked TO {user};\n"
     )
     return "\n".join(["BEGIN;", TABLES.read_text(), guard, rights + "COMMIT;"])
