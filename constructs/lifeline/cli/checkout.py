@@ -13,12 +13,14 @@ from typer.core import TyperGroup
 from lifeline.cli.failure import Refused
 
 HERE = Path(__file__).resolve()
-"""In a checkout this file lies in it; in an environment nothing above it is one."""
+"""In a checkout this file is constructs/lifeline/cli/checkout.py."""
 
 
 def find_checkout() -> Path | None:
     """The current directory, or where the package is linked from; None when neither holds a drill."""
-    for folder in (Path.cwd(), *HERE.parents):
+    # Not any folder above: an environment may lie in a checkout, and is not linked from it.
+    linked_from = [one for one in HERE.parents if one / "constructs" / "lifeline" in HERE.parents]
+    for folder in (Path.cwd(), *linked_from):
         if (folder / "drill" / "__main__.py").is_file() and (folder / "lab").is_dir():
             return folder
     return None

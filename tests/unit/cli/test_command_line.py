@@ -236,3 +236,21 @@ def test_every_command_that_a_page_names_exists() -> None:
                 given = set(re.findall(r"(--[a-z][a-z-]*)", rest))
                 assert given <= options(known[name]), f"{path}: {name} has no {given}"
     assert seen > 20
+
+
+def test_an_environment_inside_a_checkout_is_not_linked_from_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A wheel installed in the checkout's own .venv must not run that checkout's drill with its own code."""
+    (tmp_path / "drill").mkdir()
+    (tmp_path / "drill" / "__main__.py").touch()
+    (tmp_path / "lab").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    installed = tmp_path / ".venv" / "lib" / "site-packages" / "lifeline" / "cli" / "checkout.py"
+    monkeypatch.setattr(checkout, "HERE", installed)
+    assert checkout.find_checkout() is None
+    linked = tmp_path / "constructs" / "lifeline" / "cli" / "checkout.py"
+    monkeypatch.setattr(checkout, "HERE", linked)
+    assert checkout.find_checkout() == tmp_path
