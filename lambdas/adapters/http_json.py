@@ -39,6 +39,14 @@ def call(
         return Answer(error.code, _json(error.read(MAX_ANSWER_BYTES)))
 
 
+def get(url: str, *, timeout_seconds: float) -> dict[str, Any]:
+    """The body of a GET. Raises OSError for any answer but 200, and when there is none."""
+    answer = call("GET", url, timeout_seconds=timeout_seconds)
+    if answer.status != 200:
+        raise OSError(f"{url} answered {answer.status}")
+    return answer.body
+
+
 def _json(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw)

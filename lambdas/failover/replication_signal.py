@@ -74,7 +74,7 @@ class HeartbeatSignal:
     it tells.
     """
 
-    def __init__(self, rows: HeartbeatRows, *, own_api: Callable[[], None]) -> None:
+    def __init__(self, rows: HeartbeatRows, *, own_api: Callable[[], object]) -> None:
         self._rows, self._own_api = rows, own_api
 
     def complete_until(self, origin: str) -> float | None:

@@ -109,9 +109,8 @@ def await_database(context: StepContext) -> str:
     the global cluster (D11, decision 11): slower to make good again, since the other member must be rebuilt,
     but a service that does not finish cannot hold a recovery up.
     """
-    with suppress(
-        *CALL_ERRORS
-    ):  # who comes here without a record of the acceptance counts from now
+    # Who comes here without a record of the acceptance counts from now.
+    with suppress(*CALL_ERRORS):
         _note_acceptance(context)
     deadline = context.clock.monotonic() + POLL_BUDGET_SECONDS
     while True:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lifeline.lambdas.adapters.aws import CALL_TIMEOUT_SECONDS, client
-from lifeline.lambdas.adapters.http_json import call
+from lifeline.lambdas.adapters.http_json import get
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.paging import Pager
 from lifeline.lambdas.adapters.region_database import RegionDatabase
@@ -40,12 +40,10 @@ class QueryApiWatermark:
 
     def oldest_born_seconds(self, origin: str) -> float | None:
         """How far `origin`'s events lie in the own log; raises OSError when nobody answers."""
-        answer = call("GET", self._url, timeout_seconds=CALL_TIMEOUT_SECONDS)
-        if answer.status != 200:
-            raise OSError(f"{self._url} answered {answer.status}")
+        vector = get(self._url, timeout_seconds=CALL_TIMEOUT_SECONDS)
         rows = [
             row
-            for row in rows_of_vector(answer.body)
+            for row in rows_of_vector(vector)
             if row["safe_in"] == self._region and row["region"] == origin
         ]
         born_ms = oldest_born_ms(newest_incarnations(entries_from_json(rows)))
@@ -105,16 +103,15 @@ def ports(settings: KeeperContract) -> Ports:
 def signal(settings: KeeperContract, database: RegionDatabase) -> ReplicationSignal:
     """What says how much a takeover would lose, as the contract chooses."""
     if settings.replication_signal is ReplicationSource.HEARTBEAT:
-        return HeartbeatSignal(database, own_api=lambda: _require_answer(settings.own_api_url))
+        # What takes over must serve.
+        return HeartbeatSignal(
+            database,
+            own_api=lambda: get(
+                f"{settings.own_api_url}/health", timeout_seconds=CALL_TIMEOUT_SECONDS
+            ),
+        )
     watermark = QueryApiWatermark(settings.query_api_url, settings.region)
     return MarkerSignal(watermark=watermark, database=database)
-
-
-def _require_answer(api_url: str) -> None:
-    """Raises OSError when the region's own API does not answer well: what takes over must serve."""
-    status = call("GET", f"{api_url}/health", timeout_seconds=CALL_TIMEOUT_SECONDS).status
-    if status != 200:
-        raise OSError(f"{api_url}/health answered {status}")
 
 
 def publish_directory(settings: KeeperContract) -> None:

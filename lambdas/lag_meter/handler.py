@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.adapters.http_json import call
+from lifeline.lambdas.adapters.http_json import get
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
@@ -82,10 +82,8 @@ def _meter(settings: LagMeterContract) -> Meter:
 
 
 def _watermark(settings: LagMeterContract) -> list[Any]:
-    answer = call("GET", f"{settings.query_api_url}/v1/watermark", timeout_seconds=CALL_SECONDS)
-    if answer.status != 200:
-        raise OSError(f"/v1/watermark answered {answer.status}")
-    return rows_of_vector(answer.body)
+    url = f"{settings.query_api_url}/v1/watermark"
+    return rows_of_vector(get(url, timeout_seconds=CALL_SECONDS))
 
 
 def _cache_client(place: CachePlace, region: str) -> Any:
