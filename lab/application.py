@@ -15,15 +15,13 @@ import sys
 from pathlib import Path
 
 from lab import deployment, engines
-from lab.controller import ROOT, Controller
+from lab.controller import ROOT
 from lab.deployment import DeployReport
 from lab.lab import Lab, RegionEndpoints
 from lab.overrides import endpoints
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, Places
 from lab.stacks import Stacks
-from lab.waiting import LabError, answers, until
-
-FIRST_ANSWER_SECONDS = 60.0
+from lab.waiting import LabError
 
 
 class ApplicationLab(Lab):
@@ -86,18 +84,7 @@ class ApplicationLab(Lab):
             )
             for region in DATA_REGIONS:
                 self._start_front(region)
-            self._controller = Controller(
-                places=self.places, processes=self.processes, observer=self.clients.observer,
-                databases=self.databases, suffix=self.suffix, say=self.say, services=(),
-            )  # fmt: skip
-            self._controller.start()
-            deployment.kick(self.clients, self.suffix)
-            for region in DATA_REGIONS:
-                until(
-                    f"`/health` of {region} answering 200 (see {self.processes.logs})",
-                    lambda region=region: answers(self.places.gateway(region), "/health"),  # type: ignore[misc]
-                    seconds=FIRST_ANSWER_SECONDS, every=0.3,
-                )  # fmt: skip
+            self._follow_and_await(services=())
         return report
 
     def _start_front(self, region: str) -> None:

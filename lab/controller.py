@@ -43,7 +43,7 @@ class Controller:
     def __init__(
         self, *, places: Places, processes: Processes, observer: Observer,
         databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
-        services: Collection[str] = tuple(COMMANDS),
+        services: Collection[str],
     ) -> None:  # fmt: skip
         self.places = places
         self.processes = processes

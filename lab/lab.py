@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,13 +170,7 @@ class Lab:
             deployment.initialize_authority(self.places, self.suffix, self.databases[RECOVERY])
             for region in DATA_REGIONS:
                 self._start_gateway(region)
-            self._controller = Controller(
-                places=self.places, processes=self.processes, observer=self.clients.observer,
-                databases=self.databases, suffix=self.suffix, say=self.say,
-            )  # fmt: skip
-            self._controller.start()
-            deployment.kick(self.clients, self.suffix)
-            self._await_services()
+            self._follow_and_await(COMMANDS)
         for line in report.lines():
             self.say(line)
         return report
@@ -237,7 +231,14 @@ class Lab:
             region=region, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
 
-    def _await_services(self) -> None:
+    def _follow_and_await(self, services: Collection[str]) -> None:
+        """Let the data plane follow the control plane, start the keepers, wait for both regions' API."""
+        self._controller = Controller(
+            places=self.places, processes=self.processes, observer=self.clients.observer,
+            databases=self.databases, suffix=self.suffix, say=self.say, services=services,
+        )  # fmt: skip
+        self._controller.start()
+        deployment.kick(self.clients, self.suffix)
         for region in DATA_REGIONS:
             until(
                 f"`/health` of {region} answering 200 (see {self.processes.logs})",

@@ -63,9 +63,9 @@ class Replication(SiteStack):
         if data.cache is not None:
             self.cache = data.cache
         else:
-            world = peer_lookup.attribute(PeerAttribute.CACHE_GLOBAL_ID)
+            global_id = peer_lookup.attribute(PeerAttribute.CACHE_GLOBAL_ID)
             self.cache = SecondaryCache(
-                self, "Cache", site=site, vpc=network.vpc, keys=keys, global_id=world
+                self, "Cache", site=site, vpc=network.vpc, keys=keys, global_id=global_id
             )
             self.cache.connections.allow_default_port_from(
                 network.cache_clients, "Workloads that join cache clients"
