@@ -8,6 +8,7 @@ PYTHON ?= python3
 PROFILE ?= dev
 SUFFIX ?= dev
 SCENARIO ?= region-loss
+WORKERS ?=
 ARGS ?=
 
 VENV := .venv
@@ -52,10 +53,10 @@ drill: setup ## Deploy both regions locally, stream, lose a region, recover, pro
 	@$(PY) -m drill run $(SCENARIO) $(ARGS)
 
 test: setup check ## Everything that guards the drill: checks, then all tests but the soak
-	@$(PY) -m pytest -m "not soak" $(ARGS)
+	@$(PY) -m pytest -n $(or $(WORKERS),2) -m "not soak" $(ARGS)
 
-quick: setup ## The tests without the lab
-	@$(PY) -m pytest -m "not lab and not soak" $(ARGS)
+quick: setup ## The tests without the lab and what else is slow
+	@$(PY) -m pytest -n $(or $(WORKERS),3) -m "not lab and not slow and not soak" $(ARGS)
 
 check: setup ## Format, lint and types
 	@$(VENV)/bin/ruff format --check -q $(SOURCES) && $(VENV)/bin/ruff check -q $(SOURCES)

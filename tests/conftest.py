@@ -1,19 +1,57 @@
-"""Shared by every test: one synthesized app a profile and session, because each costs seconds."""
+"""Shared by every test: one synthesized app a profile and session, because each costs seconds; and which
+worker runs what (`make test` has two)."""
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""The name of the worker that this process is; empty where one process runs all."""
+
+
+CDK_OUT = tempfile.TemporaryDirectory(prefix="lifeline-cdk-out-")
+os.environ["CDK_OUTDIR"] = CDK_OUT.name
+"""Where an app writes that is given no folder: else each copies its assets and leaves them, up to 35 MB."""
+
+
+class FileOnOneWorker(LoadGroupScheduling):  # type: ignore[misc]
+    """A file's tests stay together, as they share what its fixtures start; so does a group of files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        group = super()._split_scope(nodeid)
+        return nodeid.partition("::")[0] if group == nodeid else group
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileOnOneWorker:
+    """xdist's hook: how the tests are shared out."""
+    return FileOnOneWorker(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One lab at a time, and the longest first: a worker must not begin with it when the other has ended."""
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((n for n, name in enumerate(("lab", "slow")) if item.get_closest_marker(name)), 2)
 
 
 @dataclass(frozen=True)
@@ -54,11 +92,20 @@ def synthesize(folder: Path, *arguments: str) -> Assembly:
 @pytest.fixture(scope="session")
 def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Assembly]:
     """From a profile, and a suffix other than `test` if one is given, to its assembly; made once."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if WORKER else own
 
     @functools.cache
     def made(profile: str, suffix: str = "test") -> Assembly:
-        folder = tmp_path_factory.mktemp(f"assembly-{profile}-{suffix}") / "out"
-        assembly = synthesize(folder, "--profile", profile, "--suffix", suffix)
+        folder = shared / f"assembly-{profile}-{suffix}"
+        folder.mkdir(exist_ok=True)
+        told = folder / "told.json"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker makes it, or has made it
+            if not told.exists():
+                new = synthesize(folder / "out", "--profile", profile, "--suffix", suffix)
+                told.write_text(json.dumps([new.exit_code, new.said]))
+        assembly = Assembly(folder / "out", *json.loads(told.read_text()))
         assert assembly.exit_code == 0, assembly.said
         return assembly
 

@@ -116,8 +116,13 @@ def modules_from(entry: Path, root: Path, prefix: str) -> list[Path]:
     return sorted(found)
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def _imported(root: Path, path: Path, prefix: str) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_parsed(path)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [one.name for one in node.names]
@@ -134,7 +139,7 @@ def _imported(root: Path, path: Path, prefix: str) -> Iterator[Path]:
 
 def calls_in(paths: Iterable[Path], entry: str | None = None) -> list[Call]:
     """Every AWS call in these modules that the function `entry` can reach; without one, every call."""
-    trees = {path: ast.parse(path.read_text()) for path in paths}
+    trees = {path: _parsed(path) for path in paths}
     made = {one for tree in trees.values() for one in _services_made(tree)}
     calls = [call for path, tree in trees.items() for call in _calls(path, tree, made)]
     if entry is None:
@@ -176,9 +181,10 @@ def _own(node: ast.AST) -> Iterator[ast.AST]:
         yield from _own(child)
 
 
-def calls_of(root: Path, package: str) -> list[Call]:
+@cache
+def calls_of(root: Path, package: str) -> tuple[Call, ...]:
     """Every AWS call that the package's handler can reach."""
-    return calls_in(modules_of(root, package), entry="handler")
+    return tuple(calls_in(modules_of(root, package), entry="handler"))
 
 
 def _services_made(tree: ast.AST) -> Iterator[str]:

@@ -19,7 +19,7 @@ from lifeline.settings import Settings
 from scripts.nag_report import write_csv, write_html
 from tests.conftest import Assembly, synthesize
 
-pytestmark = pytest.mark.synth
+pytestmark = [pytest.mark.synth, pytest.mark.slow]
 PROFILES = [("dev", None), ("staging", None), ("prod", "123456789012")]
 SUFFIX = "test"
 

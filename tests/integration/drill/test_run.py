@@ -23,7 +23,7 @@ from drill.targets import BrokenThing, Deployed, Endpoints
 from tests.integration.drill.test_checker import INSERT
 from tests.unit.drill.edge_server import EdgeServer
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 HOME, AWAY = "ca-central-1", "ca-west-1"
 

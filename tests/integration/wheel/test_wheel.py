@@ -18,7 +18,7 @@ import pytest
 
 from lab.toolkit import ROOT, cdk_argv, node
 
-pytestmark = [pytest.mark.synth, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.synth, pytest.mark.slow, pytest.mark.timeout(900)]
 
 EXAMPLES = sorted(one.parent.name for one in (ROOT / "examples").glob("*/app.py"))
 NOBODYS_TOP_LEVEL = (

@@ -15,6 +15,7 @@ def test_a_synth_says_nothing(dev: Assembly) -> None:
     assert dev.said == ""
 
 
+@pytest.mark.slow
 def test_two_synths_are_byte_equal(dev: Assembly, tmp_path: Path) -> None:
     again = synthesize(tmp_path / "again", "--profile", "dev", "--suffix", "test")
     assert _contents(again.folder) == _contents(dev.folder)

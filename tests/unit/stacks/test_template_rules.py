@@ -157,6 +157,7 @@ def test_stacks_stay_below_cloudformations_limits(environment: SynthesizedEnviro
         assert Path(stack.path).stat().st_size < MOST_BYTES, stack.name
 
 
+@pytest.mark.slow
 def test_cfn_lint_has_nothing_to_say(assembly_of: AssemblyOf) -> None:
     """Each stack with its own region; W3005 and W3045 are the CDK's (`.cfnlintrc` says why)."""
     by_region: dict[str, list[str]] = {}
@@ -181,6 +182,7 @@ def _lint(region: str, templates: list[str]) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [SHORTEST, LONGEST])
 def test_every_suffix_respects_every_name_limit(assembly_of: AssemblyOf, suffix: str) -> None:
     checked = _environment(assembly_of, "prod", suffix)
@@ -194,6 +196,7 @@ def test_every_suffix_respects_every_name_limit(assembly_of: AssemblyOf, suffix:
         assert carries(physical_name(one), suffix), (one.stack.name, one.logical_id, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [SHORTEST, LONGEST])
 def test_no_two_resources_of_a_region_share_a_name(assembly_of: AssemblyOf, suffix: str) -> None:
     named = [
@@ -204,6 +207,7 @@ def test_no_two_resources_of_a_region_share_a_name(assembly_of: AssemblyOf, suff
     assert len(set(named)) == len(named)
 
 
+@pytest.mark.slow
 def test_two_suffixes_share_no_name(assembly_of: AssemblyOf) -> None:
     """In one account, side by side; names in the account's worldwide spaces included."""
     first, second = (
