@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -28,12 +28,18 @@ os.environ["CDK_OUTDIR"] = CDK_OUT.name
 """Where an app writes that is given no folder: else each copies its assets and leaves them, up to 35 MB."""
 
 
-class FileOnOneWorker(LoadGroupScheduling):  # type: ignore[misc]
-    """A file's tests stay together, as they share what its fixtures start; so does a group of files."""
+class FileOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests stay together, as they share what its fixtures start; all files with a lab, too."""
 
     def _split_scope(self, nodeid: str) -> str:
-        group = super()._split_scope(nodeid)
-        return nodeid.partition("::")[0] if group == nodeid else group
+        file = nodeid.partition("::")[0]
+        return "lab" if _needs_a_lab(file) else file
+
+
+@functools.cache
+def _needs_a_lab(file: str) -> bool:
+    # The scheduler's process collects nothing: it knows names, not markers.
+    return "pytest.mark.lab" in (ROOT / file).read_text()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileOnOneWorker:
@@ -41,12 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileOnOneWor
     return FileOnOneWorker(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One lab at a time, and the longest first: a worker must not begin with it when the other has ended."""
-    for item in items:
-        if item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
+    """The longest first: no worker begins with a lab when the other one ends."""
     items.sort(key=_rank)
 
 
