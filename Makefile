@@ -24,7 +24,7 @@ TYPED := app.py hatch_build.py examples constructs lab drill bench scripts tests
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/lambda/.done build/drill/beats.json ## Make everything the other targets need
+setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/lambda/.done build/kafka/.done build/drill/beats.json ## Make everything the other targets need
 
 $(VENV)/.done: requirements.txt pyproject.toml hatch_build.py scripts/setup_python.sh
 	@bash scripts/setup_python.sh $(PYTHON) $(VENV) requirements.txt "$(UV_VERSION)"
@@ -43,6 +43,11 @@ build/lambda/.done: lambdas/requirements.txt lambdas/requirements-native.txt scr
 	@echo "setup: packages of the Lambdas"
 	@$(PY) scripts/build_lambda_packages.py
 	@mkdir -p $(@D) && touch $@
+
+build/kafka/.done: lab/kafka-jars.sha256 lab/kafka.py scripts/kafka_jars.py $(shell find services/replicator/src -type f) $(VENV)/.done
+	@echo "setup: Apache Kafka and the replicator"
+	@$(PY) -m scripts.kafka_jars
+	@touch $@
 
 build/drill/beats.json: drill/heart_recordings.py drill/recordings_feed.py $(VENV)/.done
 	@echo "setup: heart beats of the recordings"

@@ -84,7 +84,7 @@ class ApplicationLab(Lab):
             )
             for region in DATA_REGIONS:
                 self._start_front(region)
-            self._follow_and_await(services=())
+            self._follow_and_await({})
         return report
 
     def _start_front(self, region: str) -> None:

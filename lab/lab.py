@@ -12,15 +12,13 @@ deployed decides.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,10 +30,11 @@ from lab import deployment, engines, toolkit
 from lab.assembly import PROVIDER_NAME
 from lab.calls import Clients
 from lab.conditions import Conditions
-from lab.controller import COMMANDS, ROOT, Controller
+from lab.controller import COMMANDS, ROOT, Controller, service_commands
 from lab.deployment import DeployReport
 from lab.faults import Breaker, Fault
 from lab.folder import own, write_port_base
+from lab.kafka import replicator_settings
 from lab.locks import Held
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.ports import claim, free_block
@@ -125,8 +124,10 @@ class Lab:
         self.say(f"lab: engines started ({time.monotonic() - started:.1f} s)")
 
     def _start_data_plane(self) -> None:
-        self.brokers = engines.start_brokers(self.processes, self.places)
-        self.databases = engines.start_databases(self.processes, self.places, self.workdir)
+        with ThreadPoolExecutor(1) as beside:
+            logs = beside.submit(engines.start_brokers, self.processes, self.places, self.workdir)
+            self.databases = engines.start_databases(self.processes, self.places, self.workdir)
+            self.brokers = logs.result()
         self.regions = {
             region: RegionEndpoints(
                 gateway_url=f"http://{LOOPBACK}:{self.places.gateway(region)}",
@@ -164,13 +165,13 @@ class Lab:
                 self.brokers[region].create_topics(
                     deployment.topic_partitions(self.clients, self.suffix)
                 )
-            for region in DATA_REGIONS:
-                engines.start_replicator(self.processes, self.places, region)
             deployment.migrate(self.places, HOME)
             deployment.initialize_authority(self.places, self.suffix, self.databases[RECOVERY])
             for region in DATA_REGIONS:
                 self._start_gateway(region)
-            self._follow_and_await(COMMANDS)
+            mirror_settings = self.workdir / "mirror.properties"
+            mirror_settings.write_text(replicator_settings())
+            self._follow_and_await(service_commands(mirror_settings))
         for line in report.lines():
             self.say(line)
         return report
@@ -231,11 +232,11 @@ class Lab:
             region=region, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
 
-    def _follow_and_await(self, services: Collection[str]) -> None:
+    def _follow_and_await(self, commands: Mapping[str, Sequence[str]]) -> None:
         """Let the data plane follow the control plane, start the keepers, wait for both regions' API."""
         self._controller = Controller(
             places=self.places, processes=self.processes, observer=self.clients.observer,
-            databases=self.databases, suffix=self.suffix, say=self.say, services=services,
+            databases=self.databases, suffix=self.suffix, say=self.say, commands=commands,
         )  # fmt: skip
         self._controller.start()
         deployment.kick(self.clients, self.suffix)
@@ -260,16 +261,6 @@ class Lab:
             region: deployment.edge_credentials(self.clients, self.places, region, self.suffix)
             for region in DATA_REGIONS
         }
-
-    def replication(self, region: str) -> dict[str, Any] | None:
-        """What the log's replicator in `region` says of itself; None when it does not answer."""
-        url = f"http://{LOOPBACK}:{self.places.replicator_status(region)}/"
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                status: dict[str, Any] = json.loads(answer.read())
-        except OSError:
-            return None
-        return status
 
     def lose(self, region: str) -> list[Fault]:
         """The region is gone: data plane killed, API calls of both sides reset, nothing starts."""

@@ -39,6 +39,8 @@ def endpoints(places: Places, region: str) -> dict[str, str]:
     return seen | {
         "KAFKA_BOOTSTRAP": f"{LOOPBACK}:{places.broker(region)}",
         "KAFKA_AUTH": "none",
+        "OWN_BOOTSTRAP": f"{LOOPBACK}:{places.broker(region)}",
+        "PEER_BOOTSTRAP": f"{LOOPBACK}:{places.link('log', region, peer).listen_port}",
         "DATABASE_HOST": LOOPBACK,
         "DATABASE_PORT": str(places.database(region)),
         "DATABASE_NAME": DATABASE,

@@ -84,7 +84,7 @@ class Places:
     def query_api(self, region: str) -> int:
         return self.port_base + 18 + DATA_REGIONS.index(region)
 
-    def replicator_status(self, region: str) -> int:
+    def broker_controller(self, region: str) -> int:
         return self.port_base + 20 + DATA_REGIONS.index(region)
 
     @property
@@ -129,6 +129,6 @@ class Places:
                 f"the log's export in {region}": self.broker_export(region),
                 f"the gateway in {region}": self.gateway(region),
                 f"the query API in {region}": self.query_api(region),
-                f"the replicator in {region}": self.replicator_status(region),
+                f"the log's controller in {region}": self.broker_controller(region),
             }
         return ports | {f"link {link.name}": link.listen_port for link in self.links()}

@@ -8,6 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
+from lifeline.broker_settings import BROKER_SETTINGS
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
 from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
@@ -26,19 +27,6 @@ from lifeline.streaming.log_storage import LogStorage
 from lifeline.streaming.private_links import PrivateLinks
 
 KAFKA_VERSION = "3.9.x"
-MAX_MESSAGE_BYTES = 2 * 1024 * 1024
-SERVER_PROPERTIES = "\n".join(
-    (
-        "auto.create.topics.enable=false",
-        f"default.replication.factor={AVAILABILITY_ZONES}",
-        "log.message.timestamp.type=CreateTime",
-        "log.retention.hours=168",
-        f"message.max.bytes={MAX_MESSAGE_BYTES}",
-        "min.insync.replicas=2",
-        f"replica.fetch.max.bytes={MAX_MESSAGE_BYTES}",
-        "unclean.leader.election.enable=false",
-    )
-)
 
 
 class ReplicatedLog(KafkaLog):
@@ -123,7 +111,10 @@ class ReplicatedLog(KafkaLog):
             self, "BrokerLogs", site=site, keys=keys, name=f"/lifeline/{self.cluster_name}"
         )
         configuration = msk.CfnConfiguration(
-            self, "Configuration", name=self.cluster_name, server_properties=SERVER_PROPERTIES
+            self,
+            "Configuration",
+            name=self.cluster_name,
+            server_properties="\n".join(f"{k}={v}" for k, v in BROKER_SETTINGS.items()),
         )
         cluster = msk.CfnCluster(
             self,

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
@@ -19,7 +17,6 @@ from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.services.event_applier.apply import Applier
 from lifeline.services.event_applier.batch import LogRecord
 from lifeline.services.shared.topics import DEAD_LETTERS
-from tests.integration.datapath.engines import broker
 from tests.integration.datapath.log_records import TOPIC
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
@@ -65,17 +62,6 @@ class Log:
         consumer.close()
         assert len(found) == wanted
         return [(one.value(), dict(one.headers())) for one in found]
-
-
-@contextmanager
-def a_log() -> Iterator[Log]:
-    """A new one."""
-    with broker() as address:
-        admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
-        new = [NewTopic(name, num_partitions=n) for name, n in PARTITIONS.items()]
-        for made in admin.create_topics(new).values():
-            made.result(10)
-        yield Log(address)
 
 
 @contextmanager

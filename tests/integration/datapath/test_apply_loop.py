@@ -13,7 +13,8 @@ import pytest
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.services.event_applier.apply import RETRIES
 from lifeline.services.shared.database import connect
-from tests.integration.datapath.applying import HOME, RECOVERY, Log, Said, a_log, applying
+from tests.integration.conftest import NewLog
+from tests.integration.datapath.applying import HOME, PARTITIONS, RECOVERY, Log, Said, applying
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import TOPIC, event_body, event_record, marker_record
 
@@ -22,9 +23,8 @@ Renewed = Callable[..., None]
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
-    with a_log() as made:
-        yield made
+def log(new_log: NewLog) -> Log:
+    return Log(new_log(PARTITIONS))
 
 
 @pytest.fixture

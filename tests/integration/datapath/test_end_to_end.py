@@ -6,14 +6,12 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.log import GroupLog
@@ -27,7 +25,8 @@ from lifeline.services.query_api.watermark_reader import (
     PublishedVectors,
     WatermarkReader,
 )
-from tests.integration.datapath.engines import broker, until
+from tests.integration.conftest import NewLog
+from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import event_body
 
 PARTITIONS = {"clinical.observation.recorded": 3, "clinical.patient.events": 1, "error.dlq": 1}
@@ -38,14 +37,8 @@ Sql = Callable[..., list[Any]]
 
 
 @pytest.fixture
-def bootstrap() -> Iterator[str]:
-    with broker() as address:
-        admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
-        topics = {**PARTITIONS, "system.watermark": 1}
-        new = [NewTopic(name, num_partitions=n, replication_factor=1) for name, n in topics.items()]
-        for made in admin.create_topics(new).values():
-            made.result(10)
-        yield address
+def bootstrap(new_log: NewLog) -> str:
+    return new_log({**PARTITIONS, "system.watermark": 1})
 
 
 class Edge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -13,7 +13,8 @@ from lifeline.services.event_applier.batch import LogRecord, batch_of
 from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
 from lifeline.services.event_applier.store import NotServing, Store
 from lifeline.services.shared.serving_guard import ServingGuard
-from tests.integration.datapath.applying import HOME, Log, a_log, applying, log_settings
+from tests.integration.conftest import NewLog
+from tests.integration.datapath.applying import HOME, PARTITIONS, Log, applying, log_settings
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import event_body, event_record, marker_record
 from tests.support.http_server import closed_port
@@ -34,9 +35,8 @@ REFUSED: dict[str, Any] = {
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
-    with a_log() as made:
-        yield made
+def log(new_log: NewLog) -> Log:
+    return Log(new_log(PARTITIONS))
 
 
 @pytest.fixture

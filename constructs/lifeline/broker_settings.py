@@ -1,0 +1,17 @@
+"""What both logs' brokers are told. Without the CDK, so that the lab's brokers read it too."""
+
+from __future__ import annotations
+
+from lifeline.capacity import AVAILABILITY_ZONES
+
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+BROKER_SETTINGS = {
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": str(AVAILABILITY_ZONES),
+    "log.message.timestamp.type": "CreateTime",
+    "log.retention.hours": "168",
+    "message.max.bytes": str(MAX_MESSAGE_BYTES),
+    "min.insync.replicas": "2",
+    "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
+    "unclean.leader.election.enable": "false",
+}
