@@ -19,7 +19,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill bench scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill bench scripts tests
 
-.PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock docs snapshots clean
+.PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock lock-jars docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -99,6 +99,12 @@ bench: setup ## Ratios measured in one run
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
+
+lock-jars: ## Write lab/kafka-jars.sha256 again from lab/kafka-pom.xml (needs Maven)
+	@rm -rf build/kafka/locking
+	@mvn --batch-mode -q -f lab/kafka-pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+		-DincludeScope=runtime -Dmdep.useRepositoryLayout=true -DoutputDirectory=$$PWD/build/kafka/locking
+	@cd build/kafka/locking && find . -name '*.jar' | sed 's|^./||' | LC_ALL=C sort | xargs sha256sum > ../../../lab/kafka-jars.sha256
 
 docs: setup ## Write what the documentation takes from the code: pictures, tables, the API reference
 	@$(PY) -m scripts.make_docs $(ARGS)

@@ -11,10 +11,12 @@ from pathlib import Path
 import orjson
 
 from drill.dead_letters import DeadLetter
+from drill.logged import Logged
 from drill.stored import Stored
 
 STORED = "stored.jsonl.gz"
 LETTERS = "dead_letters.json"
+LOGGED = "logged.jsonl.gz"
 JOURNALS = "journals"
 
 
@@ -30,6 +32,22 @@ def load_stored(folder: Path) -> Iterator[Stored]:
     with gzip.open(folder / STORED, "rb") as file:
         for line in file:
             yield Stored(*orjson.loads(line))
+
+
+def save_logged(folder: Path, logged: Iterable[Logged]) -> None:
+    """Write records as they stream in."""
+    with gzip.open(folder / LOGGED, "wb", compresslevel=1) as file:
+        for one in logged:
+            file.write(orjson.dumps(astuple(one), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def load_logged(folder: Path) -> Iterator[Logged]:
+    """Read them back, one at a time; nothing from a run that looked into no log."""
+    if not (folder / LOGGED).exists():
+        return
+    with gzip.open(folder / LOGGED, "rb") as file:
+        for line in file:
+            yield Logged(*orjson.loads(line))
 
 
 def save_letters(folder: Path, letters: Iterable[DeadLetter]) -> None:

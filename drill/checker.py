@@ -1,22 +1,29 @@
-"""The independent checker: edge journals against the survivor's rows and dead letters. Five sets (D6).
+"""The independent checker: edge journals against the survivor's rows, dead letters and log. Five sets (D6).
 
 ok: stored, with the time and content that was sent. lost: accepted, but neither stored nor rejected.
 unexpected: stored or rejected, but never sent; or stored with another time, content or twice.
 recovered: stored from another region than the one that accepted it first: a resend saved it.
-rejected: in `error.dlq` with a reason. Works on disk (SQLite), in memory that does not grow with the
+rejected: in `error.dlq` with a reason.
+
+And the log (E1): an edge was told that an event is safe, so its record lies in the log of the region that
+did not accept it. The database alone does not show it: that has a replication of its own.
+
+Works on disk (SQLite), in memory that does not grow with the
 number of events, and gives the same answer for the same input.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import astuple, dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 
 from drill import ledger
 from drill.dead_letters import DeadLetter
+from drill.logged import Logged
 from drill.order import Applied, OrderViolation, order_violations
 from drill.stored import Stored
 
@@ -29,7 +36,13 @@ _SCHEMA = """
     CREATE TABLE sent (
         publisher TEXT, number INT, event_id TEXT, occurred_us INT, aggregate_id TEXT, sequence INT,
         digest TEXT, label TEXT, first_region TEXT, acceptances INT DEFAULT 0, resent INT DEFAULT 0,
-        refused INT DEFAULT 0, rejected TEXT, PRIMARY KEY (publisher, number)) WITHOUT ROWID;
+        refused INT DEFAULT 0, rejected TEXT, safe INT DEFAULT 0, resent_though_safe INT DEFAULT 0,
+        PRIMARY KEY (publisher, number)) WITHOUT ROWID;
+    CREATE TABLE receipt (
+        publisher TEXT, number INT, region TEXT, incarnation TEXT, shard TEXT, sequence TEXT);
+    CREATE TABLE logged (
+        log TEXT, topic TEXT, partition INT, origin TEXT, incarnation TEXT, shard TEXT, sequence TEXT,
+        event_id TEXT, digest TEXT);
     CREATE TABLE stored (
         event_id TEXT, occurred_us INT, aggregate_id TEXT, sequence INT, digest TEXT, origin TEXT,
         apply_no INT);
@@ -37,6 +50,13 @@ _SCHEMA = """
 _INDEXES = """
     CREATE INDEX sent_id ON sent (event_id);
     CREATE INDEX stored_id ON stored (event_id);
+    CREATE INDEX receipt_of ON receipt (publisher, number);
+    CREATE INDEX logged_place ON logged (sequence, shard, incarnation, origin);
+    CREATE VIEW proof AS
+        SELECT receipt.publisher, receipt.number, logged.event_id, logged.digest
+        FROM receipt JOIN logged ON logged.sequence = receipt.sequence AND logged.shard = receipt.shard
+            AND logged.incarnation = receipt.incarnation AND logged.origin = receipt.region
+            AND logged.log <> receipt.region;
     CREATE VIEW match AS
         SELECT stored.rowid AS place, stored.*, sent.publisher, sent.first_region, sent.resent
         FROM stored JOIN sent ON sent.event_id = stored.event_id
@@ -51,6 +71,13 @@ _UNEXPECTED = """
     FROM stored WHERE aggregate_id NOT LIKE :probe AND (
         rowid NOT IN (SELECT place FROM match)
         OR rowid NOT IN (SELECT min(place) FROM match GROUP BY event_id))
+"""
+# What a reject says was judged when it was taken: of it the place is asked, of an event its content, too.
+_NOT_IN_THE_LOG = """
+    FROM sent WHERE safe > 0 AND NOT EXISTS (
+        SELECT 1 FROM proof WHERE proof.publisher = sent.publisher AND proof.number = sent.number
+            AND (sent.rejected IS NOT NULL
+                OR proof.event_id = sent.event_id AND proof.digest = sent.digest))
 """
 
 
@@ -71,6 +98,17 @@ class Findings:
     duplicate_deliveries: int
     order_violations: int
     platform_probes: int
+    safe: int = 0
+    """Events of which an edge was told that both regions have them."""
+    not_in_the_log: int = 0
+    """Of those: in the log of no region but the one that accepted them (E1)."""
+    recovered_though_safe: int = 0
+    """Sent again after they had been called safe, and stored because of that: the word was wrong (E1)."""
+    unlabelled_rejects: int = 0
+    """Ordinary events, rejected or refused."""
+    not_in_the_log_ids: list[str] = field(default_factory=list)
+    logs: list[dict[str, object]] = field(default_factory=list)
+    """By log, topic, partition, origin and shard: distinct events, records, and a hash over the events."""
     lost_ids: list[str] = field(default_factory=list)
     unexpected_ids: list[str] = field(default_factory=list)
     violations: list[OrderViolation] = field(default_factory=list)
@@ -87,16 +125,20 @@ def check(
     journals: Sequence[Path],
     stored: Iterable[Stored],
     letters: Sequence[DeadLetter],
+    logged: Iterable[Logged],
     scratch: Path,
 ) -> Findings:
-    """Compare. `journals`: one folder for each publisher; `scratch`: a file that is made anew."""
+    """Compare. `journals`: one folder for each publisher; `logged`: the records of every log that can be
+    read; `scratch`: a file that is made anew."""
     scratch.unlink(missing_ok=True)
     database = sqlite3.connect(scratch)
     try:
         database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _SCHEMA)
         strangers = _load(database, journals, letters)
-        for rows in _chunks(stored):
+        for rows in _chunks(astuple(one) for one in stored):
             database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        for rows in _chunks(astuple(one) for one in logged):
+            database.executemany("INSERT INTO logged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         database.executescript(_INDEXES)
         return _findings(database, strangers)
     finally:
@@ -127,6 +169,13 @@ def _load(
                     " first_region = coalesce(first_region, ?) WHERE publisher = ? AND number = ?",
                     ((region, publisher, number) for number, _, _ in receipts),
                 )
+                database.executemany(
+                    "INSERT INTO receipt VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        (publisher, number, region, incarnation, s, str(q))
+                        for number, s, q in receipts
+                    ),
+                )
                 for number, shard, sequence in receipts:
                     place = (region, incarnation, shard, int(sequence))
                     if place in by_receipt:
@@ -136,8 +185,14 @@ def _load(
                         )
             elif kind == "r":
                 database.executemany(
-                    "UPDATE sent SET resent = resent + 1 WHERE publisher = ? AND number = ?",
+                    "UPDATE sent SET resent = resent + 1, resent_though_safe = safe"
+                    " WHERE publisher = ? AND number = ?",
                     ((publisher, number) for number in entry[3]),
+                )
+            elif kind == "f":
+                database.executemany(
+                    "UPDATE sent SET safe = 1 WHERE publisher = ? AND number = ?",
+                    ((publisher, number) for number in ledger.spread(entry[2])),
                 )
             elif kind == "x":
                 database.execute(
@@ -210,6 +265,17 @@ def _findings(database: sqlite3.Connection, strangers: list[str]) -> Findings:
         ),
         order_violations=len(violations),
         platform_probes=number("FROM stored WHERE aggregate_id LIKE :probe"),
+        safe=number("FROM sent WHERE safe > 0"),
+        not_in_the_log=number(_NOT_IN_THE_LOG),
+        recovered_though_safe=number(
+            "FROM sent WHERE resent_though_safe > 0 AND EXISTS (SELECT 1 FROM match"
+            " WHERE match.event_id = sent.event_id AND match.origin <> sent.first_region)"
+        ),
+        unlabelled_rejects=number(
+            "FROM sent WHERE label = '' AND (rejected IS NOT NULL OR refused > 0)"
+        ),
+        not_in_the_log_ids=ids(_NOT_IN_THE_LOG),
+        logs=_logs(database),
         lost_ids=ids(_LOST),
         unexpected_ids=(ids(_UNEXPECTED) + strangers)[:EXAMPLES],
         violations=violations[:EXAMPLES],
@@ -232,10 +298,28 @@ def _applied(database: sqlite3.Connection) -> Iterator[Applied]:
         yield Applied(aggregate_id, sequence, event_id, resent > 0)
 
 
-def _chunks(stored: Iterable[Stored], size: int = 5_000) -> Iterator[Sequence[tuple[object, ...]]]:
-    rows = iter(stored)
-    while chunk := [
-        (r.event_id, r.occurred_us, r.aggregate_id, r.sequence, r.digest, r.origin, r.apply_no)
-        for r in islice(rows, size)
-    ]:
+def _logs(database: sqlite3.Connection) -> list[dict[str, object]]:
+    """What each log holds of each shard in each partition; a copy's second record changes no hash."""
+    found: list[dict[str, object]] = []
+    rows = database.execute(
+        "SELECT log, topic, partition, origin, incarnation, shard, sequence, digest, count(*) FROM logged"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, length(sequence), 7, 8"
+    )
+    for place, group in groupby(rows, key=lambda row: row[:6]):
+        digest, events, records = hashlib.sha256(), 0, 0
+        for row in group:
+            digest.update(f"{row[6]} {row[7]}\n".encode())
+            events, records = events + 1, records + row[8]
+        names = ("log", "topic", "partition", "origin", "incarnation", "shard")
+        counted = {"events": events, "records": records, "sha256": digest.hexdigest()}
+        found.append({**dict(zip(names, place, strict=True)), **counted})
+    return found
+
+
+Row = tuple[object, ...]
+
+
+def _chunks(rows: Iterable[Row], size: int = 5_000) -> Iterator[Sequence[Row]]:
+    left = iter(rows)
+    while chunk := list(islice(left, size)):
         yield chunk

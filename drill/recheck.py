@@ -14,11 +14,12 @@ JOURNALS = "journals"
 
 
 def check_again(folder: Path) -> Findings:
-    """Run the checker over the journals, the stored rows and the dead letters of a run."""
+    """Run the checker over the journals, and over what was read of the database and the logs."""
     return check(
         archive.journal_folders(folder),
         archive.load_stored(folder),
         archive.load_letters(folder),
+        archive.load_logged(folder),
         folder / "checker.sqlite",
     )
 

@@ -55,6 +55,8 @@ def table(sealed: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("lost", f"{events['lost']:,}"),
         ("unexpected", f"{events['unexpected']:,}"),
         ("recovered by resend", f"{events['recovered']:,}"),
+        ("called safe", f"{events.get('safe', 0):,}"),
+        ("safe, not in the log", f"{events.get('not_in_the_log', 0):,}"),
         ("rejected with reason", f"{events['rejected']:,}"),
         ("order violations", f"{sealed['order_violations']:,}"),
         ("epochs", ", ".join(map(str, sealed["epochs"]))),

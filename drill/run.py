@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from drill.dead_letters import read_dead_letters
 from drill.edge import Edge
 from drill.edge_api import EdgeApi
 from drill.journal import Journal
+from drill.logged import Logged, read_log
 from drill.publisher import EdgePublisher
 from drill.recheck import check_again
 from drill.run_summary import RunSummary
@@ -283,11 +284,19 @@ class Run:
         where = self._target.endpoints()[survivor]
         letters = read_dead_letters(where.kafka_bootstrap)
         archive.save_letters(folder, letters)
+        archive.save_logged(folder, self._logged())
         with stored.connect(where.database_dsn) as connection:
             archive.save_stored(folder, stored.rows(connection))
             connection.rollback()
             applied = stored.applied_seconds(connection)
         return check_again(folder), applied
+
+    def _logged(self) -> Iterator[Logged]:
+        """The records of every log that can be read: a lost region's cannot."""
+        endpoints = self._target.endpoints()
+        lost = {self._target.home} if self._scenario.fails_over else set()
+        for region in sorted(set(endpoints) - lost):
+            yield from read_log(region, endpoints[region].kafka_bootstrap)
 
     def _summary(
         self,

@@ -29,6 +29,10 @@ EVENT_COUNTS = (
     "rejected",
     "refused",
     "unaccepted",
+    "safe",
+    "not_in_the_log",
+    "recovered_though_safe",
+    "unlabelled_rejects",
     "duplicate_deliveries",
     "platform_probes",
 )
@@ -102,12 +106,14 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "findings": {
             "lost": findings.lost_ids,
             "unexpected": findings.unexpected_ids,
+            "not_in_the_log": findings.not_in_the_log_ids,
             "order_violations": [asdict(one) for one in findings.violations],
             "rejects": [
                 {"label": label, "reason": reason, "event_id": event_id}
                 for label, reason, event_id in findings.rejects
             ],
         },
+        "logs": findings.logs,
         "epochs": seen.epochs,
         "epoch_times": [{"epoch": epoch, "at": instant_text(at)} for epoch, at in seen.epoch_times],
         "decisions": seen.decisions,
@@ -118,7 +124,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "synthetic_tries": [asdict(one) for one in seen.tries],
         "faults": [{**asdict(one), "at": instant_text(one.at)} for one in seen.faults],
         "objectives_met": met,
-        "controls": evidence.controls(),
+        "controls": evidence.controls(seen.scenario.name, verdict(met), met),
         "versions": evidence.versions(seen.deployed.templates),
         "resources": {kind: dict(counts) for kind, counts in seen.deployed.resources.items()},
         "failures": seen.failures,

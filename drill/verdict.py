@@ -41,6 +41,10 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
         # Each epoch's plan verifies once with an event of its own; the first epoch's, at deployment.
         "probes_explained": found.platform_probes <= len(scenario.epochs),
         "edges_healthy": not seen.failures,
+        # E1: the database's own replication would hide a log replicator that copies nothing.
+        "some_events_were_called_safe": found.safe > 0,
+        "what_was_called_safe_is_in_the_other_log": found.not_in_the_log == 0,
+        "nothing_called_safe_was_needed_again": found.recovered_though_safe == 0,
     }
     if scenario.fails_over:
         limit = scenario.rto_limit_seconds
@@ -57,6 +61,7 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
         met["nobody_took_the_lease"] = not takes
     if seen.bad_events:
         met["bad_events_refused_with_reason"] = _refused_rightly(found)
+        met["nothing_else_rejected"] = found.unlabelled_rejects == 0
     else:
         met["nothing_rejected"] = found.rejected == 0 and found.refused == 0
     return met

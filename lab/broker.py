@@ -110,12 +110,15 @@ class Broker:
 
     def await_ready(self) -> None:
         """Until it tells its topics. Raises LabError, at once when the process has ended."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap}, logger=_QUIET)
+        admin = self._admin()
         until(
             f"the log in {self.region} answering",
             lambda: self._answers(admin),
             seconds=START_SECONDS,
         )
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap}, logger=_QUIET)
 
     def _answers(self, admin: AdminClient) -> bool:
         self.processes.require_alive(self.name)
@@ -127,7 +130,7 @@ class Broker:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create the marked topics and the watermark's. Those that exist are left alone."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = self._admin()
         there = set(admin.list_topics(timeout=10).topics)
         wanted = {**partitions, WATERMARK_TOPIC: 1}
         new = [

@@ -59,7 +59,8 @@ class RegionEndpoints:
 class Lab:
     """Two data regions and the witness on loopback.
 
-    `port_base` is its first port; None takes a block of ports that no other run has.
+    `port_base` is its first port; None takes a block of ports that no other run has. `replicator`: other
+    settings of MirrorMaker than the product's, to break it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Lab:
         port_base: int | None = None,
         say: Callable[[str], None] = print,
         control_plane_only: bool = False,
+        replicator: str | None = None,
     ) -> None:
         self.suffix = suffix
         self.profile = profile
@@ -78,6 +80,7 @@ class Lab:
         self.places = Places(free_block() if port_base is None else port_base)
         self.say = say
         self.control_plane_only = control_plane_only
+        self._replicator = replicator
         self.processes = Processes(self.workdir)
         self.clients = Clients(self.places)
         self.regions: dict[str, RegionEndpoints] = {}
@@ -170,7 +173,7 @@ class Lab:
             for region in DATA_REGIONS:
                 self._start_gateway(region)
             mirror_settings = self.workdir / "mirror.properties"
-            mirror_settings.write_text(replicator_settings())
+            mirror_settings.write_text(self._replicator or replicator_settings())
             self._follow_and_await(service_commands(mirror_settings))
         for line in report.lines():
             self.say(line)

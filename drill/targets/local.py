@@ -17,7 +17,9 @@ WORKDIR = Path("build/lab")
 
 
 class LocalTarget:
-    """`keep`: wait for Enter before the lab is stopped, so that a person can look around."""
+    """`keep`: wait for Enter before the lab is stopped, so that a person can look around.
+
+    `replicator`: other settings of the replicator than the product's, to see a drill fail."""
 
     name = "local"
     home = "ca-central-1"
@@ -31,6 +33,7 @@ class LocalTarget:
         keep: bool = False,
         workdir: Path = WORKDIR,
         port_base: int | None = None,
+        replicator: str | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
         self.suffix = suffix
@@ -38,7 +41,9 @@ class LocalTarget:
         self._say = say
         self._workdir = workdir
         self._tokens: dict[str, EdgeTokens] = {}
-        self._lab = Lab(suffix=suffix, workdir=workdir, port_base=port_base, say=say)
+        self._lab = Lab(
+            suffix=suffix, workdir=workdir, port_base=port_base, replicator=replicator, say=say
+        )
 
     def __enter__(self) -> LocalTarget:
         self._lab.__enter__()

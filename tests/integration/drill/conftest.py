@@ -18,6 +18,7 @@ from drill.dead_letters import TOPIC
 from lab.ports import free_port
 from tests.integration.conftest import NewLog
 
+OBSERVATIONS = "clinical.observation.recorded"
 MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "event_applier" / "migrations"
 
 
@@ -73,5 +74,5 @@ def database(server: str, request: pytest.FixtureRequest) -> Iterator[psycopg.Co
 
 @pytest.fixture
 def bootstrap(new_log: NewLog) -> str:
-    """A log with the topic of dead letters."""
-    return new_log({TOPIC: 2})
+    """A log with the topics of observations and of dead letters."""
+    return new_log({OBSERVATIONS: 2, TOPIC: 2})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from drill.dead_letters import DeadLetter
 from drill.envelope import Event, instant
 from drill.heart_recordings import Beat, Recording
 from drill.journal import Journal
+from drill.logged import Logged
 from drill.receipt import Receipt
 from drill.recordings_feed import RecordingsFeed
 from drill.scenarios import SCENARIOS
@@ -50,10 +52,21 @@ class EdgeRun:
         )
         self.events = feed.due(int(time.time() * 1e6))
         self.letters: list[DeadLetter] = []
+        self.logged: list[Logged] = []
 
     def send(self) -> None:
         self.journal.append(self.events)
         self.accept(self.events, HOME)
+
+    def log(self, events: list[Event], region: str = AWAY) -> None:
+        """What home accepted, in the log of `region`."""
+        self.logged += [
+            Logged(region, "t", 0, HOME, "1", "s-0", str(e.number), e.event_id, e.digest)
+            for e in events
+        ]
+
+    def call_safe(self, events: list[Event]) -> None:
+        self.journal.safe([event.number for event in events])
 
     def accept(self, events: list[Event], region: str) -> None:
         self.journal.accepted([(e.number, Receipt(region, "1", "s-0", e.number)) for e in events])
@@ -70,7 +83,8 @@ class EdgeRun:
         self.journal.sync()
         with stored.connect(self.database.info.dsn) as reader:
             rows = list(stored.rows(reader))
-        return check([self.folder / "edge-1"], rows, self.letters, self.folder / "scratch.sqlite")
+        folders = [self.folder / "edge-1"]
+        return check(folders, rows, self.letters, self.logged, self.folder / "scratch.sqlite")
 
     def verdict(self) -> str:
         seen = Seen(self.found(), [1], [], 0.0, None, False, [])
@@ -87,10 +101,89 @@ def run(tmp_path: Path, database: psycopg.Connection[Any]) -> Iterator[EdgeRun]:
 def test_everything_in_its_place_passes(run: EdgeRun) -> None:
     run.send()
     run.store(run.events)
+    run.log(run.events)
+    run.call_safe(run.events[:50])
     found = run.found()
+    assert (found.safe, found.not_in_the_log) == (50, 0)
     assert found.clean
     assert found.sent == found.accepted == found.stored == found.ok == len(run.events) > 100
     assert run.verdict() == PASS
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"log": HOME},
+        {"incarnation": "2"},
+        {"shard": "s-1"},
+        {"sequence": "999"},
+        {"event_id": "11111111-1111-4111-8111-111111111111"},
+        {"digest": "0" * 16},
+    ],
+    ids=lambda wrong: "-".join(wrong),
+)
+def test_what_was_called_safe_and_is_not_in_the_other_log_fails(
+    run: EdgeRun, wrong: dict[str, str]
+) -> None:
+    """E1: every event is in the database, and in the log but for one of another place or content."""
+    run.send()
+    run.store(run.events)
+    run.log(run.events)
+    run.call_safe(run.events[:50])
+    run.logged[17] = replace(run.logged[17], **wrong)  # type: ignore[arg-type]
+    found = run.found()
+    assert (found.not_in_the_log, found.not_in_the_log_ids) == (1, [run.events[17].event_id])
+    assert (found.lost, found.unexpected) == (0, 0)
+    assert run.verdict() == FAIL
+
+
+def test_where_nothing_was_called_safe_the_log_was_not_proved(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
+    run.log(run.events)
+    assert run.verdict() == FAIL
+
+
+def test_what_was_called_safe_and_had_to_be_sent_again_fails(run: EdgeRun) -> None:
+    """E1: "recovered" is for what no watermark had covered."""
+    run.send()
+    run.store(run.events[:-1])
+    run.log(run.events)
+    run.call_safe(run.events)
+    last = run.events[-1]
+    run.journal.resending(AWAY, [last.number])
+    run.journal.accepted([(last.number, Receipt(AWAY, "1", "s-0", 1))])
+    run.store([last], origin=AWAY)
+    found = run.found()
+    assert (found.recovered, found.recovered_though_safe, found.lost) == (1, 1, 0)
+    assert run.verdict() == FAIL
+
+
+def test_a_safe_reject_is_found_by_its_place(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events[1:])
+    run.log(run.events)
+    run.logged[0] = replace(run.logged[0], event_id="", digest="")
+    run.letters = [DeadLetter(HOME, "1", "s-0", run.events[0].number, "", "malformed", "no JSON")]
+    run.call_safe(run.events)
+    found = run.found()
+    assert (found.rejected, found.not_in_the_log, found.lost) == (1, 0, 0)
+    assert found.unlabelled_rejects == 1
+
+
+def test_a_second_copy_of_a_record_changes_no_hash(run: EdgeRun) -> None:
+    run.send()
+    run.log(run.events)
+    once = run.found().logs
+    run.log(run.events[5:9])
+    twice = run.found().logs
+    assert [(one["events"], one["records"]) for one in once] == [(len(run.events), len(run.events))]
+    assert [(one["events"], one["records"]) for one in twice] == [
+        (len(run.events), len(run.events) + 4)
+    ]
+    assert once[0]["sha256"] == twice[0]["sha256"]
+    del run.logged[3]
+    assert run.found().logs[0]["sha256"] != once[0]["sha256"]
 
 
 def test_a_deleted_row_is_lost(run: EdgeRun) -> None:

@@ -14,12 +14,14 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from confluent_kafka import Producer
 
 from drill import __main__ as command
 from drill import evidence
 from drill.run import Options, Outcome, Run
 from drill.scenarios import SCENARIOS, Break
 from drill.targets import BrokenThing, Deployed, Endpoints
+from tests.integration.drill.conftest import OBSERVATIONS
 from tests.integration.drill.test_checker import INSERT
 from tests.unit.drill.edge_server import EdgeServer
 
@@ -43,11 +45,27 @@ class StandIn:
         self._bootstrap = bootstrap
         self._lock = threading.Lock()
         for region, server in self.servers.items():
-            server.on_taken = lambda events, region=region: self._store(region, events)  # type: ignore[misc]
+            server.on_taken = lambda taken, region=region: self._take(region, taken)  # type: ignore[misc]
+        self.copies_nothing = False
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
 
-    def _store(self, region: str, events: list[dict[str, Any]]) -> None:
+    def _take(self, region: str, taken: list[tuple[dict[str, Any], str]]) -> None:
         if self.forgets and region == HOME:
             return
+        self._store(region, [event for event, _ in taken])
+        if self.copies_nothing:
+            return
+        for event, sequence in taken:
+            place = {"origin": region, "incarnation": "100", "shard": "s-0", "sequence": sequence}
+            self._producer.produce(
+                OBSERVATIONS,
+                orjson.dumps(event),
+                headers=list(place.items()),
+                key=event["aggregateId"],
+            )
+        assert self._producer.flush(10) == 0
+
+    def _store(self, region: str, events: list[dict[str, Any]]) -> None:
         rows = [
             {
                 **event,
@@ -175,15 +193,29 @@ def run(target: StandIn, scenario: str, **options: Any) -> Outcome:
 
 
 def test_a_quiet_run_passes_and_can_be_checked_again(target: StandIn) -> None:
+    target.servers[AWAY].safe_up_to(500, HOME, "100")
     outcome = run(target, "noop", kill_apply=2)
     found = outcome.evidence
     assert {name for name, met in found["objectives_met"].items() if not met} == set()
     assert found["verdict"] == "PASS"
     assert found["events"]["sent"] == found["events"]["stored"] > 1_000
+    assert found["events"]["safe"] == 500
+    assert {one["log"] for one in found["logs"]} == {HOME, AWAY}
     assert found["load"]["killed_processors"] == 2
     assert found["rto_seconds"] == 0.0
     assert (outcome.folder.parent / "latest" / "report.html").exists()
     assert command.main(["check", str(outcome.folder)]) == 0
+
+
+def test_a_copy_of_nothing_fails_although_the_database_has_it_all(target: StandIn) -> None:
+    """P1: the database's own replication hid a log replicator that copied markers and no event."""
+    target.copies_nothing = True
+    target.servers[AWAY].safe_up_to(500, HOME, "100")
+    found = run(target, "noop").evidence
+    assert {name for name, met in found["objectives_met"].items() if not met} == {
+        "what_was_called_safe_is_in_the_other_log"
+    }
+    assert (found["events"]["lost"], found["events"]["not_in_the_log"]) == (0, 500)
 
 
 def test_a_lost_region_passes_when_the_resends_saved_everything(target: StandIn) -> None:
@@ -205,5 +237,5 @@ def test_what_the_lost_region_took_with_it_is_recovered_or_the_run_fails(target:
     found = run(target, "region-loss").evidence
     # Claimed safe, yet in no database: exactly the kind of lie the checker is there for.
     assert found["verdict"] == "FAIL"
-    assert found["events"]["lost"] == 100
+    assert found["events"]["lost"] == found["events"]["not_in_the_log"] == 100
     assert found["events"]["recovered"] > 500

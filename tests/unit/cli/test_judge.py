@@ -48,6 +48,9 @@ def test_the_first_evidence_follows_nothing() -> None:
     assert objections(sealed(None), expected(previous_sha256=None)) == []
 
 
+INTEGRITY = {"id": "164.312(c)(1)", "how": "By digest."}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -57,7 +60,7 @@ def test_the_first_evidence_follows_nothing() -> None:
         ({"order_violations": 2}, "2 events were applied out of order."),
         ({"verdict": "FAIL"}, "the drill's own verdict is FAIL."),
         ({"objectives_met": {"edges_healthy": False}}, "not met: edges healthy."),
-        ({"controls": evidence.controls()[:1]}, "does not speak to 164.308(a)(7)(ii)(D)"),
+        ({"controls": [INTEGRITY]}, "does not speak to 164.308(a)(7)(ii)(D)"),
         ({"ended_at": instant_text(START - 13 * 3_600)}, "it ended 2025-11-20"),
         ({"ended_at": instant_text(START + 7_200)}, "it ended 2025-11-21"),
     ],

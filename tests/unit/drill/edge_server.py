@@ -27,7 +27,7 @@ class EdgeServer:
         self.vector: list[dict[str, Any]] = []
         self.taken: list[dict[str, Any]] = []
         self.raw: dict[str, list[str]] = {}
-        self.on_taken: Callable[[list[dict[str, Any]]], None] = lambda events: None
+        self.on_taken: Callable[[list[tuple[dict[str, Any], str]]], None] = lambda taken: None
         self.most_of_one_patient = 0
         self._sequence = 0
         self._lock = threading.Lock()
@@ -109,7 +109,8 @@ class EdgeServer:
                 self.taken.append(event)
                 self.raw.setdefault(event["eventId"], []).append(json.dumps(event))
                 results.append({"status": 202, "shard": "s-0", "sequence": str(self._sequence)})
-            self.on_taken([e for e, r in zip(events, results, strict=True) if r["status"] == 202])
+            answers = zip(events, results, strict=True)
+            self.on_taken([(e, str(r["sequence"])) for e, r in answers if r["status"] == 202])
         status = 202 if all(one["status"] == 202 for one in results) else 207
         return status, {"region": self.region, "incarnation": self.incarnation, "results": results}
 

@@ -30,6 +30,14 @@ STEPS = (
 )
 
 
+MET = dict.fromkeys(
+    ("no_accepted_event_lost", "recovered_in_time", "epochs_as_expected", "edges_healthy", "events_flowed",
+     "every_event_answered", "some_events_were_called_safe", "what_was_called_safe_is_in_the_other_log",
+     "nothing_unexpected", "order_kept"),
+    True,
+)  # fmt: skip
+
+
 def body(**changes: Any) -> dict[str, Any]:
     """Evidence of a region-loss that passed; `changes` replace fields."""
     made: dict[str, Any] = {
@@ -73,9 +81,29 @@ def body(**changes: Any) -> dict[str, Any]:
             "stored": 191_210,
             "ok": 188_001,
             "recovered": 3_209,
+            "safe": 187_400,
         },
         "order_violations": 0,
-        "findings": {"lost": [], "unexpected": [], "order_violations": [], "rejects": []},
+        "findings": {
+            "lost": [],
+            "unexpected": [],
+            "not_in_the_log": [],
+            "order_violations": [],
+            "rejects": [],
+        },
+        "logs": [
+            {
+                "log": "ca-west-1",
+                "topic": "clinical.observation.recorded",
+                "partition": 0,
+                "origin": "ca-central-1",
+                "incarnation": "1763699000",
+                "shard": "shardId-000000000000",
+                "events": 93_700,
+                "records": 93_712,
+                "sha256": "0" * 64,
+            }
+        ],
         "epochs": [1, 2],
         "epoch_times": [
             {"epoch": 1, "at": instant_text(START)},
@@ -99,8 +127,8 @@ def body(**changes: Any) -> dict[str, Any]:
                 "detail": "d" * 400,
             }
         ],
-        "objectives_met": {"no_accepted_event_lost": True, "recovered_in_time": True},
-        "controls": evidence.controls(),
+        "objectives_met": MET,
+        "controls": evidence.controls("region-loss", "PASS", MET),
         "versions": {"git": "f7162c3", "templates": "ab" * 32, "packages": {"boto3": "1.43.106"}},
         "resources": {"native": {"AWS::S3::Bucket": 4}, "provided": {}, "inert": {}},
         "failures": [],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from drill import archive
 from drill.dead_letters import DeadLetter
+from drill.logged import Logged
 from drill.stored import Stored
 
 
@@ -16,3 +17,7 @@ def test_letters_and_rows_come_back_with_sequences_beyond_64_bits(tmp_path: Path
     archive.save_stored(tmp_path, rows)
     assert archive.load_letters(tmp_path) == letters
     assert list(archive.load_stored(tmp_path)) == rows
+    logged = [Logged("r", "t", 1, "o", "1", "s", "49590338271490256608559692538", "", "")]
+    assert list(archive.load_logged(tmp_path)) == []
+    archive.save_logged(tmp_path, logged)
+    assert list(archive.load_logged(tmp_path)) == logged

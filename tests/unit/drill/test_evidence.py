@@ -20,7 +20,7 @@ from tests.unit.drill.sample_evidence import body
 
 CLEAN = Findings(
     sent=10, accepted=10, stored=10, ok=10, lost=0, unexpected=0, recovered=0, rejected=0, refused=0,
-    unaccepted=0, duplicate_deliveries=0, order_violations=0, platform_probes=1,
+    unaccepted=0, duplicate_deliveries=0, order_violations=0, platform_probes=1, safe=8,
 )  # fmt: skip
 DECISIONS = [
     {"at": "2026-01-01T00:00:00.000Z", "action": "hold", "reason": ""},
@@ -109,12 +109,46 @@ def test_a_clean_loss_passes_and_each_fault_fails_it() -> None:
         "recovered_in_time": replace(LOSS, rto_seconds=120.0),
         "rpo_within_target": replace(LOSS, rpo_seconds=None),
         "held_before_promotion": replace(LOSS, decisions=DECISIONS[1:]),
+        "some_events_were_called_safe": replace(LOSS, findings=replace(CLEAN, safe=0)),
+        "what_was_called_safe_is_in_the_other_log": replace(
+            LOSS, findings=replace(CLEAN, not_in_the_log=1)
+        ),
+        "nothing_called_safe_was_needed_again": replace(
+            LOSS, findings=replace(CLEAN, recovered_though_safe=1)
+        ),
         "edges_healthy": replace(LOSS, failures=["edge-1: JournalFull"]),
     }
     for name, seen in wrong.items():
         met = objectives(scenario, seen)
         assert [key for key, good in met.items() if not good] == [name]
     assert objectives(scenario, replace(LOSS, rto_seconds=None))["recovered_in_time"] is False
+
+
+def claimed(scenario: str, seen: Seen) -> set[str]:
+    met = objectives(SCENARIOS[scenario], seen)
+    return {one["id"] for one in evidence.controls(scenario, verdict(met), met)}
+
+
+def test_a_run_claims_only_what_it_did_and_found() -> None:
+    """E3: every run listed the same six controls, one that broke nothing or failed, too."""
+    every = {control for control, _, _ in evidence.CONTROLS} | {evidence.TESTING}
+    assert claimed("region-loss", LOSS) == every
+    quiet = replace(LOSS, epochs=[1], decisions=[])
+    assert claimed("noop", quiet) == {
+        "164.308(a)(7)(ii)(A)", "164.308(a)(7)(ii)(D)", "164.312(c)(1)",
+    }  # fmt: skip
+    lost = replace(LOSS, findings=replace(CLEAN, lost=1))
+    assert claimed("region-loss", lost) == {"164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(D)"}
+    unproven = replace(LOSS, findings=replace(CLEAN, not_in_the_log=1))
+    assert every - claimed("region-loss", unproven) == {"164.308(a)(7)(ii)(A)"}
+    late = replace(LOSS, rto_seconds=None)
+    assert claimed("region-loss", late) == claimed("noop", quiet)
+
+
+def test_what_a_run_claims_names_its_scenario_and_its_end() -> None:
+    said = {one["id"]: one["how"] for one in evidence.controls("hang", "FAIL", {})}
+    assert list(said) == [evidence.TESTING]
+    assert "scenario hang and ended FAIL" in said[evidence.TESTING]
 
 
 def test_where_nothing_may_fail_over_a_take_fails() -> None:
@@ -137,6 +171,8 @@ def test_bad_events_must_each_have_their_reason() -> None:
     found = replace(CLEAN, rejected=4, refused=1, rejects=rejects)
     seen = replace(LOSS, findings=found, bad_events=True)
     assert objectives(SCENARIOS["region-loss"], seen)["bad_events_refused_with_reason"]
+    unlabelled = replace(seen, findings=replace(found, unlabelled_rejects=1))
+    assert not objectives(SCENARIOS["region-loss"], unlabelled)["nothing_else_rejected"]
     for missing in range(5):
         kept = rejects[:missing] + rejects[missing + 1 :]
         one = replace(seen, findings=replace(found, rejects=kept))
