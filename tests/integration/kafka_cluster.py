@@ -13,6 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ClusterMetadata,
     NewTopic,
+    PartitionMetadata,
 )
 
 from lab.kafka import broker_command, format_command, properties
@@ -105,11 +106,22 @@ class Cluster:
 
     def leader(self, topic: str) -> int:
         """The broker that leads the topic's partition; -1 while none may."""
-        return int(self._metadata().topics[topic].partitions[0].leader)
+        return int(self._partition(topic).leader)
 
     def in_sync(self, topic: str) -> set[int]:
         """The brokers that have all of the partition."""
-        return set(self._metadata().topics[topic].partitions[0].isrs)
+        return set(self._partition(topic).isrs)
+
+    def _partition(self, topic: str) -> PartitionMetadata:
+        """A broker that has just begun knows no topic yet: nothing may be concluded from that."""
+        found: list[PartitionMetadata] = []
+
+        def known() -> bool:
+            found[:] = self._metadata().topics[topic].partitions.values()
+            return len(found) == 1
+
+        self.until(f"{topic} known", known)
+        return found[0]
 
     def until(self, what: str, true: Callable[[], bool]) -> None:
         """Wait for it. AssertionError names what never came."""
@@ -118,7 +130,7 @@ class Cluster:
             try:
                 if true():
                     return
-            except KafkaException:
+            except (KafkaException, KeyError):
                 pass
             assert time.monotonic() < deadline, what
             time.sleep(0.2)
