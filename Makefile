@@ -93,8 +93,9 @@ wheel: setup ## Build build/wheel/lifeline-*.whl: constructs, functions, layers,
 	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	@ls build/wheel/*.whl
 
-bench: setup ## Ratios measured in one run
+bench: setup ## Ratios measured in one run: the store path, the replicator over 60 ms
 	@$(PY) -m bench.store_path $(ARGS)
+	@$(PY) -m bench.long_link
 
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
