@@ -16,7 +16,7 @@ from drill.stored import Stored
 
 STORED = "stored.jsonl.gz"
 LETTERS = "dead_letters.json"
-LOGGED = "logged.jsonl.gz"
+LOGGED = "logged-{region}.jsonl.gz"
 JOURNALS = "journals"
 
 
@@ -34,18 +34,22 @@ def load_stored(folder: Path) -> Iterator[Stored]:
             yield Stored(*orjson.loads(line))
 
 
-def save_logged(folder: Path, logged: Iterable[Logged]) -> None:
-    """Write records as they stream in."""
-    with gzip.open(folder / LOGGED, "wb", compresslevel=1) as file:
+def save_logged(folder: Path, region: str, logged: Iterable[Logged]) -> None:
+    """Write the records of a region's log as they stream in. An empty log has a file, too: it was read."""
+    with gzip.open(folder / LOGGED.format(region=region), "wb", compresslevel=1) as file:
         for one in logged:
             file.write(orjson.dumps(astuple(one), option=orjson.OPT_APPEND_NEWLINE))
 
 
-def load_logged(folder: Path) -> Iterator[Logged]:
-    """Read them back, one at a time; nothing from a run that looked into no log."""
-    if not (folder / LOGGED).exists():
-        return
-    with gzip.open(folder / LOGGED, "rb") as file:
+def load_logged(folder: Path) -> dict[str, Iterator[Logged]]:
+    """By region, each log that was read; one record at a time."""
+    before, after = LOGGED.split("{region}")
+    found = sorted(folder.glob(LOGGED.format(region="*")))
+    return {one.name.removeprefix(before).removesuffix(after): _logged(one) for one in found}
+
+
+def _logged(path: Path) -> Iterator[Logged]:
+    with gzip.open(path, "rb") as file:
         for line in file:
             yield Logged(*orjson.loads(line))
 

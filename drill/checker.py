@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
@@ -40,9 +40,10 @@ _SCHEMA = """
         PRIMARY KEY (publisher, number)) WITHOUT ROWID;
     CREATE TABLE receipt (
         publisher TEXT, number INT, region TEXT, incarnation TEXT, shard TEXT, sequence TEXT);
+    CREATE TABLE readable (log TEXT);
     CREATE TABLE logged (
         log TEXT, topic TEXT, partition INT, origin TEXT, incarnation TEXT, shard TEXT, sequence TEXT,
-        event_id TEXT, digest TEXT);
+        event_id TEXT, occurred_us INT, digest TEXT);
     CREATE TABLE stored (
         event_id TEXT, occurred_us INT, aggregate_id TEXT, sequence INT, digest TEXT, origin TEXT,
         apply_no INT);
@@ -53,10 +54,12 @@ _INDEXES = """
     CREATE INDEX receipt_of ON receipt (publisher, number);
     CREATE INDEX logged_place ON logged (sequence, shard, incarnation, origin);
     CREATE VIEW proof AS
-        SELECT receipt.publisher, receipt.number, logged.event_id, logged.digest
+        SELECT receipt.publisher, receipt.number, logged.topic, logged.event_id, logged.occurred_us,
+            logged.digest
         FROM receipt JOIN logged ON logged.sequence = receipt.sequence AND logged.shard = receipt.shard
             AND logged.incarnation = receipt.incarnation AND logged.origin = receipt.region
-            AND logged.log <> receipt.region;
+            AND (logged.log <> receipt.region
+                OR NOT EXISTS (SELECT 1 FROM readable WHERE readable.log <> receipt.region));
     CREATE VIEW match AS
         SELECT stored.rowid AS place, stored.*, sent.publisher, sent.first_region, sent.resent
         FROM stored JOIN sent ON sent.event_id = stored.event_id
@@ -72,12 +75,14 @@ _UNEXPECTED = """
         rowid NOT IN (SELECT place FROM match)
         OR rowid NOT IN (SELECT min(place) FROM match GROUP BY event_id))
 """
-# What a reject says was judged when it was taken: of it the place is asked, of an event its content, too.
+# Of a reject the place is asked: what it says was judged when it was taken. Of an event its content, too.
+# Where the other region is lost, so is what it was sure of: then the accepting region's own log must have it.
 _NOT_IN_THE_LOG = """
     FROM sent WHERE safe > 0 AND NOT EXISTS (
         SELECT 1 FROM proof WHERE proof.publisher = sent.publisher AND proof.number = sent.number
-            AND (sent.rejected IS NOT NULL
-                OR proof.event_id = sent.event_id AND proof.digest = sent.digest))
+            AND (sent.rejected IS NOT NULL AND proof.topic = 'error.dlq'
+                OR proof.topic <> 'error.dlq' AND proof.event_id = sent.event_id
+                    AND proof.occurred_us = sent.occurred_us AND proof.digest = sent.digest))
 """
 
 
@@ -107,6 +112,8 @@ class Findings:
     unlabelled_rejects: int = 0
     """Ordinary events, rejected or refused."""
     not_in_the_log_ids: list[str] = field(default_factory=list)
+    log_differences: int = 0
+    """Places (topic, partition, origin, shard) of which two logs hold not the same events."""
     logs: list[dict[str, object]] = field(default_factory=list)
     """By log, topic, partition, origin and shard: distinct events, records, and a hash over the events."""
     lost_ids: list[str] = field(default_factory=list)
@@ -125,11 +132,11 @@ def check(
     journals: Sequence[Path],
     stored: Iterable[Stored],
     letters: Sequence[DeadLetter],
-    logged: Iterable[Logged],
+    logged: Mapping[str, Iterable[Logged]],
     scratch: Path,
 ) -> Findings:
-    """Compare. `journals`: one folder for each publisher; `logged`: the records of every log that can be
-    read; `scratch`: a file that is made anew."""
+    """Compare. `journals`: one folder for each publisher; `logged`: by region the records of
+    each log that was read, an empty one too; `scratch`: a file that is made anew."""
     scratch.unlink(missing_ok=True)
     database = sqlite3.connect(scratch)
     try:
@@ -137,8 +144,12 @@ def check(
         strangers = _load(database, journals, letters)
         for rows in _chunks(astuple(one) for one in stored):
             database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        for rows in _chunks(astuple(one) for one in logged):
-            database.executemany("INSERT INTO logged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        for region, held in logged.items():
+            database.execute("INSERT INTO readable VALUES (?)", (region,))
+            for rows in _chunks(astuple(one) for one in held):
+                database.executemany(
+                    "INSERT INTO logged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                )
         database.executescript(_INDEXES)
         return _findings(database, strangers)
     finally:
@@ -240,6 +251,7 @@ def _findings(database: sqlite3.Connection, strangers: list[str]) -> Findings:
         found = database.execute(f"SELECT event_id {query} ORDER BY 1 LIMIT {EXAMPLES}", probe)
         return [row[0] for row in found]
 
+    logs = _logs(database)
     violations = list(order_violations(_applied(database)))
     saved = "FROM (SELECT 1 FROM match WHERE first_region <> origin GROUP BY event_id)"
     matched = number("FROM (SELECT 1 FROM match GROUP BY event_id)")
@@ -275,7 +287,8 @@ def _findings(database: sqlite3.Connection, strangers: list[str]) -> Findings:
             "FROM sent WHERE label = '' AND (rejected IS NOT NULL OR refused > 0)"
         ),
         not_in_the_log_ids=ids(_NOT_IN_THE_LOG),
-        logs=_logs(database),
+        log_differences=_log_differences(logs, database.execute("SELECT log FROM readable")),
+        logs=logs,
         lost_ids=ids(_LOST),
         unexpected_ids=(ids(_UNEXPECTED) + strangers)[:EXAMPLES],
         violations=violations[:EXAMPLES],
@@ -314,6 +327,18 @@ def _logs(database: sqlite3.Connection) -> list[dict[str, object]]:
         counted = {"events": events, "records": records, "sha256": digest.hexdigest()}
         found.append({**dict(zip(names, place, strict=True)), **counted})
     return found
+
+
+def _log_differences(logs: Sequence[Mapping[str, object]], read: Iterable[tuple[str]]) -> int:
+    """0 where one log was read: then there is nothing to compare."""
+    names = {name for (name,) in read}
+    held: dict[tuple[object, ...], dict[object, object]] = {}
+    for one in logs:
+        place = tuple(
+            one[name] for name in ("topic", "partition", "origin", "incarnation", "shard")
+        )
+        held.setdefault(place, {})[one["log"]] = one["sha256"]
+    return sum(set(by_log) != names or len(set(by_log.values())) > 1 for by_log in held.values())
 
 
 Row = tuple[object, ...]

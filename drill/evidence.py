@@ -33,7 +33,7 @@ CONTROLS = (
     ),
     (
         "164.308(a)(7)(ii)(A)",
-        "Accepted events were compared with the surviving region's data and with its log.",
+        "Accepted events were compared with the serving region's data, those called safe with the logs.",
         (*KEPT, "some_events_were_called_safe", "what_was_called_safe_is_in_the_other_log"),
     ),
     (

@@ -29,11 +29,13 @@ def topics_of(bootstrap: str) -> list[str]:
 def records(
     bootstrap: str, topics: Sequence[str], *, deadline_seconds: float = 120.0
 ) -> Iterator[Message]:
-    """Every record of these topics' partitions. Raises TimeoutError when the end is not reached."""
-    deadline = time.monotonic() + deadline_seconds
+    """Every record of these topics' partitions.
+
+    Raises TimeoutError when nothing comes for `deadline_seconds` and the end is not reached.
+    """
     consumer = _consumer(bootstrap)
     try:
-        yield from _read(consumer, bootstrap, topics, deadline)
+        yield from _read(consumer, bootstrap, topics, deadline_seconds)
     finally:
         consumer.close()
 
@@ -61,7 +63,7 @@ def _consumer(bootstrap: str) -> Consumer:
 
 
 def _read(
-    consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: float
+    consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline_seconds: float
 ) -> Iterator[Message]:
     # Up to the end as it stands now: the platform goes on writing markers behind it, and the drill
     # has settled, so a record younger than this look ends its partition as the end itself does.
@@ -73,12 +75,15 @@ def _read(
             raise KafkaException(topic.error)
         left |= {(name, number) for number in topic.partitions}
     consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in left])
+    deadline = time.monotonic() + deadline_seconds
     while left:
         if time.monotonic() > deadline:
             raise TimeoutError(
                 f"{', '.join(topics)} at {bootstrap} was not read to its end in time"
             )
         for message in consumer.consume(BATCH, 0.5):
+            # Counted from the newest record: how long reading takes depends on how much there is.
+            deadline = time.monotonic() + deadline_seconds
             place = (str(message.topic()), int(message.partition() or 0))
             error = message.error()
             if error is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import orjson
 from confluent_kafka import Message
@@ -11,6 +12,7 @@ from confluent_kafka import Message
 from drill.envelope import digest_of
 from drill.log_reading import headers_of, records, topics_of
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OF_THE_PLATFORM = ("system.", "mm2-", "__", "heartbeats", "peer.checkpoints")
 """Topics without events, by how their names begin: the watermark's, Connect's and Kafka's own."""
 
@@ -19,8 +21,8 @@ OF_THE_PLATFORM = ("system.", "mm2-", "__", "heartbeats", "peer.checkpoints")
 class Logged:
     """One record: where it lies, from which place of which stream it came, and what it says.
 
-    `sequence` is a decimal text: a stream's has 56 digits. `event_id` and `digest` are empty for a
-    record that is no envelope.
+    `sequence` is a decimal text: a stream's has 56 digits. Of a record that is no envelope `event_id` and
+    `digest` are empty, and `occurred_us` is 0.
     """
 
     log: str
@@ -31,6 +33,7 @@ class Logged:
     shard: str
     sequence: str
     event_id: str
+    occurred_us: int
     digest: str
 
 
@@ -48,13 +51,14 @@ def logged_of(region: str, message: Message) -> Logged | None:
     headers = headers_of(message)
     if headers.get("kind") == "marker":
         return None
-    event_id = digest = ""
+    event_id, occurred_us, digest = "", 0, ""
     try:
         body = orjson.loads(message.value() or b"")
     except orjson.JSONDecodeError:
         body = None
     if isinstance(body, dict):
         event_id, digest = str(body.get("eventId") or ""), digest_of(body)
+        occurred_us = _microseconds(str(body.get("occurredOn") or ""))
     return Logged(
         log=region,
         topic=str(message.topic()),
@@ -64,5 +68,14 @@ def logged_of(region: str, message: Message) -> Logged | None:
         shard=headers.get("shard", ""),
         sequence=headers.get("sequence", ""),
         event_id=event_id,
+        occurred_us=occurred_us,
         digest=digest,
     )
+
+
+def _microseconds(text: str) -> int:
+    """Since 1970; 0 for what is no time."""
+    try:
+        return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
+    except (TypeError, ValueError):
+        return 0

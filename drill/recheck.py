@@ -31,6 +31,8 @@ def differences(folder: Path, body: Mapping[str, Any]) -> list[str]:
     except (EOFError, OSError, TypeError, ValueError, sqlite3.Error) as error:
         return [f"the journals cannot be checked: {error!r}"]
     numbers = {**body["events"], "order_violations": body["order_violations"]}
+    if "logs" in body:
+        numbers["logs"] = body["logs"]
     return [
         f"{name}: evidence {value}, now {getattr(found, name)}"
         for name, value in numbers.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from drill.dead_letters import read_dead_letters
 from drill.edge import Edge
 from drill.edge_api import EdgeApi
 from drill.journal import Journal
-from drill.logged import Logged, read_log
+from drill.logged import read_log
 from drill.publisher import EdgePublisher
 from drill.recheck import check_again
 from drill.run_summary import RunSummary
@@ -247,6 +247,8 @@ class Run:
         region = str(self._final_lease().get("holder") or self._target.home)
         accepted = sum(sender.counts.accepted for sender in self._senders)
         self._await_applied(region, accepted)
+        if self._scenario.both_logs_live:
+            self._await_safe(accepted)
 
     def _await_applied(self, region: str, wanted: int) -> None:
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -261,6 +263,14 @@ class Run:
                 if time.monotonic() - since >= (1.0 if enough else STABLE_SECONDS):
                     return
                 time.sleep(0.5)
+
+    def _await_safe(self, wanted: int) -> None:
+        """Until the edges were told that both regions have everything; a replicator may stand."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            if sum(sender.counts.safe for sender in self._senders) >= wanted:
+                return
+            time.sleep(0.5)
 
     def _stop(self) -> None:
         self._synthetic.stop()
@@ -284,19 +294,21 @@ class Run:
         where = self._target.endpoints()[survivor]
         letters = read_dead_letters(where.kafka_bootstrap)
         archive.save_letters(folder, letters)
-        archive.save_logged(folder, self._logged())
+        for region, address in self._logs_to_read().items():
+            archive.save_logged(folder, region, read_log(region, address))
         with stored.connect(where.database_dsn) as connection:
             archive.save_stored(folder, stored.rows(connection))
             connection.rollback()
             applied = stored.applied_seconds(connection)
         return check_again(folder), applied
 
-    def _logged(self) -> Iterator[Logged]:
-        """The records of every log that can be read: a lost region's cannot."""
+    def _logs_to_read(self) -> dict[str, str]:
+        """Addresses by region: a lost region's log cannot be read."""
         endpoints = self._target.endpoints()
         lost = {self._target.home} if self._scenario.fails_over else set()
-        for region in sorted(set(endpoints) - lost):
-            yield from read_log(region, endpoints[region].kafka_bootstrap)
+        return {
+            region: endpoints[region].kafka_bootstrap for region in sorted(set(endpoints) - lost)
+        }
 
     def _summary(
         self,

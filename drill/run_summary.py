@@ -33,6 +33,7 @@ EVENT_COUNTS = (
     "not_in_the_log",
     "recovered_though_safe",
     "unlabelled_rejects",
+    "log_differences",
     "duplicate_deliveries",
     "platform_probes",
 )

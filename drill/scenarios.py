@@ -31,6 +31,11 @@ class Scenario:
     rto_limit_seconds: float | None
 
     @property
+    def both_logs_live(self) -> bool:
+        """Whether each log reaches the other region all the time: then all of it must."""
+        return self.breaks in (Break.NOTHING, Break.HANG_HOME_CONTROL_PLANE)
+
+    @property
     def fails_over(self) -> bool:
         """Whether the standby must become active."""
         return len(self.epochs) > 1

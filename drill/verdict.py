@@ -46,6 +46,9 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
         "what_was_called_safe_is_in_the_other_log": found.not_in_the_log == 0,
         "nothing_called_safe_was_needed_again": found.recovered_though_safe == 0,
     }
+    if scenario.both_logs_live:
+        met["everything_became_safe"] = found.safe == found.accepted
+        met["both_logs_hold_the_same"] = found.log_differences == 0
     if scenario.fails_over:
         limit = scenario.rto_limit_seconds
         met["recovered_in_time"] = (

@@ -35,6 +35,8 @@ LOCAL = {
     "security.protocol": "PLAINTEXT",
 }
 """All that differs from the product's settings: a log of one broker, and nobody to sign in to."""
+RELEASE = "3.9"
+"""As the product's `KAFKA_VERSION`: a cluster with the features of a later one elects leaders otherwise."""
 SIGN_IN = ("sasl.mechanism", "sasl.jaas.config", "sasl.client.callback.handler.class")
 
 
@@ -56,9 +58,10 @@ def broker_command(settings: Path) -> list[str]:
 
 
 def format_command(settings: Path, cluster_id: str) -> list[str]:
-    """Make a broker's folders: a log without a record."""
+    """Make a broker's folders: a log without a record, with the features of the release that MSK runs."""
     arguments = ("format", "--cluster-id", cluster_id, "--config", str(settings))
-    return java("kafka.tools.StorageTool", *arguments, classpath=f"{JARS}/*")
+    release = ("--release-version", RELEASE)
+    return java("kafka.tools.StorageTool", *arguments, *release, classpath=f"{JARS}/*")
 
 
 def replicator_command(settings: Path) -> list[str]:

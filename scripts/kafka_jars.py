@@ -8,6 +8,7 @@ right is not fetched again.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
@@ -63,12 +64,12 @@ def fetch(repository: str, path: str, sha256: str) -> None:
 
 
 def _get(url: str) -> bytes:
-    said: OSError | None = None
+    said: Exception | None = None
     for _ in range(TRIES):
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
                 return bytes(answer.read())
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             said = error
     raise FetchError(f"{url} was not fetched ({said}); MAVEN_REPOSITORY names another repository.")
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from lab.processes import end_leftovers
+
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """The name of the worker that this process is; empty where one process runs all."""
@@ -50,6 +52,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileOnOneWor
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: no worker begins with a lab when the other one ends."""
     items.sort(key=_rank)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A worker that does not end in time is killed, and a lab's processes have sessions of their own."""
+    base = getattr(getattr(config, "_tmp_path_factory", None), "_basetemp", None)
+    if WORKER or base is None:
+        return
+    for depth in ("*", "*/*"):
+        for left in Path(base).glob(f"popen-gw*/{depth}/processes.json"):
+            end_leftovers(left.parent)
 
 
 def _rank(item: pytest.Item) -> int:

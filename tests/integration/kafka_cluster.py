@@ -95,9 +95,10 @@ class Cluster:
         self._end(node, signal.SIGTERM)
 
     def _end(self, node: int, number: int) -> None:
-        process = self._running.pop(node)
+        process = self._running[node]
         process.send_signal(number)
         process.wait(timeout=60)
+        del self._running[node]
 
     def create_topic(self, name: str) -> None:
         """One partition, and the copies that the settings give it."""

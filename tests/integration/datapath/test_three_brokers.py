@@ -1,4 +1,4 @@
-"""A region's log as it is deployed: three brokers, the product's settings, the bridge's own writer (B6).
+"""Three brokers with the product's settings and features, and the bridge's own writer (B6).
 
 Nothing that was acknowledged is ever missing. What cannot have two copies is refused, and a broker that
 missed something leads nothing.

@@ -53,6 +53,7 @@ class EdgeRun:
         self.events = feed.due(int(time.time() * 1e6))
         self.letters: list[DeadLetter] = []
         self.logged: list[Logged] = []
+        self.read = [HOME, AWAY]
 
     def send(self) -> None:
         self.journal.append(self.events)
@@ -61,7 +62,9 @@ class EdgeRun:
     def log(self, events: list[Event], region: str = AWAY) -> None:
         """What home accepted, in the log of `region`."""
         self.logged += [
-            Logged(region, "t", 0, HOME, "1", "s-0", str(e.number), e.event_id, e.digest)
+            Logged(
+                region, "t", 0, HOME, "1", "s-0", str(e.number), e.event_id, e.occurred_us, e.digest
+            )
             for e in events
         ]
 
@@ -84,11 +87,12 @@ class EdgeRun:
         with stored.connect(self.database.info.dsn) as reader:
             rows = list(stored.rows(reader))
         folders = [self.folder / "edge-1"]
-        return check(folders, rows, self.letters, self.logged, self.folder / "scratch.sqlite")
+        logs = {region: [one for one in self.logged if one.log == region] for region in self.read}
+        return check(folders, rows, self.letters, logs, self.folder / "scratch.sqlite")
 
     def verdict(self) -> str:
         seen = Seen(self.found(), [1], [], 0.0, None, False, [])
-        return verdict(objectives(SCENARIOS["noop"], seen))
+        return verdict(objectives(SCENARIOS["link-cut"], seen))
 
 
 @pytest.fixture
@@ -119,6 +123,8 @@ def test_everything_in_its_place_passes(run: EdgeRun) -> None:
         {"sequence": "999"},
         {"event_id": "11111111-1111-4111-8111-111111111111"},
         {"digest": "0" * 16},
+        {"occurred_us": 1},
+        {"topic": "error.dlq"},
     ],
     ids=lambda wrong: "-".join(wrong),
 )
@@ -135,6 +141,39 @@ def test_what_was_called_safe_and_is_not_in_the_other_log_fails(
     assert (found.not_in_the_log, found.not_in_the_log_ids) == (1, [run.events[17].event_id])
     assert (found.lost, found.unexpected) == (0, 0)
     assert run.verdict() == FAIL
+
+
+def test_what_a_lost_region_was_sure_of_is_asked_of_the_accepting_ones_own_log(
+    run: EdgeRun,
+) -> None:
+    """An edge that had moved early: its events were safe in the region that is lost now."""
+    run.send()
+    run.store(run.events)
+    run.log(run.events[1:], region=HOME)
+    run.call_safe(run.events)
+    assert run.found().not_in_the_log == len(run.events)
+    run.read = [HOME]
+    found = run.found()
+    assert (found.not_in_the_log, found.not_in_the_log_ids) == (1, [run.events[0].event_id])
+
+
+def test_an_empty_log_was_read_and_proves_nothing(run: EdgeRun) -> None:
+    run.send()
+    run.store(run.events)
+    run.log(run.events, region=HOME)
+    run.call_safe(run.events)
+    found = run.found()
+    assert (found.not_in_the_log, found.log_differences) == (len(run.events), 1)
+
+
+def test_two_logs_are_compared_place_by_place(run: EdgeRun) -> None:
+    run.send()
+    run.log(run.events, region=HOME)
+    run.log(run.events)
+    assert run.found().log_differences == 0
+    run.logged[-1] = replace(run.logged[-1], partition=1)
+    # The place it left and the place it came to.
+    assert run.found().log_differences == 2
 
 
 def test_where_nothing_was_called_safe_the_log_was_not_proved(run: EdgeRun) -> None:
@@ -163,7 +202,7 @@ def test_a_safe_reject_is_found_by_its_place(run: EdgeRun) -> None:
     run.send()
     run.store(run.events[1:])
     run.log(run.events)
-    run.logged[0] = replace(run.logged[0], event_id="", digest="")
+    run.logged[0] = replace(run.logged[0], topic="error.dlq", event_id="", digest="")
     run.letters = [DeadLetter(HOME, "1", "s-0", run.events[0].number, "", "malformed", "no JSON")]
     run.call_safe(run.events)
     found = run.found()

@@ -17,7 +17,9 @@ def test_letters_and_rows_come_back_with_sequences_beyond_64_bits(tmp_path: Path
     archive.save_stored(tmp_path, rows)
     assert archive.load_letters(tmp_path) == letters
     assert list(archive.load_stored(tmp_path)) == rows
-    logged = [Logged("r", "t", 1, "o", "1", "s", "49590338271490256608559692538", "", "")]
-    assert list(archive.load_logged(tmp_path)) == []
-    archive.save_logged(tmp_path, logged)
-    assert list(archive.load_logged(tmp_path)) == logged
+    logged = [Logged("r", "t", 1, "o", "1", "s", "49590338271490256608559692538", "", 0, "")]
+    assert archive.load_logged(tmp_path) == {}
+    archive.save_logged(tmp_path, "ca-west-1", logged)
+    archive.save_logged(tmp_path, "ca-central-1", [])
+    found = {region: list(held) for region, held in archive.load_logged(tmp_path).items()}
+    assert found == {"ca-central-1": [], "ca-west-1": logged}

@@ -133,7 +133,7 @@ def test_a_run_claims_only_what_it_did_and_found() -> None:
     """E3: every run listed the same six controls, one that broke nothing or failed, too."""
     every = {control for control, _, _ in evidence.CONTROLS} | {evidence.TESTING}
     assert claimed("region-loss", LOSS) == every
-    quiet = replace(LOSS, epochs=[1], decisions=[])
+    quiet = replace(LOSS, epochs=[1], decisions=[], findings=replace(CLEAN, safe=10))
     assert claimed("noop", quiet) == {
         "164.308(a)(7)(ii)(A)", "164.308(a)(7)(ii)(D)", "164.312(c)(1)",
     }  # fmt: skip
@@ -141,6 +141,10 @@ def test_a_run_claims_only_what_it_did_and_found() -> None:
     assert claimed("region-loss", lost) == {"164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(D)"}
     unproven = replace(LOSS, findings=replace(CLEAN, not_in_the_log=1))
     assert every - claimed("region-loss", unproven) == {"164.308(a)(7)(ii)(A)"}
+    standing = objectives(SCENARIOS["noop"], replace(quiet, findings=CLEAN))
+    assert [name for name, good in standing.items() if not good] == ["everything_became_safe"]
+    differing = replace(quiet, findings=replace(CLEAN, safe=10, log_differences=1))
+    assert not objectives(SCENARIOS["noop"], differing)["both_logs_hold_the_same"]
     late = replace(LOSS, rto_seconds=None)
     assert claimed("region-loss", late) == claimed("noop", quiet)
 
