@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.overrides import endpoints, overridden
-from lab.places import ACCOUNT, Places
+from lab.places import Places, arn
 from lab.substitutions import PROVIDED, Kind, kind_of
 
 PLACEHOLDER = "AWS::CloudFormation::WaitConditionHandle"
@@ -86,7 +86,7 @@ def _provided(resource: Mapping[str, Any], region: str) -> dict[str, Any]:
     kept = {key: value for key, value in resource.items() if key not in ("Type", "Properties")}
     properties = {
         **resource.get("Properties", {}),
-        "ServiceToken": f"arn:aws:lambda:{region}:{ACCOUNT}:function:{PROVIDER_NAME}",
+        "ServiceToken": arn("lambda", region, f"function:{PROVIDER_NAME}"),
         "ServiceTimeout": CUSTOM_RESOURCE_TIMEOUT_SECONDS,
     }
     return {**kept, "Type": PROVIDED[resource["Type"]], "Properties": properties}
@@ -112,7 +112,7 @@ def _literal(logical_id: str, resource_type: str, attribute: str, region: str) -
     """What a reference to an inert resource becomes: recognisable, and of the right shape."""
     if attribute.lower().endswith("arn") or (not attribute and "Layer" in resource_type):
         service = resource_type.split("::")[1].lower()
-        return f"arn:aws:{service}:{region}:{ACCOUNT}:lab/{logical_id}"
+        return arn(service, region, f"lab/{logical_id}")
     return f"lab-{logical_id}-{attribute}".lower().rstrip("-")
 
 

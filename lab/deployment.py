@@ -17,7 +17,17 @@ from lab.calls import Clients
 from lab.controller import service_environment
 from lab.gateway import ApiDefinition
 from lab.overrides import token_url
-from lab.places import ACCOUNT, ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY, WITNESS, Places
+from lab.places import (
+    ACCOUNT,
+    ALL_REGIONS,
+    CODES,
+    DATA_REGIONS,
+    HOME,
+    RECOVERY,
+    WITNESS,
+    Places,
+    arn,
+)
 from lab.postgres import DATABASE, Postgres
 from lab.substitutions import Kind
 from lab.waiting import LabError, until
@@ -69,7 +79,7 @@ def install_provider(clients: Clients, places: Places) -> None:
         )
         clients.observer("lambda", region).create_function(
             FunctionName=PROVIDER_NAME, Runtime="python3.14", Handler="index.handler",
-            Role=f"arn:aws:iam::{ACCOUNT}:role/{PROVIDER_NAME}", Timeout=60,
+            Role=arn("iam", "", f"role/{PROVIDER_NAME}"), Timeout=60,
             Code={"ZipFile": packed.getvalue()},
             # As the region itself would call: seen, and stopped, by the region's own proxy.
             Environment={"Variables": {"AWS_ENDPOINT_URL": places.proxy_url(CODES[region])}},

@@ -17,10 +17,16 @@ ALL_REGIONS = (HOME, RECOVERY, WITNESS)
 CODES = {HOME: "cac1", RECOVERY: "caw1", WITNESS: "use2"}
 SOURCES = ("cac1", "caw1", "use2", "operator", "edge")
 ACCOUNT = "000000000000"
+PARTITION = "aws"
 LOOPBACK = "127.0.0.1"
 LINK_KINDS = ("log", "database", "fence", "probe")
 """Data-plane connections that cross a border: the log's replication, the database's, the fence's
 connection to the peer's database, and health probes."""
+
+
+def arn(service: str, region: str, resource: str) -> str:
+    """An ARN of the emulator, which has one partition and one account; `region` empty for IAM."""
+    return f"arn:{PARTITION}:{service}:{region}:{ACCOUNT}:{resource}"
 
 
 def peer_of(region: str) -> str:

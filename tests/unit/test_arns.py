@@ -12,7 +12,17 @@ from lifeline.settings import Settings
 from lifeline.site import Site
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("constructs", "stacks", "lambdas", "services")
+FOLDERS = (
+    "constructs",
+    "stacks",
+    "lambdas",
+    "services",
+    "lab",
+    "drill",
+    "scripts",
+    "bench",
+    "examples",
+)
 LITERAL = "arn:" + "aws:"
 
 
