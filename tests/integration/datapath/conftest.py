@@ -26,10 +26,11 @@ DAYS_PAST_THE_WINDOW = """
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of this folder needs the server."""
+    """All of this folder needs the server, and most of it waits for clocks."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.postgres)
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
