@@ -5,7 +5,7 @@ the other's after half the round trip. A TCP proxy would not do: it answers at o
 
     python -m bench.long_link [--megabytes 120]
 
-Prints MB/s of both and their ratio. Linux, with `unshare` and `ip`; no rights are needed.
+Prints MB/s of both and their ratio. Linux, with `unshare` and `ip`; tried as root only.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from lab.broker import node_properties
+from lab.broker import await_answer, node_properties
 from lab.kafka import (
     broker_command,
     format_command,
@@ -48,7 +49,6 @@ HERE, THERE = "10.99.0.1", "10.99.0.2"
 TOPIC, PARTITIONS, RECORD_BYTES = "copied", 4, 1_000
 OWN, PEER, CONTROLLER = 19_092, 19_093, 19_094
 DEADLINE_SECONDS = 180.0
-START_SECONDS = 60.0
 
 CLONE_NEWNET = 0x40000000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
@@ -114,26 +114,15 @@ def start_broker(folder: Path, *, host: str, more: Mapping[str, object]) -> subp
     subprocess.run(format_command(settings, "bench"), check=True, stdout=subprocess.DEVNULL)
     with (folder / "log").open("wb") as said:
         process = subprocess.Popen(broker_command(settings), stdout=said, stderr=said)
-    admin = AdminClient({"bootstrap.servers": listeners["OWN"], "log_level": 0})
     try:
-        _await(admin)
+        await_answer(listeners["OWN"])
+        admin = AdminClient({"bootstrap.servers": listeners["OWN"], "log_level": 0})
         (made,) = admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values()
         made.result(60)
     except BaseException:
         process.kill()
         raise
     return process
-
-
-def _await(admin: AdminClient) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            admin.list_topics(timeout=2)
-            return
-        except KafkaException:
-            if time.monotonic() > deadline:
-                raise
 
 
 def fill(megabytes: int) -> int:
@@ -201,6 +190,8 @@ def measure(megabytes: int, broker: Mapping[str, object], mirror: Mapping[str, o
         if far == 0:
             try:
                 _far_side(theirs, folder, mirror)
+            except Exception:
+                traceback.print_exc()  # leaving as below would say nothing
             finally:
                 os._exit(0)
         children.append(far)

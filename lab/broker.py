@@ -10,7 +10,7 @@ import logging
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -73,6 +73,25 @@ def node_properties(
     }
 
 
+def _admin(bootstrap: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap}, logger=_QUIET)
+
+
+def await_answer(bootstrap: str, *, alive: Callable[[], object] = lambda: None) -> None:
+    """Until a broker tells its topics. Raises LabError, and whatever `alive` raises meanwhile."""
+    admin = _admin(bootstrap)
+
+    def answers() -> bool:
+        alive()
+        try:
+            admin.list_topics(timeout=1)
+        except KafkaException:
+            return False
+        return True
+
+    until(f"the log at {bootstrap} answering", answers, seconds=START_SECONDS)
+
+
 class Broker:
     """The log of a region. Its records lie in `folder` and outlive the process."""
 
@@ -110,27 +129,11 @@ class Broker:
 
     def await_ready(self) -> None:
         """Until it tells its topics. Raises LabError, at once when the process has ended."""
-        admin = self._admin()
-        until(
-            f"the log in {self.region} answering",
-            lambda: self._answers(admin),
-            seconds=START_SECONDS,
-        )
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap}, logger=_QUIET)
-
-    def _answers(self, admin: AdminClient) -> bool:
-        self.processes.require_alive(self.name)
-        try:
-            admin.list_topics(timeout=1)
-        except KafkaException:
-            return False
-        return True
+        await_answer(self.bootstrap, alive=lambda: self.processes.require_alive(self.name))
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create the marked topics and the watermark's. Those that exist are left alone."""
-        admin = self._admin()
+        admin = _admin(self.bootstrap)
         there = set(admin.list_topics(timeout=10).topics)
         wanted = {**partitions, WATERMARK_TOPIC: 1}
         new = [

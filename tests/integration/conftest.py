@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from lab.broker import node_properties
+from lab.broker import await_answer, node_properties
 from lab.kafka import broker_command, format_command, properties
 from lab.places import LOOPBACK
 from lab.ports import free_port
 
-START_SECONDS = 60.0
 GONE_SECONDS = 10.0
 
 NewLog = Callable[[Mapping[str, int]], str]
@@ -38,22 +36,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "broker.log").open("wb") as said:
         process = subprocess.Popen(broker_command(settings), stdout=said, stderr=said)
     try:
-        _await(address)
+        await_answer(address)
         yield address
     finally:
         process.kill()
         process.wait(timeout=10)
-
-
-def _await(address: str) -> None:
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            admin.list_topics(timeout=1)
-            return
-        except KafkaException:
-            assert time.monotonic() < deadline, f"no broker at {address}"
 
 
 @pytest.fixture
