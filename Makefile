@@ -8,6 +8,9 @@ PYTHON ?= python3
 PROFILE ?= dev
 SUFFIX ?= dev
 SCENARIO ?= region-loss
+SEEDS ?= 300
+FROM ?= 0
+SEED ?= 0
 WORKERS ?=
 ARGS ?=
 
@@ -16,10 +19,10 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
-SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill bench scripts tests
-TYPED := app.py hatch_build.py examples constructs lab drill bench scripts tests
+SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
+TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
 
-.PHONY: help setup drill test quick check soak synth deploy destroy nag wheel bench lock lock-jars docs snapshots clean
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -56,6 +59,12 @@ build/drill/beats.json: drill/heart_recordings.py drill/recordings_feed.py $(VEN
 
 drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=)
 	@$(PY) -m drill run $(SCENARIO) $(ARGS)
+
+simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FROM=; a failed one: make story SEED=)
+	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
+
+story: setup ## Tell what happened in a simulated run (SEED=)
+	@$(PY) -m simulator story $(SEED)
 
 test: setup check ## Everything that guards the drill: checks, then all tests but the soak
 	@$(PY) -m pytest -n $(or $(WORKERS),2) -m "not soak" $(ARGS)

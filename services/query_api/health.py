@@ -39,7 +39,11 @@ class RegionHealth:
         self.traffic = Check(value=0)
 
     def answer(self) -> tuple[int, dict[str, Any]]:
-        """HTTP status and body of `/health`."""
+        """HTTP status and body of `/health`.
+
+        Not 200 while the guard refuses although the row names this region: it stopped itself, and whoever may
+        take over must see that (A18). `ingest` says apart from it whether events are accepted.
+        """
         now = self._clock.monotonic()
         ingest, database = self.ingest.fresh(now), self.database.fresh(now)
         row, permission = self.authority()
@@ -51,7 +55,8 @@ class RegionHealth:
             "epoch": row.epoch if row is not None else 0,
             "traffic_epoch": int(self.traffic.value),
         }
-        return (200 if ingest and database else 503), body
+        stopped = row is not None and row.holder == self._region and not body["serving"]
+        return (200 if ingest and database and not stopped else 503), body
 
     def has_traffic(self) -> bool:
         """Whether traffic belongs here: it serves, and the plan of this epoch turned its switch on."""

@@ -14,11 +14,21 @@ from hatch_build import FOLDERS
 
 ROOT = Path(__file__).resolve().parents[2]
 FORBIDDEN = {
-    "constructs/lifeline": {"app", "drill", "lab", "lifeline.services", "lifeline.stacks"},
-    "stacks": {"app", "drill", "lab", "lifeline.cli", "lifeline.services"},
-    "lambdas": {"aws_cdk", "constructs", "drill", "lab", "lifeline.services"},
-    "services": {"aws_cdk", "constructs", "drill", "lab"},
+    "constructs/lifeline": {
+        "app",
+        "drill",
+        "lab",
+        "lifeline.services",
+        "lifeline.stacks",
+        "simulator",
+    },
+    "stacks": {"app", "drill", "lab", "lifeline.cli", "lifeline.services", "simulator"},
+    "lambdas": {"aws_cdk", "constructs", "drill", "lab", "lifeline.services", "simulator"},
+    "services": {"aws_cdk", "constructs", "drill", "lab", "simulator"},
     "lambdas/failover": {"aws_lambda_powertools", "boto3", "botocore"},
+    "lab": {"simulator"},
+    "drill": {"simulator"},
+    "simulator": {"app", "aws_cdk", "drill", "lab", "lifeline.cli", "lifeline.stacks"},
 }
 """What the files of a folder may not import, beside `LIFELINE`'s rule for what runs in AWS."""
 

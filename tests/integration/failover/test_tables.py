@@ -27,6 +27,7 @@ from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover import plan_runs
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease, Promise
 from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
+from simulator.twins.dynamodb import Tables
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 TABLE = "table"
@@ -78,8 +79,12 @@ def made_table() -> Any:
     return client
 
 
-@pytest.fixture(name="client")
-def _client() -> Iterator[Any]:
+@pytest.fixture(name="client", params=["moto", "simulator"])
+def _client(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """moto's table, and the simulator's twin of it: one suite holds both against the transitions."""
+    if request.param == "simulator":
+        yield Tables()
+        return
     with mock_aws():
         yield made_table()
 

@@ -29,6 +29,26 @@ def test_it_is_alive_while_it_answers_whatever_it_says(
 
 
 @pytest.mark.parametrize(
+    ("holder", "may_serve", "status"),
+    [
+        (REGION, True, 200),
+        (REGION, False, 503),  # it stopped itself: the others must see that (A18)
+        ("ca-central-1", False, 200),  # a standby is well and serves nothing
+        ("", False, 200),  # fenced: nobody holds the row, so nobody stopped
+    ],
+)
+def test_a_region_that_stopped_itself_does_not_say_that_it_is_well(
+    holder: str, may_serve: bool, status: int
+) -> None:
+    health = RegionHealth(REGION, clock=ManualClock(at=100.0))
+    health.ingest.at = health.database.at = 99.0
+    health.database.value = (AuthorityRow(2, holder, 5, 30.0, False), Permission(may_serve, ""))
+    found, body = health.answer()
+    assert found == status
+    assert body["ingest"], "edges go on sending: what a stopped region accepts is kept (A15, B12)"
+
+
+@pytest.mark.parametrize(
     ("may_serve", "switch", "epoch", "here"),
     [
         (True, 2, 2, True),

@@ -1,0 +1,1 @@
+"""The shipped code on a virtual clock: one thread, one seed, one trace (E4, E5)."""

@@ -1,0 +1,339 @@
+"""What goes wrong in a run, drawn from its seed: when, for how long, and to whom. All of it heals."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from lifeline.lambdas.adapters.lease_table import LeaseTable
+from simulator.authority import AuthorityWorld
+from simulator.places import HOME, LEASE_TABLE, PLACES, RECOVERY, REGIONS, WITNESS
+from simulator.runtime import EPOCH_ZERO
+
+FIRST_SECONDS, HEALED_SECONDS = 90.0, 1_200.0
+"""Faults begin and end between these moments of a run."""
+MOST_FAULTS = 4
+SILENT = ("dynamodb", "postgresql", "rds", "stepfunctions", "sns", "api", "ecs", "kinesis")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`begin` and `end` change the world; `what` is for people."""
+
+    at: float
+    until: float
+    what: str
+    begin: Callable[[AuthorityWorld], object]
+    end: Callable[[AuthorityWorld], object] = lambda _world: None
+
+
+Maker = Callable[[random.Random, float, float], Fault]
+
+
+def draw(seed: int) -> tuple[Fault, ...]:
+    """The faults of a seed, by when they begin. One to `MOST_FAULTS`, half of the time with a lost
+    region."""
+    chance = random.Random(f"faults {seed}")
+    kinds = [chance.choice(KINDS) for _ in range(chance.randint(1, MOST_FAULTS))]
+    if chance.random() < 0.5:
+        kinds.append(region_lost)
+    found = []
+    for kind in kinds:
+        at = chance.uniform(FIRST_SECONDS, HEALED_SECONDS - 120.0)
+        until = min(
+            HEALED_SECONDS,
+            at + chance.choice((5.0, 30.0, 60.0, 120.0, 600.0)) * chance.uniform(0.5, 1.5),
+        )
+        found.append(kind(chance, at, until))
+    return tuple(sorted(found, key=lambda one: (one.at, one.what)))
+
+
+def arrange(world: AuthorityWorld, faults: tuple[Fault, ...]) -> None:
+    """Put the faults on the world's calendar."""
+    for fault in faults:
+        world.scheduler.at(fault.at, partial(_begin, world, fault))
+        world.scheduler.at(fault.until, partial(_end, world, fault))
+
+
+def _begin(world: AuthorityWorld, fault: Fault) -> None:
+    world.say("FAULT", fault.what)
+    fault.begin(world)
+
+
+def _end(world: AuthorityWorld, fault: Fault) -> None:
+    world.say("HEALED", fault.what)
+    fault.end(world)
+
+
+def region_lost(chance: random.Random, at: float, until: float) -> Fault:
+    """A region ends at once, and comes back with what its stores had."""
+    region = chance.choice((HOME, HOME, HOME, RECOVERY, WITNESS))
+    return Fault(
+        at,
+        until,
+        f"{region} is lost",
+        lambda world: world.lose_region(region),
+        lambda world: world.return_region(region),
+    )
+
+
+def link_cut(chance: random.Random, at: float, until: float) -> Fault:
+    """What goes from one region to another is lost; half of the time in both directions."""
+    one, other = chance.sample(PLACES, 2)
+    cut = {(one, other), (other, one)} if chance.random() < 0.5 else {(one, other)}
+    arrow = "<->" if len(cut) == 2 else "->"
+
+    def heal(world: AuthorityWorld) -> None:
+        world.network.cut_links -= cut
+        world.cluster.catch_up()
+
+    return Fault(
+        at,
+        until,
+        f"link {one} {arrow} {other} is cut",
+        lambda world: world.network.cut_links.update(cut),
+        heal,
+    )
+
+
+def service_silent(chance: random.Random, at: float, until: float) -> Fault:
+    """A service of a region hangs."""
+    place = (chance.choice(PLACES), chance.choice(SILENT))
+    return Fault(
+        at,
+        until,
+        f"{place[1]} in {place[0]} hangs",
+        lambda world: world.network.silent.add(place),
+        lambda world: world.network.silent.discard(place),
+    )
+
+
+def service_refuses(chance: random.Random, at: float, until: float) -> Fault:
+    """A service of a region answers at once that it cannot."""
+    place = (chance.choice(PLACES), chance.choice(SILENT))
+    return Fault(
+        at,
+        until,
+        f"{place[1]} in {place[0]} refuses",
+        lambda world: world.network.refusing.add(place),
+        lambda world: world.network.refusing.discard(place),
+    )
+
+
+def replies_lost(chance: random.Random, at: float, until: float) -> Fault:
+    """Calls have their effect, and some of their answers do not come back."""
+    share = chance.choice((0.02, 0.1, 0.3))
+
+    def begin(world: AuthorityWorld) -> None:
+        world.network.lost_replies = share
+
+    def end(world: AuthorityWorld) -> None:
+        world.network.lost_replies = 0.0
+
+    return Fault(at, until, f"{share:.0%} of all replies are lost", begin, end)
+
+
+def keepers_killed(chance: random.Random, at: float, until: float) -> Fault:
+    """Every running keeper of a region ends, once."""
+    region = chance.choice(REGIONS)
+    return Fault(
+        at,
+        at + 1.0,
+        f"the keepers of {region} are killed",
+        lambda world: world.kill(region, "keeper"),
+    )
+
+
+def keepers_absent(chance: random.Random, at: float, until: float) -> Fault:
+    """No keeper, or probe, of a region is started, and the running ones end."""
+    region, name = chance.choice(PLACES), chance.choice(("keeper", "keeper", "probe"))
+
+    def begin(world: AuthorityWorld) -> None:
+        world.missed_schedules.add((region, name))
+        world.kill(region, name)
+
+    return Fault(
+        at,
+        until,
+        f"no {name} runs in {region}",
+        begin,
+        lambda world: world.missed_schedules.discard((region, name)),
+    )
+
+
+def functions_frozen(chance: random.Random, at: float, until: float) -> Fault:
+    """The running keepers and steps of a region stand still, and wake in the middle of what they did."""
+    region, name = chance.choice(REGIONS), chance.choice(("keeper", "step"))
+    until = min(until, at + 170.0)
+
+    def begin(world: AuthorityWorld) -> None:
+        for task in world.functions.get((region, name), []):
+            task.machine.frozen_until = until
+
+    return Fault(at, until, f"the running {name}s of {region} stand still", begin)
+
+
+def services_frozen(chance: random.Random, at: float, until: float) -> Fault:
+    """The appliers and the query API of a region stand still, and wake in the middle of what they did."""
+    region = chance.choice(REGIONS)
+
+    def begin(world: AuthorityWorld) -> None:
+        world.services[region].machine.frozen_until = until
+
+    return Fault(at, until, f"the services of {region} stand still", begin)
+
+
+def database_restarts(chance: random.Random, at: float, until: float) -> Fault:
+    """A server ends every session, and answers again a little later."""
+    region = chance.choice(REGIONS)
+    until = min(until, at + 60.0)
+
+    def begin(world: AuthorityWorld) -> None:
+        world.servers[region].up = False
+
+    def end(world: AuthorityWorld) -> None:
+        server = world.servers[region]
+        server.up = True
+        server.restart(in_recovery=server.in_recovery)
+
+    return Fault(at, until, f"the database server of {region} is down", begin, end)
+
+
+def schedule_doubled(chance: random.Random, at: float, until: float) -> Fault:
+    """The schedule's event is delivered twice."""
+    region = chance.choice(REGIONS)
+    return Fault(
+        at,
+        at + 1.0,
+        f"one more keeper starts in {region}",
+        lambda world: world.start(region, "keeper", {}),
+    )
+
+
+def promotion_refused(chance: random.Random, at: float, until: float) -> Fault:
+    """The database service does not take a request for a failover."""
+
+    def begin(world: AuthorityWorld) -> None:
+        world.cluster.behaviour.accept = False
+
+    def end(world: AuthorityWorld) -> None:
+        world.cluster.behaviour.accept = True
+
+    return Fault(at, until, "the database service refuses failovers", begin, end)
+
+
+def promotion_slow(chance: random.Random, at: float, until: float) -> Fault:
+    """A promotion takes minutes, or is cancelled by the service half-way."""
+    seconds, cancels = chance.uniform(60.0, 400.0), chance.random() < 0.4
+
+    def begin(world: AuthorityWorld) -> None:
+        world.cluster.behaviour.promote_seconds = seconds
+        world.cluster.behaviour.cancels = cancels
+
+    said = f"promotions take {seconds:.0f} s" + (" and the first is cancelled" if cancels else "")
+    return Fault(FIRST_SECONDS, FIRST_SECONDS + 1.0, said, begin)
+
+
+def process_dies(chance: random.Random, at: float, until: float) -> Fault:
+    """Keepers and steps of a region die right before an effect, one in so many."""
+    region, share = chance.choice(REGIONS), chance.choice((0.01, 0.05, 0.2))
+    dice = random.Random(chance.random())
+
+    def dies(world: AuthorityWorld) -> Callable[[str, str], None]:
+        def look(_target: str, _service: str) -> None:
+            task = world.scheduler.current
+            assert task is not None
+            if not task.name.startswith((f"{region} keeper", f"{region} step")):
+                return
+            if dice.random() < share:
+                world.say(task.name, "dies before an effect")
+                world.scheduler.kill(task)
+
+        return look
+
+    def begin(world: AuthorityWorld) -> None:
+        world.network.before_effect = dies(world)
+
+    def end(world: AuthorityWorld) -> None:
+        world.network.before_effect = None
+
+    return Fault(
+        at, until, f"functions of {region} die at {share:.0%} of their effects", begin, end
+    )
+
+
+def plan_aborted(chance: random.Random, at: float, until: float) -> Fault:
+    """Whatever plan runs during this time is ended where it is, once a region."""
+    stopped: set[str] = set()
+    moment = chance.uniform(1.0, 40.0)
+
+    def look(world: AuthorityWorld) -> None:
+        for region in REGIONS:
+            plan = world.plans[region]
+            running = [one.name for one in plan.executions.values() if one.status == "RUNNING"]
+            for name in running:
+                if region not in stopped:
+                    stopped.add(region)
+                    world.scheduler.at(world.scheduler.now + moment, partial(plan.stop, name))
+        if world.scheduler.now < HEALED_SECONDS:
+            world.scheduler.at(world.scheduler.now + 1.0, lambda: look(world))
+
+    return Fault(at, until, f"the next plan is ended {moment:.0f} s after its start", look)
+
+
+def person_pauses(chance: random.Random, at: float, until: float) -> Fault:
+    """A person pauses automatic failover for a while."""
+    seconds = min(chance.uniform(60.0, 400.0), HEALED_SECONDS - at)
+
+    def begin(world: AuthorityWorld) -> None:
+        item = world.tables[WITNESS].items[LEASE_TABLE].get("lease")
+        if item is not None:
+            item["paused_until"] = {"N": repr(EPOCH_ZERO + world.scheduler.now + seconds)}
+
+    return Fault(at, at + 1.0, f"a person pauses failover for {seconds:.0f} s", begin)
+
+
+def person_aborts(chance: random.Random, at: float, until: float) -> Fault:
+    """A person aborts the epoch of the lease, if that is still allowed (D9)."""
+
+    def begin(world: AuthorityWorld) -> None:
+        lease = world.lease
+        if lease is not None:
+            LeaseTable(_Direct(world), LEASE_TABLE).abort(epoch=lease.epoch)
+
+    return Fault(at, at + 1.0, "a person aborts the lease's epoch", begin)
+
+
+class _Direct:
+    """A person's client at the witness: the call itself does not fail."""
+
+    def __init__(self, world: AuthorityWorld) -> None:
+        tables = world.tables[WITNESS]
+        self.get_item, self.update_item = tables.get_item, tables.update_item
+
+
+KINDS: tuple[Maker, ...] = (
+    region_lost,
+    link_cut,
+    link_cut,
+    service_silent,
+    service_silent,
+    service_refuses,
+    replies_lost,
+    keepers_killed,
+    keepers_absent,
+    functions_frozen,
+    functions_frozen,
+    services_frozen,
+    database_restarts,
+    schedule_doubled,
+    promotion_refused,
+    promotion_slow,
+    process_dies,
+    process_dies,
+    plan_aborted,
+    person_pauses,
+    person_aborts,
+)

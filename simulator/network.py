@@ -1,0 +1,90 @@
+"""Calls between regions: time on the way, cut links, dead regions, services that do not answer, lost
+replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from simulator.scheduler import Scheduler
+
+T = TypeVar("T")
+
+NEAR_SECONDS = 0.004
+FAR_SECONDS = 0.03
+"""One way, inside a region and between two; each call draws between half and one and a half of it."""
+
+
+class NoAnswer(Exception):
+    """Nothing came back within the caller's time-out; whether the call had its effect is not known."""
+
+
+class Refused(Exception):
+    """The target said at once that nobody is there."""
+
+
+class Network:
+    """Which calls arrive. Links have a direction: `cut(a, b)` loses what goes from a to b."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._random = scheduler.random.random
+        self.cut_links: set[tuple[str, str]] = set()
+        self.dead_regions: set[str] = set()
+        self.silent: set[tuple[str, str]] = set()
+        """(region, service) that hang: a call to them ends by its time-out."""
+        self.refusing: set[tuple[str, str]] = set()
+        """(region, service) that answer at once with an error of their own."""
+        self.lost_replies = 0.0
+        """Share of replies that are lost after the effect."""
+        self.calls = 0
+        self.before_effect: Callable[[str, str], None] | None = None
+        """Called with region and service right before a call's effect; may kill the caller."""
+
+    def reaches(self, source: str, target: str) -> bool:
+        """Whether something sent now from one region arrives in another."""
+        return (
+            source == target
+            or ((source, target) not in self.cut_links and source not in self.dead_regions)
+        ) and target not in self.dead_regions
+
+    def call(self, target: str, service: str, timeout: float, work: Callable[[], T]) -> T:
+        """Run `work` at the target, from the current task's region.
+
+        Raises NoAnswer, Refused, or what `work` raised. `work` must not wait unless its own service may.
+        """
+        scheduler = self._scheduler
+        assert scheduler.current is not None
+        source = scheduler.current.machine.region
+        self.calls += 1
+        one_way = (NEAR_SECONDS if source == target else FAR_SECONDS) * (0.5 + self._random())
+        began = scheduler.now
+        scheduler.sleep(one_way)
+        place = (target, service)
+        if not self.reaches(source, target) or place in self.silent:
+            self._time_out(began, timeout, target, service)
+        if place in self.refusing:
+            scheduler.sleep(one_way)
+            raise Refused(f"{service} in {target} refuses")
+        if self.before_effect is not None:
+            self.before_effect(target, service)
+        error: Exception | None = None
+        answer: T
+        try:
+            answer = work()
+        except (NoAnswer, Refused):
+            raise
+        except Exception as raised:
+            error = raised
+        if self.lost_replies and self._random() < self.lost_replies:
+            self._time_out(began, timeout, target, service)
+        scheduler.sleep(one_way)
+        if scheduler.now - began > timeout or not self.reaches(target, source):
+            self._time_out(began, timeout, target, service)
+        if error is not None:
+            raise error
+        return answer
+
+    def _time_out(self, began: float, timeout: float, target: str, service: str) -> None:
+        self._scheduler.sleep(began + timeout - self._scheduler.now)
+        raise NoAnswer(f"{service} in {target} did not answer within {timeout} s")

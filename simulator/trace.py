@@ -1,0 +1,41 @@
+"""What a run was: one line an event, and a hash over all of them (E5)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """At `at` seconds of the run, `who` did or saw `what`."""
+
+    at: float
+    who: str
+    what: str
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(self.at, 60)
+        return f"{int(minutes):3d}:{seconds:06.3f}  {self.who:<24} {self.what}"
+
+
+class Trace:
+    """Grows with the run. `reached` counts the rare states that were seen ("sometimes")."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.reached: Counter[str] = Counter()
+        self._hash = hashlib.sha256()
+
+    def say(self, at: float, who: str, what: str) -> None:
+        """Keep a line."""
+        line = Line(at, who, what)
+        self.lines.append(line)
+        self._hash.update(f"{at!r} {who} {what}\n".encode())
+
+    def digest(self, *, switches: int, chance: float) -> str:
+        """The run's hash: its lines, how many steps it took, and where its chance ended."""
+        found = self._hash.copy()
+        found.update(f"{switches} {chance!r}".encode())
+        return found.hexdigest()

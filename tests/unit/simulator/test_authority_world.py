@@ -1,0 +1,133 @@
+"""The deployed keepers, probes, plan and guards in a simulated world: what they do when much is wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+
+import pytest
+
+from simulator.authority import AuthorityWorld
+from simulator.faults import Fault, draw
+from simulator.places import HOME, RECOVERY
+from simulator.properties import END_SECONDS
+from simulator.run import Finding, run_authority, run_with, shrink
+from simulator.scenarios import Scenario, kept
+from simulator.switches import SWITCHES, switched_off
+
+LOST = Fault(
+    300.0,
+    1_200.0,
+    "home is lost",
+    lambda world: world.lose_region(HOME),
+    lambda world: world.return_region(HOME),
+)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """The shipped code logs each call that is not answered."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def said(finding: Finding, who: str) -> list[str]:
+    """What somebody did, in order."""
+    return [line.what for line in finding.lines if line.who == who]
+
+
+def test_nothing_happens_when_nothing_is_wrong() -> None:
+    found = run_with(1, (), ())
+    assert found.well
+    assert said(found, HOME) == ["serves at epoch 1"]
+    assert said(found, RECOVERY) == []
+    assert said(found, f"{RECOVERY} keeper") == ["hold: lease-moves"]
+    assert not [line for line in found.lines if line.who.startswith("page")]
+
+
+def test_a_lost_region_is_taken_over_by_the_deployed_code() -> None:
+    found = run_with(1, (), (LOST,))
+    assert found.well
+    served = next(line for line in found.lines if line.who == RECOVERY)
+    assert served.what == "serves at epoch 2"
+    assert served.at < LOST.at + 90.0, "detection, decision and the plan with a promotion of 17 s"
+    plan = said(found, f"{RECOVERY} plan")
+    assert plan[0] == "recover-e2-r1 starts"
+    assert plan[-1] == "recover-e2-r1 ends: succeeded"
+    assert said(found, HOME) == ["serves at epoch 1"], "it came back, and does not serve again"
+
+
+def test_a_keeper_that_is_gone_is_taken_over_because_its_region_says_that_it_stopped() -> None:
+    """A18: without the 503 of its `/health` the standby holds for ever (finding R1)."""
+
+    def begin(world: AuthorityWorld) -> None:
+        world.missed_schedules.add((HOME, "keeper"))
+        world.kill(HOME, "keeper")
+
+    found = run_with(1, (), (Fault(300.0, 1_200.0, "no keeper at home", begin),))
+    assert found.well
+    assert said(found, RECOVERY) == ["serves at epoch 2"]
+
+
+def test_one_seed_is_one_trace() -> None:
+    """E5: twice here, and in another process with another order of hashing."""
+    first, again = run_authority(3), run_authority(3)
+    assert first.hash == again.hash
+    assert first.lines == again.lines
+    program = (
+        "import logging; logging.disable(logging.CRITICAL); "
+        "from simulator.run import run_authority; print(run_authority(3).hash)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    other = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == first.hash
+    assert run_authority(4).hash != first.hash
+
+
+def test_the_faults_of_a_seed_all_heal() -> None:
+    for seed in range(200):
+        for fault in draw(seed):
+            assert 0 < fault.at < fault.until <= END_SECONDS - 600.0, (seed, fault)
+
+
+def test_a_failed_run_is_told_with_the_faults_that_it_needs() -> None:
+    def run(seed: int, faults: Collection[int]) -> Finding:
+        numbers = tuple(faults)
+        stuck = ("stands still",) if {1, 3} <= set(numbers) else ()
+        return Finding(seed, numbers, (), stuck, frozenset(), "", ())
+
+    assert shrink(run(1, (0, 1, 2, 3)), run).faults == (1, 3)
+
+
+@pytest.mark.parametrize("scenario", kept(), ids=lambda one: one.name)
+def test_a_kept_scenario_holds(scenario: Scenario) -> None:
+    assert scenario.drawn() == scenario.faults, "the seed draws something else now: keep it anew"
+    found = scenario.run()
+    assert found.well, found.faulty
+
+
+def test_a_rule_without_a_switch_is_refused_in_words() -> None:
+    with (
+        pytest.raises(ValueError, match="rule 'A99' has no switch; those that have one are A"),
+        switched_off("A99"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("rule", sorted(SWITCHES))
+def test_a_rule_that_is_switched_off_is_missed(rule: str) -> None:
+    """E4: each switch names the run that goes red without it."""
+    seed = SWITCHES[rule].seed
+    assert run_authority(seed).well
+    with switched_off(rule):
+        assert not run_authority(seed).well
