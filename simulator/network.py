@@ -57,14 +57,15 @@ class Network:
         assert scheduler.current is not None
         source = scheduler.current.machine.region
         self.calls += 1
-        one_way = (NEAR_SECONDS if source == target else FAR_SECONDS) * (0.5 + self._random())
+        drawn = 0.5 + self._random()
+        # Within a region the whole time lies before the effect: half as many steps a run.
+        there, back = (2 * NEAR_SECONDS, 0.0) if source == target else (FAR_SECONDS, FAR_SECONDS)
         began = scheduler.now
-        scheduler.sleep(one_way)
+        scheduler.sleep(there * drawn)
         place = (target, service)
         if not self.reaches(source, target) or place in self.silent:
             self._time_out(began, timeout, target, service)
         if place in self.refusing:
-            scheduler.sleep(one_way)
             raise Refused(f"{service} in {target} refuses")
         if self.before_effect is not None:
             self.before_effect(target, service)
@@ -78,7 +79,8 @@ class Network:
             error = raised
         if self.lost_replies and self._random() < self.lost_replies:
             self._time_out(began, timeout, target, service)
-        scheduler.sleep(one_way)
+        if back:
+            scheduler.sleep(back * drawn)
         if scheduler.now - began > timeout or not self.reaches(target, source):
             self._time_out(began, timeout, target, service)
         if error is not None:

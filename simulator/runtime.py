@@ -100,7 +100,9 @@ class _Exceptions:
     def __getattr__(self, code: str) -> type[ClientError]:
         if code.startswith("_"):
             raise AttributeError(code)
-        return self._classes.setdefault(code, type(code, (ClientError,), {}))
+        if code not in self._classes:
+            self._classes[code] = type(code, (ClientError,), {})
+        return self._classes[code]
 
     def typed(self, error: ClientError) -> ClientError:
         kind: type[ClientError] = getattr(self, error.response["Error"]["Code"])
