@@ -29,6 +29,16 @@ from lifeline.streaming.private_links import PrivateLinks
 KAFKA_VERSION = "3.9.x"
 
 
+NOWHERE = {
+    "CidrIp": "255.255.255.255/32",
+    "Description": "Disallow all traffic",
+    "IpProtocol": "icmp",
+    "FromPort": 252,
+    "ToPort": 86,
+}
+"""A rule that lets nothing out, as the CDK writes it."""
+
+
 class ReplicatedLog(KafkaLog):
     """Three copies in three zones; two must have a record before it is acknowledged.
 
@@ -103,6 +113,11 @@ class ReplicatedLog(KafkaLog):
         if site.settings.brokers_take_private_links:
             group.add_ingress_rule(group, port, "A replicator, which joins the brokers' group")
             group.add_egress_rule(group, port, "A replicator, which joins the brokers' group")
+            # A rule to the group itself is a resource of its own, and takes the place of the CDK's rule that
+            # allows nothing; without a rule in the group EC2 adds its own, which allows everything.
+            resource = group.node.default_child
+            assert isinstance(resource, ec2.CfnSecurityGroup)
+            resource.add_property_override("SecurityGroupEgress", [NOWHERE])
         return group
 
     def _cluster(self, site: Site, keys: Keys) -> msk.CfnCluster:
