@@ -59,7 +59,7 @@ class TopicArchive(Construct):
         if log.private_links is None:
             raise ValueError(
                 f"Firehose cannot reach brokers of class {site.settings.profile.broker_class} without "
-                "private links; allowed is a log with private_links=True and brokers bigger than kafka.t3.small."
+                "private links; allowed are bigger ones than kafka.t3.small, with private_links=True."
             )
         self._site, self._log, self._links = site, log, log.private_links
         self.bucket = Bucket(
