@@ -43,6 +43,8 @@ class Substitution:
     counts: dict[Kind, Counter[str]] = field(
         default_factory=lambda: {kind: Counter() for kind in Kind}
     )
+    asked: dict[str, tuple[str, Template]] = field(default_factory=dict)
+    """By the stack's id: its region and its template as AWS would get it."""
 
     def add(self, kind: Kind, resource_type: str) -> None:
         self.counts[kind][resource_type] += 1
@@ -173,7 +175,7 @@ def _rewrite_manifest(
 ) -> None:  # fmt: skip
     folder = manifest_path.parent
     manifest = json.loads(manifest_path.read_text())
-    for artifact in manifest.get("artifacts", {}).values():
+    for name, artifact in manifest.get("artifacts", {}).items():
         if artifact.get("type") != "aws:cloudformation:stack":
             continue
         region = artifact["environment"].rsplit("/", 1)[1]
@@ -181,6 +183,7 @@ def _rewrite_manifest(
         template_path = folder / artifact["properties"]["templateFile"]
         template = json.loads(template_path.read_text())
         template = edit(template) if edit is not None else template
+        done.asked[name] = (region, template)
         layers = _layer_assets(template)
         rewritten = rewrite_template(
             template, region=region, environment=partial(overridden, seen=seen), done=done

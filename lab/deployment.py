@@ -67,6 +67,26 @@ class DeployReport:
         return made
 
 
+def give_log_role(clients: Clients) -> None:
+    """API Gateway's one log role of the account, in each data region: no environment's own."""
+    name = "api-gateway-logs"
+    trusted = {
+        "Effect": "Allow",
+        "Principal": {"Service": "apigateway.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    made = clients.observer("iam", HOME).create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}),
+    )
+    for region in DATA_REGIONS:
+        clients.observer("apigateway", region).update_account(
+            patchOperations=[
+                {"op": "replace", "path": "/cloudwatchRoleArn", "value": made["Role"]["Arn"]}
+            ]
+        )
+
+
 def install_provider(clients: Clients, places: Places) -> None:
     """The function behind the provided types, in every region, beside the stacks."""
     packed = io.BytesIO()

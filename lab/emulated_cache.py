@@ -101,15 +101,16 @@ class GlobalCaches:
         """A replication group made with the id of a global group is its secondary."""
         self._global_group(global_group).members[(self._region(), group)] = False
 
-    def leave(self, group: str) -> Answer | None:
-        """Before a deletion: a secondary leaves; the primary may not go while there is a global group."""
+    def refuse_deletion(self, group: str) -> Answer | None:
+        """Before a deletion: no member of a global group may go."""
         for global_group in self._global_groups.values():
-            if global_group.members.get((self._region(), group)):
+            primary = global_group.members.get((self._region(), group))
+            if primary is not None:
                 return self._error(
                     "InvalidReplicationGroupState",
-                    f"{group} is the primary of {global_group.identifier}.",
+                    f"{group} is the {_role(primary).lower()} of {global_group.identifier}: it cannot be "
+                    "deleted before it is disassociated.",
                 )
-            global_group.members.pop((self._region(), group), None)
         return None
 
     def _global_group(self, identifier: str) -> GlobalGroup:
@@ -191,7 +192,7 @@ def add_global_groups(cache: Any, region: Callable[[], str]) -> None:
         return answer
 
     def deleted(given: Any) -> Any:
-        return caches.leave(cache._p(given, "ReplicationGroupId")) or delete(given)
+        return caches.refuse_deletion(cache._p(given, "ReplicationGroupId")) or delete(given)
 
     cache.handle_request = handled
     cache._rg_xml = lambda group: shown(group) + caches.info_xml(group["ReplicationGroupId"])

@@ -39,7 +39,7 @@ from lab.locks import Held
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.ports import claim, free_block
 from lab.processes import Processes, end_leftovers
-from lab.stacks import Stacks
+from lab.stacks import DEPLOYED, Stacks
 from lab.store_watch import StoreWatch
 from lab.waiting import LabError, answers, until
 
@@ -114,6 +114,9 @@ class Lab:
             signal.signal(signal.SIGTERM, _interrupt)
             signal.signal(signal.SIGHUP, _interrupt)
         write_port_base(self.workdir, self.places.port_base)
+        # A new emulator is an empty account.
+        for earlier in self.workdir.rglob(DEPLOYED):
+            earlier.unlink()
         self._start_engines()
 
     def _start_engines(self) -> None:
@@ -205,10 +208,11 @@ class Lab:
         return StoreWatch(self.places, engines.changes_file(self.workdir))
 
     def prepare_regions(self) -> None:
-        """Once in the life of the emulator: the provider, `cdk bootstrap`, warm proxies."""
+        """Once in the life of the emulator: the provider, `cdk bootstrap`, the log role, warm proxies."""
         if self._provider_installed():
             return
         toolkit.bootstrap(self.places, self.processes.logs / "cdk.log")
+        deployment.give_log_role(self.clients)
         # The first unsigned call makes a proxy load every service model: not during a drill.
         for source in SOURCES:
             answers(self.places.proxy(source), "/_ministack/health", seconds=20)

@@ -1,4 +1,4 @@
-"""One environment's stacks: synthesized, rewritten for the emulator, deployed, updated, destroyed."""
+"""One environment's stacks: synthesized, judged as AWS would, rewritten, deployed, updated, destroyed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,24 @@ from typing import Any
 
 from lab import toolkit
 from lab.assembly import Edit, Endpoints, Substitution, rewrite_assembly
+from lab.calls import Clients
 from lab.overrides import endpoints
 from lab.places import HOME, Places
+from lab.refusals import Refusal, Surroundings, judge
+from lab.refusals.situation import Template
+from lab.waiting import LabError
+
+ASKED, DEPLOYED = "asked.json", "deployed.json"
+"""In the stacks' folder, by stack: the templates to deploy, and those that stand."""
+Templates = dict[str, tuple[str, Template]]
+
+
+class Refused(LabError):
+    """AWS would not have taken the deployment."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        self.refusals = tuple(refusals)
+        super().__init__("AWS refuses this deployment:\n" + "\n".join(map(str, refusals)))
 
 
 @dataclass(frozen=True)
@@ -41,9 +57,11 @@ class Stacks:
 
     def rewrite(self, edit: Edit | None = None) -> Substitution:
         """Rewrite what was synthesized; `edit` changes each template first."""
-        return rewrite_assembly(
+        done = rewrite_assembly(
             self.folder / "synthesized", self.assembly, self.places, edit, self.endpoints
         )
+        self._write(ASKED, done.asked)
+        return done
 
     def of_region(self, region: str) -> list[str]:
         """The ids of the region's stacks, as the command line takes them."""
@@ -63,9 +81,53 @@ class Stacks:
         }
 
     def deploy(self, *, only: Sequence[str] = (), region: str = HOME) -> None:
-        """`cdk deploy`: of all stacks, or of `only` these and nothing they depend on."""
+        """`cdk deploy`: of all stacks, or of `only` these and nothing they depend on.
+
+        Raises Refused, before anything is changed, for what AWS would not take.
+        """
+        asked, deployed = self._read(ASKED), self._read(DEPLOYED)
+        chosen = {name: one for name, one in asked.items() if not only or name in only}
+        refusals = self._judge(chosen, asked, deployed)
+        if refusals:
+            raise Refused(refusals)
+        # What stands after a failure is not known: the next change of these is not judged.
+        self._write(DEPLOYED, {n: one for n, one in deployed.items() if n not in chosen})
         toolkit.deploy(self.assembly, self.places, self.log, self.say, only=only, region=region)
+        self._write(DEPLOYED, {**deployed, **chosen})
 
     def destroy(self) -> None:
-        """`cdk destroy --all`. Raises LabError when a stack is left."""
+        """`cdk destroy --all`. Raises LabError when a stack is left, Refused as `deploy`."""
+        deployed = self._read(DEPLOYED)
+        gone = [judge({}, region, before) for region, before in deployed.values()]
+        if any(gone):
+            raise Refused([refusal for each in gone for refusal in each])
+        self._write(DEPLOYED, {})
         toolkit.destroy(self.assembly, self.places, self.log)
+
+    def _judge(self, chosen: Templates, asked: Templates, deployed: Templates) -> list[Refusal]:
+        found: list[Refusal] = []
+        for name, (region, template) in chosen.items():
+            others = tuple(one for other, one in asked.items() if other != name)
+            before = deployed[name][1] if name in deployed else None
+            around = self._account(region, others)
+            found += judge(template, region, before, around)
+        return found
+
+    def _account(self, region: str, others: tuple[tuple[str, Template], ...]) -> Surroundings:
+        """What the emulator's account says of itself, and the environment's other stacks."""
+        clients = Clients(self.places)
+        limits = clients.observer("lambda", region).get_account_settings()["AccountLimit"]
+        role = clients.observer("apigateway", region).get_account().get("cloudwatchRoleArn")
+        return Surroundings(
+            other_stacks=others,
+            account_log_role=bool(role),
+            lambda_concurrency=limits["ConcurrentExecutions"],
+        )
+
+    def _read(self, name: str) -> Templates:
+        path = self.folder / name
+        found = json.loads(path.read_text()) if path.is_file() else {}
+        return {stack: (region, template) for stack, (region, template) in found.items()}
+
+    def _write(self, name: str, templates: Mapping[str, tuple[str, Template]]) -> None:
+        (self.folder / name).write_text(json.dumps(templates))

@@ -39,8 +39,10 @@ class Replication(SiteStack):
         super().__init__(scope, site, "replication", description="What joins the two regions")
         keys, network = foundation.keys.in_stack(self), foundation.network
         peer_lookup = PeerLookup(self, "PeerLookup", site=site, keys=keys)
-        BucketReplication(self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS))
-        LogCopy(
+        buckets = BucketReplication(
+            self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS)
+        )
+        log_copy = LogCopy(
             self,
             # Left out of logical ids: those of peering, mirror and replicator stay what they were.
             "Default",
@@ -67,6 +69,9 @@ class Replication(SiteStack):
             self.cache = SecondaryCache(
                 self, "Cache", site=site, vpc=network.vpc, keys=keys, global_id=global_id
             )
+            # Last: a member that stands when something else fails leaves its datastore in the rollback, one
+            # that is being made cannot.
+            self.cache.member.node.add_dependency(buckets, log_copy)
             self.cache.connections.allow_default_port_from(
                 network.cache_clients, "Workloads that join cache clients"
             )

@@ -23,7 +23,10 @@ class Profile:
     nat_gateways: int
     """At least one: keepers reach the witness and the peer over the internet side of AWS's network."""
     interface_endpoints: bool
-    """Whether calls that carry patient data stay on private addresses; about 8 USD each a month."""
+    """Whether calls that carry patient data stay on private addresses.
+
+    An interface endpoint costs about 8 USD a month in each zone (AWS PrivateLink pricing): with three zones
+    about 24 USD each, and every region has its own."""
     query_api_tasks: int
     log_retention_days: int
     broker_storage_gib: int

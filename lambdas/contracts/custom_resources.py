@@ -42,6 +42,19 @@ class BucketReplication(CustomResource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CacheMembership(CustomResource):
+    """`cache_membership`, which calls itself to go on waiting."""
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        ANSWER,
+        AwsCall("elasticache:DescribeReplicationGroups"),
+        AwsCall("elasticache:DisassociateGlobalReplicationGroup"),
+        AwsCall("elasticache:ModifyReplicationGroup"),
+        AwsCall("lambda:InvokeFunction"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CloseDefaultGroup(CustomResource):
     """`close_default_group`."""
 

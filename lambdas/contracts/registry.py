@@ -16,6 +16,7 @@ from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 
 CUSTOM_RESOURCES: dict[str, type[made.CustomResource]] = {
     "bucket_replication": made.BucketReplication,
+    "cache_membership": made.CacheMembership,
     "close_default_group": made.CloseDefaultGroup,
     "empty_bucket": made.EmptyBucket,
     "empty_vault": made.EmptyVault,

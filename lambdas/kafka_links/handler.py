@@ -1,13 +1,10 @@
 """Turn on the private links (IAM) of an MSK cluster, which no template can do at creation.
 
-MSK restarts one broker after the other for it: longer than a function may run. A run that is not done calls
-the function again with the same request and the time at which the waiting ends; CloudFormation hears of
-the last run only.
+MSK restarts one broker after the other for it: longer than a function may run (`long_run`).
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,15 +14,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lifeline.lambdas.custom_resource.answer import answer_with
+from lifeline.lambdas.custom_resource.long_run import LongRun, answer_when_done
 
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 5})
-RUN_SECONDS = 240
-"""A run looks for so long: a minute less than the function may take."""
 LOOK_SECONDS = 20
 SETTLED = "ACTIVE"
-UNTIL = "WaitUntil"
-"""The key, in the repeated request, of the epoch second at which the waiting ends."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +41,15 @@ class Links:
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
-    """Lambda's entry: answer CloudFormation, or go on in another run."""
-    until = float(event.get(UNTIL, 0)) or time.time() + _patience(event)
-    try:
-        finished = event["RequestType"] == "Delete" or _turned_on(event, until)
-    except Exception as error:  # whatever it is, CloudFormation must hear of it
-        failure = error
-        answer_with(lambda _event: _fail(failure), event)
-        return
-    if finished:
-        answer_with(lambda _event: (f"links-of-{_cluster(event)}", {}), event)
-    elif time.time() < until:
-        _go_on(context.invoked_function_arn, {**event, UNTIL: until})
-    elif event["ResourceProperties"]["Insists"] == "true":
-        late = TimeoutError("The private links were not on in time; deploy again to wait on.")
-        answer_with(lambda _event: _fail(late), event)
-    else:
-        answer_with(lambda _event: (f"links-of-{_cluster(event)}", {}), event)
+    """Lambda's entry."""
+    late = TimeoutError("The private links were not on in time; deploy again to wait on.")
+    run = LongRun(
+        act=lambda until: event["RequestType"] == "Delete" or _turned_on(event, until),
+        patience_seconds=_patience(event),
+        physical_id=f"links-of-{_cluster(event)}",
+        late=late if event["ResourceProperties"]["Insists"] == "true" else None,
+    )
+    answer_when_done(run, event, context)
 
 
 def turn_on(
@@ -97,8 +82,7 @@ def look(kafka: Any, cluster: str) -> Links:
 
 
 def _turned_on(event: Mapping[str, Any], until: float) -> bool:
-    ends = min(until, time.time() + RUN_SECONDS)
-    return turn_on(boto3.client("kafka", config=CONFIG), _cluster(event), until=ends)
+    return turn_on(boto3.client("kafka", config=CONFIG), _cluster(event), until=until)
 
 
 def _ask(kafka: Any, cluster: str, version: str) -> None:
@@ -111,16 +95,6 @@ def _ask(kafka: Any, cluster: str, version: str) -> None:
     except ClientError as error:
         if "version" not in error.response["Error"].get("Message", "").lower():
             raise
-
-
-def _go_on(function: str, event: Mapping[str, Any]) -> None:
-    boto3.client("lambda", config=CONFIG).invoke(
-        FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
-    )
-
-
-def _fail(error: Exception) -> tuple[str, Mapping[str, str]]:
-    raise error
 
 
 def _cluster(event: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ OF_THE_WHOLE_SOURCE = {
     "test_layers.py",
     "test_layout.py",
     "test_protocol_constants.py",
+    "test_static_objects.py",
 }
 """Tests that read every folder, and so belong to none."""
 

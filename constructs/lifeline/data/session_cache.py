@@ -12,6 +12,7 @@ from lifeline.data.cache_member import ENGINE, CacheMember
 from lifeline.data.cache_member import cache_name as cache_name
 from lifeline.data.cache_member import hosts_parameter as hosts_parameter
 from lifeline.data.cache_member import user_name as user_name
+from lifeline.data.cache_membership import CacheMembership
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.keys import Keys
 from lifeline.site import Site
@@ -139,8 +140,9 @@ class SessionCache(CacheMember):
 class SecondaryCache(CacheMember):
     """The recovery region's member; it lives in the Replication stack, which knows the global id.
 
-    It inherits node type, engine, version, parameters and encryption from the datastore: naming one of
-    them is an error. Its key, users, subnets, windows and number of nodes are its own.
+    It inherits node type, engine, version, parameters, encryption and automatic failover from the datastore:
+    naming one of them is an error. Its key, users, subnets, windows and number of nodes are its own; Multi-AZ
+    it gets once it stands. It leaves the datastore before it is deleted (`CacheMembership`).
     Covers and does not cover: what `SessionCache` says.
     """
 
@@ -184,8 +186,6 @@ class SecondaryCache(CacheMember):
             cache_subnet_group_name=self._subnets.ref,
             security_group_ids=[self.group.security_group_id],
             num_cache_clusters=self.nodes,
-            automatic_failover_enabled=True,
-            multi_az_enabled=True,
             port=PORT,
             kms_key_id=keys.data.key_arn,
             user_group_ids=[self._users.ref],
@@ -195,10 +195,17 @@ class SecondaryCache(CacheMember):
             log_delivery_configurations=self._log_deliveries(),
         )
         self._finish(member)
+        CacheMembership(self, "Membership", site=site, keys=keys, member=member)
         acknowledge(
             member,
             "AwsSolutions-AEC5",
             reason="A port that people know; the group lets in the workloads only.",
+        )
+        acknowledge(
+            member,
+            "AwsSolutions-AEC4",
+            reason="The call that makes a member of a global datastore takes no automatic failover, without "
+            "which it takes no Multi-AZ; the custom resource beside it turns that on.",
         )
         acknowledge(
             member,

@@ -10,10 +10,31 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.provisioner import Provisioner
+from lifeline.settings import LogReplication
 from lifeline.site import Site
 
 PATIENCE_SECONDS = 3_000
 """How long one resource waits for the brokers; CloudFormation lets it wait 3,600 s at most."""
+
+ARCHIVE_UNCONFIRMED_IN = frozenset({"ca-west-1"})
+"""Regions where nobody has seen Firehose read from MSK."""
+
+
+def archive_reads(site: Site) -> bool:
+    """Whether the archive reads the log of this region: the profile archives and the region can."""
+    settings = site.settings
+    return (
+        settings.profile.archive
+        and settings.brokers_take_private_links
+        and site.region.name not in ARCHIVE_UNCONFIRMED_IN
+    )
+
+
+def are_used(site: Site) -> bool:
+    """Whether a service reads this region's log through private links: MSK Replicator, or the archive."""
+    settings = site.settings
+    replicator = settings.log_replicated_by is LogReplication.REPLICATOR
+    return settings.brokers_take_private_links and (replicator or archive_reads(site))
 
 
 class PrivateLinks(Construct):

@@ -24,9 +24,19 @@ from lifeline.streaming.kafka_log import (
     ReplicatedLogAttributes,
 )
 from lifeline.streaming.log_storage import LogStorage
-from lifeline.streaming.private_links import PrivateLinks
+from lifeline.streaming.private_links import PrivateLinks, are_used
 
 KAFKA_VERSION = "3.9.x"
+
+
+NOWHERE = {
+    "CidrIp": "255.255.255.255/32",
+    "Description": "Disallow all traffic",
+    "IpProtocol": "icmp",
+    "FromPort": 252,
+    "ToPort": 86,
+}
+"""A rule that lets nothing out, as the CDK writes it."""
 
 
 class ReplicatedLog(KafkaLog):
@@ -37,8 +47,8 @@ class ReplicatedLog(KafkaLog):
     Size limits and timestamps are equal in both regions (B8, B15); partition counts are fixed at creation
     (B9). Clients sign in by IAM over TLS and by nothing else.
 
-    Where the brokers take private links, services reach them by those too: the replicator that copies
-    into the other region, and the archive. Their switch cannot be set at creation: see `PrivateLinks`.
+    Services reach the brokers by private links: MSK Replicator, which copies into the other region, and the
+    archive. Where neither reads, there are none. Their switch cannot be set at creation: see `PrivateLinks`.
     """
 
     def __init__(
@@ -51,6 +61,7 @@ class ReplicatedLog(KafkaLog):
         vpc_subnets: ec2.SubnetSelection | None = None,
         cluster_name: str | None = None,
         partitions: Mapping[str, int] | None = None,
+        private_links: bool | None = None,
         keys: Keys | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the cluster could not stand.
@@ -58,6 +69,7 @@ class ReplicatedLog(KafkaLog):
         `vpc_subnets`: the isolated ones by default, else the private ones. `connections` lets nobody in.
         `cluster_name`: whatever else has a name takes it, too. `partitions`: topic to partition count; as
             the capacity plan says by default. The watermark's topic is made beside them.
+        `private_links`: by default where MSK Replicator or the archive reads through them.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -65,6 +77,7 @@ class ReplicatedLog(KafkaLog):
         keys = Keys.or_default(self, keys)
         self.cluster_name = cluster_name or site.names.regional_name("log", "kafka")
         self.partitions = dict(partitions or site.settings.capacity.partitions)
+        self._takes_links = _private_links(site, private_links)
         stores = store_subnets(
             self,
             vpc,
@@ -73,14 +86,14 @@ class ReplicatedLog(KafkaLog):
             why="a log with three copies of each record",
         )
         self.subnet_ids = stores.subnet_ids[:AVAILABILITY_ZONES]
-        self.group = self._group(site, vpc)
+        self.group = self._group(vpc)
         self._connections = connections_of(self.group, IAM_PORT)
         self.cluster = self._cluster(site, keys)
         self.cluster_arn = self.cluster.attr_arn
         topics = self._create_topics()
         LogStorage(self, "Storage", site=site, cluster_arn=self.cluster_arn)
         self.private_links: PrivateLinks | None = None
-        if site.settings.brokers_take_private_links:
+        if self._takes_links:
             self.private_links = PrivateLinks(
                 self, "PrivateLinks", site=site, keys=keys, cluster_arn=self.cluster_arn
             )
@@ -95,14 +108,19 @@ class ReplicatedLog(KafkaLog):
         """A cluster that something else made, with its topics in it."""
         return ImportedReplicatedLog(scope, construct_id, attributes=attributes)
 
-    def _group(self, site: Site, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+    def _group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
             self, "Group", vpc=vpc, description="The log.", allow_all_outbound=False
         )
         port = ec2.Port.tcp(IAM_PORT)
-        if site.settings.brokers_take_private_links:
+        if self._takes_links:
             group.add_ingress_rule(group, port, "A replicator, which joins the brokers' group")
             group.add_egress_rule(group, port, "A replicator, which joins the brokers' group")
+            # A rule to the group itself is a resource of its own, and takes the place of the CDK's rule that
+            # allows nothing; without a rule in the group EC2 adds its own, which allows everything.
+            resource = group.node.default_child
+            assert isinstance(resource, ec2.CfnSecurityGroup)
+            resource.add_property_override("SecurityGroupEgress", [NOWHERE])
         return group
 
     def _cluster(self, site: Site, keys: Keys) -> msk.CfnCluster:
@@ -198,6 +216,16 @@ class ReplicatedLog(KafkaLog):
             properties={"ClusterArn": self.cluster_arn},
         )
         return looked_up.get_att_string("Brokers")
+
+
+def _private_links(site: Site, asked: bool | None) -> bool:
+    settings = site.settings
+    if asked and not settings.brokers_take_private_links:
+        raise ValueError(
+            f"Brokers of class {settings.profile.broker_class} take no private links; allowed are classes "
+            "bigger than kafka.t3.small."
+        )
+    return are_used(site) if asked is None else asked
 
 
 def _monitoring(site: Site) -> str:

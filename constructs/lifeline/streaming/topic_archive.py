@@ -19,6 +19,7 @@ from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.site import Site
 from lifeline.streaming.peer_log import matching
+from lifeline.streaming.private_links import archive_reads
 from lifeline.streaming.replicated_log import ReplicatedLog
 
 SEVEN_YEARS_DAYS = 2_557
@@ -32,10 +33,6 @@ BUFFER_SECONDS = 300
 BUFFER_MIB = 128
 FROM_THE_BEGINNING = "1970-01-01T00:00:00Z"
 """Firehose's word for the earliest offset; left out it would begin when the stream is ready."""
-
-UNCONFIRMED_REGIONS = frozenset({"ca-west-1"})
-"""Where nobody has seen Firehose read from MSK. Both logs are the same set, so the archive of the other
-region, which is replicated here, has the same events."""
 
 
 class TopicArchive(Construct):
@@ -61,8 +58,8 @@ class TopicArchive(Construct):
         keys = Keys.or_default(self, keys)
         if log.private_links is None:
             raise ValueError(
-                f"Firehose cannot reach brokers of class {site.settings.profile.broker_class}; allowed "
-                "are classes that take private links, bigger than kafka.t3.small."
+                f"Firehose cannot reach brokers of class {site.settings.profile.broker_class} without "
+                "private links; allowed are bigger ones than kafka.t3.small, with private_links=True."
             )
         self._site, self._log, self._links = site, log, log.private_links
         self.bucket = Bucket(
@@ -97,13 +94,9 @@ class TopicArchive(Construct):
 
     @staticmethod
     def is_made(site: Site) -> bool:
-        """Whether the profile archives and the region can."""
-        settings = site.settings
-        return (
-            settings.profile.archive
-            and settings.brokers_take_private_links
-            and site.region.name not in UNCONFIRMED_REGIONS
-        )
+        """Whether the profile archives and the region can. Both logs are the same set: where it cannot, the
+        other region's archive, which is replicated here, has the same events."""
+        return archive_reads(site)
 
     def metric_freshness(self, topic: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Seconds: the age of the oldest record of `topic` that is not in the bucket yet."""

@@ -49,6 +49,8 @@ def global_cache(lab: Lab) -> Iterator[str]:
     yield identifier
     if role(lab, RECOVERY) == "PRIMARY":
         fail_over(lab, identifier, HOME)
+    if role(lab, RECOVERY) == "SECONDARY":
+        disassociate(lab, identifier)
     recovery.delete_replication_group(ReplicationGroupId=GROUP)
     home.delete_global_replication_group(
         GlobalReplicationGroupId=identifier, RetainPrimaryReplicationGroup=True
@@ -66,6 +68,13 @@ def fail_over(lab: Lab, global_cache: str, region: str) -> None:
     lab.observer("elasticache", region).failover_global_replication_group(
         GlobalReplicationGroupId=global_cache, PrimaryRegion=region, PrimaryReplicationGroupId=GROUP
     )
+
+
+def disassociate(lab: Lab, global_cache: str) -> None:
+    lab.observer("elasticache", RECOVERY).disassociate_global_replication_group(
+        GlobalReplicationGroupId=global_cache, ReplicationGroupId=GROUP,
+        ReplicationGroupRegion=RECOVERY,
+    )  # fmt: skip
 
 
 def before_destroy(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -99,12 +108,15 @@ def test_the_primary_is_not_deleted_and_not_let_go(lab: Lab, global_cache: str) 
     assert code == "InvalidParameterValue"
 
 
+def test_a_secondary_is_not_deleted_before_it_left(lab: Lab, global_cache: str) -> None:
+    recovery = lab.observer("elasticache", RECOVERY)
+    code = refused(recovery.delete_replication_group, ReplicationGroupId=GROUP)
+    assert code == "InvalidReplicationGroupState"
+    assert role(lab, RECOVERY) == "SECONDARY"
+
+
 def test_a_secondary_that_left_is_in_no_global_cache(lab: Lab, global_cache: str) -> None:
-    lab.observer("elasticache", RECOVERY).disassociate_global_replication_group(
-        GlobalReplicationGroupId=global_cache,
-        ReplicationGroupId=GROUP,
-        ReplicationGroupRegion=RECOVERY,
-    )
+    disassociate(lab, global_cache)
     assert (role(lab, HOME), role(lab, RECOVERY)) == ("PRIMARY", "None")
 
 

@@ -24,6 +24,7 @@ from lifeline.compliance.physical_names import NAME_PROPERTIES, carries
 from lifeline.compliance.synthesized_environment import (
     Resource,
     SynthesizedEnvironment,
+    intrinsics,
     read_environment,
 )
 from lifeline.regions import CATALOG
@@ -97,6 +98,19 @@ def test_every_bucket_vault_and_repository_is_emptied(environment: SynthesizedEn
             assert len(emptying) >= len(kept), (stack.name, kind)
     for one in environment.of_type("AWS::ECR::Repository"):
         assert one.properties.get("EmptyOnDelete") is True, one.logical_id
+
+
+def test_a_group_with_its_own_rules_of_egress_lets_nothing_else_out(
+    environment: SynthesizedEnvironment,
+) -> None:
+    """Without a rule in the group itself, EC2 adds its own, which allows everything ("Security group rules",
+    Amazon VPC User Guide)."""
+    for rule in environment.of_type("AWS::EC2::SecurityGroupEgress"):
+        (name,) = intrinsics({"GroupId": rule.properties["GroupId"]}, "Fn::GetAtt")
+        group = rule.stack.resources[name[0]]
+        inside = group.properties.get("SecurityGroupEgress", [])
+        assert inside, (rule.stack.name, group.logical_id)
+        assert all(one["IpProtocol"] != "-1" for one in inside), (rule.stack.name, group.logical_id)
 
 
 def test_no_identity_has_a_wildcard_action_of_ours(environment: SynthesizedEnvironment) -> None:

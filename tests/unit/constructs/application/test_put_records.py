@@ -95,11 +95,23 @@ def test_rule_b3_one_failed_record_is_207() -> None:
     }
 
 
+RECORD_TOO_LONG = (
+    "1 validation error detected: Value at 'records.1.member.data' failed to satisfy constraint: "
+    "Member must have length less than or equal to %d"
+)
+"""As in https://github.com/awslabs/amazon-kinesis-producer/issues/680."""
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"__type": "ValidationException", "message": "length must be at most 1048576"}, 413),
+        ({"__type": "ValidationException", "message": RECORD_TOO_LONG % 1_048_576}, 413),
+        ({"__type": "ValidationException", "message": RECORD_TOO_LONG % 10_485_760}, 413),
         ({"__type": "InvalidArgumentException", "message": "Records size exceeds 5 MB limit"}, 413),
+        ({"__type": "InvalidArgumentException", "message": "Records size exceeds 10 MiB"}, 413),
+        ({"__type": "KMSThrottlingException", "message": "1048576 requests exceed a size"}, 503),
+        ({"__type": "ResourceNotFoundException", "message": "no stream of size 1048576"}, 503),
+        ({"__type": "ValidationException", "message": "5242880 is no stream's name"}, None),
         ({"__type": "ValidationException", "message": "records may not be empty"}, None),
         ({"__type": "ResourceNotFoundException", "message": "no stream"}, 503),
         ({"__type": "KMSDisabledException", "Message": "no key"}, 503),

@@ -82,10 +82,25 @@ def test_the_secondary_names_nothing_that_it_inherits(make_stack: MakeStack) -> 
         "TransitEncryptionEnabled",
         "TransitEncryptionMode",
         "SnapshotName",
+        "AutomaticFailoverEnabled",
+        "MultiAZEnabled",
+        "ReplicasPerNodeGroup",
     }
     assert not inherited & set(properties)
     assert properties["GlobalReplicationGroupId"] == "abc-cache"
     assert "KmsKeyId" in properties
+
+
+def test_the_secondary_leaves_the_datastore_before_it_is_deleted(make_stack: MakeStack) -> None:
+    """What depends on a resource is deleted before it."""
+    made = make_stack(AWAY)
+    cache(made)
+    template = made.template()
+    ((name, _),) = template.find_resources(MEMBER).items()
+    (left,) = template.find_resources("Custom::CacheMembership").values()
+    assert name in left["DependsOn"]
+    assert left["Properties"]["ReplicationGroupId"] == "cache-test"
+    assert int(left["Properties"]["ServiceTimeout"]) <= 3_600
 
 
 def test_the_datastore_is_deleted_before_home_and_made_after_it(make_stack: MakeStack) -> None:

@@ -76,6 +76,16 @@ def test_only_keys_of_the_peers_alias_encrypt_the_copies(make_stack: MakeStack) 
     }
 
 
+def test_a_copy_under_a_bucket_key_takes_decrypt_there_too(make_stack: MakeStack) -> None:
+    """S3 opens the target's bucket key before it encrypts a copy with it: "Replicating encrypted objects",
+    Amazon S3 User Guide, https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
+    """
+    made = make_stack()
+    add_replication(made, ["audit"])
+    there = statements_of(made)["EncryptThere"]
+    assert set(there["Action"]) == {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}
+
+
 def test_an_access_log_alone_needs_no_key(make_stack: MakeStack) -> None:
     made = make_stack()
     add_replication(made, ["access-log"])

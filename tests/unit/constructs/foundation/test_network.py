@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -107,6 +108,30 @@ def test_endpoints_serve_this_account_only(make_stack: MakeStack) -> None:
             "StringEqualsIfExists": {"aws:ResourceAccount": ACCOUNT},
         }
         assert [other["Action"] for other in others] in ([], ["s3:GetObject"])
+
+
+@pytest.mark.parametrize("region", ["ca-central-1", "ca-west-1"])
+@pytest.mark.parametrize("profile", ["dev", "prod"])
+def test_tasks_fetch_the_layers_of_their_images(
+    make_stack: MakeStack, region: str, profile: str
+) -> None:
+    """They lie in a bucket of the registry's: "Required IAM permissions", Amazon ECR interface VPC endpoints
+    (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html)."""
+    made = make_stack(region, profile)
+    made.network()
+    layers = f"arn:aws:s3:::prod-{region}-starport-layer-bucket/*"
+    (objects,) = [
+        one["Properties"]
+        for one in made.resources("AWS::EC2::VPCEndpoint")
+        if one["Properties"]["VpcEndpointType"] == "Gateway"
+        and json.dumps(one["Properties"]["ServiceName"]).rstrip('"]}').endswith(".s3")
+    ]
+    allowed = [
+        one
+        for one in objects["PolicyDocument"]["Statement"]
+        if one["Effect"] == "Allow" and one["Resource"] == layers and "Condition" not in one
+    ]
+    assert [one["Action"] for one in allowed] == ["s3:GetObject"]
 
 
 def test_dev_pays_for_no_interface_endpoint(make_stack: MakeStack) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.streaming.replicated_log import ReplicatedLog
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
@@ -134,6 +136,33 @@ def test_topics_are_made_before_private_links_put_the_cluster_into_updating(
         if one["Properties"]["Insists"] == "false"
     ]
     assert topics <= set(asked["DependsOn"])
+
+
+@pytest.mark.parametrize(
+    ("region", "asked", "links"),
+    [
+        ("ca-central-1", None, 2),  # the archive reads
+        ("ca-west-1", None, 0),  # nothing does
+        ("ca-west-1", True, 2),
+        ("ca-central-1", False, 0),
+    ],
+)
+def test_private_links_are_made_where_something_reads_by_them(
+    make_stack: MakeStack, region: str, asked: bool | None, links: int
+) -> None:
+    """They take hours, and a region where the service lacks them could not be deployed."""
+    made = make_stack(region, profile="prod")
+    vpc = made.network().vpc
+    ReplicatedLog(made.stack, "Log", site=made.site, vpc=vpc, keys=made.keys, private_links=asked)
+    template = made.template()
+    template.resource_count_is("Custom::KafkaLinks", links)
+    template.resource_count_is("AWS::MSK::ClusterPolicy", links // 2)
+
+
+def test_private_links_of_small_brokers_are_refused(make_stack: MakeStack) -> None:
+    made = make_stack(profile="dev")
+    with pytest.raises(ValueError, match=r"kafka\.t3\.small take no private links"):
+        ReplicatedLog(made.stack, "Log", vpc=made.network().vpc, site=made.site, private_links=True)
 
 
 def test_only_the_function_that_calls_itself_may_do_so_often(make_stack: MakeStack) -> None:

@@ -1,0 +1,1 @@
+"""Custom resource: the recovery region's cache leaves the global datastore before it is deleted."""
