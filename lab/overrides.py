@@ -16,6 +16,7 @@ from lab.postgres import DATABASE, USER
 ADDED_BESIDE: dict[str, tuple[str, ...]] = {
     "RESULTS_TABLE": ("PROBE_TARGETS", "PROBE_CONTROL_URL"),
     "OWN_CLUSTER_ARN": ("PEER_DATABASE_HOST", "PEER_DATABASE_PORT"),
+    "DATABASE_HOST": ("DATABASE_CA_FILE",),
 }
 ALWAYS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")
 
@@ -46,6 +47,7 @@ def endpoints(places: Places, region: str) -> dict[str, str]:
         "DATABASE_NAME": DATABASE,
         "DATABASE_USER": USER,
         "DATABASE_AUTH": "none",
+        "DATABASE_CA_FILE": places.ca_file,
         "QUERY_API_URL": f"http://{LOOPBACK}:{places.query_api(region)}",
         "QUERY_API_PORT": str(places.query_api(region)),
         "OWN_API_URL": f"http://{LOOPBACK}:{places.gateway(region)}",

@@ -60,6 +60,8 @@ class Places:
     """All ports of one lab, from one base: two labs with bases 100 apart do not meet (`lab.ports`)."""
 
     port_base: int
+    ca_file: str = ""
+    """Whose certificates the functions and services of this lab believe."""
 
     @property
     def emulator(self) -> int:
