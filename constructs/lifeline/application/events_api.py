@@ -34,7 +34,6 @@ ACCESS_MODE = "STRICT"
 REQUESTS_PER_SECOND = 2_500
 BURST_REQUESTS = 1_250
 """What API Gateway gives the smaller of the two regions; a request carries up to 500 events."""
-REQUESTS_PER_DAY = REQUESTS_PER_SECOND * 86_400
 READ_TIMEOUT_SECONDS = 3
 
 ACCESS_LOG_FIELDS = {
@@ -67,8 +66,8 @@ class EventsApi(Construct):
     is open, because probes and edges ask it to find out where to go.
 
     Covers: a service that is down while events come in (they do not pass through it). Does not cover: the
-    loss of the region: edges hold both regions' endpoints. The usage plan limits callers who are given an
-    API key; no method demands one, the stage's own throttle holds for all callers together.
+    loss of the region: edges hold both regions' endpoints. The stage's throttle holds for all callers
+    together.
     """
 
     def __init__(
@@ -120,7 +119,6 @@ class EventsApi(Construct):
         self._write(stream, keys)
         self._reads()
         self._refusals()
-        self._limit_callers()
         self._acknowledge()
 
     def metric_latency_p95(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -283,20 +281,6 @@ class EventsApi(Construct):
             ("ServerError", apigateway.ResponseType.DEFAULT_5_XX),
         ):
             self.api.add_gateway_response(name, type=kind, templates={"application/json": REFUSAL})
-
-    def _limit_callers(self) -> None:
-        self.api.add_usage_plan(
-            "Callers",
-            name=self._site.names.regional_name("events-api"),
-            description="For integrators that are given an API key.",
-            api_stages=[
-                apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)
-            ],
-            throttle=apigateway.ThrottleSettings(
-                rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST_REQUESTS
-            ),
-            quota=apigateway.QuotaSettings(limit=REQUESTS_PER_DAY, period=apigateway.Period.DAY),
-        )
 
     def _acknowledge(self) -> None:
         """Findings of the whole API; the ones of single methods stand beside the methods."""

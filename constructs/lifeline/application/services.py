@@ -18,7 +18,6 @@ from lifeline.application.service_roles import Service, ServiceRoles
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.database_credentials import ADMIN_USER
 from lifeline.data.database_member import IGlobalDatabase
-from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
@@ -41,7 +40,6 @@ IMAGE_USER = "10001"
 SCRATCH = "/scratch"
 """The one folder a task may write to, of the image's user (a volume in the Dockerfile)."""
 ALIVE_FILE = f"{SCRATCH}/alive"
-FILES = "/files"
 MIGRATE = "migrate"
 APPLIER, QUERY_API = "lifeline.services.event_applier", "lifeline.services.query_api"
 COMMANDS = {
@@ -73,8 +71,7 @@ class Services(Construct):
     Covers: a task that dies (ECS starts another; positions come from the database), one that hangs (its
     health check fails), a bad image (the deployment circuit breaker goes back). Does not cover: who may
     apply: both services run in both regions, and the lease decides (B12, A1). The applier's desired
-    count is not in the template: a deploy after a failover must not undo the plan's capacity. A task that
-    mounts `files` does not start while they cannot be mounted; running tasks go on.
+    count is not in the template: a deploy after a failover must not undo the plan's capacity.
     """
 
     def __init__(
@@ -92,7 +89,6 @@ class Services(Construct):
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,
-        files: ISharedFiles | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the services could not run.
 
@@ -103,7 +99,7 @@ class Services(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        self._site, self._database, self._keys, self._files = site, database, keys, files
+        self._site, self._database, self._keys = site, database, keys
         self._subnets = workload_subnets(self, vpc, vpc_subnets)
         self.cluster_name = site.names.regional_name("services")
         self.applier_name = site.names.regional_name(Service.EVENT_APPLIER)
@@ -147,7 +143,7 @@ class Services(Construct):
                 description="event applier",
                 allow_all_outbound=True,
             )
-            _let_in(group, stores if files is None else [*stores, files])
+            _let_in(group, stores)
             applier_security_groups = [group]
         self._group = self._logs()
         self._roles = ServiceRoles(
@@ -158,7 +154,6 @@ class Services(Construct):
             stream=stream,
             log=log,
             keys=keys,
-            files=files,
         )
         signs_in, here = self._database_address(), self._serving_region()
         group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
@@ -312,35 +307,16 @@ class Services(Construct):
             ),
         )
         if name == Service.EVENT_APPLIER:
-            self._mount(task, container)
+            task.add_volume(name="scratch")
+            container.add_mount_points(
+                ecs.MountPoint(container_path=SCRATCH, source_volume="scratch", read_only=False)
+            )
         acknowledge(
             task,
             "AwsSolutions-ECS2",
             reason="Addresses and names only; the one secret comes from Secrets Manager.",
         )
         return task
-
-    def _mount(self, task: ecs.FargateTaskDefinition, container: ecs.ContainerDefinition) -> None:
-        """A folder to write to, and the shared files: encrypted on the way, by the task's own role."""
-        task.add_volume(name="scratch")
-        container.add_mount_points(
-            ecs.MountPoint(container_path=SCRATCH, source_volume="scratch", read_only=False)
-        )
-        if self._files is None:
-            return
-        task.add_volume(
-            name="files",
-            efs_volume_configuration=ecs.EfsVolumeConfiguration(
-                file_system_id=self._files.file_system_id,
-                transit_encryption="ENABLED",
-                authorization_config=ecs.AuthorizationConfig(
-                    access_point_id=self._files.access_point_id, iam="ENABLED"
-                ),
-            ),
-        )
-        container.add_mount_points(
-            ecs.MountPoint(container_path=FILES, source_volume="files", read_only=False)
-        )
 
     def _service(
         self,

@@ -128,17 +128,6 @@ def services(
     site: Site | None = None,
     database: IGlobalDatabase | None = None,
 ) -> Services:
-    files = SharedFiles.from_shared_files_attributes(
-        stack,
-        f"{name}Files",
-        SharedFilesAttributes(
-            file_system_id="fs-12345678",
-            access_point_id="fsap-12345678",
-            security_group=ec2.SecurityGroup.from_security_group_id(
-                stack, f"{name}Mounts", "sg-87654321"
-            ),
-        ),
-    )
     return Services(
         stack,
         name,
@@ -147,7 +136,6 @@ def services(
         database=database or GlobalDatabase(stack, f"{name}Database", vpc=vpc),
         stream=EdgeStream(stack, f"{name}Stream"),
         log=own_log(stack, name),
-        files=files,
     )
 
 

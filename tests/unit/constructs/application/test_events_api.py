@@ -84,17 +84,16 @@ def test_only_an_owner_sets_the_accounts_log_role(make_stack: MakeStack) -> None
     assert len(prod.resources("AWS::ApiGateway::Account")) == 1
 
 
-def test_the_usage_plan_is_of_the_stage(make_stack: MakeStack) -> None:
+def test_the_stages_throttle_holds_for_all_callers(make_stack: MakeStack) -> None:
+    """H12: a usage plan limits keys, and no caller has one."""
     made = make_stack()
     api_of(made)
     template = made.template()
-    ((name, _stage),) = template.find_resources("AWS::ApiGateway::Stage").items()
-    (plan,) = template.find_resources("AWS::ApiGateway::UsagePlan").values()
-    said = plan["Properties"]
-    assert said["UsagePlanName"] == "events-api-test"
-    assert said["ApiStages"][0]["Stage"] == {"Ref": name}
-    assert said["Throttle"] == {"RateLimit": 2_500, "BurstLimit": 1_250}
-    assert said["Quota"] == {"Limit": 216_000_000, "Period": "DAY"}
+    (stage,) = template.find_resources("AWS::ApiGateway::Stage").values()
+    (limits,) = stage["Properties"]["MethodSettings"]
+    assert limits["ResourcePath"] == "/*"
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (2_500, 1_250)
+    template.resource_count_is("AWS::ApiGateway::UsagePlan", 0)
 
 
 def test_metrics_are_of_the_stage(make_stack: MakeStack) -> None:
