@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Unpack
 
 from aws_cdk import Duration, RemovalPolicy
@@ -23,6 +24,7 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
+from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 
@@ -117,7 +119,7 @@ class EventsApi(Construct):
             targets=[self._private.balancer],
         )
         self._write(stream, keys)
-        self._reads()
+        self._take_own_certificates(self._reads(), keys)
         self._refusals()
         self._acknowledge()
 
@@ -230,7 +232,7 @@ class EventsApi(Construct):
             method_responses=[apigateway.MethodResponse(status_code=one) for one in ANSWERS],
         )
 
-    def _reads(self) -> None:
+    def _reads(self) -> list[apigateway.Method]:
         version = self.api.root.resource_for_path("/v1")
         health = self._read(self.api.root.add_resource("health"), "/health", open_to_all=True)
         acknowledge(
@@ -239,10 +241,50 @@ class EventsApi(Construct):
             "AwsSolutions-COG4",
             reason="Probes and edges ask without credentials; the answer holds no patient data.",
         )
-        self._read(version.add_resource("watermark"), "/v1/watermark")
+        watermark = self._read(version.add_resource("watermark"), "/v1/watermark")
         events = version.get_resource("events")
         assert events is not None
-        self._read(events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId")
+        event = self._read(
+            events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId"
+        )
+        return [health, watermark, event]
+
+    def _take_own_certificates(self, reads: Sequence[apigateway.Method], keys: Keys | None) -> None:
+        """The tasks' certificates are of no public authority; each deployment has the patched methods."""
+        provider = Provisioner(
+            self,
+            "ReadsTls",
+            site=self._site,
+            package="integration_tls",
+            description="Lets the API take the query API's own certificates",
+            keys=keys,
+        )
+        own = f"arn:{self._site.partition}:apigateway:{self._site.region.name}::/restapis"
+        provider.allow(
+            "PatchIntegrations",
+            ["apigateway:PATCH"],
+            [
+                f"{own}/{self.api.rest_api_id}/resources/{read.resource.resource_id}"
+                "/methods/GET/integration"
+                for read in reads
+            ],
+        )
+        deployment = self.api.latest_deployment
+        assert deployment is not None
+        made = deployment.node.default_child
+        assert isinstance(made, apigateway.CfnDeployment)
+        patched = provider.resource(
+            "Patched",
+            resource_type="IntegrationTls",
+            properties={
+                "ApiId": self.api.rest_api_id,
+                "ResourceIds": [read.resource.resource_id for read in reads],
+                # Updating a method may take the patch away; this id changes whenever a method does.
+                "Deployment": made.logical_id,
+            },
+        )
+        patched.node.add_dependency(*reads)
+        deployment.node.add_dependency(patched)
 
     def _read(
         self,
@@ -259,7 +301,7 @@ class EventsApi(Construct):
             apigateway.Integration(
                 type=apigateway.IntegrationType.HTTP_PROXY,
                 integration_http_method="GET",
-                uri=f"{self.query_api_url}{path}",
+                uri=f"{self._private.tls_url}{path}",
                 options=apigateway.IntegrationOptions(
                     connection_type=apigateway.ConnectionType.VPC_LINK,
                     vpc_link=self._link,

@@ -27,7 +27,7 @@ from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
-from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QueryApi
+from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QUERY_API_TLS_PORT, QueryApi
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
@@ -119,18 +119,19 @@ class Services(Construct):
             description="query API",
             allow_all_outbound=True,
         )
-        self.query_api_group.add_ingress_rule(
-            query_api_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
-            ec2.Port.tcp(QUERY_API_PORT),
-            "From the load balancer",
-        )
+        for port in (QUERY_API_PORT, QUERY_API_TLS_PORT):
+            self.query_api_group.add_ingress_rule(
+                query_api_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
+                ec2.Port.tcp(port),
+                "From the load balancer",
+            )
         if query_api_callers is None:
             acknowledge(
                 self.query_api_group,
                 "AwsSolutions-EC23",
                 "EC2RestrictedCommonPorts",
                 "EC2RestrictedSSH",
-                reason="One port, and the range is the VPC's own, which the rule cannot read at synth.",
+                reason="Two ports, and the range is the VPC's own, which the rule cannot read at synth.",
             )
         stores: list[ec2.IConnectable] = [database, log]
         if query_api_security_groups is None:
@@ -301,7 +302,10 @@ class Services(Construct):
             stop_timeout=Duration.seconds(30),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=name, log_group=self._group),
             port_mappings=(
-                [ecs.PortMapping(container_port=QUERY_API_PORT)]
+                [
+                    ecs.PortMapping(container_port=port)
+                    for port in (QUERY_API_PORT, QUERY_API_TLS_PORT)
+                ]
                 if name == Service.QUERY_API
                 else None
             ),

@@ -142,7 +142,11 @@ def services(
 def own_service(stack: cdk.Stack, name: str, vpc: ec2.Vpc) -> ecs.FargateService:
     task = ecs.FargateTaskDefinition(stack, f"{name}Task")
     image = ecs.ContainerImage.from_registry("example/serve")
-    task.add_container("Serve", image=image, port_mappings=[ecs.PortMapping(container_port=8080)])
+    task.add_container(
+        "Serve",
+        image=image,
+        port_mappings=[ecs.PortMapping(container_port=port) for port in (8080, 8443)],
+    )
     cluster = ecs.Cluster(stack, f"{name}Cluster", vpc=vpc)
     return ecs.FargateService(stack, f"{name}Service", cluster=cluster, task_definition=task)
 

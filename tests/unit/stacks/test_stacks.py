@@ -141,7 +141,7 @@ def _types(assembly: Assembly, stack: str) -> list[tuple[str, str]]:
 def _without_region(logical_id: str) -> str:
     """A logical id without the hashes and codes that differ between regions."""
     head = re.sub(r"[0-9A-F]{8}$", "", logical_id)
-    return re.sub(r"[0-9A-F]{8}(?=9098|5432|8080|$)|cac1|caw1", "", head)
+    return re.sub(r"[0-9A-F]{8}(?=9098|5432|8080|8443|$)|cac1|caw1", "", head)
 
 
 @pytest.mark.parametrize(
