@@ -180,7 +180,7 @@ def test_a_service_joins_the_clients_of_the_stores_it_uses(dev: Assembly, code: 
         for one in dev.resources(f"Application-{code}", "AWS::ECS::Service")
     }
     assert joined == {
-        "event-applier-test": ["DatabaseClients", "FileClients", "LogClients"],
+        "event-applier-test": ["DatabaseClients", "LogClients"],
         "query-api-test": ["DatabaseClients", "LogClients"],
     }
 
