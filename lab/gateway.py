@@ -14,6 +14,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import ssl
 import sys
 import threading
 import time
@@ -46,6 +47,7 @@ class ApiDefinition:
     port: int
     stream_url_port: int
     query_api_port: int
+    query_api_ca_file: str
     request_template: str
     responses: tuple[tuple[str, int, str], ...]
     stage_variables: dict[str, str]
@@ -72,10 +74,15 @@ class Refusal(Exception):
 
 
 class Upstream:
-    """Kept-alive connections to one port, one for each thread."""
+    """Kept-alive connections to one port, one for each thread.
 
-    def __init__(self, port: int, timeout_seconds: float) -> None:
+    `ca_file`: by TLS, verified against this root, which is read anew for each connection: a task that
+    starts makes another. (The real API takes a root that it does not know, and checks the host like this.)
+    """
+
+    def __init__(self, port: int, timeout_seconds: float, ca_file: str = "") -> None:
         self._port = port
+        self._ca_file = ca_file
         self._timeout = timeout_seconds
         self._local = threading.local()
 
@@ -105,11 +112,19 @@ class Upstream:
     ) -> tuple[int, bytes]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeout)
+            connection = self._connection()
             self._local.connection = connection
         connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()
         return response.status, response.read()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self._ca_file:
+            return http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeout)
+        context = ssl.create_default_context(cafile=self._ca_file)
+        return http.client.HTTPSConnection(
+            LOOPBACK, self._port, timeout=self._timeout, context=context
+        )
 
     def drop(self) -> None:
         connection = getattr(self._local, "connection", None)
@@ -124,7 +139,9 @@ class Api:
     def __init__(self, definition: ApiDefinition) -> None:
         self.definition = definition
         self._stream = Upstream(definition.stream_url_port, STREAM_TIMEOUT_SECONDS)
-        self._query_api = Upstream(definition.query_api_port, QUERY_API_TIMEOUT_SECONDS)
+        self._query_api = Upstream(
+            definition.query_api_port, QUERY_API_TIMEOUT_SECONDS, definition.query_api_ca_file
+        )
         self._authorizer = Authorizer(definition.user_pool, self._signing_keys)
         self._request = MappingTemplate(definition.request_template)
         self._responses = [

@@ -77,7 +77,10 @@ class Lab:
         self.suffix = suffix
         self.profile = profile
         self.workdir = workdir.resolve()
-        self.places = Places(free_block() if port_base is None else port_base)
+        self.places = Places(
+            free_block() if port_base is None else port_base,
+            str(engines.certificates_folder(self.workdir) / "ca.pem"),
+        )
         self.say = say
         self.control_plane_only = control_plane_only
         self._replicator = replicator

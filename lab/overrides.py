@@ -16,6 +16,8 @@ from lab.postgres import DATABASE, USER
 ADDED_BESIDE: dict[str, tuple[str, ...]] = {
     "RESULTS_TABLE": ("PROBE_TARGETS", "PROBE_CONTROL_URL"),
     "OWN_CLUSTER_ARN": ("PEER_DATABASE_HOST", "PEER_DATABASE_PORT"),
+    "DATABASE_HOST": ("DATABASE_CA_FILE",),
+    "QUERY_API_TLS_PORT": ("QUERY_API_CA_FILE",),
 }
 ALWAYS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")
 
@@ -46,13 +48,22 @@ def endpoints(places: Places, region: str) -> dict[str, str]:
         "DATABASE_NAME": DATABASE,
         "DATABASE_USER": USER,
         "DATABASE_AUTH": "none",
+        "DATABASE_CA_FILE": places.ca_file,
         "QUERY_API_URL": f"http://{LOOPBACK}:{places.query_api(region)}",
         "QUERY_API_PORT": str(places.query_api(region)),
+        "QUERY_API_TLS_PORT": str(places.query_api_tls(region)),
+        "QUERY_API_TLS_NAME": LOOPBACK,
+        "QUERY_API_CA_FILE": query_api_ca_file(places, region),
         "OWN_API_URL": f"http://{LOOPBACK}:{places.gateway(region)}",
         "TOKEN_URL": token_url(places, region),
         "PEER_DATABASE_HOST": LOOPBACK,
         "PEER_DATABASE_PORT": str(places.link("fence", region, peer).listen_port),
     }
+
+
+def query_api_ca_file(places: Places, region: str) -> str:
+    """Where the region's query API leaves the root of its certificate for the gateway."""
+    return f"{places.ca_file.removesuffix('ca.pem')}query-api-{CODES[region]}.pem"
 
 
 def token_url(places: Places, region: str) -> str:

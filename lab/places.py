@@ -60,6 +60,8 @@ class Places:
     """All ports of one lab, from one base: two labs with bases 100 apart do not meet (`lab.ports`)."""
 
     port_base: int
+    ca_file: str = ""
+    """Whose certificates the functions and services of this lab believe."""
 
     @property
     def emulator(self) -> int:
@@ -89,6 +91,9 @@ class Places:
 
     def query_api(self, region: str) -> int:
         return self.port_base + 18 + DATA_REGIONS.index(region)
+
+    def query_api_tls(self, region: str) -> int:
+        return self.port_base + 24 + DATA_REGIONS.index(region)
 
     def broker_controller(self, region: str) -> int:
         return self.port_base + 20 + DATA_REGIONS.index(region)
@@ -135,6 +140,7 @@ class Places:
                 f"the log's export in {region}": self.broker_export(region),
                 f"the gateway in {region}": self.gateway(region),
                 f"the query API in {region}": self.query_api(region),
+                f"the query API's TLS in {region}": self.query_api_tls(region),
                 f"the log's controller in {region}": self.broker_controller(region),
             }
         return ports | {f"link {link.name}": link.listen_port for link in self.links()}

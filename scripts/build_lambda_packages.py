@@ -22,14 +22,13 @@ PROVIDED_BY_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urlli
 VARYING_FILES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 
 
-def fetch(requirements: Path, target: Path, *, native: bool) -> None:
-    """Install what `requirements` pins, and what that needs, into `target` for Lambda's machine."""
+def fetch(requirements: Path, target: Path) -> None:
+    """Install what `requirements` pins, byte for byte, into `target` for Lambda's machine."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--upgrade"]
     command += ["--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp"]
     for platform in PLATFORMS:
         command += ["--platform", platform]
-    if native:
-        command.append("--no-deps")
+    command += ["--no-deps", "--require-hashes"]  # the lists are complete: nothing else comes along
     command += ["--target", str(target), "--requirement", str(requirements)]
     subprocess.run(command, check=True)
 
@@ -48,7 +47,7 @@ def strip(target: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def build(name: str, requirements: Path, *, inside: str, native: bool) -> None:
+def build(name: str, requirements: Path, *, inside: str) -> None:
     """Make `build/lambda/{name}` anew, unless it was made from the same pins."""
     stamp = hashlib.sha256((FORMAT + requirements.read_text()).encode()).hexdigest()
     done = BUILD / f"{name}.stamp"
@@ -56,7 +55,7 @@ def build(name: str, requirements: Path, *, inside: str, native: bool) -> None:
         return
     fresh = BUILD / f".{name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    fetch(requirements, fresh / inside, native=native)
+    fetch(requirements, fresh / inside)
     strip(fresh / inside)
     shutil.rmtree(BUILD / name, ignore_errors=True)
     fresh.rename(BUILD / name)
@@ -65,8 +64,8 @@ def build(name: str, requirements: Path, *, inside: str, native: bool) -> None:
 
 def main() -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
-    build("pure", ROOT / "lambdas" / "requirements.txt", inside=".", native=False)
-    build("native", ROOT / "lambdas" / "requirements-native.txt", inside="python", native=True)
+    build("pure", ROOT / "lambdas" / "requirements.txt", inside=".")
+    build("native", ROOT / "lambdas" / "requirements-native.txt", inside="python")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def in_the_wheel() -> Iterator[Distribution]:
 def in_the_image() -> Iterator[Distribution]:
     """The packages that the services' image installs, read from this environment."""
     for line in SERVICES.read_text().splitlines():
-        if line and not line.startswith("#"):
+        if "==" in line:
             yield distribution(line.split("==")[0])
 
 

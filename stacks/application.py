@@ -38,14 +38,13 @@ class Application(SiteStack):
             "Services",
             site=site,
             vpc=network.vpc,
-            applier_security_groups=[*signed_in, network.file_clients],
+            applier_security_groups=signed_in,
             query_api_security_groups=signed_in,
             query_api_callers=ec2.Peer.ipv4(network.cidr),
             database=data.database,
             stream=streaming.stream,
             log=streaming.log,
             keys=keys,
-            files=data.files,
         )
         self.identity = EdgeIdentity(self, "Identity", site=site)
         self.api = EventsApi(

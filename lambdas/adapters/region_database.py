@@ -7,12 +7,12 @@ Every call is bounded by the connection's socket time-out.
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 from typing import Any
 
 import pg8000.native
 
+from lifeline.lambdas.certificates.database_tls import verified
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.decision import DatabaseView
@@ -166,14 +166,13 @@ class RegionDatabase:
         return self._connect_to(replace(self._address, host=last))
 
     def _connect_to(self, address: DatabaseAddress) -> pg8000.native.Connection:
-        signed = address.auth == "iam"
         return pg8000.native.Connection(
             address.user,
             host=address.host,
             port=address.port,
             database=address.name,
-            password=_iam_token(address) if signed else None,
-            ssl_context=ssl.create_default_context() if signed else None,
+            password=_iam_token(address) if address.auth == "iam" else None,
+            ssl_context=verified(address.ca_file),
             timeout=self._timeout,
         )
 

@@ -114,6 +114,13 @@ class FileReplication(CustomResource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IntegrationTls(CustomResource):
+    """`integration_tls`."""
+
+    calls: ClassVar[tuple[Call, ...]] = (ANSWER, AwsCall("apigateway:PATCH"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaBootstrap(CustomResource):
     """`kafka_bootstrap`."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lifeline.lambdas.contracts.contract import Contract, HostCall, set_by_aws
+from lifeline.lambdas.certificates.database_tls import RDS_CA
+from lifeline.lambdas.contracts.contract import Contract, HostCall, overridable, set_by_aws
 
 DatabaseAuth = Literal["iam", "password", "none"]
-"""A token signed with IAM, the admin's password (migrations), or nothing (the lab)."""
+"""A token signed with IAM, the admin's password (migrations), or nothing (the lab); each by verified TLS."""
 
 DATABASE = HostCall("the region's database", 5432)
 
 
 @dataclass(frozen=True)
 class DatabaseAddress(Contract):
-    """DATABASE_HOST, _PORT, _NAME, _USER and _AUTH; `region` is where tokens are signed for.
+    """DATABASE_HOST, _PORT, _NAME, _USER, _AUTH and _CA_FILE; `region` is where tokens are signed for.
 
     `host` may name several, separated by commas, tried in order: the writer endpoint of a member that
     was never promoted does not resolve, its reader endpoint does.
@@ -29,3 +30,5 @@ class DatabaseAddress(Contract):
     user: str
     auth: DatabaseAuth
     region: str = set_by_aws("AWS_REGION")
+    ca_file: str = overridable(str(RDS_CA))
+    """Whose certificates are believed: those of Amazon RDS; the lab has an authority of its own."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable
+from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable, variable
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
 from lifeline.lambdas.contracts.log import LOG, GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 
 QUERY_API_PORT = 8080
+"""In clear text for the region's own functions: `/health` and the watermark, and no patient's data."""
+QUERY_API_TLS_PORT = 8443
+"""Everything, for the API."""
+TLS_NAME = "QUERY_API_TLS_NAME"
+"""The variable of the field `query_api_tls_name`: whoever makes the load balancer sets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,11 @@ class QueryApi(Contract):
     stream_name: str
     region_state_table: str
     query_api_port: int = QUERY_API_PORT
+    query_api_tls_port: int = QUERY_API_TLS_PORT
+    query_api_tls_name: str = variable(TLS_NAME, "localhost")
+    """What its certificate is for: the name of the load balancer that leads to it."""
+    query_api_ca_file: str = overridable("")
+    """Where to write the root of its certificate, if anywhere: the lab's API verifies it."""
     query_api_host: str = overridable("0.0.0.0")  # noqa: S104 - the task's own interface
 
 

@@ -21,6 +21,7 @@ CUSTOM_RESOURCES: dict[str, type[made.CustomResource]] = {
     "empty_bucket": made.EmptyBucket,
     "empty_vault": made.EmptyVault,
     "file_replication": made.FileReplication,
+    "integration_tls": made.IntegrationTls,
     "kafka_bootstrap": made.KafkaBootstrap,
     "kafka_links": made.KafkaLinks,
     "peer_lookup": made.PeerLookup,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract
+from lifeline.lambdas.certificates.database_tls import RDS_CA
+from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable
 from lifeline.lambdas.contracts.database import DATABASE
 
 
@@ -27,3 +28,4 @@ class RotateAdmin(Contract):
     database_host: str
     database_port: int
     database_name: str
+    database_ca_file: str = overridable(str(RDS_CA))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pg8000.native
 from pg8000.exceptions import DatabaseError
 
+from lifeline.lambdas.certificates.database_tls import verified
 from lifeline.lambdas.rotate_admin.rotation import CURRENT, PENDING, Refused
 
 PASSWORD_CHARACTERS = 40
@@ -65,12 +65,12 @@ class ManagedSecret:
 
 @dataclass(frozen=True)
 class Server:
-    """Where the administrator signs in. `tls` is off only where the server has none (tests)."""
+    """Where the administrator signs in, and whose certificate the server must show."""
 
     host: str
     port: int
     database: str
-    tls: bool = True
+    ca_file: str
 
     def sign_in(self, secret: Mapping[str, str]) -> SignedIn:
         """Raises Refused for a wrong password, else what the driver raises."""
@@ -81,7 +81,7 @@ class Server:
                 host=self.host,
                 port=self.port,
                 database=self.database,
-                ssl_context=ssl.create_default_context() if self.tls else None,
+                ssl_context=verified(self.ca_file),
                 timeout=SIGN_IN_TIMEOUT_SECONDS,
             )
         except DatabaseError as error:

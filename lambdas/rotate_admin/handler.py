@@ -23,7 +23,12 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
     own = told.secret_arn
     if event["SecretId"] != own:
         raise ValueError(f"asked to rotate {event['SecretId']}, but this function rotates {own}")
-    server = Server(host=told.database_host, port=told.database_port, database=told.database_name)
+    server = Server(
+        host=told.database_host,
+        port=told.database_port,
+        database=told.database_name,
+        ca_file=told.database_ca_file,
+    )
     rotation = Rotation(
         ManagedSecret(boto3.client("secretsmanager", config=CONFIG), own),
         server.sign_in,

@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from lifeline.lambdas.certificates.log_tls import VERIFIED_LOG
 from lifeline.lambdas.failover.markers import Marker
 from lifeline.lambdas.stream_bridge.batch import Headers, LogRecord, origin_headers
 
@@ -111,7 +112,7 @@ def producer_settings(*, bootstrap: str, auth: str, region: str) -> dict[str, An
     }
     if auth == "iam":
         settings |= {
-            "security.protocol": "SASL_SSL",
+            **VERIFIED_LOG,
             "sasl.mechanism": "OAUTHBEARER",
             "oauth_cb": lambda _config: _iam_token(region),
         }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,7 +13,9 @@ Answer = tuple[int, dict[str, Any]]
 Route = Callable[[str], Answer]
 
 
-def http_server(host: str, port: int, routes: dict[str, Route]) -> ThreadingHTTPServer:
+def http_server(
+    host: str, port: int, routes: dict[str, Route], tls: ssl.SSLContext | None = None
+) -> ThreadingHTTPServer:
     """A server that is not started yet. A route that ends in `/` takes the rest of the path."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,7 +40,18 @@ def http_server(host: str, port: int, routes: dict[str, Route]) -> ThreadingHTTP
         daemon_threads = True
         request_queue_size = 128
 
-    return Server((host, port), Handler)
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A caller that went away is none: the load balancer's health checks only connect."""
+            if not isinstance(sys.exception(), OSError):
+                super().handle_error(request, client_address)
+
+    server = Server((host, port), Handler)
+    if tls is not None:
+        # Shaking hands is the caller's own thread's: one who never does holds up nobody else.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    return server
 
 
 def _answer(path: str, routes: dict[str, Route]) -> Answer:

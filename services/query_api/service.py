@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,8 +18,9 @@ from lifeline.lambdas.failover.markers import vector_to_json
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.query_api.event_lookup import EventLookup
 from lifeline.services.query_api.health import RegionHealth, keep_checking
-from lifeline.services.query_api.http_api import http_server
+from lifeline.services.query_api.http_api import Route, http_server
 from lifeline.services.query_api.marker_writer import MarkerWriter
+from lifeline.services.query_api.own_certificate import OwnCertificate
 from lifeline.services.query_api.stream_client import BRIEF, StreamClient
 from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
 from lifeline.services.shared.database import Connection, connect
@@ -66,24 +68,31 @@ def main() -> int:
     for name, loop in loops.items():
         threading.Thread(target=loop, name=name, daemon=True).start()
     lookup = EventLookup(database, region)
-    server = http_server(
-        told.query_api_host,
-        told.query_api_port,
-        {
-            "/health": lambda _rest: health.answer(),
-            "/v1/watermark": lambda _rest: (
-                200,
-                vector_to_json(region.region, published.entries()),
-            ),
-            "/v1/events/": lookup.find,
-        },
-    )
+    own: dict[str, Route] = {
+        "/health": lambda _rest: health.answer(),
+        "/v1/watermark": lambda _rest: (200, vector_to_json(region.region, published.entries())),
+    }
+    certificate = OwnCertificate.of(told.query_api_tls_name)
+    if told.query_api_ca_file:
+        Path(told.query_api_ca_file).write_bytes(certificate.root)
+    servers = [
+        http_server(told.query_api_host, told.query_api_port, own),
+        http_server(
+            told.query_api_host,
+            told.query_api_tls_port,
+            {**own, "/v1/events/": lookup.find},
+            certificate.context(),
+        ),
+    ]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
-    say("serving http", port=told.query_api_port, region=region.region)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    ports = [told.query_api_port, told.query_api_tls_port]
+    say("serving http and https", ports=ports, region=region.region)
     stopping.wait()
-    server.shutdown()
+    for server in servers:
+        server.shutdown()
     return 0
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import psycopg
 
+from lifeline.lambdas.certificates.database_tls import libpq_settings
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.protocol import TRANSACTION_TIMEOUT_SECONDS
 
-SSL_MODES = {"iam": "verify-full", "password": "require", "none": "disable"}
-"""By `DATABASE_AUTH`. `password` is the migrations' admin, whose password libpq reads from PGPASSWORD."""
 Connection = psycopg.Connection[Any]
 
 _LIMITS = """
@@ -23,7 +22,7 @@ WHERE name IN ('transaction_timeout', 'statement_timeout', 'idle_in_transaction_
 def connect(settings: DatabaseAddress, *, purpose: str, limited: bool = True) -> Connection:
     """An autocommit connection to the first host that answers. Raises psycopg.Error.
 
-    `limited` sets the server-side timeouts.
+    `limited` sets the server-side timeouts. libpq reads the admin's password from PGPASSWORD (migrations).
     """
     *others, last = settings.host.split(",")
     for host in others:
@@ -41,8 +40,7 @@ def _connect_to(settings: DatabaseAddress, purpose: str, limited: bool) -> Conne
         dbname=settings.name,
         user=settings.user,
         password=_iam_token(settings) if settings.auth == "iam" else None,
-        sslmode=SSL_MODES[settings.auth],
-        sslrootcert="system" if settings.auth == "iam" else None,
+        **libpq_settings(settings.ca_file),
         application_name=f"lifeline-{purpose}",
         connect_timeout=3,
         keepalives_idle=5,
@@ -59,12 +57,12 @@ def _connect_to(settings: DatabaseAddress, purpose: str, limited: bool) -> Conne
 
 def connection_url(settings: DatabaseAddress) -> str:
     """The same address as a URL, for the migration library."""
-    from urllib.parse import quote
+    from urllib.parse import quote, urlencode
 
     password = f":{quote(_iam_token(settings), safe='')}" if settings.auth == "iam" else ""
-    ssl = SSL_MODES[settings.auth] + ("&sslrootcert=system" if settings.auth == "iam" else "")
     user, name = quote(settings.user, safe=""), quote(settings.name, safe="")
-    return f"postgresql+psycopg://{user}{password}@{settings.host}:{settings.port}/{name}?sslmode={ssl}"
+    server, tls = f"{settings.host}:{settings.port}", urlencode(libpq_settings(settings.ca_file))
+    return f"postgresql+psycopg://{user}{password}@{server}/{name}?{tls}"
 
 
 def _iam_token(settings: DatabaseAddress) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lifeline.lambdas.certificates.log_tls import VERIFIED_LOG
 from lifeline.lambdas.contracts.log import GroupLog, LogAddress
 
 
@@ -19,7 +20,7 @@ def client_settings(settings: LogAddress, *, purpose: str) -> dict[str, Any]:
     }
     if settings.auth == "iam":
         common |= {
-            "security.protocol": "SASL_SSL",
+            **VERIFIED_LOG,
             "sasl.mechanism": "OAUTHBEARER",
             "oauth_cb": lambda _config: _iam_token(settings.region),
         }

@@ -31,6 +31,7 @@ IAM_PREFIXES = {
 }
 """Services whose IAM prefix is not their client's name."""
 IAM_ACTIONS = {
+    "apigateway:UpdateIntegration": ("apigateway:PATCH",),
     "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
     "s3:CompleteMultipartUpload": ("s3:PutObject",),
     "s3:CreateMultipartUpload": ("s3:PutObject",),

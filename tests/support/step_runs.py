@@ -10,6 +10,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.clock import Clock
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover_step.context import StepContext
+from tests.support.certificates import ca_file
 from tests.support.clocks import ManualClock
 from tests.support.tables import made_table
 from tests.unit.failover_step.test_store_steps import context
@@ -42,7 +43,7 @@ def step_run(
 
 def loopback_database(port: int, region: str = OWN) -> DatabaseAddress:
     """The test's PostgreSQL, as a step reaches it."""
-    return DatabaseAddress("127.0.0.1", port, "lifeline", "lifeline", "none", region)
+    return DatabaseAddress("127.0.0.1", port, "lifeline", "lifeline", "none", region, ca_file())
 
 
 def lease_of(holder: str = OWN, epoch: int = EPOCH, writer: str = PEER) -> Lease:

@@ -34,9 +34,16 @@ FORBIDDEN = {
 
 LIFELINE = {
     "lambdas": ("lifeline.lambdas",),
-    "services": ("lifeline.lambdas.contracts", "lifeline.lambdas.failover", "lifeline.services"),
+    "services": (
+        "lifeline.lambdas.certificates",
+        "lifeline.lambdas.contracts",
+        "lifeline.lambdas.failover",
+        "lifeline.services",
+    ),
     "lambdas/failover": ("lifeline.lambdas.failover",),
+    "lambdas/certificates": ("lifeline.lambdas.certificates",),
     "lambdas/contracts": (
+        "lifeline.lambdas.certificates",
         "lifeline.lambdas.contracts",
         "lifeline.lambdas.failover.protocol",
         "lifeline.lambdas.failover.replication_signal",

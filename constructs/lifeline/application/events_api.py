@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Unpack
 
 from aws_cdk import Duration, RemovalPolicy
@@ -23,6 +24,7 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
+from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 
@@ -34,7 +36,6 @@ ACCESS_MODE = "STRICT"
 REQUESTS_PER_SECOND = 2_500
 BURST_REQUESTS = 1_250
 """What API Gateway gives the smaller of the two regions; a request carries up to 500 events."""
-REQUESTS_PER_DAY = REQUESTS_PER_SECOND * 86_400
 READ_TIMEOUT_SECONDS = 3
 
 ACCESS_LOG_FIELDS = {
@@ -67,8 +68,8 @@ class EventsApi(Construct):
     is open, because probes and edges ask it to find out where to go.
 
     Covers: a service that is down while events come in (they do not pass through it). Does not cover: the
-    loss of the region: edges hold both regions' endpoints. The usage plan limits callers who are given an
-    API key; no method demands one, the stage's own throttle holds for all callers together.
+    loss of the region: edges hold both regions' endpoints. The stage's throttle holds for all callers
+    together.
     """
 
     def __init__(
@@ -118,9 +119,8 @@ class EventsApi(Construct):
             targets=[self._private.balancer],
         )
         self._write(stream, keys)
-        self._reads()
+        self._take_own_certificates(self._reads(), keys)
         self._refusals()
-        self._limit_callers()
         self._acknowledge()
 
     def metric_latency_p95(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -232,7 +232,7 @@ class EventsApi(Construct):
             method_responses=[apigateway.MethodResponse(status_code=one) for one in ANSWERS],
         )
 
-    def _reads(self) -> None:
+    def _reads(self) -> list[apigateway.Method]:
         version = self.api.root.resource_for_path("/v1")
         health = self._read(self.api.root.add_resource("health"), "/health", open_to_all=True)
         acknowledge(
@@ -241,10 +241,50 @@ class EventsApi(Construct):
             "AwsSolutions-COG4",
             reason="Probes and edges ask without credentials; the answer holds no patient data.",
         )
-        self._read(version.add_resource("watermark"), "/v1/watermark")
+        watermark = self._read(version.add_resource("watermark"), "/v1/watermark")
         events = version.get_resource("events")
         assert events is not None
-        self._read(events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId")
+        event = self._read(
+            events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId"
+        )
+        return [health, watermark, event]
+
+    def _take_own_certificates(self, reads: Sequence[apigateway.Method], keys: Keys | None) -> None:
+        """The tasks' certificates are of no public authority; each deployment has the patched methods."""
+        provider = Provisioner(
+            self,
+            "ReadsTls",
+            site=self._site,
+            package="integration_tls",
+            description="Lets the API take the query API's own certificates",
+            keys=keys,
+        )
+        own = f"arn:{self._site.partition}:apigateway:{self._site.region.name}::/restapis"
+        provider.allow(
+            "PatchIntegrations",
+            ["apigateway:PATCH"],
+            [
+                f"{own}/{self.api.rest_api_id}/resources/{read.resource.resource_id}"
+                "/methods/GET/integration"
+                for read in reads
+            ],
+        )
+        deployment = self.api.latest_deployment
+        assert deployment is not None
+        made = deployment.node.default_child
+        assert isinstance(made, apigateway.CfnDeployment)
+        patched = provider.resource(
+            "Patched",
+            resource_type="IntegrationTls",
+            properties={
+                "ApiId": self.api.rest_api_id,
+                "ResourceIds": [read.resource.resource_id for read in reads],
+                # Updating a method may take the patch away; this id changes whenever a method does.
+                "Deployment": made.logical_id,
+            },
+        )
+        patched.node.add_dependency(*reads)
+        deployment.node.add_dependency(patched)
 
     def _read(
         self,
@@ -261,7 +301,7 @@ class EventsApi(Construct):
             apigateway.Integration(
                 type=apigateway.IntegrationType.HTTP_PROXY,
                 integration_http_method="GET",
-                uri=f"{self.query_api_url}{path}",
+                uri=f"{self._private.tls_url}{path}",
                 options=apigateway.IntegrationOptions(
                     connection_type=apigateway.ConnectionType.VPC_LINK,
                     vpc_link=self._link,
@@ -283,20 +323,6 @@ class EventsApi(Construct):
             ("ServerError", apigateway.ResponseType.DEFAULT_5_XX),
         ):
             self.api.add_gateway_response(name, type=kind, templates={"application/json": REFUSAL})
-
-    def _limit_callers(self) -> None:
-        self.api.add_usage_plan(
-            "Callers",
-            name=self._site.names.regional_name("events-api"),
-            description="For integrators that are given an API key.",
-            api_stages=[
-                apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)
-            ],
-            throttle=apigateway.ThrottleSettings(
-                rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST_REQUESTS
-            ),
-            quota=apigateway.QuotaSettings(limit=REQUESTS_PER_DAY, period=apigateway.Period.DAY),
-        )
 
     def _acknowledge(self) -> None:
         """Findings of the whole API; the ones of single methods stand beside the methods."""

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.zones import workload_subnets
-from lifeline.lambdas.contracts.query_api import QUERY_API_PORT
+from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QUERY_API_TLS_PORT, TLS_NAME
 from lifeline.site import Site
 
 DRAIN_SECONDS = 15
@@ -22,6 +22,10 @@ class PrivateBalancer(Construct):
 
     Covers: the loss of a zone or of a task. Does not cover: a task that answers 503: it stays in, as
     503 is an answer (the region may not serve), and a task that was taken out could not give it.
+
+    It hands bytes on and ends no TLS: at `QUERY_API_TLS_PORT` a caller meets the task itself, which makes a
+    certificate for the balancer's name when it starts (`tls_url`; decision 15). `QUERY_API_PORT` (`url`) is
+    clear text for the region's own functions, without a patient's data.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class PrivateBalancer(Construct):
         """Raises ValueError for surroundings in which it could not stand.
 
         `vpc_subnets`: private ones by default. The query API must let in the VPC's range at
-            `QUERY_API_PORT`.
+            both ports, and its first container must map them.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -51,16 +55,49 @@ class PrivateBalancer(Construct):
             cross_zone_enabled=True,
             deletion_protection=site.settings.deletion_protection,
         )
-        self.listener = self.balancer.add_listener("Listener", port=QUERY_API_PORT)
-        self.listener.add_targets(
-            "QueryApi",
-            port=QUERY_API_PORT,
-            targets=[query_api],
-            target_group_name=site.names.regional_name("query-api", "load-balancer"),
+        name = self.balancer.load_balancer_dns_name
+        container = query_api.task_definition.default_container
+        if container is None:
+            raise ValueError(
+                "The query API's task has no container; needed is one that maps "
+                f"{QUERY_API_PORT} and {QUERY_API_TLS_PORT}."
+            )
+        container.add_environment(TLS_NAME, name)
+        self.listeners = [
+            self._listen(site, query_api, container, "QueryApi", "query-api", QUERY_API_PORT),
+            self._listen(
+                site, query_api, container, "QueryApiTls", "query-api-tls", QUERY_API_TLS_PORT
+            ),
+        ]
+        self.url = f"http://{name}:{QUERY_API_PORT}"
+        self.tls_url = f"https://{name}:{QUERY_API_TLS_PORT}"
+        self._acknowledge()
+
+    def _listen(
+        self,
+        site: Site,
+        query_api: ecs.FargateService,
+        container: ecs.ContainerDefinition,
+        construct_id: str,
+        name: str,
+        port: int,
+    ) -> elb.NetworkListener:
+        # The first keeps its logical id: a second listener at its port could not be made beside it.
+        listener = self.balancer.add_listener(
+            "Listener" if port == QUERY_API_PORT else f"{construct_id}Listener", port=port
+        )
+        listener.add_targets(
+            construct_id,
+            port=port,
+            targets=[
+                query_api.load_balancer_target(
+                    container_name=container.container_name, container_port=port
+                )
+            ],
+            target_group_name=site.names.regional_name(name, "load-balancer"),
             deregistration_delay=Duration.seconds(DRAIN_SECONDS),
         )
-        self.url = f"http://{self.balancer.load_balancer_dns_name}:{QUERY_API_PORT}"
-        self._acknowledge()
+        return listener
 
     def _acknowledge(self) -> None:
         acknowledge(
@@ -74,9 +111,10 @@ class PrivateBalancer(Construct):
             "AwsSolutions-ELB2",
             reason="A network load balancer logs TLS listeners only; the API's access log has every call.",
         )
-        acknowledge(
-            self.listener,
-            "ELBv2ACMCertificateRequired",
-            reason="Internal, reached over the API's private link and from the region's own functions; "
-            "no public name to certify.",
-        )
+        for listener in self.listeners:
+            acknowledge(
+                listener,
+                "ELBv2ACMCertificateRequired",
+                reason="It hands bytes on: TLS ends in the task, with a certificate that the task makes. In "
+                "clear text it leads to health and watermark, which hold no patient's data.",
+            )

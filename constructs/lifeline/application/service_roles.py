@@ -10,7 +10,6 @@ from constructs import Construct
 from lifeline.capacity import REJECTED, WATERMARK
 from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.database_member import IGlobalDatabase
-from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
@@ -48,7 +47,6 @@ class ServiceRoles(Construct):
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,
-        files: ISharedFiles | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -63,8 +61,6 @@ class ServiceRoles(Construct):
         log.grant_read(query_api, topics, group=site.names.regional_name("watermark"))
         log.grant_write(query_api, [WATERMARK])
         self._allow_markers(query_api, stream)
-        if files is not None:
-            files.grant_mount(applier)
 
     def of(self, service: str) -> iam.Role:
         """The role that a service's tasks run as."""

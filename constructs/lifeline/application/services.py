@@ -18,7 +18,6 @@ from lifeline.application.service_roles import Service, ServiceRoles
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.database_credentials import ADMIN_USER
 from lifeline.data.database_member import IGlobalDatabase
-from lifeline.data.shared_files import ISharedFiles
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
@@ -28,7 +27,7 @@ from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
-from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QueryApi
+from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QUERY_API_TLS_PORT, QueryApi
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
@@ -41,7 +40,6 @@ IMAGE_USER = "10001"
 SCRATCH = "/scratch"
 """The one folder a task may write to, of the image's user (a volume in the Dockerfile)."""
 ALIVE_FILE = f"{SCRATCH}/alive"
-FILES = "/files"
 MIGRATE = "migrate"
 APPLIER, QUERY_API = "lifeline.services.event_applier", "lifeline.services.query_api"
 COMMANDS = {
@@ -73,8 +71,7 @@ class Services(Construct):
     Covers: a task that dies (ECS starts another; positions come from the database), one that hangs (its
     health check fails), a bad image (the deployment circuit breaker goes back). Does not cover: who may
     apply: both services run in both regions, and the lease decides (B12, A1). The applier's desired
-    count is not in the template: a deploy after a failover must not undo the plan's capacity. A task that
-    mounts `files` does not start while they cannot be mounted; running tasks go on.
+    count is not in the template: a deploy after a failover must not undo the plan's capacity.
     """
 
     def __init__(
@@ -92,7 +89,6 @@ class Services(Construct):
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,
-        files: ISharedFiles | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the services could not run.
 
@@ -103,7 +99,7 @@ class Services(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        self._site, self._database, self._keys, self._files = site, database, keys, files
+        self._site, self._database, self._keys = site, database, keys
         self._subnets = workload_subnets(self, vpc, vpc_subnets)
         self.cluster_name = site.names.regional_name("services")
         self.applier_name = site.names.regional_name(Service.EVENT_APPLIER)
@@ -123,18 +119,19 @@ class Services(Construct):
             description="query API",
             allow_all_outbound=True,
         )
-        self.query_api_group.add_ingress_rule(
-            query_api_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
-            ec2.Port.tcp(QUERY_API_PORT),
-            "From the load balancer",
-        )
+        for port in (QUERY_API_PORT, QUERY_API_TLS_PORT):
+            self.query_api_group.add_ingress_rule(
+                query_api_callers or ec2.Peer.ipv4(vpc.vpc_cidr_block),
+                ec2.Port.tcp(port),
+                "From the load balancer",
+            )
         if query_api_callers is None:
             acknowledge(
                 self.query_api_group,
                 "AwsSolutions-EC23",
                 "EC2RestrictedCommonPorts",
                 "EC2RestrictedSSH",
-                reason="One port, and the range is the VPC's own, which the rule cannot read at synth.",
+                reason="Two ports, and the range is the VPC's own, which the rule cannot read at synth.",
             )
         stores: list[ec2.IConnectable] = [database, log]
         if query_api_security_groups is None:
@@ -147,7 +144,7 @@ class Services(Construct):
                 description="event applier",
                 allow_all_outbound=True,
             )
-            _let_in(group, stores if files is None else [*stores, files])
+            _let_in(group, stores)
             applier_security_groups = [group]
         self._group = self._logs()
         self._roles = ServiceRoles(
@@ -158,7 +155,6 @@ class Services(Construct):
             stream=stream,
             log=log,
             keys=keys,
-            files=files,
         )
         signs_in, here = self._database_address(), self._serving_region()
         group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
@@ -306,41 +302,25 @@ class Services(Construct):
             stop_timeout=Duration.seconds(30),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=name, log_group=self._group),
             port_mappings=(
-                [ecs.PortMapping(container_port=QUERY_API_PORT)]
+                [
+                    ecs.PortMapping(container_port=port)
+                    for port in (QUERY_API_PORT, QUERY_API_TLS_PORT)
+                ]
                 if name == Service.QUERY_API
                 else None
             ),
         )
         if name == Service.EVENT_APPLIER:
-            self._mount(task, container)
+            task.add_volume(name="scratch")
+            container.add_mount_points(
+                ecs.MountPoint(container_path=SCRATCH, source_volume="scratch", read_only=False)
+            )
         acknowledge(
             task,
             "AwsSolutions-ECS2",
             reason="Addresses and names only; the one secret comes from Secrets Manager.",
         )
         return task
-
-    def _mount(self, task: ecs.FargateTaskDefinition, container: ecs.ContainerDefinition) -> None:
-        """A folder to write to, and the shared files: encrypted on the way, by the task's own role."""
-        task.add_volume(name="scratch")
-        container.add_mount_points(
-            ecs.MountPoint(container_path=SCRATCH, source_volume="scratch", read_only=False)
-        )
-        if self._files is None:
-            return
-        task.add_volume(
-            name="files",
-            efs_volume_configuration=ecs.EfsVolumeConfiguration(
-                file_system_id=self._files.file_system_id,
-                transit_encryption="ENABLED",
-                authorization_config=ecs.AuthorizationConfig(
-                    access_point_id=self._files.access_point_id, iam="ENABLED"
-                ),
-            ),
-        )
-        container.add_mount_points(
-            ecs.MountPoint(container_path=FILES, source_volume="files", read_only=False)
-        )
 
     def _service(
         self,

@@ -105,7 +105,8 @@ class VitalsStack(cdk.Stack):
             environment={
                 "DB_HOSTS": f"{writer.hostname},{reader.hostname}",
                 "DB_PORT": "5432",
-                "DB_TLS": "on",
+                "DB_SIGN_IN": "iam",
+                "DB_CA_FILE": "rds-ca.pem",
             },
         )
         database.grant_connect(made, "vitals")

@@ -21,14 +21,14 @@ def connect() -> pg8000.native.Connection:
 
 
 def _connect_to(host: str) -> pg8000.native.Connection:
-    port, secure = int(os.environ["DB_PORT"]), os.environ["DB_TLS"] == "on"
-    token = boto3.client("rds").generate_db_auth_token(host, port, "vitals") if secure else None
+    port, signed = int(os.environ["DB_PORT"]), os.environ["DB_SIGN_IN"] == "iam"
+    token = boto3.client("rds").generate_db_auth_token(host, port, "vitals") if signed else None
     return pg8000.native.Connection(
         "vitals",
         host=host,
         port=port,
         database="vitals",
         password=token,
-        ssl_context=ssl.create_default_context() if secure else None,
+        ssl_context=ssl.create_default_context(cafile=os.environ["DB_CA_FILE"]),
         timeout=3,
     )

@@ -11,10 +11,11 @@ import pytest
 from lifeline.lambdas.rotate_admin.adapters import Server
 from lifeline.lambdas.rotate_admin.rotation import Refused
 from tests.integration.datapath.engines import LOOPBACK, postgres
+from tests.support.certificates import ca_file
 
 pytestmark = pytest.mark.postgres
 ADMIN = "lifeline_admin"
-RULES = f"host all {ADMIN} all scram-sha-256\nhost all all all trust\n"
+RULES = f"hostssl all {ADMIN} all scram-sha-256\nhostssl all all all trust\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             (folder / "pg_hba.conf").write_text(RULES)
             owner.execute("SELECT pg_reload_conf()")
             owner.execute("SELECT pg_sleep(0.3)")
-        yield Server(host=LOOPBACK, port=port, database="lifeline", tls=False)
+        yield Server(host=LOOPBACK, port=port, database="lifeline", ca_file=ca_file())
 
 
 def test_a_new_password_works_at_once_and_the_old_one_no_more(server: Server) -> None:
@@ -43,6 +44,6 @@ def test_a_new_password_works_at_once_and_the_old_one_no_more(server: Server) ->
 
 
 def test_a_database_that_does_not_exist_is_another_error(server: Server) -> None:
-    other = Server(host=server.host, port=server.port, database="nowhere", tls=False)
+    other = Server(host=server.host, port=server.port, database="nowhere", ca_file=ca_file())
     with pytest.raises(Exception, match="nowhere"):
         other.sign_in({"username": "lifeline", "password": ""})

@@ -37,9 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseAddress]:
     """A migrated server."""
     from tests.integration.datapath.engines import LOOPBACK, postgres
+    from tests.support.certificates import ca_file
 
     with postgres(tmp_path_factory.mktemp("postgres") / "data") as port:
-        settings = DatabaseAddress(LOOPBACK, port, "lifeline", "lifeline", "none", HOME)
+        settings = DatabaseAddress(LOOPBACK, port, "lifeline", "lifeline", "none", HOME, ca_file())
         both = [_command("migrate", settings) for _ in range(2)]  # twice at once
         assert [one.wait(60) for one in both] == [0, 0]
         yield settings
@@ -105,6 +106,7 @@ def _command(name: str, database: DatabaseAddress, **environment: str) -> subpro
             "DATABASE_NAME": database.name,
             "DATABASE_USER": database.user,
             "DATABASE_AUTH": "none",
+            "DATABASE_CA_FILE": database.ca_file,
             **environment,
         },
     )

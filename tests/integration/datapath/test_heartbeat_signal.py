@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,9 +21,7 @@ Sql = Callable[..., list[Any]]
 @pytest.fixture
 def signal(database: DatabaseAddress, sql: Sql) -> Iterator[HeartbeatSignal]:
     """By a server whose tables are empty."""
-    address = DatabaseAddress(
-        database.host, database.port, "lifeline", "lifeline", "none", RECOVERY
-    )
+    address = replace(database, region=RECOVERY)
     opened = RegionDatabase(address)
     yield HeartbeatSignal(opened, own_api=lambda: None)
     opened.close()

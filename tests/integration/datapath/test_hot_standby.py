@@ -30,6 +30,7 @@ from lifeline.services.query_api.service import AuthorityCheck
 from lifeline.services.shared.database import connect
 from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.engines import LOOPBACK, forwarded, hot_standby, until
+from tests.support.certificates import ca_file
 from tests.support.clocks import ManualClock
 from tests.unit.failover_step.test_store_steps import context
 
@@ -59,7 +60,7 @@ def answers(server: DatabaseAddress) -> bool:
 
 
 def address_of(server: DatabaseAddress, host: str = LOOPBACK) -> DatabaseAddress:
-    return DatabaseAddress(host, server.port, server.name, server.user, "none", RECOVERY)
+    return DatabaseAddress(host, server.port, server.name, server.user, "none", RECOVERY, ca_file())
 
 
 def _equal(count: Callable[[], int], wanted: int) -> bool:
@@ -69,7 +70,12 @@ def _equal(count: Callable[[], int], wanted: int) -> bool:
 def plan_of(old: DatabaseAddress, epoch: int = 2) -> StepContext:
     """A run of the recovery region's plan that reaches the old side's database."""
     made = context()
-    settings = replace(made.settings, peer_database_host=LOOPBACK, peer_database_port=str(old.port))
+    settings = replace(
+        made.settings,
+        database=old,
+        peer_database_host=LOOPBACK,
+        peer_database_port=str(old.port),
+    )
     return replace(made, settings=settings, event={**made.event, "epoch": epoch})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ HOME = "ca-central-1"
 
 @pytest.fixture
 def meter(database: DatabaseAddress, sql: Callable[..., list[Any]]) -> Iterator[MeterDatabase]:
-    address = DatabaseAddress(database.host, database.port, "lifeline", "lifeline", "none", HOME)
+    address = replace(database, region=HOME)
     opened = MeterDatabase(address)
     yield opened
     opened.close()

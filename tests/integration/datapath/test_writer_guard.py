@@ -22,6 +22,7 @@ from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS, TRANSACTION_TIMEOUT_SECONDS
 from tests.integration.datapath.engines import hot_standby, postgres, until
+from tests.support.certificates import ca_file
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 REFUSED = "LL001"
@@ -287,7 +288,7 @@ def rows_asked(connection: psycopg.Connection[Any]) -> int:
 def test_two_phase_commit_is_refused(tmp_path: Path) -> None:
     """A prepared transaction would keep the lock, and commit whenever somebody says so."""
     with postgres(tmp_path / "prepared", max_prepared_transactions=1) as port:
-        here = DatabaseAddress("127.0.0.1", port, "lifeline", "lifeline", "none", HOME)
+        here = DatabaseAddress("127.0.0.1", port, "lifeline", "lifeline", "none", HOME, ca_file())
         with as_owner(here, "lifeline") as owner:
             owner.execute("CREATE ROLE vitals LOGIN")
             owner.execute(authority_schema("vitals").encode())

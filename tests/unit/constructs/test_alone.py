@@ -128,17 +128,6 @@ def services(
     site: Site | None = None,
     database: IGlobalDatabase | None = None,
 ) -> Services:
-    files = SharedFiles.from_shared_files_attributes(
-        stack,
-        f"{name}Files",
-        SharedFilesAttributes(
-            file_system_id="fs-12345678",
-            access_point_id="fsap-12345678",
-            security_group=ec2.SecurityGroup.from_security_group_id(
-                stack, f"{name}Mounts", "sg-87654321"
-            ),
-        ),
-    )
     return Services(
         stack,
         name,
@@ -147,14 +136,17 @@ def services(
         database=database or GlobalDatabase(stack, f"{name}Database", vpc=vpc),
         stream=EdgeStream(stack, f"{name}Stream"),
         log=own_log(stack, name),
-        files=files,
     )
 
 
 def own_service(stack: cdk.Stack, name: str, vpc: ec2.Vpc) -> ecs.FargateService:
     task = ecs.FargateTaskDefinition(stack, f"{name}Task")
     image = ecs.ContainerImage.from_registry("example/serve")
-    task.add_container("Serve", image=image, port_mappings=[ecs.PortMapping(container_port=8080)])
+    task.add_container(
+        "Serve",
+        image=image,
+        port_mappings=[ecs.PortMapping(container_port=port) for port in (8080, 8443)],
+    )
     cluster = ecs.Cluster(stack, f"{name}Cluster", vpc=vpc)
     return ecs.FargateService(stack, f"{name}Service", cluster=cluster, task_definition=task)
 

@@ -26,6 +26,7 @@ def api(request: str, response: str) -> Api:
             port=0,
             stream_url_port=1,
             query_api_port=1,
+            query_api_ca_file="",
             request_template=request,
             responses=(("200", 202, response), ("", 503, '{"error": "no"}')),
             stage_variables={"stream": "s", "region": "ca-central-1", "incarnation": "17"},

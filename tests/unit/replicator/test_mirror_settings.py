@@ -41,6 +41,15 @@ def test_one_direction_with_identical_names_and_the_provenance_filter(
     assert 'HEADER = "replicated-from"' in source.read_text()
 
 
+def test_brokers_are_verified_by_name_against_javas_own_authorities(
+    settings: dict[str, str],
+) -> None:
+    """An empty algorithm would take any name; a store of our own would be one more thing to renew."""
+    assert settings["security.protocol"] == "SASL_SSL"
+    named = {key: value for key, value in settings.items() if "ssl." in key}
+    assert named == {"ssl.endpoint.identification.algorithm": "https"}
+
+
 def test_order_is_kept_and_nothing_is_skipped(settings: dict[str, str]) -> None:
     assert settings["own.producer.enable.idempotence"] == "true"
     assert settings["own.producer.acks"] == "all"

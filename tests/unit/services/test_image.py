@@ -30,3 +30,40 @@ def test_a_command_finds_what_it_imports(started: str) -> None:
     held = copied()
     missing = [str(path.relative_to(ROOT)) for path in needed if not held & {path, *path.parents}]
     assert missing == []
+
+
+DOCKERFILES = sorted(SERVICES.rglob("Dockerfile"))
+PINNED_BASE = re.compile(r"public\.ecr\.aws/docker/library/[a-z-]+:[\w.-]+@sha256:[0-9a-f]{64}")
+LISTS = [SERVICES / "requirements.txt", *sorted((ROOT / "lambdas").glob("requirements*.txt"))]
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: str(path.parent.name))
+def test_a_base_image_is_pinned_by_its_digest(dockerfile: Path) -> None:
+    """S12: a tag is moved by whoever owns it; the tag stays beside the digest for whoever renews it."""
+    bases = re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE)
+    assert len(bases) == 2
+    assert [base for base in bases if not PINNED_BASE.fullmatch(base)] == []
+
+
+@pytest.mark.parametrize("listed", LISTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_package_is_pinned_by_its_hash(listed: Path) -> None:
+    assert len(LISTS) == 3
+    entries = re.split(r"^(?=\S)", listed.read_text(), flags=re.MULTILINE)[1:]
+    assert entries
+    bad = [
+        one
+        for one in entries
+        if not re.fullmatch(r"[\w.-]+==[\w.]+( \\\n +--hash=sha256:\w{64})+\n", one)
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize("name", ["services/Dockerfile", "scripts/build_lambda_packages.py"])
+def test_nothing_is_installed_that_is_not_in_the_list(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert text.count("--no-deps") == text.count("--require-hashes") == 1
+
+
+def test_one_python_runs_the_build_and_the_service() -> None:
+    """Packages are built in one stage and run in the other: both are the same image."""
+    assert len(set(re.findall(r"^FROM (\S+)", (SERVICES / "Dockerfile").read_text(), re.M))) == 1

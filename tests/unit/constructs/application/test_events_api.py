@@ -84,17 +84,70 @@ def test_only_an_owner_sets_the_accounts_log_role(make_stack: MakeStack) -> None
     assert len(prod.resources("AWS::ApiGateway::Account")) == 1
 
 
-def test_the_usage_plan_is_of_the_stage(make_stack: MakeStack) -> None:
+def test_the_stages_throttle_holds_for_all_callers(make_stack: MakeStack) -> None:
+    """H12: a usage plan limits keys, and no caller has one."""
     made = make_stack()
     api_of(made)
     template = made.template()
-    ((name, _stage),) = template.find_resources("AWS::ApiGateway::Stage").items()
-    (plan,) = template.find_resources("AWS::ApiGateway::UsagePlan").values()
-    said = plan["Properties"]
-    assert said["UsagePlanName"] == "events-api-test"
-    assert said["ApiStages"][0]["Stage"] == {"Ref": name}
-    assert said["Throttle"] == {"RateLimit": 2_500, "BurstLimit": 1_250}
-    assert said["Quota"] == {"Limit": 216_000_000, "Period": "DAY"}
+    (stage,) = template.find_resources("AWS::ApiGateway::Stage").values()
+    (limits,) = stage["Properties"]["MethodSettings"]
+    assert limits["ResourcePath"] == "/*"
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (2_500, 1_250)
+    template.resource_count_is("AWS::ApiGateway::UsagePlan", 0)
+
+
+def test_the_reads_go_to_the_task_by_tls(make_stack: MakeStack) -> None:
+    """S5: a patient's event is answered inside TLS that ends in the task; the balancer hands bytes on."""
+    made = make_stack()
+    api_of(made)
+    template = made.template()
+    ((balancer, _),) = template.find_resources("AWS::ElasticLoadBalancingV2::LoadBalancer").items()
+    name = {"Fn::GetAtt": [balancer, "DNSName"]}
+    reads = methods_of(made.resources("AWS::ApiGateway::Method"))
+    del reads["POST", "kinesis"]
+    for read in reads.values():
+        scheme, host, rest = read["Integration"]["Uri"]["Fn::Join"][1]
+        assert (scheme, host) == ("https://", name)
+        assert rest in (":8443/health", ":8443/v1/watermark", ":8443/v1/events/{eventId}")
+    listeners = template.find_resources("AWS::ElasticLoadBalancingV2::Listener").values()
+    assert {(one["Properties"]["Port"], one["Properties"]["Protocol"]) for one in listeners} == {
+        (8080, "TCP"),
+        (8443, "TCP"),
+    }
+    (container,) = (
+        one["Properties"]["ContainerDefinitions"][0]
+        for one in template.find_resources("AWS::ECS::TaskDefinition").values()
+        if one["Properties"]["Family"] == "query-api-test"
+    )
+    assert {"Name": "QUERY_API_TLS_NAME", "Value": name} in container["Environment"]
+    assert [one["ContainerPort"] for one in container["PortMappings"]] == [8080, 8443]
+
+
+def test_each_deployment_has_reads_that_take_the_tasks_own_certificate(
+    make_stack: MakeStack,
+) -> None:
+    """An update of a method may take the patch away, so it is made again with each new deployment."""
+    made = make_stack()
+    api_of(made)
+    template = made.template()
+    ((name, patched),) = template.find_resources("Custom::IntegrationTls").items()
+    ((deployment, made_by),) = template.find_resources("AWS::ApiGateway::Deployment").items()
+    methods = template.find_resources("AWS::ApiGateway::Method")
+    reads = {one for one, said in methods.items() if said["Properties"]["HttpMethod"] == "GET"}
+    assert patched["Properties"]["Deployment"] == deployment
+    assert reads < set(patched["DependsOn"])
+    assert name in made_by["DependsOn"]
+    ids = [methods[one]["Properties"]["ResourceId"] for one in reads]
+    assert sorted(map(str, patched["Properties"]["ResourceIds"])) == sorted(map(str, ids))
+    (statement,) = (
+        statement
+        for policy in template.find_resources("AWS::IAM::ManagedPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "apigateway" in str(statement["Action"])
+    )
+    assert statement["Action"] == "apigateway:PATCH"
+    assert len(statement["Resource"]) == 3
+    assert "*" not in str(statement["Resource"])
 
 
 def test_metrics_are_of_the_stage(make_stack: MakeStack) -> None:

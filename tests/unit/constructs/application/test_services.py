@@ -8,7 +8,6 @@ import pytest
 
 from lifeline.application.services import Services
 from lifeline.capacity import OBSERVATIONS
-from lifeline.data.shared_files import SharedFiles
 from tests.unit.constructs.application.application_parts import dependencies_of, services_of
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
@@ -127,48 +126,20 @@ def test_lag_starts_the_policy_and_silence_does_not(make_stack: MakeStack) -> No
     assert alarm["TreatMissingData"] == "missing"
 
 
-def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack) -> None:
+def test_a_task_reaches_its_stores_and_mounts_nothing_of_the_network(make_stack: MakeStack) -> None:
+    """H12: no task reads or writes a file, so none waits for a file system to be mounted."""
     made = make_stack()
-    dependencies = dependencies_of(made)
-    files = SharedFiles(
-        made.stack, "Files", site=made.site, vpc=dependencies.network.vpc, keys=made.keys
-    )
-    Services(
-        made.stack,
-        "Services",
-        site=made.site,
-        vpc=dependencies.network.vpc,
-        database=dependencies.database,
-        stream=dependencies.stream,
-        log=dependencies.log,
-        keys=made.keys,
-        files=files,
-    )
+    made_in(made)
     template = made.template()
-    (task,) = (
-        one["Properties"]
-        for one in template.find_resources("AWS::ECS::TaskDefinition").values()
-        if one["Properties"]["Family"] == "event-applier-test"
-    )
-    (volume,) = (one for one in task["Volumes"] if one["Name"] == "files")
-    (system,) = template.find_resources("AWS::EFS::FileSystem")
-    (point,) = template.find_resources("AWS::EFS::AccessPoint")
-    assert volume["EFSVolumeConfiguration"] == {
-        "FilesystemId": {"Ref": system},
-        "TransitEncryption": "ENABLED",
-        "AuthorizationConfig": {
-            "AccessPointId": {"Fn::GetAtt": [point, "AccessPointId"]},
-            "IAM": "ENABLED",
-        },
-    }
+    tasks = template.find_resources("AWS::ECS::TaskDefinition").values()
+    volumes = [volume for one in tasks for volume in one["Properties"].get("Volumes", [])]
+    assert volumes == [{"Name": "scratch"}]
+    assert "elasticfilesystem" not in str(template.find_resources("AWS::IAM::ManagedPolicy"))
     groups = {
-        name: len(
+        one["Properties"]["ServiceName"]: len(
             one["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"]
         )
-        for name, one in (
-            (one["Properties"]["ServiceName"], one)
-            for one in template.find_resources("AWS::ECS::Service").values()
-        )
+        for one in template.find_resources("AWS::ECS::Service").values()
     }
     assert groups == {"event-applier-test": 1, "query-api-test": 1}
     ports = {
@@ -177,14 +148,9 @@ def test_files_are_mounted_encrypted_by_the_tasks_own_role(make_stack: MakeStack
         for kind in ("EventApplierGroup", "QueryApiGroup")
         if kind in str(one["Properties"]["SourceSecurityGroupId"])
     }
-    to_all = {
+    assert ports == {
         (kind, port) for kind in ("EventApplierGroup", "QueryApiGroup") for port in (5432, 9098)
     }
-    assert ports == to_all | {("EventApplierGroup", 2049)}
-    policies = template.find_resources("AWS::IAM::ManagedPolicy").items()
-    mounting = [name for name, one in policies if "elasticfilesystem:ClientMount" in str(one)]
-    assert len(mounting) == 1
-    assert "EventApplierPolicy" in mounting[0]
 
 
 def test_metrics_name_the_service(make_stack: MakeStack) -> None:
