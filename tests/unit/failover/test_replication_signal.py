@@ -64,6 +64,7 @@ def test_a_keeper_reads_what_its_contract_says() -> None:
         region_state_table="region-state-test",
         database=DatabaseAddress(host="a", port=5432, name="n", user="u", auth="none"),
         own_api_url="https://api",
+        suffix="test",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
         query_api_url="http://query-api:8080",
         state_machine_arn="arn",
@@ -121,6 +122,7 @@ class Standby:
             ports=replace(ports(simulation, RECOVERY), signal=by),
             clock=lambda: simulation.clock(RECOVERY),
             log=lambda *_said, **_more: None,
+            publish=lambda _said, _at: None,
         )
 
 

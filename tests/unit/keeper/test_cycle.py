@@ -83,6 +83,22 @@ def test_a_healthy_holder_renews_and_the_standby_holds() -> None:
     assert judged(simulation).serving(HOME)
 
 
+def test_each_keeper_reports_whether_it_serves_and_whether_it_could_take_over() -> None:
+    """A19: what `lifeline status` reads, so that a lease which stands still is not called serving."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    home, standby = simulation.reports[HOME], simulation.reports[RECOVERY]
+    assert (home.ready, home.ready_reason, home.renewed_row) == (True, "holder", True)
+    assert (standby.action, standby.reason, standby.renewed_row) == ("hold", "lease-moves", False)
+    assert home.seen == (1, 2)
+    assert standby.seen == (1, 3)
+    assert standby.unmoved_seconds == 0
+    lose_home(simulation)
+    simulation.cycle(HOME)
+    assert not simulation.reports[HOME].renewed_row, "it could not: no witness, no promise"
+    assert simulation.reports[HOME].ready_reason == "witness-unreachable"
+
+
 def test_a_lost_region_is_replaced_once_its_lease_has_expired() -> None:
     simulation = Simulation()
     both_cycle(simulation, 3)
