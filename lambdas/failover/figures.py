@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lifeline.lambdas.failover.readiness import METRIC, Readiness
+from lifeline.lambdas.failover.protocol import TAKEOVER_READY
+from lifeline.lambdas.failover.readiness import Readiness
 
 NAMESPACE = "Lifeline"
 LAG = "ReplicationLagSeconds"
@@ -34,7 +35,7 @@ def lag(store: str, seconds: float) -> Figure:
 
 def takeover_ready(said: Readiness) -> Figure:
     """`TakeoverReady`: 1, or 0 with the reason (A19)."""
-    return Figure(METRIC, float(said.ready), COUNT, reason=said.reason)
+    return Figure(TAKEOVER_READY, float(said.ready), COUNT, reason=said.reason)
 
 
 def log_lines(figures: Iterable[Figure], *, suffix: str, now: float) -> list[str]:

@@ -15,8 +15,6 @@ from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import NO_HOLDER
 from lifeline.lambdas.failover.policy import Policy
 
-METRIC = "TakeoverReady"
-"""1 or 0, each cycle, in both regions and in the witness; nothing counts as 0."""
 READY = "ready"
 NO_OPINION = "no-opinion"
 """The witness: its own control target does not answer, or nobody told it where a region is."""

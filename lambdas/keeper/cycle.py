@@ -17,6 +17,7 @@ from lifeline.lambdas.failover.health import Health, verdict
 from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.pages import STARTED_AGAIN, Page, Sender
 from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.readiness import Readiness, readiness
@@ -63,22 +64,23 @@ class Look:
 class Cycle:
     """A region's keeper. `clock` answers epoch seconds of the own machine; one object per run.
 
-    `publish` takes each cycle's readiness and when it was judged (A19).
+    `sender` says which region of which environment it is. `publish` takes each cycle's readiness, and when
+    it was judged (A19).
     """
 
     def __init__(
         self,
         *,
-        region: str,
-        peer_region: str,
+        sender: Sender,
         policy: Policy,
         ports: Ports,
         clock: Callable[[], float],
         log: Callable[..., None],
         publish: Callable[[Readiness, float], None],
     ) -> None:
-        self._region = region
-        self._peer_region = peer_region
+        self._sender = sender
+        self._region = sender.region
+        self._peer_region = sender.peer
         self._policy = policy
         self._ports = ports
         self._clock = clock
@@ -278,11 +280,15 @@ class Cycle:
             ),
         )
         if replacing is not None:
-            self._ports.pager.page(
-                f"Lifeline {self._region}: the failover plan was started again",
-                f"{run_name(lease.epoch, replacing - 1)} of {self._region} ended without completing, "
-                f"or the region does not serve any more; {run_name(lease.epoch, replacing)} was "
-                f"started. Look at how the ended execution failed (failover-plan.md).",
+            ended, started = (run_name(lease.epoch, run) for run in (replacing - 1, replacing))
+            self._page(
+                self._sender.of_plan(
+                    STARTED_AGAIN,
+                    f"{ended} ended without completing, or the region does not serve any more; {started} "
+                    f"was started. Look at how {ended} failed.",
+                    lease=lease,
+                    execution=ended,
+                )
             )
 
     def _pause_read_seconds_ago(self, now: float) -> float | None:
@@ -318,11 +324,10 @@ class Cycle:
             ),
         )
         if decision.page and noted is not False:
-            self._ports.pager.page(
-                f"Lifeline {self._region}: {decision.reason}",
-                f"The keeper of {self._region} decided {decision.action} because of "
-                f"{decision.reason}: {json.dumps(decision.evidence, default=str)}",
-            )
+            self._page(self._sender.of_decision(observation, decision, self._policy))
+
+    def _page(self, page: Page) -> None:
+        self._ports.pager.page(page.subject, page.text)
 
     def _tell(self, observation: Observation, decision: Decision, now: float) -> None:
         """The readiness as a metric, and the cycle as an item of the own table (A19)."""

@@ -10,6 +10,7 @@ from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.figures import log_lines, takeover_ready
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.readiness import Readiness
 from lifeline.lambdas.keeper.adapters import ports, publish_directory
@@ -35,8 +36,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             print(line)
 
     cycle = Cycle(
-        region=settings.region,
-        peer_region=settings.peer_region,
+        sender=Sender(
+            suffix=settings.suffix,
+            region=settings.region,
+            peer=settings.peer_region,
+            witness=settings.witness_region,
+        ),
         policy=policy,
         ports=ports(settings),
         clock=SYSTEM_CLOCK.now,

@@ -11,6 +11,7 @@ from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.decision import Action, Decision, Reason
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.replication_signal import (
     HeartbeatSignal,
     MarkerSignal,
@@ -116,8 +117,7 @@ class Standby:
     def _cycle(self, by: ReplicationSignal) -> Cycle:
         simulation = self.simulation
         return Cycle(
-            region=RECOVERY,
-            peer_region=HOME,
+            sender=Sender("test", RECOVERY, HOME, "us-east-2"),
             policy=POLICY,
             ports=replace(ports(simulation, RECOVERY), signal=by),
             clock=lambda: simulation.clock(RECOVERY),

@@ -19,6 +19,7 @@ from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.replication_signal import MarkerSignal
@@ -297,8 +298,7 @@ class Simulation:
 
     def _keeper(self, region: str) -> Cycle:
         return Cycle(
-            region=region,
-            peer_region=other(region),
+            sender=Sender("test", region, other(region), WITNESS),
             policy=POLICY,
             ports=ports(self, region),
             clock=lambda: self.clock(region),

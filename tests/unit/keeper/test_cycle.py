@@ -266,7 +266,7 @@ def test_a_deleted_lease_is_paged_and_never_created() -> None:
     assert simulation.lease is None
     for region in REGIONS:
         assert simulation.last(region) == (Action.HOLD, "lease-item-missing")
-        assert f"Lifeline {region}: lease-item-missing" in simulation.pages
+        assert f"Lifeline test {region}: lease-item-missing" in simulation.pages
     assert not judged(simulation).serving(HOME)
 
 
@@ -361,7 +361,10 @@ def test_plan_dies(steps: int) -> None:
     simulation.plan(RECOVERY)
     recovery_alone(simulation, 2 * BACKOFF_LONGEST_SECONDS)
     assert simulation.runs_of(RECOVERY) == ["recover-e2-r1", "recover-e2-r2"]
-    assert simulation.pages.count(f"Lifeline {RECOVERY}: the failover plan was started again") == 1
+    assert (
+        simulation.pages.count(f"Lifeline test {RECOVERY}: the failover plan was started again")
+        == 1
+    )
     assert judged(simulation).serving(RECOVERY)
 
 
@@ -464,7 +467,7 @@ def test_a_region_whose_promotion_is_refused_again_and_again_waits_longer_each_t
     bounds = [30.0, 60.0, 120.0, 240.0, *3 * [BACKOFF_LONGEST_SECONDS]]
     for waited, bound in zip(waits, bounds, strict=True):
         assert bound - LOOP <= waited <= bound + 3 * LOOP, waits
-    paged = world.pages.count(f"Lifeline {RECOVERY}: backing-off-after-releases")
+    paged = world.pages.count(f"Lifeline test {RECOVERY}: backing-off-after-releases")
     assert paged >= 6, "the first wait is no longer than the lease's own expiry"
     world.plan(RECOVERY)
     assert judged(world).serving(RECOVERY)
