@@ -52,5 +52,5 @@ class Asking:
             return Unknown(str(error.response["Error"].get("Code", error)))
         except BotoCoreError as error:
             return Unknown(type(error).__name__)
-        except (OSError, KeyError, TypeError, ValueError, LookupError) as error:
+        except (AttributeError, OSError, TypeError, ValueError, LookupError) as error:
             return Unknown(f"{type(error).__name__}: {error}")

@@ -67,7 +67,7 @@ class Items:
 
 def gather(places: Places, *, seconds: float = DEADLINE_SECONDS) -> Facts:
     """One look, in `seconds` at most. Raises nothing for what does not answer."""
-    _make_clients(places)
+    make_clients(places)
     asking = Asking(seconds)
     witness = asking.ask(lambda: _witness_items(places))
     moved = asking.ask(lambda: _moves(places, witness.result(), asking))
@@ -108,7 +108,7 @@ def gather(places: Places, *, seconds: float = DEADLINE_SECONDS) -> Facts:
     )
 
 
-def _make_clients(places: Places) -> None:
+def make_clients(places: Places) -> None:
     """Before the threads: boto3's own session is not made for being used by several."""
     for region in (*places.data_regions, places.witness):
         client("dynamodb", region, CALL_SECONDS)
@@ -279,7 +279,7 @@ def _read(items: Items | Unknown, read: Callable[[Items], Any]) -> Any:
         return items
     try:
         return read(items)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         return Unknown(f"damaged: {error!r}")
 
 
