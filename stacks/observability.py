@@ -46,7 +46,11 @@ class Observability(SiteStack):
             database=data.database, cache=cache, files=data.files, backups=data.backups
         )
         self.alarms = Alarms(
-            self, "Alarms", site=site, specs=region_alarms(site, path=path, stores=stores)
+            self,
+            "Alarms",
+            site=site,
+            specs=region_alarms(site, path=path, stores=stores),
+            composite="region",
         )
         Dashboard(
             self,

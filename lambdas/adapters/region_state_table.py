@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from lifeline.lambdas.adapters.lease_table import is_refusal
 from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.keeper_report import KeeperReport
+from lifeline.lambdas.failover.lag_report import LagReport
 from lifeline.lambdas.failover.lease import Promise
 from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
 
@@ -25,6 +27,8 @@ PLAN_PREFIX = "plan#"
 DECISION_PREFIX = "decision#"
 MOMENTS = tuple(one.value for one in Moment)
 DECISION_ID = "last-decision"
+KEEPER_REPORT_ID = "keeper-report"
+LAG_REPORT_ID = "lag-report"
 DECISION_DAYS = 35
 PLAN_DAYS = 400
 """How long the runs of an epoch are kept that never completed: its executions' names are free again after
@@ -263,9 +267,9 @@ class RegionStateTable(_Items):
         if (
             self._update(
                 DECISION_ID,
-                "SET word = :word",
+                "SET word = :word, decided_at = :at",
                 "attribute_not_exists(word) OR word <> :word",
-                {":word": {"S": word}},
+                {":word": {"S": word}, ":at": _n(at)},
             )
             is None
         ):
@@ -274,6 +278,14 @@ class RegionStateTable(_Items):
         expires = {"expires_at": _n(int(at) + DECISION_DAYS * _DAY_SECONDS)}
         self._put(f"{DECISION_PREFIX}{int(at * 1000):013d}", {**body, **expires})
         return True
+
+    def note_cycle(self, report: KeeperReport) -> None:
+        """Replace what the keeper last said of itself."""
+        self._put(KEEPER_REPORT_ID, {"body": {"S": _json(report.to_json())}})
+
+    def note_lag(self, report: LagReport) -> None:
+        """Replace what the lag meter last measured."""
+        self._put(LAG_REPORT_ID, {"body": {"S": _json(report.to_json())}})
 
 
 class ProbeResults(_Items):
@@ -325,6 +337,10 @@ def samples_from_item(item: Mapping[str, Any]) -> list[Sample]:
     """The samples kept in a probe item, oldest first; none for an empty item."""
     raw = item.get("samples", {"S": "[]"})["S"]
     return [Sample(float(one["at"]), Health(one["health"])) for one in json.loads(raw)]
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"), default=str)
 
 
 def _n(value: float) -> dict[str, str]:

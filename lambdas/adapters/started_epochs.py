@@ -36,7 +36,7 @@ def of_executions(states: Any, plan: str) -> int:
 
     Raises LookupError when there is no state machine of that name, and what the service raises.
     """
-    names = (_NAME.fullmatch(one) for one in _executions(states, _machine(states, plan)))
+    names = (_NAME.fullmatch(one) for one in _executions(states, machine_arn(states, plan)))
     return max((int(found[1]) for found in names if found), default=0)
 
 
@@ -70,7 +70,8 @@ def _whole(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _machine(states: Any, plan: str) -> str:
+def machine_arn(states: Any, plan: str) -> str:
+    """The ARN of the state machine of that name. Raises LookupError when there is none."""
     following: dict[str, Any] = {}
     while True:
         page = states.list_state_machines(maxResults=PAGE, **following)

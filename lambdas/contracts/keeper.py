@@ -16,6 +16,7 @@ from lifeline.lambdas.failover.replication_signal import ReplicationSource
 class KeeperContract(AuthorityContract):
     """`tier_rpo_seconds` is the loss gate (A5); `replication_signal` says what the loss is read from."""
 
+    suffix: str
     query_api_url: str = ""
     """Base URL of the query API in the region's network, for markers; a slash at its end is dropped."""
     state_machine_arn: str

@@ -41,6 +41,7 @@ class LagMeterContract(Contract):
 
     calls: ClassVar[tuple[Call, ...]] = (
         AwsCall("dynamodb:GetItem"),
+        AwsCall("dynamodb:PutItem"),
         AwsCall("elasticache:DescribeReplicationGroups"),
         AwsCall("elasticfilesystem:DescribeReplicationConfigurations"),
         AwsCall("rds-db:connect"),

@@ -23,6 +23,7 @@ class ProbeContract(Contract):
     """`probe_targets` stands in for the directory in the witness's table; only the lab sets it."""
 
     region: str = set_by_aws("AWS_REGION")
+    suffix: str
     witness_region: str = ""
     lease_table: str = ""
     results_table: str

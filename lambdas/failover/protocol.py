@@ -24,6 +24,9 @@ VETO_WINDOW_SECONDS = 10
 VETO_LAPSE_SECONDS = 60
 COOL_DOWN_SECONDS = 600
 
+TAKEOVER_READY = "TakeoverReady"
+"""The metric of readiness: 1 or 0 each cycle, in both regions and the witness; nothing is 0 (A19)."""
+
 APPLY_LOCK = 7310001
 """Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""
 EXTEND_PARTITIONS_LOCK = 7310002

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.failover.pages import STEP_FAILS
 from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step.context import (
     Aborted,
@@ -91,9 +92,11 @@ def page(context: StepContext) -> str:
         if failed == "release"
         else "It is behind the point of no return and goes on by itself."
     )
-    context.pager.page(
-        f"Lifeline {context.region}: failover step {failed} keeps failing",
-        f"The plan of {context.region} for epoch {context.epoch} repeats {failed}. {where} "
-        f"Execution: {context.event.get('execution', '')}",
+    told = context.sender.of_plan(
+        STEP_FAILS.format(step=failed),
+        f"Its plan for epoch {context.epoch} repeats {failed}. {where}",
+        lease=context.lease_if_known(),
+        execution=str(context.event.get("execution", "")),
     )
+    context.pager.page(told.subject, told.text)
     return f"paged for {failed}"

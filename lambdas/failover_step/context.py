@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.paging import Pager
@@ -14,6 +16,8 @@ from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
+from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan import Outcome
 
 
@@ -64,6 +68,24 @@ class StepContext:
         """The lease item in the witness region."""
         settings = self.settings
         return LeaseTable(client("dynamodb", settings.witness_region), settings.lease_table)
+
+    def lease_if_known(self) -> Lease | None:
+        """For a page: None when it cannot be read, which stops no page."""
+        try:
+            return self.lease.read()
+        except (BotoCoreError, ClientError, KeyError, ValueError):
+            return None
+
+    @property
+    def sender(self) -> Sender:
+        """Who this run pages as."""
+        settings = self.settings
+        return Sender(
+            suffix=settings.suffix,
+            region=self.region,
+            peer=settings.peer_region,
+            witness=settings.witness_region,
+        )
 
     @cached_property
     def local(self) -> RegionStateTable:

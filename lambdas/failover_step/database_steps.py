@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.pages import PROMOTION_LATE
 from lifeline.lambdas.failover.plan_runs import Moment
 from lifeline.lambdas.failover.promotion import BUDGET_SECONDS, CEILING_SECONDS, Move, next_move
 from lifeline.lambdas.failover.replication_signal import ReplicationSource
@@ -193,13 +194,16 @@ def _page_once(context: StepContext, status: str, waited: float) -> None:
     now = context.clock.now()
     if not context.local.note_moment(context.epoch, Moment.LATE, now=now):
         return
-    context.pager.page(
-        f"Lifeline {context.region}: the promotion of the database takes too long",
-        f"The database service accepted the promotion of {context.region} for epoch {context.epoch} "
-        f"{waited:.0f} s ago; its failover is {status or 'not in progress'}. The plan now tries to take "
-        f"this region's cluster out of the global cluster, whatever that says, and goes on by itself. "
-        f"The other member must be rebuilt afterwards (failover-plan.md).",
+    told = context.sender.of_plan(
+        PROMOTION_LATE,
+        f"The database service accepted the promotion for epoch {context.epoch} {waited:.0f} s ago; its "
+        f"failover is {status or 'not in progress'}. The plan now tries to take this region's cluster out of "
+        f"the global cluster, whatever that says, and goes on by itself. The other member must be rebuilt "
+        f"afterwards.",
+        lease=context.lease_if_known(),
+        execution=str(context.event.get("execution", "")),
     )
+    context.pager.page(told.subject, told.text)
 
 
 def _still_mine(context: StepContext, when: str) -> Lease:

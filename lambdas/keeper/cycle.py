@@ -14,10 +14,13 @@ from typing import TypeVar
 
 from lifeline.lambdas.failover.decision import Action, Decision, Observation, decide
 from lifeline.lambdas.failover.health import Health, verdict
+from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.pages import STARTED_AGAIN, Page, Sender
 from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.readiness import Readiness, readiness
 from lifeline.lambdas.failover.replication_signal import ReplicationSignal
 from lifeline.lambdas.keeper.memory import Memory
 from lifeline.lambdas.keeper.plan_runs import ensure_running
@@ -59,24 +62,31 @@ class Look:
 
 
 class Cycle:
-    """A region's keeper. `clock` answers epoch seconds of the own machine; one object per run."""
+    """A region's keeper. `clock` answers epoch seconds of the own machine; one object per run.
+
+    `sender` says which region of which environment it is. `publish` takes each cycle's readiness, and when
+    it was judged (A19).
+    """
 
     def __init__(
         self,
         *,
-        region: str,
-        peer_region: str,
+        sender: Sender,
         policy: Policy,
         ports: Ports,
         clock: Callable[[], float],
         log: Callable[..., None],
+        publish: Callable[[Readiness, float], None],
     ) -> None:
-        self._region = region
-        self._peer_region = peer_region
+        self._sender = sender
+        self._region = sender.region
+        self._peer_region = sender.peer
         self._policy = policy
         self._ports = ports
         self._clock = clock
         self._log = log
+        self._publish = publish
+        self._renewed_row = False
         self._pause_read_at: float | None = None
         self._pause_until = 0.0
 
@@ -86,6 +96,7 @@ class Cycle:
         A holder touches nothing but its database and the witness before it has renewed and bumped:
         what hangs elsewhere (its own control plane, say) must not cost it the lease.
         """
+        self._renewed_row = False
         look = self._look()
         now = self._clock()
         decision = decide(look.observation, self._policy, now)
@@ -94,6 +105,7 @@ class Cycle:
         if memory is not None:
             self._call("remember", lambda: self._ports.local.remember(memory.to_json()))
         self._note(look.observation, decision, now)
+        self._tell(look.observation, decision, now)
         return decision
 
     def _look(self) -> Look:
@@ -212,12 +224,13 @@ class Cycle:
         view, stamp = look.observation.database, look.stamp
         if view is None or stamp is None or view.in_recovery or view.holder != self._region:
             return
-        self._call(
+        written = self._call(
             "bump",
             lambda: self._ports.database.bump(
                 region=self._region, epoch=view.epoch, renewals=renewals, renewed_from=stamp
             ),
         )
+        self._renewed_row = self._renewed_row or bool(written)
 
     def _take(self, seen: Lease, promise: Promise, now: float) -> None:
         """Bind oneself first, then take; a failed take is given up before the promise is cleared (A2)."""
@@ -267,11 +280,15 @@ class Cycle:
             ),
         )
         if replacing is not None:
-            self._ports.pager.page(
-                f"Lifeline {self._region}: the failover plan was started again",
-                f"{run_name(lease.epoch, replacing - 1)} of {self._region} ended without completing, "
-                f"or the region does not serve any more; {run_name(lease.epoch, replacing)} was "
-                f"started. Look at how the ended execution failed (failover-plan.md).",
+            ended, started = (run_name(lease.epoch, run) for run in (replacing - 1, replacing))
+            self._page(
+                self._sender.of_plan(
+                    STARTED_AGAIN,
+                    f"{ended} ended without completing, or the region does not serve any more; {started} "
+                    f"was started. Look at how {ended} failed.",
+                    lease=lease,
+                    execution=ended,
+                )
             )
 
     def _pause_read_seconds_ago(self, now: float) -> float | None:
@@ -307,11 +324,19 @@ class Cycle:
             ),
         )
         if decision.page and noted is not False:
-            self._ports.pager.page(
-                f"Lifeline {self._region}: {decision.reason}",
-                f"The keeper of {self._region} decided {decision.action} because of "
-                f"{decision.reason}: {json.dumps(decision.evidence, default=str)}",
-            )
+            self._page(self._sender.of_decision(observation, decision, self._policy))
+
+    def _page(self, page: Page) -> None:
+        self._ports.pager.page(page.subject, page.text)
+
+    def _tell(self, observation: Observation, decision: Decision, now: float) -> None:
+        """The readiness as a metric, and the cycle as an item of the own table (A19)."""
+        said = readiness(observation, self._policy, now)
+        self._publish(said, now)
+        report = KeeperReport.of(
+            observation, decision, said, self._policy, renewed_row=self._renewed_row, now=now
+        )
+        self._call("report", lambda: self._ports.local.note_cycle(report))
 
     def _call(self, part: str, call: Callable[[], T]) -> T | None:
         """The call's answer, or None when it could not be had: out of reach is unknown, never a no."""

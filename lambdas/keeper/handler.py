@@ -9,7 +9,10 @@ from aws_lambda_powertools import Logger
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+from lifeline.lambdas.failover.figures import log_lines, takeover_ready
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.readiness import Readiness
 from lifeline.lambdas.keeper.adapters import ports, publish_directory
 from lifeline.lambdas.keeper.cycle import Cycle
 
@@ -27,13 +30,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         publish_directory(settings)
     except Exception as error:  # the directory is for others; this keeper works without it
         logger.warning("directory not published", extra={"error": repr(error)})
+
+    def publish(said: Readiness, now: float) -> None:
+        for line in log_lines([takeover_ready(said)], suffix=settings.suffix, now=now):
+            print(line)
+
     cycle = Cycle(
-        region=settings.region,
-        peer_region=settings.peer_region,
+        sender=Sender(
+            suffix=settings.suffix,
+            region=settings.region,
+            peer=settings.peer_region,
+            witness=settings.witness_region,
+        ),
         policy=policy,
         ports=ports(settings),
         clock=SYSTEM_CLOCK.now,
         log=lambda message, **extra: logger.info(message, extra=extra),
+        publish=publish,
     )
     cycles = run_until_deadline(cycle.run, policy.loop_seconds, context, event)
     return {"cycles": cycles}

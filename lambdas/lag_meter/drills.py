@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 from lifeline.lambdas.failover.evidence_key import PREFIX, EvidenceKey, evidence_key
+from lifeline.lambdas.failover.lag_report import LastDrill
 
 DRILLS = "drills/"
+RECOVERY = "recovery"
+"""The scenario of what was no drill."""
 FIRST_EPOCH = 1
 """Making the home region active for the first time proves no recovery."""
 LOOKED_AT = 20
@@ -15,13 +18,18 @@ LOOKED_AT = 20
 DAY_SECONDS = 86_400
 
 
-def days_since_drill(s3: Any, bucket: str, now: float) -> float | None:
-    """Days since the newest drill that passed or recovery that was completed; None: there was none."""
-    times = [*_newest_recovery(s3, bucket), *_newest_drill(s3, bucket)]
-    return max(0.0, now - max(times)) / DAY_SECONDS if times else None
+def last_drill(s3: Any, bucket: str) -> LastDrill | None:
+    """The newest drill that passed or recovery that was completed; None: there was none."""
+    found = [*_newest_recovery(s3, bucket), *_newest_drill(s3, bucket)]
+    return max(found, key=lambda one: one.at, default=None)
 
 
-def _newest_recovery(s3: Any, bucket: str) -> list[float]:
+def days_since(drill: LastDrill | None, now: float) -> float | None:
+    """Its age in days; None: there was none."""
+    return None if drill is None else max(0.0, now - drill.at) / DAY_SECONDS
+
+
+def _newest_recovery(s3: Any, bucket: str) -> list[LastDrill]:
     """When the newest epoch's first completed run was recorded; a later run of it drills nothing (A17)."""
     found = {evidence_key(one["Key"]): one for one in _objects(s3, bucket, PREFIX)}
     keys = [key for key in found if key is not None and key.epoch > FIRST_EPOCH]
@@ -29,7 +37,8 @@ def _newest_recovery(s3: Any, bucket: str) -> list[float]:
     keys.sort(key=lambda key: (-key.epoch, key.run))
     for key in keys[:LOOKED_AT]:
         if _completed(key, _body(s3, bucket, key.name)):
-            return [found[key]["LastModified"].timestamp()]
+            # A recovery is a real one: nobody started it to measure, so it has no RTO of its own here.
+            return [LastDrill(at=found[key]["LastModified"].timestamp(), scenario=RECOVERY)]
     return []
 
 
@@ -38,13 +47,26 @@ def _completed(key: EvidenceKey, body: dict[str, Any]) -> bool:
     return body.get("completed", key.run < 0) is True
 
 
-def _newest_drill(s3: Any, bucket: str) -> list[float]:
+def _newest_drill(s3: Any, bucket: str) -> list[LastDrill]:
     drills = [one for one in _objects(s3, bucket, DRILLS) if one["Key"].endswith("evidence.json")]
     drills.sort(key=lambda one: one["LastModified"], reverse=True)
     for one in drills[:LOOKED_AT]:
-        if _body(s3, bucket, one["Key"]).get("verdict") == "PASS":
-            return [one["LastModified"].timestamp()]
+        body = _body(s3, bucket, one["Key"])
+        if body.get("verdict") == "PASS":
+            return [
+                LastDrill(
+                    at=one["LastModified"].timestamp(),
+                    target=str(body.get("target", "")),
+                    scenario=str(body.get("scenario", "")),
+                    rto_seconds=_number(body.get("rto_seconds")),
+                    rpo_seconds=_number(body.get("rpo_seconds")),
+                )
+            ]
     return []
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:

@@ -13,11 +13,11 @@ from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+from lifeline.lambdas.failover.figures import log_lines
 from lifeline.lambdas.failover.markers import rows_of_vector
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
 from lifeline.lambdas.lag_meter.database import MeterDatabase
-from lifeline.lambdas.lag_meter.drills import days_since_drill
-from lifeline.lambdas.lag_meter.figures import log_lines
+from lifeline.lambdas.lag_meter.drills import last_drill
 from lifeline.lambdas.lag_meter.meter import LagReader, Meter
 from lifeline.lambdas.lag_meter.replicas import files_lag_seconds, secret_lag_seconds
 
@@ -39,6 +39,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         now = SYSTEM_CLOCK.now()
         for line in log_lines(meter.look(now), suffix=settings.suffix, now=now):
             print(line)
+        try:
+            table = RegionStateTable(
+                client("dynamodb", settings.region), settings.region_state_table
+            )
+            table.note_lag(meter.report(now))
+        except Exception as error:  # the figures were told; only `lifeline status` lacks them
+            logger.warning("report not written", extra={"error": repr(error)})
 
     paced = {"run_seconds": RUN_SECONDS, **event}
     return {"looks": run_until_deadline(look, LOOK_SECONDS, context, paced)}
@@ -72,10 +79,8 @@ def _meter(settings: LagMeterContract) -> Meter:
         last_healthy_at=lambda: local.memory().get("last_healthy_at"),
         fast=fast,
         slow=slow,
-        days_since_drill=(
-            (lambda now: days_since_drill(s3, settings.evidence_bucket, now))
-            if settings.evidence_bucket
-            else None
+        last_drill=(
+            (lambda: last_drill(s3, settings.evidence_bucket)) if settings.evidence_bucket else None
         ),
         log=lambda message, **extra: logger.info(message, extra=extra),
     )

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from lifeline.lambdas.failover.figures import COUNT, DAYS, LAG, Figure, lag
+from lifeline.lambdas.failover.lag_report import LagReport, LastDrill, StoreLag
 from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
-from lifeline.lambdas.lag_meter.figures import COUNT, DAYS, Figure, lag
+from lifeline.lambdas.lag_meter.drills import days_since
 from lifeline.lambdas.lag_meter.risk import (
     FRESH_SECONDS,
     ArrivalRate,
@@ -20,6 +22,11 @@ LagReader = Callable[[float], float | None]
 """From the time (epoch seconds) to a lag in seconds; None: there is nothing to measure."""
 SLOW_EVERY_SECONDS = 60.0
 DRILLS_EVERY_SECONDS = 600.0
+KEPT_SECONDS = 180.0
+"""A figure that could not be measured again for so long is not known any more."""
+EVENTS, PATIENTS = "EventsAtRisk", "PatientsAtRisk"
+EVENT_STORES = ("database", "log")
+"""What is behind in them is events: their number is estimated."""
 
 
 class Database(Protocol):
@@ -48,7 +55,7 @@ class Meter:
         last_healthy_at: Callable[[], float | None],
         fast: Mapping[str, LagReader],
         slow: Mapping[str, LagReader],
-        days_since_drill: Callable[[float], float | None] | None,
+        last_drill: Callable[[], LastDrill | None] | None,
         log: Callable[..., None],
     ) -> None:
         self._own, self._peer = regions
@@ -56,11 +63,12 @@ class Meter:
         self._watermark = watermark
         self._last_healthy_at = last_healthy_at
         self._fast, self._slow = fast, slow
-        self._days_since_drill = days_since_drill
+        self._last_drill = last_drill
         self._log = log
         self._rate = ArrivalRate()
         self._slow_at = self._drills_at = -math.inf
-        self._days: float | None = None
+        self._newest_drill: LastDrill | None = None
+        self._measured: dict[tuple[str, str], tuple[float, float]] = {}
 
     def look(self, now: float) -> list[Figure]:
         """The figures of this moment (epoch seconds). Never raises for what cannot be reached."""
@@ -75,7 +83,38 @@ class Meter:
             self._slow_at = now
             found += [self._lag(store, read, now) for store, read in self._slow.items()]
             found.append(self._drill(now))
-        return [one for one in found if one is not None]
+        figures = [one for one in found if one is not None]
+        self._measured |= {(one.name, one.store): (one.value, now) for one in figures}
+        return figures
+
+    def report(self, now: float) -> LagReport:
+        """What was measured last, each with its time, without what is older than `KEPT_SECONDS`."""
+        fresh = {
+            key: (value, at)
+            for key, (value, at) in self._measured.items()
+            if now - at <= KEPT_SECONDS
+        }
+        events = fresh.get((EVENTS, ""), (None, now))[0]
+        patients = fresh.get((PATIENTS, ""), (None, now))[0]
+        rate = self._rate.per_second
+        return LagReport(
+            at=now,
+            region=self._own,
+            stores={
+                store: StoreLag(
+                    seconds=value,
+                    at=at,
+                    events=None
+                    if rate is None or store not in EVENT_STORES
+                    else round(rate * value),
+                )
+                for (name, store), (value, at) in fresh.items()
+                if name == LAG
+            },
+            events_at_risk=events,
+            patients_at_risk=patients,
+            drill=self._newest_drill,
+        )
 
     def _log_and_risk(
         self, now: float, age: float | None, with_patients: bool
@@ -105,14 +144,12 @@ class Meter:
             own=self._own, holder=holder, safe_born=born, last_healthy_at=healthy, now=now
         )
         events = events_at_risk(seconds, self._rate)
-        found: list[Figure | None] = [
-            None if events is None else Figure("EventsAtRisk", events, COUNT)
-        ]
+        found: list[Figure | None] = [None if events is None else Figure(EVENTS, events, COUNT)]
         fresh = age is not None and age <= FRESH_SECONDS
         if with_patients and fresh and seconds is not None and born is not None:
             since = born
             patients = self._call("patients", lambda: self._database.patients_newer_than(since))
-            found.append(None if patients is None else Figure("PatientsAtRisk", patients, COUNT))
+            found.append(None if patients is None else Figure(PATIENTS, patients, COUNT))
         return found
 
     def _lag(self, store: str, read: LagReader, now: float) -> Figure | None:
@@ -120,11 +157,12 @@ class Meter:
         return None if seconds is None else lag(store, seconds)
 
     def _drill(self, now: float) -> Figure | None:
-        ask = self._days_since_drill
+        ask = self._last_drill
         if ask is not None and now - self._drills_at >= DRILLS_EVERY_SECONDS:
-            self._days = self._call("drills", lambda: ask(now))
+            self._newest_drill = self._call("drills", ask)
             self._drills_at = now
-        return None if self._days is None else Figure("DaysSinceDrill", self._days, DAYS)
+        days = days_since(self._newest_drill, now)
+        return None if days is None else Figure("DaysSinceDrill", days, DAYS)
 
     def _call(self, part: str, call: Callable[[], T]) -> T | None:
         try:

@@ -12,7 +12,9 @@ from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import ProbeResults
 from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+from lifeline.lambdas.failover.figures import log_lines, takeover_ready
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.readiness import NOT_KEPT, Readiness, witness_readiness
 from lifeline.lambdas.probe.cycle import probe_once
 
 logger = Logger(service="probe")
@@ -26,19 +28,32 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     results = ProbeResults(client("dynamodb", settings.region), settings.results_table)
 
     def cycle() -> None:
+        now = SYSTEM_CLOCK.now()
         try:
-            probe_once(
+            seen = probe_once(
                 targets={region: _base_url(settings, region) for region in settings.probe_regions},
                 control_url=control_url(settings),
                 results=results,
                 policy=policy,
-                now=SYSTEM_CLOCK.now(),
+                now=now,
                 log=lambda message, **extra: logger.info(message, extra=extra),
             )
         except Exception as error:  # an observer that cannot write is silent: its samples grow old
             logger.warning("cycle failed", extra={"error": repr(error)})
+            _tell(settings, Readiness(False, NOT_KEPT), now)
+            return
+        if seen:  # else an overlapping run has this cycle, and tells of it
+            _tell(settings, witness_readiness(seen), now)
 
     return {"cycles": run_until_deadline(cycle, policy.probe_cycle_seconds / 2, context, event)}
+
+
+def _tell(settings: ProbeContract, said: Readiness, now: float) -> None:
+    """The witness says each cycle whether it can see (A19); of a data region its keeper says so."""
+    if settings.region != settings.witness_region:
+        return
+    for line in log_lines([takeover_ready(said)], suffix=settings.suffix, now=now):
+        print(line)
 
 
 def control_url(settings: ProbeContract) -> str:

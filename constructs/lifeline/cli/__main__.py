@@ -13,6 +13,7 @@ from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.running import run
 from lifeline.cli.smoke_check import smoke_check
+from lifeline.cli.status_command import status
 from lifeline.cli.version import version
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(authority_commands.app, name="authority")
 app.add_typer(evidence_commands.app, name="evidence")
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
+app.command("status", epilog=EXIT_CODES)(status)
 app.command("version", epilog=EXIT_CODES)(version)
 
 

@@ -137,11 +137,11 @@ def publish(
         raise Refused(_sentences(wrong))
     found = figures(body)
     if found and not dry_run:
-        put(found, suffix=suffix, region=region)
+        put(found, suffix=suffix, region=region, target=body["target"])
     told = ", ".join(f"{name} {value:g}" for name, value in found.items())
     verb = "Would publish" if dry_run else "Published"
     output.say(
-        f"{verb} {told} of {suffix} in {region}."
+        f"{verb} {told} of {suffix} in {region}, target {body['target']}."
         if found
         else "The drill did not fail over: nothing to publish."
     )
@@ -152,6 +152,7 @@ def publish(
             "region": region,
             "dry_run": dry_run,
             "changed": bool(found) and not dry_run,
+            "target": body["target"],
             "metrics": found,
         }
     )
@@ -163,14 +164,17 @@ def figures(body: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in named.items() if value is not None}
 
 
-def put(found: Mapping[str, float], *, suffix: str, region: str) -> None:
-    """Write the metrics. Raises NotWritten or WriteUnknown."""
+def put(found: Mapping[str, float], *, suffix: str, region: str, target: str) -> None:
+    """Write the metrics, by `target`: a lab's are not AWS's. Raises NotWritten or WriteUnknown."""
     from lifeline.lambdas.adapters.aws import client
 
     data = [
         {
             "MetricName": name,
-            "Dimensions": [{"Name": "Suffix", "Value": suffix}],
+            "Dimensions": [
+                {"Name": "Suffix", "Value": suffix},
+                {"Name": "Target", "Value": target},
+            ],
             "Value": value,
             "Unit": "Seconds",
         }

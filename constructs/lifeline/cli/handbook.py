@@ -17,6 +17,9 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 FOLDERS = ("runbooks", "", "mechanisms", "reference")
 """Where words are explained, best place first; "" is a page beside the folders, such as a glossary."""
 
+LIST_OF_PAGES = "README.md"
+"""It leads to the pages that explain, and explains nothing itself."""
+
 HEADING = re.compile(r"(#{1,6})\s+(.*)")
 CODE = re.compile(r"`([^`]+)`")
 RULE = re.compile(r"\*{0,2}([A-Z]\d{1,2})\b")
@@ -58,6 +61,7 @@ def load(docs: Path = DOCS) -> list[Entry]:
         entry
         for folder in FOLDERS
         for path in sorted((docs / folder).glob("*.md"))
+        if path.name != LIST_OF_PAGES
         for entry in entries_of(path.read_text(encoding="utf-8"), _page(docs, path))
     ]
     if not entries:

@@ -50,6 +50,7 @@ class Keeper(Construct):
             package="keeper",
             description="Renews the lease, judges the peer, decides",
             contract=KeeperContract(
+                suffix=site.settings.environment_suffix,
                 peer_region=site.peer.region.name,
                 witness_region="" if site.witness is None else site.witness.region.name,
                 lease_table=site.lease_table,

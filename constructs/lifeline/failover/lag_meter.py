@@ -82,6 +82,8 @@ class LagMeter(Construct):
         database.grant_connect(self.function.policy)
         # What the keeper saw last of the other region.
         region_state.reference.grant_read(self.function.policy)
+        # Its report, for `lifeline status`.
+        region_state.reference.grant_put(self.function.policy)
         if evidence is not None:
             self._allow_evidence(evidence)
         if stores.file_system_id:

@@ -47,6 +47,7 @@ class Probe(Construct):
             package="probe",
             description="Judges the public path of the other regions",
             contract=ProbeContract(
+                suffix=site.settings.environment_suffix,
                 witness_region="" if site.witness is None else site.witness.region.name,
                 lease_table=site.lease_table,
                 results_table=results.table_name,

@@ -7,7 +7,7 @@ that stand in the alarm itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -115,15 +115,19 @@ class Alarms(Construct):
         site: Site | None = None,
         specs: Iterable[AlarmSpec],
         alert_topics: AlertTargets | None = None,
+        composite: str | None = None,
     ) -> None:
-        """`alert_topics`: who is told; by default the application's topics, in a plain stack nobody."""
+        """`alert_topics`: who is told; by default the application's topics, in a plain stack nobody.
+        `composite`: the name of one more alarm, which fires while any critical one does; None: none.
+        """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self._site, self._alert_topics = site, alert_topics
         self.specs = tuple(specs)
         self._refuse_duplicate_names()
-        for spec in self.specs:
-            self._alarm(spec)
+        made = {spec.name: self._alarm(spec) for spec in self.specs}
+        if composite is not None:
+            self._composite(composite, made)
 
     def arns(self, severity: Severity | None = None) -> list[str]:
         """Literal ARNs, of all or of one severity, in the order of the specs."""
@@ -141,7 +145,23 @@ class Alarms(Construct):
                 f"Two alarms have the name {', '.join(duplicates)}; allowed is one each."
             )
 
-    def _alarm(self, spec: AlarmSpec) -> None:
+    def _composite(self, name: str, made: Mapping[str, cloudwatch.CfnAlarm]) -> None:
+        """One state for the region. It tells nobody: each critical alarm pages by itself."""
+        critical = [spec.name for spec in self.specs if spec.severity is Severity.CRITICAL]
+        names = [self._site.names.regional_name(one) for one in critical]
+        composite = cloudwatch.CfnCompositeAlarm(
+            self,
+            "Composite",
+            alarm_name=self._site.names.regional_name(name),
+            alarm_description="A critical alarm of this region fires; it pages by itself. "
+            f"Runbook: {RUNBOOKS}/README.md",
+            alarm_rule=" OR ".join(f'ALARM("{one}")' for one in names),
+        )
+        for one in critical:
+            # The rule names them: they are made before it, and go after it.
+            composite.node.add_dependency(made[one])
+
+    def _alarm(self, spec: AlarmSpec) -> cloudwatch.CfnAlarm:
         evaluation = spec.evaluation
         topic_arn = topic_arn_for(self._site, spec.severity, self._alert_topics)
         alarm = cloudwatch.CfnAlarm(
@@ -164,6 +184,7 @@ class Alarms(Construct):
                 "LifelineContinuity-LagAlarmIgnoresMissingData",
                 reason=spec.not_breaching_because,
             )
+        return alarm
 
 
 def _metric_properties(metric: AnyMetricSpec, period_seconds: int) -> dict[str, Any]:

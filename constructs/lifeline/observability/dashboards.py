@@ -32,8 +32,8 @@ LONGEST_LOOK = "-P3M"
 class GraphWidget:
     """A graph of labelled metrics; each of `annotations` is a horizontal line.
 
-    `region`: None is the dashboard's own. `latest`: the newest value alone, of the last three months, for
-    what is published rarely.
+    `region`: None is the dashboard's own. For what is published rarely, of the last three months:
+    `latest` is the newest value alone, `history` one point a day.
     """
 
     title: str
@@ -41,6 +41,7 @@ class GraphWidget:
     annotations: Mapping[str, float] = field(default_factory=dict)
     region: str | None = None
     latest: bool = False
+    history: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +179,8 @@ def _graph(graph: GraphWidget, region: str) -> dict[str, Any]:
     }
     if graph.latest:
         return shown | {"start": LONGEST_LOOK, "end": "P0D", "period": 86_400}
+    if graph.history:
+        shown |= {"start": LONGEST_LOOK, "end": "P0D", "period": 86_400}
     annotations = [{"label": label, "value": value} for label, value in graph.annotations.items()]
     return shown | ({"annotations": {"horizontal": annotations}} if annotations else {})
 

@@ -18,6 +18,7 @@ from lifeline.observability.lifeline_metrics import (
     days_since_drill,
     events_at_risk,
     replication_lag,
+    takeover_ready,
 )
 from lifeline.observability.metric_specs import MetricSpec, sum_of
 from lifeline.observability.thresholds import FailoverThresholds, LagThresholds
@@ -40,6 +41,10 @@ def failover_alarms(
 ) -> list[AlarmSpec]:
     """Alike in both regions: which one is active changes without a deploy."""
     return [
+        takeover_alarm(
+            site,
+            "This region would not take over, or does not renew what it holds; its keeper's report says why.",
+        ),
         *_lag_alarms(site, lag),
         *_loop_alarms(site),
         AlarmSpec(
@@ -69,7 +74,8 @@ def failover_alarms(
         ),
         AlarmSpec(
             name="drill-overdue",
-            description=f"No drill has passed for {thresholds.drill_days} days, or none ever did.",
+            description=f"No drill has passed for {thresholds.drill_days} days, or none ever did. One in the "
+            "lab counts, and says nothing of AWS's times.",
             metric=days_since_drill(site),
             operator=Operator.ABOVE,
             threshold=thresholds.drill_days,
@@ -78,6 +84,30 @@ def failover_alarms(
             runbook="drill-overdue",
         ),
     ]
+
+
+def witness_alarms(site: Site) -> list[AlarmSpec]:
+    """The witness region's: a witness that sees nothing keeps every standby from taking over (R4)."""
+    return [
+        takeover_alarm(
+            site,
+            "The witness has no opinion of a region: without it no region takes over by itself.",
+        )
+    ]
+
+
+def takeover_alarm(site: Site, description: str) -> AlarmSpec:
+    """Readiness is a signal, not an absence of alarms (A19): 0 for three minutes, or nothing at all."""
+    return AlarmSpec(
+        name="takeover-not-ready",
+        description=description,
+        metric=takeover_ready(site),
+        operator=Operator.BELOW,
+        threshold=1,
+        evaluation=THREE_MINUTES,
+        severity=Severity.CRITICAL,
+        runbook="takeover-not-ready",
+    )
 
 
 def loop_metric(site: Site, function: str, name: str) -> MetricSpec:

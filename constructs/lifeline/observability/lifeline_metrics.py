@@ -7,6 +7,7 @@ from enum import StrEnum
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from lifeline.lambdas.failover.protocol import TAKEOVER_READY
 from lifeline.observability.metric_specs import MetricSpec
 from lifeline.site import Site
 
@@ -46,14 +47,26 @@ def days_since_drill(site: Site) -> MetricSpec:
     return _published(site, "DaysSinceDrill")
 
 
-def drill_rto(site: Site) -> MetricSpec:
+def takeover_ready(site: Site) -> MetricSpec:
+    """1 while the region, or the witness, does its part in a failover; its best value in the period (A19)."""
+    return _published(site, TAKEOVER_READY)
+
+
+class DrillTarget(StrEnum):
+    """Where a drill ran; the value is the evidence's and the dimension's. A lab's figures are the lab's."""
+
+    LOCAL = "local"
+    AWS = "aws"
+
+
+def drill_rto(site: Site, target: DrillTarget) -> MetricSpec:
     """Seconds, of a drill that failed over; the drill pipeline publishes it, in the home region."""
-    return _published(site, "DrillRtoSeconds")
+    return _published(site, "DrillRtoSeconds", Target=target.value)
 
 
-def drill_rpo(site: Site) -> MetricSpec:
+def drill_rpo(site: Site, target: DrillTarget) -> MetricSpec:
     """Seconds, likewise."""
-    return _published(site, "DrillRpoSeconds")
+    return _published(site, "DrillRpoSeconds", Target=target.value)
 
 
 def _published(site: Site, name: str, **dimensions: str) -> MetricSpec:

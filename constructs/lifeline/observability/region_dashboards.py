@@ -15,6 +15,7 @@ from lifeline.observability.dashboards import (
 )
 from lifeline.observability.failover_alarms import LOOPS, loop_metric, plan_metric
 from lifeline.observability.lifeline_metrics import (
+    DrillTarget,
     Store,
     days_since_drill,
     drill_rpo,
@@ -22,6 +23,7 @@ from lifeline.observability.lifeline_metrics import (
     events_at_risk,
     patients_at_risk,
     replication_lag,
+    takeover_ready,
 )
 from lifeline.observability.path_metrics import PathMetrics
 from lifeline.observability.store_alarms import StoreMetrics
@@ -42,12 +44,22 @@ def region_rows(
     return [
         [
             TextWidget(
-                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Pages: docs/runbooks"
+                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Does it serve? `lifeline "
+                f"status --suffix {site.settings.environment_suffix}`. What next: docs/runbooks/README.md"
             )
         ],
         [
             AlarmStatusWidget(title="Pages", arns=alarms.arns(Severity.CRITICAL)),
             AlarmStatusWidget(title="Notices", arns=alarms.arns(Severity.WARNING)),
+        ],
+        [
+            GraphWidget(
+                title="Ready to take over? 1 is yes", metrics={"ready": takeover_ready(site)}
+            ),
+            GraphWidget(
+                title="At risk",
+                metrics={"events": events_at_risk(site), "patients": patients_at_risk(site)},
+            ),
         ],
         [
             GraphWidget(
@@ -145,17 +157,22 @@ def region_rows(
 
 
 def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Sequence[Widget]]:
-    """Who decides what and why, how far each copy is behind, what a loss now would cost. The own region
-    comes first; both are shown, so that either region's dashboard tells the whole story."""
+    """In the order in which they are asked at night: does it serve, could the other take over, what would
+    be missing, then the stores. The own region comes first; both are shown, so that either region's
+    dashboard tells the whole story."""
     both = (site, site.peer)
+    tier = site.settings.tier
     return [
         [
             TextWidget(
-                text="# Recovery. Who holds the lease: `lifeline authority show --suffix "
-                f"{site.settings.environment_suffix}`. Why it held: docs/runbooks/holds.md"
+                text="# Does it serve? `lifeline status --suffix "
+                f"{site.settings.environment_suffix}`. What next: docs/runbooks/README.md"
             )
         ],
-        [AlarmStatusWidget(title="Alarms of this region", arns=alarms.arns())],
+        [
+            AlarmStatusWidget(title="Pages", arns=alarms.arns(Severity.CRITICAL)),
+            AlarmStatusWidget(title="Notices", arns=alarms.arns(Severity.WARNING)),
+        ],
         [
             LogQueryWidget(
                 title=f"Decisions in {one.region.name}",
@@ -167,17 +184,25 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
         ],
         [
             GraphWidget(
-                title=f"Lag seen in {one.region.name}, seconds",
-                metrics={store.value: replication_lag(one, store) for store in Store},
-                annotations={"notice": lag.warning_seconds, "page": lag.critical_seconds},
+                title=f"Ready to take over? 1 is yes, seen in {one.region.name}",
+                metrics={"ready": takeover_ready(one)},
+                region=one.region.name,
+            )
+            for one in (*both, *([] if site.witness is None else [site.witness]))
+        ],
+        [
+            GraphWidget(
+                title=f"At risk, seen in {one.region.name}",
+                metrics={"events": events_at_risk(one), "patients": patients_at_risk(one)},
                 region=one.region.name,
             )
             for one in both
         ],
         [
             GraphWidget(
-                title=f"At risk, seen in {one.region.name}",
-                metrics={"events": events_at_risk(one), "patients": patients_at_risk(one)},
+                title=f"Lag seen in {one.region.name}, seconds",
+                metrics={store.value: replication_lag(one, store) for store in Store},
+                annotations={"notice": lag.warning_seconds, "page": lag.critical_seconds},
                 region=one.region.name,
             )
             for one in both
@@ -212,11 +237,18 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
                 metrics={"days": days_since_drill(site)},
                 latest=True,
             ),
-            GraphWidget(
-                title="Last drill: RTO and RPO, seconds",
-                metrics={"RTO": drill_rto(site), "RPO": drill_rpo(site)},
-                region=site.settings.home.name,
-                latest=True,
+            *(
+                GraphWidget(
+                    title=f"Drills {where}: RTO and RPO, seconds",
+                    metrics={"RTO": drill_rto(site, target), "RPO": drill_rpo(site, target)},
+                    annotations={"RTO's limit": tier.rto_seconds, "RPO's limit": tier.rpo_seconds},
+                    region=site.settings.home.name,
+                    history=True,
+                )
+                for target, where in (
+                    (DrillTarget.AWS, "on AWS"),
+                    (DrillTarget.LOCAL, "in the lab (emulated: no promise about AWS)"),
+                )
             ),
         ],
     ]

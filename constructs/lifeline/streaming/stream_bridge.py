@@ -94,7 +94,7 @@ class StreamBridge(Construct):
         stream.grant_read(self.bridge)
         log.grant_write(self.bridge, log.partitions)
         self._map(stream)
-        self._page_when_behind(stream, page_topic)
+        self._page_when_behind(site, stream, page_topic)
 
     def _group(self, vpc: ec2.IVpc, log: IReplicatedLog) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
@@ -120,11 +120,14 @@ class StreamBridge(Construct):
         )
         mapping.node.add_dependency(self.bridge.policy)
 
-    def _page_when_behind(self, stream: IEventStream, page_topic: sns.ITopic | None) -> None:
+    def _page_when_behind(
+        self, site: Site, stream: IEventStream, page_topic: sns.ITopic | None
+    ) -> None:
         threshold = stream.retention_hours * 3_600_000 * ITERATOR_AGE_PAGE_SHARE
         alarm = cloudwatch.Alarm(
             self,
             "BridgeBehind",
+            alarm_name=site.names.regional_name("bridge-behind"),
             alarm_description=(
                 "CRITICAL: the bridge has stood still for a quarter of the stream's retention. "
                 "Runbook: docs/runbooks/bridge-behind.md"

@@ -52,6 +52,7 @@ def test_a_keeper_without_a_witness_is_told_so_and_starts() -> None:
         region_state_table="region-state-test",
         database=DATABASE,
         own_api_url="https://api",
+        suffix="test",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
         query_api_url="http://query-api:8080",
         state_machine_arn="arn",
@@ -63,7 +64,9 @@ def test_a_keeper_without_a_witness_is_told_so_and_starts() -> None:
 
 
 def test_a_probe_asks_the_override_or_the_regions_own_endpoint() -> None:
-    told = ProbeContract(results_table="lease-test", probe_regions=("ca-central-1",)).to_env()
+    told = ProbeContract(
+        suffix="test", results_table="lease-test", probe_regions=("ca-central-1",)
+    ).to_env()
     read = ProbeContract.from_env({**told, "AWS_REGION": "us-east-2"})
     assert control_url(read) == "https://dynamodb.us-east-2.amazonaws.com/"
     overridden = {**told, "AWS_REGION": "us-east-2", "PROBE_CONTROL_URL": "http://here"}
@@ -112,6 +115,7 @@ def test_a_slash_at_the_end_of_a_base_url_is_dropped() -> None:
         region_state_table="region-state-test",
         database=DATABASE,
         own_api_url="https://api/",
+        suffix="test",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
         query_api_url="http://query-api:8080/",
         state_machine_arn="arn",

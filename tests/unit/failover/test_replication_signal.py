@@ -11,6 +11,7 @@ from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.decision import Action, Decision, Reason
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.replication_signal import (
     HeartbeatSignal,
     MarkerSignal,
@@ -64,6 +65,7 @@ def test_a_keeper_reads_what_its_contract_says() -> None:
         region_state_table="region-state-test",
         database=DatabaseAddress(host="a", port=5432, name="n", user="u", auth="none"),
         own_api_url="https://api",
+        suffix="test",
         page_topic_arn="arn:aws:sns:ca-west-1:111111111111:page-test",
         query_api_url="http://query-api:8080",
         state_machine_arn="arn",
@@ -115,12 +117,12 @@ class Standby:
     def _cycle(self, by: ReplicationSignal) -> Cycle:
         simulation = self.simulation
         return Cycle(
-            region=RECOVERY,
-            peer_region=HOME,
+            sender=Sender("test", RECOVERY, HOME, "us-east-2"),
             policy=POLICY,
             ports=replace(ports(simulation, RECOVERY), signal=by),
             clock=lambda: simulation.clock(RECOVERY),
             log=lambda *_said, **_more: None,
+            publish=lambda _said, _at: None,
         )
 
 

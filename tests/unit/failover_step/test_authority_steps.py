@@ -232,7 +232,7 @@ def test_a_page_names_the_step_the_epoch_and_the_run(step: str, sentence: str) -
     messages = client("sqs", OWN).receive_message(QueueUrl=queue_url)["Messages"]
     told = [json.loads(one["Body"]) for one in messages]
     assert [one["Subject"] for one in told] == [
-        f"Lifeline {OWN}: failover step {step} keeps failing"
+        f"Lifeline test {OWN}: failover step {step} keeps failing"
     ]
     for words in (sentence, f"epoch {EPOCH}", "arn:execution-7"):
         assert words in told[0]["Message"]

@@ -194,7 +194,7 @@ def test_past_the_ceiling_it_pages_once_and_leaves_whatever_the_state_says(
             with pytest.raises(NotReady, match="does not let it leave yet"):
                 database_steps.await_database(run)
             rds.assert_no_pending_responses()
-    assert pages == [f"Lifeline {OWN}: the promotion of the database takes too long"]
+    assert pages == [f"Lifeline test {OWN}: the promotion of the database takes too long"]
 
 
 @pytest.mark.parametrize("lease", [lease_of(PEER), lease_of(epoch=EPOCH + 1)])

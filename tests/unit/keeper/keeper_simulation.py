@@ -17,7 +17,9 @@ from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover import plan_runs
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.replication_signal import MarkerSignal
@@ -100,6 +102,7 @@ class Simulation:
         self.promises = {region: Promise() for region in REGIONS}
         healthy = Memory(last_healthy_at=self.now).to_json()
         self.memories: dict[str, dict[str, Any]] = {region: healthy for region in REGIONS}
+        self.reports: dict[str, KeeperReport] = {}
         self.rows = {
             HOME: Row(epoch=1, holder=HOME, renewed_from=self.now),
             RECOVERY: Row(replica=True),
@@ -295,12 +298,12 @@ class Simulation:
 
     def _keeper(self, region: str) -> Cycle:
         return Cycle(
-            region=region,
-            peer_region=other(region),
+            sender=Sender("test", region, other(region), WITNESS),
             policy=POLICY,
             ports=ports(self, region),
             clock=lambda: self.clock(region),
             log=lambda *_said, **_more: None,
+            publish=lambda _said, _at: None,
         )
 
     def clock(self, region: str) -> float:
@@ -432,6 +435,12 @@ class LocalTwin:
 
     def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
         return self._call(lambda: True)
+
+    def note_cycle(self, report: KeeperReport) -> None:
+        def effect() -> None:
+            self._simulation.reports[self._owner] = report
+
+        self._call(effect)
 
     def plan_runs(self, epoch: int) -> PlanRuns:
         return self._call(lambda: self._runs(epoch))

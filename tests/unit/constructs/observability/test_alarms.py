@@ -11,7 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
-from lifeline.observability.failover_alarms import LOOPS
+from lifeline.observability.failover_alarms import LOOPS, witness_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
 from lifeline.observability.region_alarms import region_alarms
@@ -305,6 +305,29 @@ def test_math_over_math_becomes_one_expression() -> None:
         )
         for number in ("1", "2")
     }
+
+
+def test_one_composite_stands_for_the_critical_alarms_of_the_region(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
+    given = [spec(), spec(name="other"), spec(name="minor", severity=Severity.WARNING)]
+    Alarms(made.stack, "Alarms", site=made.site, specs=given, composite="region")
+    (one,) = made.resources("AWS::CloudWatch::CompositeAlarm")
+    assert one["Properties"]["AlarmName"] == "region-test"
+    assert one["Properties"]["AlarmRule"] == 'ALARM("some-thing-test") OR ALARM("other-test")'
+    assert "AlarmActions" not in one["Properties"], "each critical alarm pages by itself"
+    assert len(one["DependsOn"]) == 2
+
+
+def test_readiness_pages_when_it_is_zero_or_not_told(make_stack: MakeStack) -> None:
+    """R4, A19: automatic failover cannot be off in silence."""
+    made = make_stack()
+    (ready,) = [one for one in all_specs(made) if one.name == "takeover-not-ready"]
+    (witness,) = witness_alarms(made.site)
+    for one in (ready, witness):
+        assert (one.severity, one.treat_missing_data) == (Severity.CRITICAL, "breaching")
+        assert (one.operator, one.threshold) == (Operator.BELOW, 1)
+        assert isinstance(one.metric, MetricSpec)
+        assert one.metric.dimensions == {"Suffix": "test"}
 
 
 def test_the_packs_find_nothing(make_stack: MakeStack) -> None:

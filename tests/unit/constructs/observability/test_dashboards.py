@@ -131,6 +131,58 @@ def test_the_recovery_screen_shows_both_regions_whatever_is_active(make_stack: M
     assert "SOURCE '/aws/lambda/keeper-test'" in json.dumps(body)
 
 
+def titles(body: dict[str, Any]) -> list[str]:
+    return [one["properties"].get("title", "") for one in body["widgets"]]
+
+
+def first(body: dict[str, Any], word: str) -> int:
+    return next(place for place, title in enumerate(titles(body)) if word in title)
+
+
+@pytest.mark.parametrize(
+    ("name", "stores"), [("recovery", "Lag seen in"), ("lifeline", "Database: CPU")]
+)
+def test_both_screens_ask_in_the_order_of_the_person_on_call(
+    make_stack: MakeStack, name: str, stores: str
+) -> None:
+    """Does it serve? Could the other take over? What would be missing? Then the stores."""
+    body = whole(make_stack(), name)
+    assert (
+        "Does it serve? `lifeline status --suffix test`"
+        in body["widgets"][0]["properties"]["markdown"]
+    )
+    assert (
+        first(body, "Pages")
+        < first(body, "Ready to take over")
+        < first(body, "At risk")
+        < first(body, stores)
+    )
+
+
+def test_the_witness_is_on_the_recovery_screen(make_stack: MakeStack) -> None:
+    ready = [one for one in titles(whole(make_stack(), "recovery")) if "Ready" in one]
+    assert [one.rpartition(" ")[2] for one in ready] == ["ca-central-1", "ca-west-1", "us-east-2"]
+
+
+def test_the_lab_s_drills_have_a_graph_of_their_own(make_stack: MakeStack) -> None:
+    """S1: what was measured in an emulator must never pass for what AWS does."""
+    body = whole(make_stack(), "recovery")
+    targets = {
+        one["properties"]["title"]: {
+            line[line.index("Target") + 1] for line in one["properties"]["metrics"]
+        }
+        for one in body["widgets"]
+        if one["properties"].get("title", "").startswith("Drills")
+    }
+    assert targets == {
+        "Drills on AWS: RTO and RPO, seconds": {"aws"},
+        "Drills in the lab (emulated: no promise about AWS): RTO and RPO, seconds": {"local"},
+    }
+    (graph,) = [one for one in body["widgets"] if "on AWS" in one["properties"].get("title", "")]
+    assert (graph["properties"]["view"], graph["properties"]["start"]) == ("timeSeries", "-P3M")
+    assert graph["properties"]["annotations"]["horizontal"]
+
+
 def test_an_account_that_is_not_known_leaves_the_body_whole(make_stack: MakeStack) -> None:
     made = make_stack(account=None)
     path, stores = metrics_of(made.stack, made.site)

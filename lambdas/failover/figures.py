@@ -9,23 +9,33 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lifeline.lambdas.failover.protocol import TAKEOVER_READY
+from lifeline.lambdas.failover.readiness import Readiness
+
 NAMESPACE = "Lifeline"
+LAG = "ReplicationLagSeconds"
 SECONDS, COUNT, DAYS = "Seconds", "Count", "None"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `store` is a dimension of lags only."""
+    """One measured value. `store` is a dimension of lags only; `reason` is told beside it, no dimension."""
 
     name: str
     value: float
     unit: str
     store: str = ""
+    reason: str = ""
 
 
 def lag(store: str, seconds: float) -> Figure:
     """`ReplicationLagSeconds{Store}`. Clocks of two machines differ: a negative age is none."""
-    return Figure("ReplicationLagSeconds", max(0.0, seconds), SECONDS, store)
+    return Figure(LAG, max(0.0, seconds), SECONDS, store)
+
+
+def takeover_ready(said: Readiness) -> Figure:
+    """`TakeoverReady`: 1, or 0 with the reason (A19)."""
+    return Figure(TAKEOVER_READY, float(said.ready), COUNT, reason=said.reason)
 
 
 def log_lines(figures: Iterable[Figure], *, suffix: str, now: float) -> list[str]:
@@ -48,6 +58,7 @@ def _line(figure: Figure, suffix: str, now: float) -> str:
             "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]},
             **dimensions,
             figure.name: round(figure.value, 3),
+            **({"reason": figure.reason} if figure.reason else {}),
         },
         separators=(",", ":"),
     )

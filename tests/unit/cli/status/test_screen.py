@@ -1,0 +1,204 @@
+"""The rows: what would happen, what holds, what is at risk; UNKNOWN is shown, and never ok."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from rich.console import Console
+
+from lifeline.cli.status.document import document
+from lifeline.cli.status.facts import AlarmFacts, Facts, PlanFacts
+from lifeline.cli.status.render import rendered
+from lifeline.cli.status.screen import Row, Screen, State, ago, screen
+from lifeline.lambdas.failover.lease import NO_HOLDER
+from tests.unit.cli.status.looks import (
+    ACTIVE_REPORT,
+    HOME,
+    LAG,
+    LEASE,
+    NOW,
+    RECOVERY,
+    SILENT,
+    STANDBY_REPORT,
+    look,
+    lost,
+    region,
+)
+
+SCHEMA = Path(__file__).resolve().parents[4] / "schemas" / "status.schema.json"
+
+
+def row(found: Screen, label: str) -> Row:
+    return next(one for one in (found.if_active_died, *found.rows) if one.label.startswith(label))
+
+
+def drawn(facts: Facts, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(rendered(facts, screen(facts)))
+    return console.export_text()
+
+
+def test_a_calm_environment_answers_every_question() -> None:
+    facts = look()
+    found = screen(facts)
+    assert {one.state for one in found.rows} <= {State.OK, State.NOTE}
+    assert found.if_active_died.text.startswith("ca-west-1 would take over by itself, within ")
+    assert "the last 1.2 s of events (allowed 60 s)" in found.if_active_died.text
+    assert row(found, "at risk").text.startswith("about 480 events of about 37 patients")
+    assert row(found, "decides: ca-west-1").text == (
+        "hold, lease-moves for 2 h 05 min. The other region renews its lease: all is well."
+    )
+    assert row(found, "last drill").text == (
+        "passed in the lab (emulated: no promise about AWS): region-loss, RTO 51.2 s, RPO 1.6 s, 12 days ago"
+    )
+    assert {one.store: one.seconds for one in found.stores} == {
+        "log": 1.1,
+        "database": 0.4,
+        "cache": None,
+        "files": 400.0,
+        "secrets": None,
+    }
+
+
+def test_the_first_line_says_whether_alarms_are_served() -> None:
+    """Read at 3 a.m.: the answer stands before anything else."""
+    assert (
+        drawn(look())
+        .splitlines()[0]
+        .startswith(" YES  Patients' alarms are served by ca-central-1")
+    )
+    dead = look(
+        lost(HOME), region(RECOVERY, replace(STANDBY_REPORT, seen=(3, 70), unmoved_seconds=25.0))
+    )
+    first = drawn(dead).splitlines()[0]
+    assert first.startswith(
+        " NO  Nobody serves: ca-central-1 holds the lease, which has stood still"
+    )
+    assert drawn(dead).count("UNKNOWN") >= 4
+    assert any(
+        "type: lifeline status --suffix dev --watch" in one for one in drawn(dead).splitlines()[:4]
+    )
+
+
+def test_the_guard_that_would_hold_is_named_with_its_command() -> None:
+    lossy = replace(STANDBY_REPORT, ready=False, ready_reason="loss-above-rpo", loss_seconds=94.2)
+    found = screen(look(recovery=region(RECOVERY, lossy)))
+    assert (found.if_active_died.state, row(found, "ready: ca-west-1").state) == (
+        State.BAD,
+        State.BAD,
+    )
+    assert "NOBODY would take over by itself" in found.if_active_died.text
+    assert (
+        found.if_active_died.command
+        == "lifeline authority approve --suffix dev --epoch 4 --loss 95"
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        look(
+            lost(HOME),
+            lost(RECOVERY),
+            lease=SILENT,
+            samples=SILENT,
+            witness_alarms=SILENT,
+            plan=SILENT,
+        ),
+        look(
+            region(HOME, None, lag=None, decision=None, alarms=AlarmFacts(deployed=False)),
+            region(RECOVERY, None, lag=None, decision=None, alarms=AlarmFacts(deployed=False)),
+            lease=None,
+            samples={},
+            witness_alarms=AlarmFacts(deployed=False),
+        ),
+        look(
+            region(HOME, replace(ACTIVE_REPORT, at=NOW - 300)),
+            region(RECOVERY, replace(STANDBY_REPORT, at=NOW - 300), lag=replace(LAG, at=NOW - 300)),
+            lease=SILENT,
+        ),
+    ],
+)
+def test_what_is_not_known_is_never_ok(facts: Facts) -> None:
+    found = screen(facts)
+    for label in ("ready: ca-central-1", "ready: ca-west-1", "decides: ca-west-1", "if the active"):
+        assert row(found, label).state is State.UNKNOWN, label
+    known = [one for one in found.rows if one.state is State.OK]
+    assert {one.label for one in known} <= {
+        "plan", "alarms: ca-central-1", "alarms: ca-west-1", "alarms: us-east-2",
+        "ready: us-east-2 (witness)", "last drill",
+    }  # fmt: skip
+
+
+def test_a_word_of_another_release_does_not_break_the_screen() -> None:
+    strange = replace(STANDBY_REPORT, ready=False, ready_reason="moon-phase", reason="moon-phase")
+    assert "moon-phase" in drawn(look(recovery=region(RECOVERY, strange)))
+
+
+def test_a_plan_that_runs_shows_its_step() -> None:
+    facts = look(
+        plan=PlanFacts(
+            name="recover-e4-r1",
+            completed=False,
+            status="running",
+            step="await_database",
+            step_since=NOW - 12,
+        ),
+        lease=replace(LEASE, holder=RECOVERY, epoch=4, writer=HOME),
+    )
+    assert row(screen(facts), "plan").text == (
+        "recover-e4-r1 of ca-west-1: running, in step await_database for 12 s"
+    )
+
+
+def test_alarms_that_fire_are_named() -> None:
+    firing = AlarmFacts(deployed=True, firing=("stream-late", "log-disk"))
+    found = row(
+        screen(look(recovery=region(RECOVERY, STANDBY_REPORT, alarms=firing))), "alarms: ca-west-1"
+    )
+    assert (found.state, found.text) == (State.BAD, "2 fire: stream-late, log-disk")
+    assert found.command == "lifeline explain stream-late"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        look(),
+        look(
+            lost(HOME),
+            lost(RECOVERY),
+            lease=SILENT,
+            samples=SILENT,
+            witness_alarms=SILENT,
+            plan=SILENT,
+        ),
+        look(lease=None),
+        look(lease=replace(LEASE, holder=NO_HOLDER)),
+    ],
+)
+def test_the_json_is_what_its_schema_says(facts: Facts) -> None:
+    told: dict[str, Any] = json.loads(json.dumps(document(facts, screen(facts))))
+    schema = json.loads(SCHEMA.read_text())
+    assert [one.message for one in jsonschema_rs.validator_for(schema).iter_errors(told)] == []
+    assert set(told) == set(schema["properties"]) == set(schema["required"])
+    assert all(one["state"] == "unknown" for one in told["rows"] if one["label"] in told["unknown"])
+
+
+def test_spans_of_time_are_short() -> None:
+    assert [ago(one) for one in (0, 119, 150, 7_500, 200_000)] == [
+        "0 s",
+        "119 s",
+        "2 min",
+        "2 h 05 min",
+        "2 days",
+    ]
+
+
+def test_the_screen_fits_a_terminal_of_80_columns() -> None:
+    assert max(map(len, drawn(look(), width=80).splitlines())) <= 80
