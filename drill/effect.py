@@ -24,7 +24,6 @@ def measure(
     region: str,
     since_seconds: float,
     door_status: int,
-    door_detail: str,
     lag_seconds: float | None,
     control_plane_answers: bool,
 ) -> Effect | None:
@@ -37,7 +36,7 @@ def measure(
         case Break.NOTHING:
             return None
         case Break.LOSE_HOME | Break.HANG_HOME:
-            said = f"had no answer ({door_detail})" if door_status == 0 else f"said {door_status}"
+            said = "had no answer" if door_status == 0 else f"said {door_status}"
             return Effect(door_status == 0, f"GET /health of {region} {said}")
         case Break.CUT_LINK:
             behind = "unknown" if lag_seconds is None else f"{lag_seconds:.0f} s"

@@ -9,6 +9,7 @@ from typing import Any
 
 from drill import guards, story
 from drill.guards import State
+from drill.plan_steps import STEPS
 from drill.platform_records import seconds_of
 
 Body = Mapping[str, Any]
@@ -35,6 +36,17 @@ class Region:
 
 
 @dataclass(frozen=True)
+class PlanStep:
+    """A step of the plan: "to come", "running" or what came of it, against its budget."""
+
+    name: str
+    does: str
+    state: str
+    seconds: float | None
+    budget: int
+
+
+@dataclass(frozen=True)
 class LiveView:
     """Everything above the picture while a run goes on."""
 
@@ -45,6 +57,8 @@ class LiveView:
     regions: Sequence[Region]
     links: str
     waiting_for: Sequence[State]
+    plan: Sequence[PlanStep]
+    """Empty while nobody has taken the lease: then the guards are what matters."""
     waiter: str
     decision: str
     counts: Sequence[tuple[str, str]]
@@ -71,6 +85,7 @@ def view(body: Body, lines: Sequence[str]) -> LiveView:
         regions=_regions(body),
         links=_links(body),
         waiting_for=guards.states(newest, age),
+        plan=_plan(body, now) if body["fault_at"] and len(body["epochs"]) > 1 else (),
         waiter=story.standby(body),
         decision="" if newest is None else guards.sentence(newest),
         counts=_counts(body),
@@ -82,6 +97,21 @@ def view(body: Body, lines: Sequence[str]) -> LiveView:
 def _newest(body: Body, region: str) -> Mapping[str, Any] | None:
     mine = [one for one in body["decisions"] if one.get("region") == region]
     return mine[-1] if mine else None
+
+
+def _plan(body: Body, now: float) -> list[PlanStep]:
+    """Every step of the table, as far as the run's own timeline says."""
+    begun = {one["step"]: one for one in body["timeline"] if one["started_at"]}
+    found = []
+    for name, budget, does in STEPS:
+        one = begun.get(name)
+        if one is None:
+            found.append(PlanStep(name.replace("_", " "), does, "to come", None, budget))
+            continue
+        until = seconds_of(one["ended_at"]) if one["ended_at"] else now
+        took = max(0.0, until - seconds_of(one["started_at"]))
+        found.append(PlanStep(name.replace("_", " "), does, one["outcome"], took, budget))
+    return found
 
 
 def _regions(body: Body) -> list[Region]:
@@ -127,7 +157,10 @@ def _counts(body: Body) -> list[tuple[str, str]]:
     return [
         ("sent", f"{events['sent']:,}"),
         ("accepted", f"{events['accepted']:,}"),
-        ("safe in both regions", f"{events.get('safe', 0):,}"),
+        (
+            "safe in both regions",
+            "not recorded" if events.get("safe") is None else f"{events['safe']:,}",
+        ),
         ("stored", f"{events['stored']:,}" if events["stored"] else story.NOT_YET),
         ("waiting", f"{events.get('waiting', events['unaccepted']):,}"),
         ("lost", f"{events['lost']:,}" if known else story.NOT_YET),

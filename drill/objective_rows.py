@@ -138,7 +138,7 @@ def _rejected(body: Body) -> str:
 
 WORDS: dict[str, Words] = {
     "fault_had_an_effect": Words(
-        "The fault was one", _effect, _always("measured"),
+        "The fault had an effect", _effect, _always("measured"),
         "What was broken did show as broken. Without that the run has tested nothing.",
     ),
     "no_accepted_event_lost": Words(

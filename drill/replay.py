@@ -108,4 +108,7 @@ def _counts(sealed: Body, now: float) -> dict[str, Any]:
         "sent": total + int(waiting),
         "stored": int(stored),
         "waiting": int(waiting),
+        "safe": next(
+            (one["safe"] for one in reversed(samples) if one.get("safe") is not None), None
+        ),
     }

@@ -231,7 +231,6 @@ class Run:
             region=self._target.home,
             since_seconds=0.0 if self._lost_at is None else time.time() - self._lost_at,
             door_status=answer.status,
-            door_detail=answer.detail,
             lag_seconds=lag,
             control_plane_answers=self._scenario.breaks is not Break.HANG_HOME_CONTROL_PLANE
             or self._target.control_plane_answers(self._target.home),

@@ -164,6 +164,7 @@ def throughput(
             "latency_p50_seconds": None,
             "latency_p95_seconds": None,
             "unsent": None,
+            "safe": None,
         }
         return seconds.setdefault(at, empty)
 
@@ -172,6 +173,7 @@ def throughput(
         one = row(int(after.at))
         one["accepted_per_second"] = round((after.accepted - before.accepted) / span, 1)
         one["unsent"] = after.unsent
+        one["safe"] = after.safe
     for second in applied:
         one = row(second.at)
         one["stored_per_second"] = second.stored

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drill import objective_rows
+from drill import guards, objective_rows
 from drill.availability import LONGEST_OUTAGE_SECONDS
 from drill.objective_rows import Row, seconds
+from drill.plan_steps import DOES
 from drill.platform_records import seconds_of
 from drill.scenarios import SCENARIOS
 from drill.spans import Span, spans
@@ -69,10 +70,20 @@ def sentence(body: Body) -> str:
 
 
 def _running(body: Body) -> str:
-    scenario = SCENARIOS[body["scenario"]]
+    """What is the matter now: the standby's last word while it waits, the plan's step once it acts."""
+    phase = body["phases"][-1]["phase"] if body["phases"] else ""
+    if phase in ("draining", "checking"):
+        return "Running: the stream has ended; every event is being checked."
+    if body["rto_seconds"] is not None:
+        return f"Running: served again after {seconds(body['rto_seconds'])}; not checked yet."
     if not body["fault_at"]:
-        return f"Running: {scenario.name}. Nothing is broken yet."
-    return f"Running: {scenario.about}"
+        yet = "" if phase == "watching" else " yet"
+        return f"Running: nothing is broken{yet}."
+    step = next((one["step"] for one in body["timeline"] if one["outcome"] == "running"), None)
+    if step is not None:
+        return f"Running: {body['survivor']} {DOES.get(step, step)}."
+    mine = [one for one in body["decisions"] if one.get("region") == standby(body)]
+    return f"Running: {guards.sentence(mine[-1])}." if mine else "Running: the fault is in force."
 
 
 def _passed(body: Body) -> str:

@@ -117,7 +117,6 @@ def test_each_fault_is_measured_where_it_must_show(
 ) -> None:
     unaffected: dict[str, Any] = {
         "door_status": 200,
-        "door_detail": "",
         "lag_seconds": 1.0,
         "control_plane_answers": True,
     }
