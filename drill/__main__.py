@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,12 @@ from typer.exceptions import TyperException
 from drill.scenarios import SCENARIOS
 
 MOST_EVENTS_PER_SECOND = 20_000.0
-PASSED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+PASSED, FAILED, BAD_INPUT, INVALIDATED, INTERRUPTED = 0, 1, 2, 3, 130
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 EXIT_CODES = (
-    "Exit codes: 0 passed · 1 failed · 2 bad input · 130 interrupted, then there is no evidence."
+    "Exit codes: 0 passed · 1 failed · 2 bad input · 3 invalid: the fault had no measured effect · "
+    "130 interrupted, then there is no evidence."
 )
 
 app = typer.Typer(
@@ -111,14 +113,20 @@ def run(
         int | None, typer.Option(help="First port of the lab (default: a block that is free).")
     ] = None,
     lab_dir: Annotated[Path, typer.Option(help="Folder of the lab.")] = Path("build/lab"),
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", metavar="", help="Serve a page on 127.0.0.1 that shows the run as it goes."
+        ),
+    ] = False,
 ) -> None:
     """Run a scenario against a fresh local lab."""
     if Path.cwd() != CHECKOUT:
         print(f"drill: it reads and writes build/: run it in {CHECKOUT}", file=sys.stderr)
         raise typer.Exit(BAD_INPUT)
+    from drill.live import LivePage
     from drill.run import Options, Run
     from drill.targets.local import LocalTarget
-    from drill.verdict import PASS
     from lab import LabError
 
     began = time.monotonic()
@@ -130,8 +138,17 @@ def run(
         bad_events=bad_events,
     )
     try:
-        with LocalTarget(keep=keep_lab, workdir=lab_dir, port_base=port_base, say=_say) as target:
-            outcome = Run(SCENARIOS[scenario], options, target, _say).go()
+        with ExitStack() as stack:
+            page: LivePage | None = None
+            say: Callable[[str], None] = _say
+            if live:
+                page = stack.enter_context(LivePage())
+                say = page.also(_say)
+                _say(f"drill: watch it live at {page.address}")
+            target = stack.enter_context(
+                LocalTarget(keep=keep_lab, workdir=lab_dir, port_base=port_base, say=say)
+            )
+            outcome = Run(SCENARIOS[scenario], options, target, say, page).go()
     except KeyboardInterrupt:
         print("drill: interrupted; the lab is stopped, there is no evidence", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -140,7 +157,7 @@ def run(
         raise typer.Exit(FAILED) from None
     _print_table(outcome.evidence)
     _say(f"drill: {outcome.folder}/report.html, evidence.json ({time.monotonic() - began:.0f} s)")
-    raise typer.Exit(PASSED if outcome.evidence["verdict"] == PASS else FAILED)
+    raise typer.Exit(_status(outcome.evidence["verdict"]))
 
 
 @app.command("list", epilog=EXIT_CODES)
@@ -171,7 +188,6 @@ def check(
 def _check(folder: Path) -> int:
     from drill import evidence
     from drill.recheck import JOURNALS, differences
-    from drill.verdict import PASS
 
     path = folder / evidence.FILE
     if not path.exists():
@@ -189,16 +205,23 @@ def _check(folder: Path) -> int:
         return FAILED
     if not (folder / JOURNALS).is_dir():
         print(f"drill: {folder} holds no journals; its hash and schema are right, no more is known")
-        return PASSED if body["verdict"] == PASS else FAILED
+        return _status(body["verdict"])
     differing = differences(folder, body)
     _print_table(body)
     for line in differing:
         print(f"drill: {line}", file=sys.stderr)
-    return PASSED if not differing and body["verdict"] == PASS else FAILED
+    return FAILED if differing else _status(body["verdict"])
+
+
+def _status(verdict: str) -> int:
+    from drill.verdict import INVALID, PASS
+
+    return {PASS: PASSED, INVALID: INVALIDATED}.get(verdict, FAILED)
 
 
 def _print_table(body: Mapping[str, Any]) -> None:
     from drill.report import table
+    from drill.story import sentence
 
     print()
     for name, value in table(body):
@@ -208,7 +231,7 @@ def _print_table(body: Mapping[str, Any]) -> None:
             print(f"  not met: {name.replace('_', ' ')}")
     for failure in body["failures"]:
         print(f"  {failure}")
-    print()
+    print(f"\n{sentence(body)}\n")
 
 
 def _say(line: str) -> None:

@@ -14,16 +14,25 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
+from drill.verdict import EFFECT, INVALID
+
 ROOT = Path("build/drill")
 LATEST = "latest"
 FILE = "evidence.json"
-FORMATS = (1, 2)
-"""What is read: the one before, which carried no number, and this one, which is written."""
+FORMATS = (1, 2, 3)
+"""What is read: the ones before (the first carried no number), and the last, which is written."""
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "evidence.schema.json"
 _PACKAGES = ("aws-cdk-lib", "boto3", "confluent-kafka", "psycopg", "orjson", "jsonschema-rs")
 
 TESTING = "164.308(a)(7)(ii)(D)"
-RECOVERED = ("recovered_in_time", "epochs_as_expected", "edges_healthy")
+RECOVERED = (
+    "fault_had_an_effect",
+    "recovered_in_time",
+    "epochs_as_expected",
+    "edges_healthy",
+    "every_step_done",
+    "clients_were_served",
+)
 KEPT = ("events_flowed", "no_accepted_event_lost", "every_event_answered")
 CONTROLS = (
     (
@@ -62,9 +71,17 @@ class EvidenceError(Exception):
 def controls(scenario: str, verdict: str, met: Mapping[str, bool]) -> list[dict[str, str]]:
     """HIPAA Security Rule ids and how this run speaks to each: only of what it did and found (E3).
 
-    `met`: the run's objectives. One that it does not have, since nothing failed over, say, is not met.
+    An INVALID run tested nothing. `met`: the run's objectives. One that it does not have, since nothing
+    failed over, say, is not met.
     """
+    if verdict == INVALID:
+        return []
     tested = f"This run tested the contingency plan in the scenario {scenario} and ended {verdict}."
+    if EFFECT not in met:
+        tested = (
+            f"Nothing was broken (scenario {scenario}), so the contingency plan did not run; whether it "
+            f"starts without need was tested, and the run ended {verdict}."
+        )
     shown = [
         {"id": control, "how": how}
         for control, how, needed in CONTROLS
@@ -112,7 +129,7 @@ def validate(body: Mapping[str, Any]) -> None:
     """Raises EvidenceError with a sentence for each thing that is wrong; another format is not judged."""
     given = body.get("format", FORMATS[0])
     if type(given) is not int or given not in FORMATS:
-        known = " and ".join(map(str, FORMATS))
+        known = f"{', '.join(map(str, FORMATS[:-1]))} and {FORMATS[-1]}"
         raise EvidenceError(f"the evidence is of format {given!r}; this code reads {known}")
     validator = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text()))
     wrong = [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from drill.plan_steps import BUDGETS
 from drill.targets import Target
 
 CODES = {"ca-central-1": "cac1", "ca-west-1": "caw1"}
@@ -58,6 +59,41 @@ def timeline(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
     return []
 
 
+def running_steps(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
+    """The plan's steps as far as they are by now, from the execution's history; no end: it runs."""
+    client = target.observer("stepfunctions", region)
+    prefix = f"recover-e{epoch}-r"
+    for machine in client.list_state_machines()["stateMachines"]:
+        arn = machine["stateMachineArn"]
+        found = client.list_executions(stateMachineArn=arn).get("executions", [])
+        mine = [one for one in found if one["name"].startswith(prefix)]
+        if mine:
+            newest = max(mine, key=lambda one: int(one["name"].removeprefix(prefix)))
+            history = client.get_execution_history(
+                executionArn=newest["executionArn"], maxResults=1000, includeExecutionData=False
+            )
+            return steps_of(history["events"])
+    return []
+
+
+def steps_of(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The table's steps that a history says were entered, oldest first."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in history:
+        at = event["timestamp"]
+        moment = instant_text(at.timestamp() if isinstance(at, datetime) else at)
+        entered = event.get("stateEnteredEventDetails", {}).get("name", "")
+        left = event.get("stateExitedEventDetails", {}).get("name", "")
+        if entered in BUDGETS:
+            begun = found.get(entered, {}).get("started_at", moment)
+            found[entered] = {
+                "step": entered, "started_at": begun, "ended_at": "", "outcome": "running"
+            }  # fmt: skip
+        if left in found:
+            found[left] |= {"ended_at": moment, "outcome": "done"}
+    return list(found.values())
+
+
 def _recovery(storage: Any, bucket: str, epoch: int) -> dict[str, Any]:
     """The evidence of the epoch's first run that completed; while none did, of the newest run.
 
@@ -106,6 +142,11 @@ def instant_text(value: object) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def seconds_of(instant: str) -> float:
+    """The inverse of `instant_text`: epoch seconds."""
+    return datetime.fromisoformat(instant.replace("Z", "+00:00")).timestamp()
+
+
 def _decision(region: str, item: dict[str, Any]) -> dict[str, Any]:
     at = item.get("at") or str(item["id"]).removeprefix("decision#")
     return {
@@ -114,4 +155,14 @@ def _decision(region: str, item: dict[str, Any]) -> dict[str, Any]:
         "action": str(item.get("action", "")),
         "reason": str(item.get("reason", "")),
         "epoch": item.get("epoch"),
+        "evidence": _evidence(item.get("evidence")),
     }
+
+
+def _evidence(text: Any) -> dict[str, Any]:
+    """What the keeper noted that its decision rests on; empty when it noted nothing."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

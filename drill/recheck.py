@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from drill import archive
 from drill.checker import Findings, check
+from drill.stored import Stored
 
 JOURNALS = "journals"
 
 
-def check_again(folder: Path) -> Findings:
-    """Run the checker over the journals, and over what was read of the database and the logs."""
+def check_again(
+    folder: Path, over: Callable[[Iterator[Stored]], Iterable[Stored]] = iter
+) -> Findings:
+    """Run the checker over the journals, and over what was read of the database and the logs.
+
+    `over` may look at the rows as they pass, to tell how far it is.
+    """
     return check(
         archive.journal_folders(folder),
-        archive.load_stored(folder),
+        over(archive.load_stored(folder)),
         archive.load_letters(folder),
         archive.load_logged(folder),
         folder / "checker.sqlite",

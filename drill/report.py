@@ -1,4 +1,4 @@
-"""The HTML page beside the evidence: everything from the evidence, nothing from elsewhere."""
+"""The HTML page beside the evidence, and of a run that goes on: everything from the record, nothing else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,27 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from drill.plots import Line, Mark, chart, gantt, seconds_of
+from drill import objective_rows, story, time_axis
+from drill.live_view import LiveView
+from drill.objective_rows import seconds
+from drill.plan_steps import BUDGETS, DOES
+from drill.platform_records import seconds_of
+from drill.scenarios import SCENARIOS
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NAME = "report.html"
-BLUE, GREEN, ORANGE, GREY = "#1f5fa8", "#2e6f57", "#c77700", "#6b7280"
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+SETS = (
+    "sent", "accepted", "stored", "ok", "lost", "unexpected", "recovered", "rejected", "refused",
+    "unaccepted", "safe", "not_in_the_log", "recovered_though_safe", "log_differences",
+    "duplicate_deliveries", "platform_probes",
+)  # fmt: skip
 
 
 def write(sealed: Mapping[str, Any], folder: Path) -> Path:
@@ -23,32 +39,41 @@ def write(sealed: Mapping[str, Any], folder: Path) -> Path:
     return path
 
 
-def render(sealed: Mapping[str, Any]) -> str:
-    """The page as text."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def render(body: Mapping[str, Any], live: LiveView | None = None, script: str = "") -> str:
+    """The page as text. `live`: what a page of a run under way shows besides; `script`: what renews it."""
+    scenario = SCENARIOS.get(body["scenario"])
+    return ENVIRONMENT.get_template("report.html.j2").render(
+        e=body,
+        live=live,
+        script=Markup(script),
+        verdict=body["verdict"] or "RUNNING",
+        sentence=story.sentence(body),
+        about=scenario.about if scenario else body["scenario"],
+        figures=story.figures(body),
+        move=story.move(body),
+        home=story.home(body),
+        degraded=story.degraded(body),
+        emulated=story.EMULATED if story.is_emulated(body) else (),
+        where=where_the_time_went(body),
+        objectives=objective_rows.rows(body),
+        steps=steps(body),
+        timeline=Markup(time_axis.drawn(body)),
+        decisions=collapse(body["decisions"]),
+        sets=[(name.replace("_", " "), body["events"].get(name)) for name in SETS],
+        clock=lambda at: story.clock(body, seconds_of(at)) if at else "",
     )
-    start, end = seconds_of(sealed["started_at"]), seconds_of(sealed["ended_at"])
-    marks = marks_of(sealed)
-    return environment.get_template("report.html.j2").render(
-        e=sealed,
-        rows=table(sealed),
-        decisions=collapse(sealed["decisions"]),
-        timeline=Markup(_timeline(sealed, marks, end)),
-        lag=Markup(_lag(sealed, start, end, marks)),
-        rates=Markup(_rates(sealed, start, end, marks)),
-        latency=Markup(_latency(sealed, start, end, marks)),
-    )
+
+
+def starting(lines: Sequence[str], script: str) -> str:
+    """The page while the lab is set up."""
+    page = ENVIRONMENT.get_template("starting.html.j2")
+    return page.render(lines=lines, script=Markup(script))
 
 
 def table(sealed: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The numbers a drill ends with, also printed on the terminal."""
+    """The numbers a drill ends with, also printed on the terminal; no RTO where nothing had to recover."""
     events = sealed["events"]
-    return [
+    rows = [
         ("events sent", f"{events['sent']:,}"),
         ("accepted", f"{events['accepted']:,}"),
         ("stored", f"{events['stored']:,}"),
@@ -60,10 +85,70 @@ def table(sealed: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("rejected with reason", f"{events['rejected']:,}"),
         ("order violations", f"{sealed['order_violations']:,}"),
         ("epochs", ", ".join(map(str, sealed["epochs"]))),
-        ("RTO", _seconds(sealed["rto_seconds"])),
-        ("RPO", _seconds(sealed["rpo_seconds"])),
-        ("verdict", sealed["verdict"]),
     ]
+    seen = sealed.get("availability")
+    if seen:
+        share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
+        rows.append(("transactions answered", f"{share:.1%}"))
+    if story.fails_over(sealed):
+        rows += [
+            ("RTO", seconds(sealed["rto_seconds"])),
+            ("RPO (exposure)", seconds(sealed["rpo_seconds"])),
+        ]
+    elif seen:
+        rows.append(("longest outage", seconds(seen["longest_outage_seconds"])))
+    return [*rows, ("verdict", sealed["verdict"])]
+
+
+def where_the_time_went(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The outage as one bar against its limit, in percent of the bar's width."""
+    parts = story.spans_of(body)
+    if not parts:
+        return None
+    zero = parts[0].begin
+    total = parts[-1].end - zero
+    limit = body["rto_limit_seconds"]
+    full = max(total, limit or 0.0) * 1.04
+    return {
+        "total": total,
+        "limit": limit,
+        "limit_at": None if limit is None else 100 * limit / full,
+        "parts": [
+            {
+                "name": one.name,
+                "meaning": one.meaning,
+                "seconds": one.seconds,
+                "share": 100 * one.seconds / full,
+            }
+            for one in parts
+        ],
+    }
+
+
+def steps(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each step of the plan that was begun: how long, of which budget, what came of it."""
+    found = []
+    now = seconds_of(body["ended_at"])
+    for one in body["timeline"]:
+        if not one["started_at"]:
+            continue
+        begun = seconds_of(one["started_at"])
+        took = (seconds_of(one["ended_at"]) if one["ended_at"] else now) - begun
+        budget = BUDGETS.get(one["step"], 0)
+        found.append(
+            {
+                "name": one["step"].replace("_", " "),
+                "does": DOES.get(one["step"], ""),
+                "took": took,
+                "budget": budget,
+                "share": min(100.0, 100 * took / budget) if budget else 0.0,
+                "over": bool(budget) and took > budget,
+                "outcome": one["outcome"],
+                "detail": one.get("detail", ""),
+                "at": story.clock(body, begun),
+            }
+        )
+    return found
 
 
 def collapse(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -81,50 +166,3 @@ def collapse(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         open_rows[region] = row
         found.append(row)
     return found
-
-
-def marks_of(sealed: Mapping[str, Any]) -> list[Mark]:
-    """The fault and each change of the epoch."""
-    found = []
-    if sealed["fault_at"]:
-        found.append(Mark(seconds_of(sealed["fault_at"]), "fault"))
-    for change in sealed["epoch_times"][1:]:
-        found.append(Mark(seconds_of(change["at"]), f"epoch {change['epoch']}", BLUE))
-    return found
-
-
-def _timeline(sealed: Mapping[str, Any], marks: Sequence[Mark], end: float) -> str:
-    steps = [one for one in sealed["timeline"] if one["started_at"] and one["ended_at"]]
-    if not steps:
-        return ""
-    first = min([seconds_of(steps[0]["started_at"]), *(mark.at for mark in marks)])
-    last = max(seconds_of(one["ended_at"]) for one in steps)
-    return gantt(steps, start=first - 2, end=min(end, last + 5), marks=marks)
-
-
-def _lag(sealed: Mapping[str, Any], start: float, end: float, marks: Sequence[Mark]) -> str:
-    points = [(one["at"], one["lag_seconds"]) for one in sealed["lag_samples"]]
-    line = Line("age of what is proven to be in the standby's log", ORANGE, points)
-    return chart([line], start=start, end=end, unit="s", marks=marks)
-
-
-def _rates(sealed: Mapping[str, Any], start: float, end: float, marks: Sequence[Mark]) -> str:
-    samples = sealed["throughput_samples"]
-    lines = [
-        Line("accepted", BLUE, [(s["at"], s["accepted_per_second"]) for s in samples]),
-        Line("stored", GREEN, [(s["at"], s["stored_per_second"]) for s in samples]),
-    ]
-    return chart(lines, start=start, end=end, unit="events/s", marks=marks)
-
-
-def _latency(sealed: Mapping[str, Any], start: float, end: float, marks: Sequence[Mark]) -> str:
-    samples = sealed["throughput_samples"]
-    lines = [
-        Line("p50", GREY, [(s["at"], s["latency_p50_seconds"]) for s in samples]),
-        Line("p95", BLUE, [(s["at"], s["latency_p95_seconds"]) for s in samples]),
-    ]
-    return chart(lines, start=start, end=end, unit="s", marks=marks)
-
-
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"

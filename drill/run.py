@@ -10,21 +10,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drill import archive, evidence, heart_recordings, platform_records, report, run_summary, stored
+from drill import (
+    archive,
+    evidence,
+    growing,
+    guards,
+    heart_recordings,
+    platform_records,
+    report,
+    run_summary,
+    stored,
+)
+from drill.availability import Availability, availability
 from drill.bad_events import bad_events
 from drill.checker import Findings
 from drill.dead_letters import read_dead_letters
 from drill.edge import Edge
 from drill.edge_api import EdgeApi
+from drill.effect import Effect, measure
 from drill.journal import Journal
+from drill.live import LivePage
 from drill.logged import read_log
+from drill.platform_records import seconds_of
+from drill.progress import Bar
 from drill.publisher import EdgePublisher
 from drill.recheck import check_again
 from drill.run_summary import RunSummary
 from drill.sampling import RateSample, Sampler, rpo_seconds
-from drill.scenarios import AFTER_RECOVERY_SECONDS, Scenario
+from drill.scenarios import AFTER_RECOVERY_SECONDS, Break, Scenario
 from drill.stored import AppliedSecond
-from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, rto_seconds
+from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, failing_run, rto_seconds
 from drill.targets import BrokenThing, Deployed, Target
 
 EDGES = 2
@@ -60,17 +75,27 @@ class Run:
     """One run against one entered target."""
 
     def __init__(
-        self, scenario: Scenario, options: Options, target: Target, say: Callable[[str], None]
+        self,
+        scenario: Scenario,
+        options: Options,
+        target: Target,
+        say: Callable[[str], None],
+        live: LivePage | None = None,
     ) -> None:
         self._scenario = scenario
         self._options = options
         self._target = target
         self._say = say
+        self._bar = Bar(self._say)
         self._random = random.Random(options.seed)
         self._failures: list[str] = []
         self._faults: list[BrokenThing] = []
         self._kills: list[float] = []
         self._lost_at: float | None = None
+        self._effect: Effect | None = None
+        self._phases: list[tuple[str, float]] = []
+        self._told: set[tuple[str, str, str]] = set()
+        self._live = live
 
     def go(self) -> Outcome:
         """Do all of it. Raises what the target raises; then there is no evidence."""
@@ -81,6 +106,8 @@ class Run:
         run_id = f"{stamp}-{self._scenario.name}"
         folder = evidence.ROOT / run_id
         self._build_edges(folder / archive.JOURNALS)
+        if self._live is not None:
+            self._live.follow(lambda: self._growing(run_id, started))
         try:
             self._stream()
         finally:
@@ -94,6 +121,8 @@ class Run:
         evidence.write(sealed, folder)
         report.write(sealed, folder)
         evidence.publish(folder, evidence.ROOT)
+        if self._live is not None:
+            self._live.end(sealed)
         return Outcome(folder, sealed)
 
     def _await_serving(self) -> None:
@@ -137,6 +166,12 @@ class Run:
             standby_url=urls[self._target.standby],
             origin=self._target.home,
             edges=self._senders,
+            read_decisions=self._read_decisions,
+            read_steps=lambda region, epoch: platform_records.running_steps(
+                self._target, region, epoch
+            ),
+            # Counting costs the database something: only for who looks.
+            count_stored=None if self._live is None else self._count_stored,
         )
 
     def _stream(self) -> None:
@@ -145,6 +180,7 @@ class Run:
             f"drill: streaming {options.events_per_second:.0f} events/s from "
             f"{EDGES} edges for {options.before_seconds:.0f} s before the fault"
         )
+        self._enter("streaming")
         self._streaming_since = time.monotonic()
         for edge in self._edges:
             edge.start()
@@ -164,12 +200,13 @@ class Run:
         self._settle()
 
     def _break(self) -> None:
-        self._say(f"drill: fault: {self._scenario.about}")
+        self._say(f"drill: T+0, the fault: {self._scenario.about}")
         self._faults += self._target.bring_about(self._scenario.breaks)
         struck = [one.at for one in self._faults if one.kind in STRUCK]
         everything = [one.at for one in self._faults]
         if everything:
             self._lost_at = max(struck) if struck else min(everything)
+        self._enter("watching" if self._lost_at is None else "broken")
 
     def _watch(self) -> None:
         """Until recovery is seen (and a few seconds more), or for the whole watch where none may be."""
@@ -177,9 +214,33 @@ class Run:
         while time.monotonic() < deadline:
             self._wait(min(1.0, max(0.0, deadline - time.monotonic())))
             if self._scenario.fails_over and self._recovered():
+                self._enter("recovered")
                 self._say(f"drill: recovered, RTO {self._rto()} s; streaming on a little")
                 self._wait(AFTER_RECOVERY_SECONDS)
-                return
+                break
+        self._effect = self._measure()
+
+    def _measure(self) -> Effect | None:
+        """What the fault does, looked at while it is in force (E2)."""
+        door = EdgeApi(self._target.endpoints()[self._target.home].api_url, timeout_seconds=3.0)
+        answer = door.health()
+        door.close()
+        lag = self._sampler.lag[-1].lag_seconds if self._sampler.lag else None
+        effect = measure(
+            self._scenario.breaks,
+            region=self._target.home,
+            since_seconds=0.0 if self._lost_at is None else time.time() - self._lost_at,
+            door_status=answer.status,
+            lag_seconds=lag,
+            control_plane_answers=self._scenario.breaks is not Break.HANG_HOME_CONTROL_PLANE
+            or self._target.control_plane_answers(self._target.home),
+        )
+        if effect is not None:
+            seen = (
+                "measured" if effect.measured else "NOT measured, so that the run will be INVALID"
+            )
+            self._say(f"drill: effect of the fault {seen}: {effect.how}")
+        return effect
 
     def _recovered(self) -> bool:
         rto = self._rto()
@@ -198,11 +259,34 @@ class Run:
             while self._kills and now - self._streaming_since >= self._kills[0]:
                 self._kills.pop(0)
                 self._kill_applier()
+            self._tell_decisions()
             if now >= next_word:
                 self._progress()
                 next_word = now + PROGRESS_SECONDS
             time.sleep(min(0.25, max(0.0, until - now)))
         self._next_word = next_word
+
+    def _count_stored(self, region: str) -> int:
+        with stored.connect(self._target.endpoints()[region].database_dsn) as connection:
+            return stored.count(connection)
+
+    def _enter(self, phase: str) -> None:
+        self._phases.append((phase, time.time()))
+
+    def _clock(self, at: float) -> str:
+        """A moment as the drill tells it: from the fault on, before it from the beginning."""
+        if self._lost_at is not None and at >= self._lost_at - 1:
+            return f"T+{max(0.0, at - self._lost_at):.0f} s"
+        return f"{max(0.0, at - self._phases[0][1]):5.0f} s"
+
+    def _tell_decisions(self) -> None:
+        """Each decision with its reason, once, as it falls."""
+        for one in self._sampler.decisions:
+            key = (str(one["region"]), str(one["action"]), str(one["at"]))
+            at = seconds_of(str(one["at"]))
+            if key not in self._told and at >= self._phases[0][1]:
+                self._told.add(key)
+                self._say(f"drill: {self._clock(at)}  {guards.sentence(one)}")
 
     def _progress(self) -> None:
         rate = self._sampler.rates[-1] if self._sampler.rates else RateSample(0, 0, 0, 0, 0)
@@ -210,7 +294,7 @@ class Run:
         tries = self._synthetic.tries
         colours = "".join("+" if one.green else "x" for one in tries[-10:])
         self._say(
-            f"drill: {time.monotonic() - self._streaming_since:5.0f} s  sent {rate.sent}, accepted "
+            f"drill: {self._clock(time.time())}  sent {rate.sent}, accepted "
             f"{rate.accepted}, waiting {rate.unsent}; to {self._edges[0].sender.preferred}; standby "
             f"lag {'unknown' if lag is None else f'{lag:.1f} s'}; epoch "
             f"{self._sampler.epochs[-1] if self._sampler.epochs else '?'}; tries {colours}"
@@ -236,6 +320,7 @@ class Run:
 
     def _settle(self) -> None:
         """No new events; drain the edges, then wait until what they got accepted is applied."""
+        self._enter("draining")
         self._synthetic.stop()
         for edge in self._edges:
             edge.stop_feeding()
@@ -290,17 +375,24 @@ class Run:
         return platform_records.lease(self._target)
 
     def _check(self, folder: Path, survivor: str) -> tuple[Findings, list[AppliedSecond]]:
+        self._enter("checking")
         self._say(f"drill: checking the journals against {survivor}")
+        accepted = sum(sender.counts.accepted for sender in self._senders)
+        bar = self._bar
         where = self._target.endpoints()[survivor]
         letters = read_dead_letters(where.kafka_bootstrap)
         archive.save_letters(folder, letters)
         for region, address in self._logs_to_read().items():
-            archive.save_logged(folder, region, read_log(region, address))
+            logged = bar.over(read_log(region, address), f"reading the log of {region}", accepted)
+            archive.save_logged(folder, region, logged)
         with stored.connect(where.database_dsn) as connection:
-            archive.save_stored(folder, stored.rows(connection))
+            rows = bar.over(
+                stored.rows(connection), f"reading the database of {survivor}", accepted
+            )
+            archive.save_stored(folder, rows)
             connection.rollback()
             applied = stored.applied_seconds(connection)
-        return check_again(folder), applied
+        return check_again(folder, lambda rows: bar.over(rows, "comparing", accepted)), applied
 
     def _logs_to_read(self) -> dict[str, str]:
         """Addresses by region: a lost region's log cannot be read."""
@@ -320,33 +412,26 @@ class Run:
         deployed: Deployed,
     ) -> RunSummary:
         options, sampler = self._options, self._sampler
-        rpo = None
-        if self._scenario.fails_over and self._lost_at is not None:
-            rpo = rpo_seconds(sampler.lag, self._lost_at)
+        rpo = self._rpo()
         moved = len(sampler.epochs) > 1
         return RunSummary(
             run_id=run_id,
             scenario=self._scenario,
-            target=self._target.name,
+            target=self._target,
             started=started,
             lost_at=self._lost_at,
             survivor=survivor,
-            load={
-                "events_per_second": options.events_per_second,
-                "before_seconds": options.before_seconds,
-                "seed": options.seed,
-                "edges": EDGES,
-                "monitors": sum(edge.monitors for edge in self._edges),
-                "killed_processors": sum(1 for one in self._faults if one.kind == "kill-9"),
-                "bad_events": options.bad_events,
-            },
+            load=self._load(),
             timeline=(
                 platform_records.timeline(self._target, survivor, sampler.epochs[-1])
                 if moved
                 else []
             ),
-            rto_seconds=self._rto(),
+            rto_seconds=self._rto() if self._scenario.fails_over else None,
             rpo_seconds=rpo,
+            availability=self._availability(),
+            effect=self._effect,
+            phases=self._phases,
             findings=findings,
             applied=applied,
             epochs=sampler.epochs,
@@ -361,11 +446,53 @@ class Run:
             failures=self._failures,
         )
 
+    def _load(self) -> dict[str, Any]:
+        options = self._options
+        return {
+            "events_per_second": options.events_per_second,
+            "before_seconds": options.before_seconds,
+            "seed": options.seed,
+            "edges": EDGES,
+            "monitors": sum(edge.monitors for edge in self._edges),
+            "killed_processors": sum(1 for one in self._faults if one.kind == "kill-9"),
+            "bad_events": options.bad_events,
+        }
+
+    def _rpo(self) -> float | None:
+        if not self._scenario.fails_over or self._lost_at is None:
+            return None
+        return rpo_seconds(self._sampler.lag, self._lost_at)
+
+    def _availability(self) -> Availability:
+        tries = self._synthetic.tries
+        outage = None
+        if self._scenario.fails_over and self._lost_at is not None:
+            outage = failing_run(tries, self._lost_at - DEADLINE_SECONDS)
+        return availability(tries, outage, limit=self._target.least_share_answered)
+
+    def _growing(self, run_id: str, started: float) -> dict[str, Any]:
+        """What the live page shows: the evidence, as far as it is known by now."""
+        return growing.body(
+            run_id=run_id,
+            scenario=self._scenario,
+            target=self._target,
+            started=started,
+            lost_at=self._lost_at,
+            load=self._load(),
+            phases=self._phases,
+            sampler=self._sampler,
+            tries=self._synthetic.tries,
+            faults=self._faults,
+            rto_seconds=self._rto() if self._scenario.fails_over and self._recovered() else None,
+            rpo_seconds=self._rpo(),
+        )
+
+    def _read_decisions(self) -> list[dict[str, Any]]:
+        return platform_records.decisions(self._target, [self._target.home, self._target.standby])
+
     def _decisions(self) -> list[dict[str, Any]]:
         try:
-            return platform_records.decisions(
-                self._target, [self._target.home, self._target.standby]
-            )
+            return self._read_decisions()
         except Exception as error:
             self._failures.append(f"decisions cannot be read: {type(error).__name__}: {error}")
             return []

@@ -9,13 +9,15 @@ from itertools import pairwise
 from typing import Any
 
 from drill import evidence, scenarios
+from drill.availability import Availability
 from drill.checker import Findings
+from drill.effect import Effect
 from drill.platform_records import instant_text
 from drill.sampling import LagSample, RateSample
 from drill.scenarios import Scenario
 from drill.stored import AppliedSecond
 from drill.synthetic import Try
-from drill.targets import BrokenThing, Deployed
+from drill.targets import BrokenThing, Deployed, Target
 from drill.verdict import Seen, objectives, verdict
 
 EVENT_COUNTS = (
@@ -45,14 +47,18 @@ class RunSummary:
 
     run_id: str
     scenario: Scenario
-    target: str
+    target: Target
     started: float
     lost_at: float | None
     survivor: str
     load: dict[str, Any]
     timeline: list[dict[str, Any]]
     rto_seconds: float | None
+    """None where nothing failed over, too: there is no recovery without a failover."""
     rpo_seconds: float | None
+    availability: Availability
+    effect: Effect | None
+    phases: Sequence[tuple[str, float]]
     findings: Findings
     applied: Sequence[AppliedSecond]
     epochs: list[int]
@@ -73,19 +79,27 @@ def body(seen: RunSummary) -> dict[str, Any]:
     met = objectives(
         seen.scenario,
         Seen(
-            findings,
-            seen.epochs,
-            seen.decisions,
-            seen.rto_seconds,
-            seen.rpo_seconds,
-            seen.bad_events,
-            seen.failures,
+            findings=findings,
+            epochs=seen.epochs,
+            decisions=seen.decisions,
+            rto_seconds=seen.rto_seconds,
+            rpo_seconds=seen.rpo_seconds,
+            bad_events=seen.bad_events,
+            failures=seen.failures,
+            availability=seen.availability,
+            effect=seen.effect,
+            timeline=seen.timeline,
+            exceptions=seen.target.exceptions,
         ),
     )
     return {
         "id": seen.run_id,
         "scenario": seen.scenario.name,
-        "target": seen.target,
+        "target": seen.target.name,
+        "profile": seen.target.profile,
+        "home": seen.target.home,
+        "standby": seen.target.standby,
+        "witness": seen.target.witness,
         "verdict": verdict(met),
         "started_at": instant_text(seen.started),
         "ended_at": instant_text(time.time()),
@@ -102,6 +116,10 @@ def body(seen: RunSummary) -> dict[str, Any]:
             "rto_seconds": scenarios.RTO_TARGET_SECONDS,
             "rpo_seconds": scenarios.RPO_TARGET_SECONDS,
         },
+        "availability": asdict(seen.availability),
+        "effect": None if seen.effect is None else asdict(seen.effect),
+        "exceptions": dict(seen.target.exceptions),
+        "phases": [{"phase": name, "at": instant_text(at)} for name, at in seen.phases],
         "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
         "order_violations": findings.order_violations,
         "findings": {
@@ -146,6 +164,7 @@ def throughput(
             "latency_p50_seconds": None,
             "latency_p95_seconds": None,
             "unsent": None,
+            "safe": None,
         }
         return seconds.setdefault(at, empty)
 
@@ -154,6 +173,7 @@ def throughput(
         one = row(int(after.at))
         one["accepted_per_second"] = round((after.accepted - before.accepted) / span, 1)
         one["unsent"] = after.unsent
+        one["safe"] = after.safe
     for second in applied:
         one = row(second.at)
         one["stored_per_second"] = second.stored

@@ -36,6 +36,7 @@ class RateSample:
     accepted: int
     resent: int
     unsent: int
+    safe: int = 0
 
 
 def rpo_seconds(samples: Sequence[LagSample], lost_at: float) -> float | None:
@@ -56,20 +57,35 @@ class Sampler:
         standby_url: Address,
         origin: str,
         edges: Sequence[EdgePublisher],
+        read_decisions: Callable[[], list[dict[str, Any]]],
+        read_steps: Callable[[str, int], list[dict[str, Any]]],
+        count_stored: Callable[[str], int] | None = None,
     ) -> None:
         self._read_lease = read_lease
         self._standby = EdgeApi(standby_url, timeout_seconds=1.0)
         self._origin = origin
         self._edges = edges
+        self._read_decisions = read_decisions
+        self._read_steps = read_steps
+        self._count_stored = count_stored
         self._ended = threading.Event()
         self.epochs: list[int] = []
         self.epoch_times: list[tuple[int, float]] = []
         self.holder = ""
+        self.stored = 0
+        self.decisions: list[dict[str, Any]] = []
+        self.steps: list[dict[str, Any]] = []
         self.lag: list[LagSample] = []
         self.rates: list[RateSample] = []
         self._threads = [
             threading.Thread(target=self._each_second, args=(look,), daemon=True)
-            for look in (self._look_at_lease, self._look_at_lag, self._look_at_edges)
+            for look in (
+                self._look_at_lease,
+                self._look_at_lag,
+                self._look_at_edges,
+                self._look_at_decisions,
+                *([self._look_at_stored] if count_stored else []),
+            )
         ]
 
     def start(self) -> None:
@@ -99,6 +115,15 @@ class Sampler:
             self.epochs.append(epoch)
             self.epoch_times.append((epoch, time.time()))
 
+    def _look_at_decisions(self) -> None:
+        self.decisions = self._read_decisions()
+        if len(self.epochs) > 1:
+            self.steps = self._read_steps(self.holder, self.epochs[-1])
+
+    def _look_at_stored(self) -> None:
+        if self._count_stored is not None and self.holder:
+            self.stored = self._count_stored(self.holder)
+
     def _look_at_lag(self) -> None:
         answer = self._standby.watermark()
         at = time.time()
@@ -114,5 +139,6 @@ class Sampler:
                 accepted=sum(one.accepted for one in counts),
                 resent=sum(one.resent for one in counts),
                 unsent=sum(edge.unsent for edge in self._edges),
+                safe=sum(one.safe for one in counts),
             )
         )

@@ -34,13 +34,22 @@ class Try:
 
 
 def rto_seconds(tries: Sequence[Try], not_before: float = 0.0) -> float | None:
+    """How long the failing run took: 0.0 when nothing failed; None, not recovered, when it has not ended."""
+    found = failing_run(tries, not_before)
+    if found is None:
+        return 0.0
+    began, ended = found
+    return None if ended is None else round(ended - began, 3)
+
+
+def failing_run(tries: Sequence[Try], not_before: float = 0.0) -> tuple[float, float | None] | None:
     """From the first failure of the failing run to the first of the three greens that end it.
 
     A failing run begins with a red and ends with three greens in a row; a lone red among greens is a
-    run as well. Of the runs at or after `not_before` the longest counts. 0.0 when nothing failed. None,
-    not recovered, when a run that has not ended is already longer than each that has.
+    run as well. Of the runs at or after `not_before` the longest counts; None when there is none. Without
+    an end when a run that has not ended is already as long as each that has.
     """
-    longest = 0.0
+    longest: tuple[float, float] | None = None
     began: float | None = None
     newest = not_before
     greens: list[Try] = []
@@ -54,11 +63,13 @@ def rto_seconds(tries: Sequence[Try], not_before: float = 0.0) -> float | None:
         elif began is not None:
             greens.append(one)
             if len(greens) == GREENS_TO_RECOVER:
-                longest = max(longest, greens[0].at - began)
+                ended = greens[0].at
+                if longest is None or ended - began > longest[1] - longest[0]:
+                    longest = (began, ended)
                 began, greens = None, []
-    if began is not None and newest - began >= longest:
-        return None
-    return round(longest, 3)
+    if began is not None and (longest is None or newest - began >= longest[1] - longest[0]):
+        return began, None
+    return longest
 
 
 class SyntheticTransactions:

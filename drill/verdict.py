@@ -1,16 +1,22 @@
-"""From what was seen to PASS or FAIL: each objective by itself, so that a failure names its cause."""
+"""From what was seen to PASS, FAIL or INVALID: each objective by itself, so that a failure names its cause.
+
+INVALID: the fault had no measured effect, so that the run says nothing about the platform (E2).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drill.availability import LONGEST_OUTAGE_SECONDS, Availability
 from drill.bad_events import EXPECTED_REASONS, REFUSED_BY_API
 from drill.checker import Findings
-from drill.scenarios import RPO_TARGET_SECONDS, Scenario
+from drill.effect import Effect
+from drill.scenarios import RPO_TARGET_SECONDS, Break, Scenario
 
-PASS, FAIL = "PASS", "FAIL"
+PASS, FAIL, INVALID = "PASS", "FAIL", "INVALID"
+EFFECT = "fault_had_an_effect"
 TAKES = ("take", "promote")
 
 
@@ -25,6 +31,12 @@ class Seen:
     rpo_seconds: float | None
     bad_events: bool
     failures: Sequence[str]
+    availability: Availability
+    effect: Effect | None
+    """What the fault was measured to do; None where nothing was broken."""
+    timeline: Sequence[Mapping[str, Any]]
+    exceptions: Mapping[str, str]
+    """Step of the plan → why it cannot be done on this target: `degraded` is no failure there."""
 
 
 def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
@@ -41,6 +53,7 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
         # Each epoch's plan verifies once with an event of its own; the first epoch's, at deployment.
         "probes_explained": found.platform_probes <= len(scenario.epochs),
         "edges_healthy": not seen.failures,
+        "clients_were_served": seen.availability.share >= seen.availability.limit,
         # E1: the database's own replication would hide a log replicator that copies nothing.
         "some_events_were_called_safe": found.safe > 0,
         "what_was_called_safe_is_in_the_other_log": found.not_in_the_log == 0,
@@ -57,11 +70,22 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
         met["rpo_within_target"] = (
             seen.rpo_seconds is not None and seen.rpo_seconds <= RPO_TARGET_SECONDS
         )
+        met["every_step_done"] = bool(seen.timeline) and all(
+            one["outcome"] == "done"
+            or (one["outcome"] == "degraded" and one["step"] in seen.exceptions)
+            for one in seen.timeline
+        )
         met["held_before_promotion"] = bool(takes) and any(
             one["action"] == "hold" and one["at"] <= takes[0]["at"] for one in seen.decisions
         )
     else:
         met["nobody_took_the_lease"] = not takes
+        longest = seen.availability.longest_outage_seconds
+        met["no_outage_without_a_failover"] = (
+            longest is not None and longest <= LONGEST_OUTAGE_SECONDS
+        )
+    if scenario.breaks is not Break.NOTHING:
+        met[EFFECT] = seen.effect is not None and seen.effect.measured
     if seen.bad_events:
         met["bad_events_refused_with_reason"] = _refused_rightly(found)
         met["nothing_else_rejected"] = found.unlabelled_rejects == 0
@@ -71,7 +95,9 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
 
 
 def verdict(met: dict[str, bool]) -> str:
-    """PASS or FAIL."""
+    """INVALID when the fault was none, else PASS or FAIL."""
+    if not met.get(EFFECT, True):
+        return INVALID
     return PASS if all(met.values()) else FAIL
 
 

@@ -50,6 +50,13 @@ class Target(Protocol):
     """A place with two data regions and a witness. As a context manager it cleans up in any case."""
 
     name: str
+    """"lab" or "aws": figures of the two are never compared (E3)."""
+    profile: str
+    """The settings that are deployed: "dev", "staging" or "prod"."""
+    exceptions: Mapping[str, str]
+    """Step of the plan → why this target cannot do it: degraded is no failure there."""
+    least_share_answered: float
+    """Of the synthetic transactions, the failover's own outage apart."""
     home: str
     standby: str
     witness: str
@@ -75,6 +82,9 @@ class Target(Protocol):
 
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         """Do the breaking."""
+
+    def control_plane_answers(self, region: str) -> bool:
+        """Whether a call to the region's API is answered, asked by somebody whom the faults reach."""
 
     def heal(self) -> None:
         """Take every fault back; what was killed stays dead."""

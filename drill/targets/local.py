@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
@@ -21,7 +23,16 @@ class LocalTarget:
 
     `replicator`: other settings of the replicator than the product's, to see a drill fail."""
 
-    name = "local"
+    name = "lab"
+    profile = "dev"
+    exceptions: Mapping[str, str] = MappingProxyType(
+        {
+            "files": "The emulator has no replica of a file system that could be made writable.",
+            "secrets": "The emulator does not make a replica of a secret one of its own.",
+        }
+    )
+    least_share_answered = 0.8
+    """Emulator, databases, logs and edges share one machine's cores: now and then one takes over 3 s."""
     home = "ca-central-1"
     standby = "ca-west-1"
     witness = "us-east-2"
@@ -103,6 +114,13 @@ class LocalTarget:
             case Break.CUT_LINK:
                 faults = self._lab.cut_link()
         return [BrokenThing(one.at, one.kind, one.target, one.detail) for one in faults]
+
+    def control_plane_answers(self, region: str) -> bool:
+        try:
+            self._lab.client("dynamodb", region).list_tables(Limit=1)
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def heal(self) -> None:
         """Take every fault back; what was killed stays dead."""

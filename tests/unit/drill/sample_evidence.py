@@ -33,7 +33,7 @@ STEPS = (
 MET = dict.fromkeys(
     ("no_accepted_event_lost", "recovered_in_time", "epochs_as_expected", "edges_healthy", "events_flowed",
      "every_event_answered", "some_events_were_called_safe", "what_was_called_safe_is_in_the_other_log",
-     "nothing_unexpected", "order_kept"),
+     "nothing_unexpected", "order_kept", "fault_had_an_effect", "every_step_done", "clients_were_served"),
     True,
 )  # fmt: skip
 
@@ -43,7 +43,11 @@ def body(**changes: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
         "id": "20261121T050000Z-region-loss",
         "scenario": "region-loss",
-        "target": "local",
+        "target": "lab",
+        "profile": "dev",
+        "home": "ca-central-1",
+        "standby": "ca-west-1",
+        "witness": "us-east-2",
         "verdict": "PASS",
         "started_at": instant_text(START),
         "ended_at": instant_text(START + 125),
@@ -83,6 +87,20 @@ def body(**changes: Any) -> dict[str, Any]:
             "recovered": 3_209,
             "safe": 187_400,
         },
+        "availability": {
+            "tries": 74,
+            "answered": 74,
+            "longest_outage_seconds": 0.0,
+            "limit": 0.8,
+        },
+        "effect": {"measured": True, "how": "GET /health of ca-central-1 had no answer"},
+        "exceptions": {},
+        "phases": [
+            {"phase": "streaming", "at": instant_text(START)},
+            {"phase": "broken", "at": instant_text(FAULT)},
+            {"phase": "recovered", "at": instant_text(FAULT + 54)},
+            {"phase": "checking", "at": instant_text(FAULT + 62)},
+        ],
         "order_violations": 0,
         "findings": {
             "lost": [],

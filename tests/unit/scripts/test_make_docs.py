@@ -134,7 +134,7 @@ def test_a_drill_is_drawn_from_its_evidence(tmp_path: Path) -> None:
     path.write_text(json.dumps(sealed))
     drawn = make_docs.drawn_drill(path)
     ElementTree.fromstring(drawn)
-    assert f"Drill {sealed['id']} (local): PASS, lost 0, RTO" in drawn
+    assert f"Drill {sealed['id']} (lab). PASS: recovered in 51.2 s, limit 120 s" in drawn
     assert ">fault</text>" in drawn
     # What is stored is not known while nobody serves: a gap, so two lines.
     assert drawn.count("<polyline") == 3

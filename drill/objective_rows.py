@@ -1,0 +1,241 @@
+"""The objectives as a person reads them: measured, allowed, what it means; failed ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drill.scenarios import SCENARIOS
+from drill.verdict import TAKES
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One objective of one run."""
+
+    name: str
+    title: str
+    met: bool
+    measured: str
+    limit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """How one objective is told. `measured` and `limit` read the evidence."""
+
+    title: str
+    measured: Callable[[Body], str]
+    limit: Callable[[Body], str]
+    meaning: str
+
+
+def rows(body: Body) -> list[Row]:
+    """Every objective of the run: those not met first, each group by its weight."""
+    found = []
+    for name, met in body["objectives_met"].items():
+        words = WORDS.get(name)
+        if words is None:
+            title = name.replace("_", " ")
+            found.append(Row(name, title[0].upper() + title[1:], met, "–", "–", ""))
+            continue
+        found.append(
+            Row(name, words.title, met, words.measured(body), words.limit(body), words.meaning)
+        )
+    order = list(WORDS)
+    weight = {name: number for number, name in enumerate(order)}
+    return sorted(found, key=lambda row: (row.met, weight.get(row.name, len(order))))
+
+
+def seconds(value: float | None) -> str:
+    """`35.0 s`; a dash for what is not known."""
+    return "–" if value is None else f"{value:.1f} s"
+
+
+def _count(name: str) -> Callable[[Body], str]:
+    def read(body: Body) -> str:
+        value = body["events"].get(name)
+        return "not recorded" if value is None else f"{value:,}"
+
+    return read
+
+
+def _always(text: str) -> Callable[[Body], str]:
+    return lambda _: text
+
+
+def _share(body: Body) -> str:
+    seen = body.get("availability")
+    if not seen:
+        return "not recorded"
+    share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
+    return f"{share:.1%} of {seen['tries']}"
+
+
+def _least_share(body: Body) -> str:
+    seen = body.get("availability")
+    return "–" if not seen else f"{seen['limit']:.0%}"
+
+
+def _outage(body: Body) -> str:
+    seen = body.get("availability")
+    if not seen:
+        return "not recorded"
+    longest = seen["longest_outage_seconds"]
+    return "had not ended" if longest is None else seconds(longest)
+
+
+def _recovered(body: Body) -> str:
+    return "not recovered" if body["rto_seconds"] is None else seconds(body["rto_seconds"])
+
+
+def _exposure(body: Body) -> str:
+    return "unknown" if body["rpo_seconds"] is None else seconds(body["rpo_seconds"])
+
+
+def _epochs(body: Body) -> str:
+    return ", ".join(map(str, body["epochs"])) or "none"
+
+
+def _expected_epochs(body: Body) -> str:
+    scenario = SCENARIOS.get(body["scenario"])
+    return "–" if scenario is None else ", ".join(map(str, scenario.epochs))
+
+
+def _takes(body: Body) -> str:
+    return str(sum(1 for one in body["decisions"] if one["action"] in TAKES))
+
+
+def _steps(body: Body) -> str:
+    timeline = body["timeline"]
+    if not timeline:
+        return "no plan recorded"
+    bad = [one["step"] for one in timeline if one["outcome"] != "done"]
+    excused = [name for name in bad if name in body.get("exceptions", {})]
+    done = f"{len(timeline) - len(bad)} of {len(timeline)} done"
+    if not bad:
+        return done
+    named = ", ".join(name.replace("_", " ") for name in bad)
+    return f"{done}; not {named}" + (f" ({len(excused)} excused)" if excused else "")
+
+
+def _effect(body: Body) -> str:
+    effect = body.get("effect")
+    return "not measured" if not effect else str(effect["how"])
+
+
+def _failures(body: Body) -> str:
+    return "; ".join(body["failures"]) or "none"
+
+
+def _rejected(body: Body) -> str:
+    return f"{body['events']['rejected'] + body['events']['refused']:,}"
+
+
+WORDS: dict[str, Words] = {
+    "fault_had_an_effect": Words(
+        "The fault had an effect", _effect, _always("measured"),
+        "What was broken did show as broken. Without that the run has tested nothing.",
+    ),
+    "no_accepted_event_lost": Words(
+        "No accepted event lost", _count("lost"), _always("0"),
+        "Whatever a bedside device was told is accepted is in the surviving region.",
+    ),
+    "nothing_unexpected": Words(
+        "Nothing stored that was not sent", _count("unexpected"), _always("0"),
+        "No event was altered, and none stored twice.",
+    ),
+    "what_was_called_safe_is_in_the_other_log": Words(
+        "What was called safe is in the other region", _count("not_in_the_log"), _always("0 missing"),
+        "A device that was told it may forget an event can rely on it.",
+    ),
+    "nothing_called_safe_was_needed_again": Words(
+        "Nothing called safe had to be sent again", _count("recovered_though_safe"), _always("0"),
+        "Safe meant safe: no resend was needed to save such an event.",
+    ),
+    "order_kept": Words(
+        "Order kept", lambda body: f"{body['order_violations']:,} violations", _always("0"),
+        "A patient's readings were applied in the order in which they were measured.",
+    ),
+    "recovered_in_time": Words(
+        "Recovered in time", _recovered,
+        lambda body: "–" if body["rto_limit_seconds"] is None else f"{body['rto_limit_seconds']:g} s",
+        "From the first transaction that failed to the first of three that came back.",
+    ),
+    "epochs_as_expected": Words(
+        "The lease changed hands as expected", _epochs, _expected_epochs,
+        "Each number is one time that a region became the active one.",
+    ),
+    "nobody_took_the_lease": Words(
+        "Nothing failed over", lambda body: f"{_takes(body)} takes", _always("0"),
+        "A failover that is not needed is an outage of its own.",
+    ),
+    "rpo_within_target": Words(
+        "Exposure within the target", _exposure, lambda body: f"{body['rpo_target_seconds']:g} s",
+        "How old the newest data known to be in the other region was when the region was lost.",
+    ),
+    "clients_were_served": Words(
+        "Clients were served", _share, _least_share,
+        "Share of test transactions that came back within 3 s, the failover's own outage apart.",
+    ),
+    "no_outage_without_a_failover": Words(
+        "No long outage", _outage, _always("10 s"),
+        "Where nothing may fail over, clients must not be left waiting either.",
+    ),
+    "every_step_done": Words(
+        "Every step of the plan done", _steps, _always("all, or excused here"),
+        "A store that stays behind must be known before one relies on it.",
+    ),
+    "held_before_promotion": Words(
+        "The standby waited before it took over",
+        lambda body: "yes" if body["objectives_met"]["held_before_promotion"] else "no",
+        _always("yes"), "It did not act on its first doubt.",
+    ),
+    "events_flowed": Words(
+        "Events flowed", lambda body: f"{body['events']['stored']:,} stored", _always("more than 0"),
+        "There was something to lose.",
+    ),
+    "every_event_answered": Words(
+        "Every event answered", _count("unaccepted"), _always("0 waiting"),
+        "No device was left with readings that nobody took.",
+    ),
+    "everything_became_safe": Words(
+        "Everything became safe",
+        lambda body: f"{_count('safe')(body)} of {body['events']['accepted']:,}", _always("all"),
+        "While both regions lived, each event reached both.",
+    ),
+    "both_logs_hold_the_same": Words(
+        "Both logs hold the same", _count("log_differences"), _always("0 differences"),
+        "Partition by partition, by content.",
+    ),
+    "some_events_were_called_safe": Words(
+        "Safety was reported", _count("safe"), _always("more than 0"),
+        "Devices heard which events are in both regions.",
+    ),
+    "edges_healthy": Words(
+        "The drill itself worked", _failures, _always("none"),
+        "Senders, watchers and records of the drill had no failure.",
+    ),
+    "probes_explained": Words(
+        "The plan's own test events are explained", _count("platform_probes"),
+        lambda body: f"at most {_expected_epochs(body).count(',') + 1}",
+        "Each plan sends one event of its own; nothing else may.",
+    ),
+    "bad_events_refused_with_reason": Words(
+        "Bad events refused with their reason",
+        lambda body: f"{len(body['findings']['rejects'])} refused", _always("each, with its reason"),
+        "What cannot be stored is kept aside and named, never dropped.",
+    ),
+    "nothing_else_rejected": Words(
+        "No good event rejected", _count("unlabelled_rejects"), _always("0"),
+        "Only what was made to be refused was refused.",
+    ),
+    "nothing_rejected": Words(
+        "No good event rejected", _rejected, _always("0"), "Every event that was sent was a good one.",
+    ),
+}  # fmt: skip
+"""By weight: the first one that is not met decides the report's sentence."""

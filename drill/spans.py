@@ -1,0 +1,98 @@
+"""Where the time of a recovery went: the outage that clients saw, cut at what the platform did in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drill.guards import TAKES
+from drill.platform_records import seconds_of
+from drill.synthetic import DEADLINE_SECONDS, Try, failing_run
+
+Body = Mapping[str, Any]
+WAITING = "lease-moves"
+"""What a standby says while all is well: not yet a sign that it noticed anything."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of the outage, in seconds from the fault on (`begin` may lie a little before it)."""
+
+    name: str
+    meaning: str
+    begin: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.end - self.begin
+
+
+def outage(body: Body) -> tuple[float, float | None] | None:
+    """The failing run that the RTO measures, in seconds from the fault; None without fault or failure."""
+    if not body["fault_at"]:
+        return None
+    fault = seconds_of(body["fault_at"])
+    tries = [Try(one["at"], one["green"], one["seconds"]) for one in body["synthetic_tries"]]
+    found = failing_run(tries, fault - DEADLINE_SECONDS)
+    if found is None:
+        return None
+    began, ended = found
+    return began - fault, None if ended is None else ended - fault
+
+
+def spans(body: Body) -> list[Span]:
+    """Detect, guards, plan, confirm; those that took no time are left out. Empty without a take."""
+    clients = outage(body)
+    took = take(body)
+    if clients is None or took is None:
+        return []
+    fault = seconds_of(body["fault_at"])
+    began = clients[0]
+    ended = clients[1] if clients[1] is not None else seconds_of(body["ended_at"]) - fault
+    taken = seconds_of(took["at"]) - fault
+    noticed = min(taken, max(began, _noticed(body, took["region"]) - fault))
+    planned = max(taken, _plan_end(body) - fault) if body["timeline"] else taken
+    cuts: Sequence[tuple[str, str, float]] = (
+        ("detect", "until the standby saw that the lease stands still", noticed),
+        ("guards", "until every guard let go", taken),
+        ("plan", "until the plan was through", planned),
+        ("confirm", "until transactions came back", ended),
+    )
+    found, begin = [], began
+    for name, meaning, end in cuts:
+        end = min(end, ended)
+        if end > begin:
+            found.append(Span(name, meaning, begin, end))
+            begin = end
+    return found
+
+
+def take(body: Body) -> Mapping[str, Any] | None:
+    """The decision by which the standby became active, the first after the fault."""
+    return next(
+        (
+            one
+            for one in body["decisions"]
+            if one["action"] in TAKES and body["fault_at"] and one["at"] >= body["fault_at"]
+        ),
+        None,
+    )
+
+
+def _noticed(body: Body, standby: str) -> float:
+    signs = [
+        seconds_of(one["at"])
+        for one in body["decisions"]
+        if one.get("region") == standby
+        and one["at"] >= body["fault_at"]
+        and one["reason"] != WAITING
+    ]
+    return min(signs)
+
+
+def _plan_end(body: Body) -> float:
+    ends = [seconds_of(one["ended_at"]) for one in body["timeline"] if one["ended_at"]]
+    return max(ends, default=0.0)

@@ -1,0 +1,262 @@
+"""What a run says in one sentence and four figures, read from its evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drill import guards, objective_rows
+from drill.availability import LONGEST_OUTAGE_SECONDS
+from drill.objective_rows import Row, seconds
+from drill.plan_steps import DOES
+from drill.platform_records import seconds_of
+from drill.scenarios import SCENARIOS
+from drill.spans import Span, spans
+from drill.verdict import INVALID, PASS
+
+Body = Mapping[str, Any]
+NOT_YET = "not checked yet"
+QUIET = {
+    "noop": "nothing was broken",
+    "link-cut": "the regions could not see each other",
+    "control-plane-hang": "the home region's API calls hung",
+}
+FAILED = {
+    "no_accepted_event_lost": "{measured} accepted events were lost, limit 0",
+    "nothing_unexpected": "{measured} events are stored that were not sent so, limit 0",
+    "order_kept": "{measured} of order, limit 0",
+    "nobody_took_the_lease": "a region took over although nothing called for it",
+    "clients_were_served": "only {measured} transactions came back, limit {limit}",
+    "no_outage_without_a_failover": "clients were not served for {measured}, limit {limit}",
+    "rpo_within_target": "the exposure was {measured}, limit {limit}",
+    "every_step_done": "the plan was not done in full ({measured})",
+    "what_was_called_safe_is_in_the_other_log": "{measured} events called safe are not in the other log",
+    "edges_healthy": "the drill itself failed: {measured}",
+}
+"""How an objective that decides is told; the others by their title."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A large number. `met` is None while nobody knows."""
+
+    name: str
+    value: str
+    limit: str
+    met: bool | None
+    meaning: str
+
+
+def sentence(body: Body) -> str:
+    """Verdict, the deciding objective with its limit, and where the time went."""
+    verdict = body["verdict"]
+    if verdict is None:
+        return _running(body)
+    if verdict == INVALID:
+        how = (body.get("effect") or {}).get("how", "it was not looked at")
+        return f"INVALID: the fault had no measured effect, so the run says nothing. {how}."
+    rows = objective_rows.rows(body)
+    failed = [row for row in rows if not row.met]
+    if verdict == PASS:
+        return f"PASS: {_passed(body)}"
+    text = f"FAIL: {_failure(body, failed[0])}." if failed else "FAIL."
+    if failed and failed[0].name == "recovered_in_time":
+        text += longest_part(body)
+    more = len(failed) - 1
+    if more > 0:
+        text += f" {more} more objective{'s were' if more > 1 else ' was'} not met."
+    return text
+
+
+def _running(body: Body) -> str:
+    """What is the matter now: the standby's last word while it waits, the plan's step once it acts."""
+    phase = body["phases"][-1]["phase"] if body["phases"] else ""
+    if phase in ("draining", "checking"):
+        return "Running: the stream has ended; every event is being checked."
+    if body["rto_seconds"] is not None:
+        return f"Running: served again after {seconds(body['rto_seconds'])}; not checked yet."
+    if not body["fault_at"]:
+        yet = "" if phase == "watching" else " yet"
+        return f"Running: nothing is broken{yet}."
+    step = next((one["step"] for one in body["timeline"] if one["outcome"] == "running"), None)
+    if step is not None:
+        return f"Running: {body['survivor']} {DOES.get(step, step)}."
+    mine = [one for one in body["decisions"] if one.get("region") == standby(body)]
+    return f"Running: {guards.sentence(mine[-1])}." if mine else "Running: the fault is in force."
+
+
+def _passed(body: Body) -> str:
+    if body["rto_seconds"] is not None and body["rto_limit_seconds"] is not None:
+        time = f"recovered in {seconds(body['rto_seconds'])}, limit {body['rto_limit_seconds']:g} s"
+        return f"{time}; no accepted event was lost.{longest_part(body)}"
+    quiet = QUIET.get(body["scenario"], body["scenario"])
+    return f"{quiet}, and nothing failed over; no accepted event was lost."
+
+
+def _failure(body: Body, row: Row) -> str:
+    if row.name == "recovered_in_time":
+        if body["rto_seconds"] is None:
+            return f"it did not recover, limit {row.limit}"
+        return f"recovered in {row.measured}, limit {row.limit}"
+    text = FAILED.get(row.name)
+    if text is None:
+        return f"{row.title[0].lower()}{row.title[1:]}: not met ({row.measured}, limit {row.limit})"
+    return text.format(measured=row.measured, limit=row.limit)
+
+
+def longest_part(body: Body) -> str:
+    """The one fact about the time: what most of it was spent on; empty when that is not known."""
+    parts = {one.name: one for one in spans(body)}
+    if not parts:
+        return ""
+    before = sum(parts[name].seconds for name in ("detect", "guards") if name in parts)
+    plan = parts["plan"].seconds if "plan" in parts else 0.0
+    after = parts["confirm"].seconds if "confirm" in parts else 0.0
+    if before >= max(plan, after):
+        return f" {before:.0f} s passed before the plan began."
+    if plan >= after:
+        return f" The plan took {plan:.0f} s."
+    return f" {after:.0f} s passed after the plan, until transactions came back."
+
+
+def figures(body: Body) -> list[Figure]:
+    """Four: what was lost, how long, how exposed, in what order; without a failover what clients saw."""
+    met: Mapping[str, bool] = body["objectives_met"]
+    known = body["verdict"] is not None
+    events = body["events"]
+    lost = Figure(
+        "Lost",
+        f"{events['lost']:,}" if known else NOT_YET,
+        "limit 0",
+        met.get("no_accepted_event_lost") if known else None,
+        "accepted events that are nowhere",
+    )
+    order = Figure(
+        "Out of order",
+        f"{body['order_violations']:,}" if known else NOT_YET,
+        "limit 0",
+        met.get("order_kept") if known else None,
+        "readings applied in the wrong order",
+    )
+    middle = _recovery(body) if fails_over(body) else _service(body)
+    return [lost, *middle, order]
+
+
+def fails_over(body: Body) -> bool:
+    """Whether the run's scenario is one in which the standby must become active."""
+    scenario = SCENARIOS.get(body["scenario"])
+    return scenario is not None and scenario.fails_over
+
+
+def _recovery(body: Body) -> list[Figure]:
+    met, known = body["objectives_met"], body["verdict"] is not None
+    rto, limit = body["rto_seconds"], body["rto_limit_seconds"]
+    unknown = "not recovered" if known else "not yet"
+    return [
+        Figure(
+            "Recovered in",
+            unknown if rto is None else seconds(rto),
+            "limit –" if limit is None else f"limit {limit:g} s",
+            met.get("recovered_in_time") if known else None,
+            "without service, as clients saw it",
+        ),
+        Figure(
+            "Exposure",
+            ("unknown" if known else "not yet") if body["rpo_seconds"] is None
+            else seconds(body["rpo_seconds"]),
+            f"limit {body['rpo_target_seconds']:g} s",
+            met.get("rpo_within_target") if known else None,
+            "age of the newest data known to be in the other region, at the fault",
+        ),
+    ]  # fmt: skip
+
+
+def _service(body: Body) -> list[Figure]:
+    seen, met = body.get("availability"), body["objectives_met"]
+    if not seen:
+        return [
+            Figure("Longest outage", "not recorded", "", None, "as clients saw it"),
+            Figure("Answered", "not recorded", "", None, "of the test transactions"),
+        ]
+    longest = seen["longest_outage_seconds"]
+    share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
+    return [
+        Figure(
+            "Longest outage",
+            "not ended" if longest is None else seconds(longest),
+            f"limit {LONGEST_OUTAGE_SECONDS:g} s",
+            met.get("no_outage_without_a_failover"),
+            "as clients saw it; nothing had to recover",
+        ),
+        Figure(
+            "Answered",
+            f"{share:.1%}",
+            f"limit {seen['limit']:.0%}",
+            met.get("clients_were_served"),
+            f"of {seen['tries']} test transactions within 3 s",
+        ),
+    ]
+
+
+def move(body: Body) -> tuple[str, str] | None:
+    """From which region to which the service moved; None where it stayed."""
+    if len(body["epochs"]) < 2:
+        return None
+    return home(body), body["survivor"]
+
+
+def home(body: Body) -> str:
+    """The region that was active when the run began; the first formats name only the survivor."""
+    if "home" in body:
+        return str(body["home"])
+    others = {str(one.get("region")) for one in body["decisions"]} - {body["survivor"]}
+    return min(others) if others and len(body["epochs"]) > 1 else str(body["survivor"])
+
+
+def standby(body: Body) -> str:
+    """The other data region."""
+    if "standby" in body:
+        return str(body["standby"])
+    others = {str(one.get("region")) for one in body["decisions"]} - {home(body)}
+    return min(others) if others else ""
+
+
+def degraded(body: Body) -> list[tuple[str, str, str]]:
+    """Step, what it said, and why that is no failure here (empty: it is one)."""
+    exceptions = body.get("exceptions", {})
+    return [
+        (
+            one["step"].replace("_", " "),
+            str(one.get("detail", "")) or one["outcome"],
+            exceptions.get(one["step"], ""),
+        )
+        for one in body["timeline"]
+        if one["outcome"] not in ("done", "running")
+    ]
+
+
+def is_emulated(body: Body) -> bool:
+    """Whether it ran anywhere but on AWS."""
+    return bool(body["target"] != "aws")
+
+
+EMULATED = (
+    "Ran in the emulated lab on one machine, not on AWS.",
+    "It shows that the product's own code and templates decide, recover and keep every event.",
+    "It does not show AWS's own times (a database promotion takes minutes there), its limits, or its "
+    "networks.",
+)
+
+
+def spans_of(body: Body) -> Sequence[Span]:
+    """Where the time of the recovery went; empty where nothing recovered."""
+    return spans(body) if fails_over(body) else []
+
+
+def clock(body: Body, at: float) -> str:
+    """A moment as `T+12 s` from the fault on, or `12 s` from the beginning where there was none."""
+    if not body["fault_at"]:
+        return f"{at - seconds_of(body['started_at']):.0f} s"
+    since = at - seconds_of(body["fault_at"])
+    return f"T{'−' if since < -0.5 else '+'}{abs(since):.0f} s"

@@ -1,0 +1,173 @@
+"""The report and the live page, looked at in a real browser: wide, narrow, printed, and as it grows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill import evidence, live_view, replay, report
+from drill.live import LivePage
+from drill.platform_records import seconds_of
+from scripts.browser import Browser
+from tests.unit.drill.recorded_runs import KINDS, recorded
+from tests.unit.drill.sample_evidence import body
+
+WIDTHS = (1200, 400)
+SMALLEST_LETTER = 9.0
+A4_WIDTH, A4_HEIGHT = 710, 1039
+"""Inside the margins of 11 mm, at 96 pixels an inch."""
+
+OVERFLOW = """[...document.querySelectorAll("main *")].filter(one => {
+  if (one.closest(".scroll, .sr, svg") || one.closest("details:not([open])")) return false;
+  const box = one.getBoundingClientRect();
+  return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5
+    || (one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline"
+        && !one.querySelector(".line") && !one.closest(".track, .lines, figure")));
+}).map(one => one.tagName + "." + one.className + ": " + one.textContent.trim().slice(0, 60))"""
+LETTERS_OUTSIDE = """[...document.querySelectorAll("svg")].filter(one => one.clientWidth > 0)
+.flatMap(svg => [...svg.querySelectorAll("text")].filter(one => {
+  const box = one.getBBox();
+  return box.x < -0.5 || box.x + box.width > svg.viewBox.baseVal.width + 0.5
+    || box.y < -2 || box.y + box.height > svg.viewBox.baseVal.height + 2;
+}).map(one => one.textContent))"""
+UNLABELLED = """[...document.querySelectorAll("svg, img, canvas, [role=img], .meter, .went")].filter(one =>
+  !(one.getAttribute("aria-label") || "").trim() || one.getAttribute("role") !== "img"
+).map(one => one.outerHTML.slice(0, 80))"""
+SIGNLESS = """[...document.querySelectorAll(".figure, .objectives tr[class]")].filter(one =>
+  !/[✓✗·]/.test(one.textContent)).map(one => one.textContent.trim())"""
+SMALL = """[...document.querySelectorAll("svg")].filter(one => one.clientWidth > 0)
+.map(svg => 11 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as opened:
+        yield opened
+
+
+def written(folder: Path, text: str) -> str:
+    """A file's address."""
+    path = folder / "page.html"
+    path.write_text(text)
+    return path.as_uri()
+
+
+def long_words() -> dict[str, Any]:
+    """A run in which everything that a person or a machine can name is long."""
+    made = body(verdict="FAIL", failures=["edge-1: " + "JournalFull" * 30])
+    made["objectives_met"] = dict.fromkeys(made["objectives_met"], False)
+    made["effect"]["how"] = "GET /health of ca-central-1 said " + "x" * 90
+    for step in made["timeline"]:
+        step |= {"outcome": "degraded", "detail": "arn:aws:elasticfilesystem:" + "f" * 120}
+    made["findings"]["lost"] = ["0123456789abcdef" * 4] * 3
+    made["events"]["lost"] = 123_456_789
+    made |= {"rto_seconds": 9_876.5, "rpo_seconds": 4_321.0}
+    return evidence.seal(made, None)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", [*KINDS, "long", "live"])
+def test_nothing_overflows_and_every_graphic_has_its_words(
+    browser: Browser, tmp_path: Path, kind: str, width: int
+) -> None:
+    if kind == "live":
+        run = recorded("pass")
+        growing = replay.at(run, seconds_of(run["fault_at"]) + 22)
+        page = report.render(growing, live_view.view(growing, replay.lines(growing)))
+    else:
+        page = report.render(long_words() if kind == "long" else recorded(kind))
+    browser.open(written(tmp_path, page), width=width)
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    assert browser.value(OVERFLOW) == []
+    assert browser.value(LETTERS_OUTSIDE) == []
+    assert browser.value(UNLABELLED) == []
+    assert browser.value(SIGNLESS) == []
+    sizes = browser.value(SMALL)
+    assert len(sizes) == 1
+    assert sizes[0] >= SMALLEST_LETTER
+    assert browser.value("document.querySelectorAll('th:not([scope])').length") == 0
+
+
+def test_the_page_that_overflows_is_found(browser: Browser, tmp_path: Path) -> None:
+    """The checks above can fail."""
+    page = report.render(recorded("pass"))
+    wide = page.replace("</h1>", f'</h1><p style="white-space: nowrap">{"W" * 200}</p>', 1)
+    browser.open(written(tmp_path, wide), width=400)
+    assert browser.value(OVERFLOW) != []
+    bare = re.sub(r' aria-label="[^"]*"', "", page)
+    browser.open(written(tmp_path, bare), width=1200)
+    assert len(browser.value(UNLABELLED)) > 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_summary_is_printed_on_one_page(browser: Browser, tmp_path: Path, kind: str) -> None:
+    run = recorded(kind)
+    browser.open(written(tmp_path, report.render(run)), width=A4_WIDTH)
+    browser.printed(True)
+    try:
+        height = browser.value("document.querySelector('.summary').getBoundingClientRect().bottom")
+        assert height <= A4_HEIGHT
+        assert browser.value(OVERFLOW) == []
+        said = browser.value("document.querySelector('.summary').innerText")
+        shown = browser.value("getComputedStyle(document.querySelector('svg.wide')).display")
+        assert shown == "block"
+    finally:
+        browser.printed(False)
+    for word in (run["id"], run["sha256"], run["versions"]["git"], "Reviewed by"):
+        assert word in said
+    assert f"lifeline evidence check build/drill/{run['id']}" in said
+    printed = browser.pdf()
+    assert printed.startswith(b"%PDF")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) <= 4
+
+
+@pytest.mark.parametrize("kind", ["pass", "noop"])
+def test_the_live_page_grows_until_it_is_the_report(browser: Browser, kind: str) -> None:
+    run = recorded(kind)
+    zero = seconds_of(run["fault_at"] or run["started_at"])
+    clock = [zero + 22.0]
+    said: list[str] = []
+    with LivePage() as page:
+        page.also(said.append)("lab: deploy stacks …")
+        browser.open(page.address, width=1200)
+        assert "Setting up" in browser.value("document.querySelector('h1').textContent")
+        assert "deploy stacks" in browser.value("document.body.textContent")
+        page.follow(lambda: replay.at(run, clock[0]))
+        browser.until("document.querySelector('.clock')")
+        assert browser.value("document.querySelectorAll('button, input, form, a').length") == 0
+        text = browser.value("document.querySelector('#page').textContent")
+        assert "not checked yet" in text
+        assert run["verdict"] not in text
+        if kind == "pass":
+            assert browser.value("document.querySelector('.clock .t').textContent") == "T+22 s"
+            assert "lease not expired" in text
+            clock[0] = zero + 34.3
+            browser.until("document.querySelector('.clock .t').textContent === 'T+34 s'")
+            text = browser.value("document.querySelector('#page').textContent")
+            assert "What ca-west-1 does: the plan" in text
+        page.end(run)
+        browser.until(f"document.querySelector('#page.{run['verdict']}')")
+        assert browser.value("document.querySelectorAll('.live').length") == 0
+        shown = browser.value("document.querySelector('h1').textContent")
+        assert "no accepted event was lost" in shown
+        # The server ends with the drill; the report stays.
+        assert browser.value("document.querySelectorAll('.record').length") == 1
+    assert said == ["lab: deploy stacks …"]
+
+
+def test_the_live_page_listens_on_loopback_only_and_shows_one_page() -> None:
+    import http.client
+
+    with LivePage() as page:
+        assert page.address.startswith("http://127.0.0.1:")
+        connection = http.client.HTTPConnection(page.address.split("/")[2], timeout=5)
+        connection.request("GET", "/other")
+        assert connection.getresponse().status == 404
+        connection.close()
+        connection.request("POST", "/")
+        assert connection.getresponse().status == 501
+        connection.close()

@@ -1,0 +1,143 @@
+"""The verdict counts what clients saw, what became of every step, and whether the fault was one (E2, R11)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from drill import evidence
+from drill.availability import Availability, availability
+from drill.effect import Effect, measure
+from drill.scenarios import SCENARIOS, Break
+from drill.synthetic import Try, failing_run
+from drill.verdict import FAIL, INVALID, PASS, Seen, objectives, verdict
+from tests.unit.drill.seen_runs import CLEAN, LOSS, QUIET, step
+
+REGION_LOSS, NOOP = SCENARIOS["region-loss"], SCENARIOS["noop"]
+
+
+def unmet(scenario: str, seen: Seen) -> list[str]:
+    return [name for name, met in objectives(SCENARIOS[scenario], seen).items() if not met]
+
+
+def tries(colours: str, start: float = 100.0) -> list[Try]:
+    return [Try(start + n, one == "+", 0.3) for n, one in enumerate(colours)]
+
+
+def test_a_noop_whose_clients_were_not_served_fails() -> None:
+    """R11: at 4,000 events/s every synthetic transaction failed for 80 s, and the run passed."""
+    seen = availability(tries("+" * 15 + "x" * 80), None, limit=0.8)
+    assert (seen.tries, seen.answered, seen.longest_outage_seconds) == (95, 15, 79.0)
+    run = replace(QUIET, availability=seen)
+    assert unmet("noop", run) == ["clients_were_served", "no_outage_without_a_failover"]
+    assert verdict(objectives(NOOP, run)) == FAIL
+
+
+def test_two_slow_transactions_are_no_outage() -> None:
+    seen = availability(tries("+++++x+x" + "+" * 80), None, limit=0.8)
+    assert unmet("noop", replace(QUIET, availability=seen)) == []
+
+
+def test_the_failovers_own_outage_is_the_rto_and_not_counted_twice() -> None:
+    given = tries("+" * 10 + "x" * 30 + "+" * 10)
+    outage = failing_run(given, not_before=108.0)
+    assert outage == (110.0, 140.0)
+    seen = availability(given, outage, limit=0.8)
+    assert (seen.tries, seen.answered, seen.longest_outage_seconds) == (20, 20, 0.0)
+
+
+def test_an_outage_before_the_fault_counts() -> None:
+    given = tries("+++++xxxxx" + "+" * 10 + "x" * 30 + "+" * 10)
+    seen = availability(given, failing_run(given, not_before=118.0), limit=0.8)
+    assert (seen.tries, seen.answered) == (30, 25)
+    seen = availability(tries("x" * 15 + "+" * 15 + "xxx" + "+++"), (130.0, 133.0), limit=0.8)
+    assert unmet("region-loss", replace(LOSS, availability=seen)) == ["clients_were_served"]
+
+
+def test_no_try_at_all_is_not_served() -> None:
+    seen = replace(LOSS, availability=Availability(0, 0, 0.0, 0.8))
+    assert unmet("region-loss", seen) == ["clients_were_served"]
+
+
+def test_a_degraded_step_fails_unless_the_target_names_it() -> None:
+    degraded = (*LOSS.timeline, step("cache", "degraded"))
+    assert unmet("region-loss", replace(LOSS, timeline=degraded)) == ["every_step_done"]
+    excused = replace(LOSS, timeline=degraded, exceptions={"cache": "there is none here"})
+    assert unmet("region-loss", excused) == []
+
+
+@pytest.mark.parametrize("outcome", ["failed", "", "paged"])
+def test_an_exception_excuses_degraded_and_nothing_else(outcome: str) -> None:
+    timeline = (*LOSS.timeline, step("cache", outcome))
+    seen = replace(LOSS, timeline=timeline, exceptions={"cache": "there is none here"})
+    assert unmet("region-loss", seen) == ["every_step_done"]
+
+
+def test_a_failover_without_a_recorded_plan_fails() -> None:
+    assert unmet("region-loss", replace(LOSS, timeline=())) == ["every_step_done"]
+
+
+def test_a_fault_without_a_measured_effect_is_invalid() -> None:
+    """E2: neither a pass nor a failure of the platform, for nothing was tested."""
+    run = replace(LOSS, effect=Effect(False, "GET /health of ca-central-1 answered 200"))
+    met = objectives(REGION_LOSS, run)
+    assert verdict(met) == INVALID
+    assert evidence.controls("region-loss", INVALID, met) == []
+    assert verdict(objectives(REGION_LOSS, LOSS)) == PASS
+
+
+def test_invalid_goes_before_fail() -> None:
+    worse = replace(LOSS, effect=Effect(False, ""), findings=replace(CLEAN, lost=1))
+    assert verdict(objectives(REGION_LOSS, worse)) == INVALID
+
+
+def test_where_nothing_is_broken_there_is_no_effect_to_ask_for() -> None:
+    assert "fault_had_an_effect" not in objectives(NOOP, QUIET)
+    assert verdict(objectives(NOOP, QUIET)) == PASS
+
+
+@pytest.mark.parametrize(
+    ("what", "seen", "measured"),
+    [
+        (Break.LOSE_HOME, {"door_status": 0}, True),
+        (Break.LOSE_HOME, {"door_status": 200}, False),
+        (Break.LOSE_HOME, {"door_status": 503}, False),
+        (Break.HANG_HOME, {"door_status": 0}, True),
+        (Break.CUT_LINK, {"lag_seconds": 73.0}, True),
+        (Break.CUT_LINK, {"lag_seconds": 1.5}, False),
+        (Break.CUT_LINK, {"lag_seconds": None}, False),
+        (Break.HANG_HOME_CONTROL_PLANE, {"control_plane_answers": False}, True),
+        (Break.HANG_HOME_CONTROL_PLANE, {"control_plane_answers": True}, False),
+    ],
+)
+def test_each_fault_is_measured_where_it_must_show(
+    what: Break, seen: dict[str, Any], measured: bool
+) -> None:
+    unaffected: dict[str, Any] = {
+        "door_status": 200,
+        "lag_seconds": 1.0,
+        "control_plane_answers": True,
+    }
+    effect = measure(what, region="ca-central-1", since_seconds=75.0, **(unaffected | seen))
+    assert effect is not None
+    assert effect.measured is measured
+    assert effect.how
+
+
+def test_a_control_is_claimed_only_of_a_fault_that_was_one() -> None:
+    met = objectives(REGION_LOSS, LOSS)
+    claims = {one["id"] for one in evidence.controls("region-loss", PASS, met)}
+    assert "164.308(a)(7)(i)" in claims
+    degraded = met | {"every_step_done": False}
+    assert "164.308(a)(7)(ii)(B)" not in {
+        one["id"] for one in evidence.controls("region-loss", FAIL, degraded)
+    }
+
+
+def test_a_run_that_broke_nothing_does_not_say_that_it_tested_the_plan() -> None:
+    met = objectives(NOOP, QUIET)
+    said = {one["id"]: one["how"] for one in evidence.controls("noop", PASS, met)}
+    assert "did not run" in said[evidence.TESTING]
+    assert not any("recovery plan restored" in how for how in said.values())
