@@ -85,7 +85,8 @@ class ApplicationLab(Lab):
             )
             for region in DATA_REGIONS:
                 self._start_front(region)
-            self._follow_and_await({})
+            self._follow({})
+            self._await_apis()
         return report
 
     def _start_front(self, region: str) -> None:

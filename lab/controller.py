@@ -1,15 +1,17 @@
 """Makes the data plane follow the control plane, as the real services do by themselves.
 
 - ECS: as many processes as a service's desiredCount says; a dead one is started again.
+- ECS: a task of the migrations that somebody started runs once, to its end.
 - RDS: when the global cluster's writer has moved to a region, that region's replica is promoted.
 
-It follows and never decides: no call here changes anything in the emulator. A region that the drill
-killed or froze is left alone.
+It follows and never decides: all that it tells the emulator is that a task has ended. A region that the
+drill killed or froze is left alone.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -33,6 +35,9 @@ COMMANDS = {
     "query-api": ("lifeline.services.query_api",),
 }
 """By the ECS service of ours: the module that its tasks run."""
+MIGRATE = ("lifeline.services.event_applier", "migrate")
+"""The module that a task of the family `migrate-{suffix}` runs."""
+MIGRATE_SECONDS = 60.0
 MIRROR = "mirrormaker"
 """The ECS service that copies the peer's log, of which one task runs in each region."""
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,7 +94,7 @@ class Controller:
 
     def _run(self) -> None:
         while not self._stop.wait(CYCLE_SECONDS):
-            for act in (self._follow_writer, self._follow_services):
+            for act in (self._follow_writer, self._follow_services, self._follow_migrations):
                 try:
                     with self._lock:
                         act()
@@ -133,6 +138,26 @@ class Controller:
                 # One port for the query API: a second copy would have nothing to listen on.
                 self._scale(region, name, min(count, 1) if name == "query-api" else count,
                             service["taskDefinition"])  # fmt: skip
+
+    def _follow_migrations(self) -> None:
+        """The emulator only notes that a task runs. One that fails stays RUNNING, and is run again."""
+        for region in DATA_REGIONS:
+            if region in self.unreachable or not self.commands:
+                continue
+            ecs, cluster = self.observer("ecs", region), f"services-{self.suffix}"
+            family = f"migrate-{self.suffix}"
+            for task in ecs.list_tasks(cluster=cluster, family=family)["taskArns"]:
+                (found,) = ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"]
+                done = subprocess.run(
+                    [sys.executable, "-m", *MIGRATE],
+                    cwd=ROOT, capture_output=True, text=True, timeout=MIGRATE_SECONDS, check=False,
+                    env=self._environment(region, found["taskDefinitionArn"]),
+                )  # fmt: skip
+                if done.returncode:
+                    said = (done.stderr or done.stdout).strip()[-800:]
+                    raise LabError(f"the migrations of {region} failed: {said}")
+                # The emulator gives a task that is stopped the exit code 0.
+                ecs.stop_task(cluster=cluster, task=task, reason="The container ended")
 
     def _scale(self, region: str, service: str, count: int, task_definition: str) -> None:
         prefix = f"{service}-{CODES[region]}-"

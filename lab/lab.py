@@ -167,20 +167,21 @@ class Lab:
                 self._folder = None
 
     def deploy(self) -> DeployReport:
-        """Synthesize, rewrite, bootstrap, deploy; then databases, topics, authority, services."""
+        """Synthesize, rewrite, bootstrap, deploy; then topics, services, and `lifeline activate`."""
         report = self.deploy_stacks()
         with self._timed(report, "start services"):
             for region in DATA_REGIONS:
                 self.brokers[region].create_topics(
                     deployment.topic_partitions(self.clients, self.suffix)
                 )
-            deployment.migrate(self.places, HOME)
-            deployment.initialize_authority(self.places, self.suffix, self.databases[RECOVERY])
             for region in DATA_REGIONS:
                 self._start_gateway(region)
             mirror_settings = self.workdir / "mirror.properties"
             mirror_settings.write_text(self._replicator or replicator_settings())
-            self._follow_and_await(service_commands(mirror_settings))
+            self._follow(service_commands(mirror_settings))
+        with self._timed(report, "activate"):
+            deployment.activate(self.places, self.suffix)
+            self._await_apis()
         for line in report.lines():
             self.say(line)
         return report
@@ -242,14 +243,17 @@ class Lab:
             region=region, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
 
-    def _follow_and_await(self, commands: Mapping[str, Sequence[str]]) -> None:
-        """Let the data plane follow the control plane, start the keepers, wait for both regions' API."""
+    def _follow(self, commands: Mapping[str, Sequence[str]]) -> None:
+        """Let the data plane follow the control plane, and start the keepers."""
         self._controller = Controller(
             places=self.places, processes=self.processes, observer=self.clients.observer,
             databases=self.databases, suffix=self.suffix, say=self.say, commands=commands,
         )  # fmt: skip
         self._controller.start()
         deployment.kick(self.clients, self.suffix)
+
+    def _await_apis(self) -> None:
+        """Wait for both regions' API."""
         for region in DATA_REGIONS:
             until(
                 f"`/health` of {region} answering 200 (see {self.processes.logs})",

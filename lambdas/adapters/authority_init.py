@@ -20,6 +20,10 @@ class InitRefused(Exception):
     """There must be no lease now; the message is a sentence for the person who asked for one."""
 
 
+class NotAnswered(InitRefused):
+    """A region did not say what must be known; asked again it may."""
+
+
 @dataclass(frozen=True)
 class EpochReport:
     """What a region's database says of itself, as the failover step `report` answers it."""
@@ -78,7 +82,7 @@ def ask_epochs(
 ) -> list[EpochReport]:
     """Ask every region but `without`, side by side; `functions` are Lambda clients by region.
 
-    A region that does not answer raises InitRefused that names it: its epoch may be the highest.
+    A region that does not answer raises NotAnswered that names it: its epoch may be the highest.
     """
     asked = [region for region in functions if region not in without]
     if not asked:
@@ -89,7 +93,7 @@ def ask_epochs(
             return ask_epoch(functions[region], region, suffix)
         except Exception as error:
             said = str(error) or type(error).__name__
-            raise InitRefused(f"{region} does not say its epoch: {said}") from error
+            raise NotAnswered(f"{region} does not say its epoch: {said}") from error
 
     with ThreadPoolExecutor(len(asked)) as pool:
         return list(pool.map(ask, asked))

@@ -45,6 +45,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "release": authority_steps.release,
     "page": authority_steps.page,
     "report": database_steps.report,
+    "watermark": service_steps.watermark,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import Answer, call
+from lifeline.lambdas.failover.markers import rows_of_vector
 from lifeline.lambdas.failover_step import api_token
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 
@@ -92,6 +93,21 @@ def shift_traffic(context: StepContext) -> str:
     """Turn this region's traffic switch on. Edges follow the highest reachable epoch."""
     changed = context.local.shift_traffic(context.epoch)
     return f"switched on at epoch {context.epoch}" if changed else "switched on already"
+
+
+def watermark(context: StepContext) -> str:
+    """How far this region's public API says that events are safe, for `lifeline activate`. Read only."""
+    answer = _get(context, f"{context.settings.own_api_url}/v1/watermark")
+    if answer.status != 200:
+        raise NotReady(f"GET /v1/watermark answered {answer.status}")
+    return json.dumps(
+        {
+            f"{row['region']} {row['incarnation']} {row['shard']} safe in {row['safe_in']}": str(
+                row["sequence"]
+            )
+            for row in rows_of_vector(answer.body)
+        }
+    )
 
 
 def _wait(context: StepContext, look: Any, done: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from lifeline.cli import authority_commands, evidence_commands
+from lifeline.cli.activate import activate, migrate
 from lifeline.cli.checkout import WithDrill
 from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
@@ -26,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(authority_commands.app, name="authority")
 app.add_typer(evidence_commands.app, name="evidence")
+app.command("activate", epilog=EXIT_CODES)(activate)
+app.command("migrate", epilog=EXIT_CODES)(migrate)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)

@@ -8,13 +8,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lifeline.cli.calls import reading
 from lifeline.cli.change import Change
-from lifeline.cli.failure import BadInput, Refused
+from lifeline.cli.failure import BadInput, Refused, Unreachable
 from lifeline.cli.output import Output
 from lifeline.cli.places import Places
 from lifeline.cli.words import holder_words, moment, stamp
 from lifeline.lambdas.adapters import started_epochs
 from lifeline.lambdas.adapters.authority_init import (
     InitRefused,
+    NotAnswered,
     ask_epochs,
     first_lease,
     refuse_if_initialized,
@@ -58,6 +59,8 @@ def init(
                 f"may be used up, and keepers pass over five of them a cycle."
             )
         lease = first_lease(reports, home=places.home, above=max(above, *started.values(), 0))
+    except NotAnswered as silence:
+        raise Unreachable(f"No lease was created: {silence}") from silence
     except InitRefused as refusal:
         raise Refused(f"No lease was created: {refusal}") from refusal
     where = f"in {places.lease_name} ({places.witness})"
@@ -92,14 +95,14 @@ def _only_data_regions(places: Places, option: str, regions: Collection[str]) ->
 
 
 def _highest_started(places: Places, region: str, output: Output) -> int:
-    """The highest epoch that the region's table or its plan's executions name. Raises InitRefused."""
+    """The highest epoch that the region's table or its plan's executions name. Raises NotAnswered."""
     try:
         highest = max(
             started_epochs.of_state_table(places.dynamodb(region), places.local_name),
             started_epochs.of_executions(places.states(region), places.plan_name),
         )
     except (BotoCoreError, ClientError, LookupError, ValueError, TypeError) as error:
-        raise InitRefused(
+        raise NotAnswered(
             f"{region} does not say which epochs were started there: {error}. If you know that none is "
             f"above the others', say so with --without-started {region}; --above EPOCH names one that is."
         ) from error

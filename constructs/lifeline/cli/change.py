@@ -31,7 +31,7 @@ class Change:
 
 
 def carry_out(change: Change, places: Places, *, dry_run: bool, output: Output) -> None:
-    """Send the write, unless `dry_run`. The only place of the command line that writes to the lease.
+    """Send the write, unless `dry_run`, and answer what came of it.
 
     Raises Refused (the condition failed), NotWritten or WriteUnknown.
     """
@@ -39,12 +39,8 @@ def carry_out(change: Change, places: Places, *, dry_run: bool, output: Output) 
     if change.write is None or dry_run:
         output.say(change.would)
     else:
-        table = places.lease()
-        with writing(change.what, f"lifeline authority show --suffix {places.suffix}"):
-            changed = change.write(table)
-        if not changed:
-            raise Refused(change.refused)
-        output.say(change.done)
+        send(change.write, change, places, output)
+        changed = True
     output.result(
         {
             "command": change.command,
@@ -54,3 +50,15 @@ def carry_out(change: Change, places: Places, *, dry_run: bool, output: Output) 
             **change.facts,
         }
     )
+
+
+def send(
+    write: Callable[[LeaseTable], bool], change: Change, places: Places, output: Output
+) -> None:
+    """The only place of the command line that writes to the lease. Raises as `carry_out` does."""
+    table = places.lease()
+    with writing(change.what, f"lifeline authority show --suffix {places.suffix}"):
+        changed = write(table)
+    if not changed:
+        raise Refused(change.refused)
+    output.say(change.done)

@@ -65,6 +65,25 @@ class Places:
         """A Step Functions client in a data region."""
         return client("stepfunctions", region, LIST_TIMEOUT_SECONDS)
 
+    @property
+    def services_cluster(self) -> str:
+        """The ECS cluster in each data region."""
+        return f"services-{self.suffix}"
+
+    @property
+    def services_log(self) -> str:
+        """The log group of that cluster's tasks."""
+        return f"/lifeline/{self.services_cluster}"
+
+    @property
+    def applier_service(self) -> str:
+        """The event applier's service, whose network the migrations use."""
+        return f"event-applier-{self.suffix}"
+
+    def ecs(self, region: str) -> Any:
+        """An ECS client in a data region."""
+        return client("ecs", region, LIST_TIMEOUT_SECONDS)
+
     def functions(self, region: str) -> Any:
         """A Lambda client in a data region."""
         return client("lambda", region, INVOKE_TIMEOUT_SECONDS)

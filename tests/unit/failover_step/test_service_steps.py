@@ -22,6 +22,7 @@ from lifeline.lambdas.failover_step.service_steps import (
     raise_capacity,
     shift_traffic,
     verify,
+    watermark,
 )
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.validation import Accepted, judge
@@ -269,3 +270,33 @@ def test_traffic_is_switched_on_once_and_never_to_an_older_epoch(mocked: None) -
     assert table.traffic_epoch() == EPOCH
     assert shift_traffic(step_run(event={"epoch": EPOCH + 1})).startswith("switched on at")
     assert table.traffic_epoch() == EPOCH + 1
+
+
+def test_the_watermark_is_read_as_a_caller_reads_it(tokens: TokenServer) -> None:
+    """For `lifeline activate`: with a token, over the public path; a sequence is larger than a double."""
+    row = {
+        "region": OWN,
+        "incarnation": "i1",
+        "shard": "shard-0",
+        "sequence": 49590338271490256608559692538361571095921575989136588898,
+        "born_ms": 1,
+        "safe_in": "us-east-1",
+    }
+
+    def answer(request: Request) -> Answer:
+        if request.headers.get("Authorization") != f"Bearer token-{tokens.given}":
+            return 401, {}
+        assert request.path == "/v1/watermark"
+        return 200, {"format": 2, "entries": [row]}
+
+    with http_server(answer) as at:
+        said = json.loads(watermark(verifying(at.url)))
+    assert said == {f"{OWN} i1 shard-0 safe in us-east-1": str(row["sequence"])}
+
+
+def test_a_watermark_that_cannot_be_read_is_not_an_empty_one(tokens: TokenServer) -> None:
+    with (
+        http_server(lambda _request: (503, {})) as at,
+        pytest.raises(NotReady, match="answered 503"),
+    ):
+        watermark(verifying(at.url))
