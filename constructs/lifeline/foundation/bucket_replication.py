@@ -146,7 +146,9 @@ class BucketReplication(Construct):
         allow(
             self.policy,
             "EncryptThere",
-            ["kms:Encrypt", "kms:GenerateDataKey"],
+            # Decrypt also there: the copy is encrypted with a bucket key, which S3 has to open first
+            # ("Replicating encrypted objects", Amazon S3 User Guide). Without it each copy fails, in silence.
+            ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
             [every_key],
             {
                 "StringEquals": {"kms:ViaService": f"s3.{peer.region.name}.amazonaws.com"},

@@ -36,8 +36,9 @@ credentials do not work through an endpoint; the API itself, whose endpoint woul
 from the probes; Lambda, which only a plan with further steps calls, without patient data; Glue and Firehose,
 which nothing in the network calls."""
 
+OBJECTS_ENDPOINT = "ObjectsEndpoint"
 GATEWAY_ENDPOINTS = {
-    "ObjectsEndpoint": ec2.GatewayVpcEndpointAwsService.S3,
+    OBJECTS_ENDPOINT: ec2.GatewayVpcEndpointAwsService.S3,
     "TablesEndpoint": ec2.GatewayVpcEndpointAwsService.DYNAMODB,
 }
 
@@ -121,7 +122,7 @@ class Network(Construct):
         for construct_id, service in GATEWAY_ENDPOINTS.items():
             endpoint = self.vpc.add_gateway_endpoint(construct_id, service=service)
             endpoint.add_to_policy(_own_account(site))
-            if service is ec2.GatewayVpcEndpointAwsService.S3:
+            if construct_id == OBJECTS_ENDPOINT:
                 endpoint.add_to_policy(_image_layers(site))
 
     def _add_interface_endpoints(self, site: Site) -> None:

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from lifeline.broker_settings import BROKER_SETTINGS
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
+from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.keys import Keys
@@ -27,6 +28,16 @@ from lifeline.streaming.log_storage import LogStorage
 from lifeline.streaming.private_links import PrivateLinks
 
 KAFKA_VERSION = "3.9.x"
+
+
+NOWHERE = {
+    "CidrIp": "255.255.255.255/32",
+    "Description": "Disallow all traffic",
+    "IpProtocol": "icmp",
+    "FromPort": 252,
+    "ToPort": 86,
+}
+"""A rule that lets nothing out, as the CDK writes it."""
 
 
 class ReplicatedLog(KafkaLog):
@@ -103,6 +114,11 @@ class ReplicatedLog(KafkaLog):
         if site.settings.brokers_take_private_links:
             group.add_ingress_rule(group, port, "A replicator, which joins the brokers' group")
             group.add_egress_rule(group, port, "A replicator, which joins the brokers' group")
+            # A rule to the group itself is a resource of its own, and takes the place of the CDK's rule that
+            # allows nothing; without a rule in the group EC2 adds its own, which allows everything.
+            resource = group.node.default_child
+            assert isinstance(resource, ec2.CfnSecurityGroup)
+            resource.add_property_override("SecurityGroupEgress", [NOWHERE])
         return group
 
     def _cluster(self, site: Site, keys: Keys) -> msk.CfnCluster:
@@ -191,7 +207,14 @@ class ReplicatedLog(KafkaLog):
             description="Looks up the log's bootstrap brokers",
             keys=keys,
         )
-        provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], [self.cluster_arn])
+        # The action has no resource type (Service Authorization Reference, "Amazon Managed Streaming for
+        # Apache Kafka"): a statement that names the cluster may match nothing.
+        provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], ["*"])
+        acknowledge(
+            provider.policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="A cluster's brokers are read by an action for which MSK defines no resource.",
+        )
         looked_up = provider.resource(
             "Brokers",
             resource_type="KafkaBootstrap",
