@@ -6,10 +6,9 @@ Only the calls that cite the removed thing are judged again, all of them with on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lifeline.compliance.reach.callers import Caller
 from lifeline.compliance.reach.ledger import Entry, Ledger, entry_of
 from lifeline.compliance.reach.rights import Answer, Ask, Evaluate
 from lifeline.compliance.reach.rows import Row, Rows
@@ -33,12 +32,17 @@ class Removal:
         """Whether a call fails without it."""
         return bool(self.found_by)
 
+    @property
+    def explained(self) -> bool:
+        """Whether the removal was found, or it is known what covers it."""
+        return bool(self.found_by or self.covered_by)
+
 
 @dataclass(frozen=True)
 class _Trial:
     what: str
     rows: Rows
-    again: Sequence[tuple[Entry, Row | None]]
+    again: Sequence[tuple[Entry, Row]]
 
 
 def cited(ledger: Ledger) -> list[str]:
@@ -55,7 +59,7 @@ def removals(
     new: dict[tuple[int, Ask], Ask] = {}
     for number, trial in enumerate(trials):
         for _, row in trial.again:
-            for one in row.asks if row else ():
+            for one in row.asks:
                 if (number, one) not in new:
                     new[number, one] = _numbered(one, number, trial.rows, documents)
     asks = [one for one in dict.fromkeys(new.values()) if one not in ledger.answers]
@@ -66,18 +70,8 @@ def removals(
 
 def _trial(world: World, ledger: Ledger, what: str) -> _Trial:
     rows = Rows(world.without(what), ledger.regions)
-    return _Trial(what, rows, list(_judged_again(ledger, rows, what)))
-
-
-def _judged_again(ledger: Ledger, rows: Rows, what: str) -> Iterator[tuple[Entry, Row | None]]:
-    by_caller: dict[Caller, dict[tuple[str, str, str, str], Row]] = {}
-    for entry in ledger.entries:
-        if what not in entry.cites or entry.fails:
-            continue
-        caller = entry.row.caller
-        if caller not in by_caller:
-            by_caller[caller] = {row.key: row for row in rows.of(caller)}
-        yield entry, by_caller[caller].get(entry.row.key)
+    concerned = [one for one in ledger.entries if what in one.cites and not one.fails]
+    return _Trial(what, rows, [(one, rows.again(one.row)) for one in concerned])
 
 
 def _numbered(one: Ask, number: int, rows: Rows, documents: dict[str, object]) -> Ask:
@@ -117,9 +111,6 @@ def _removal(
 ) -> Removal:
     failing, covering = list[str](), set[str]()
     for before, row in trial.again:
-        if row is None:
-            failing.append(f"{before.row.caller.name}: {before.row.call} is not made any more")
-            continue
         answers = {one: told[number, one] for one in row.asks}
         after = entry_of(row, answers, trial.rows.policies, ledger.regions)
         if after.fails or row.not_made != before.row.not_made:

@@ -53,6 +53,7 @@ class Row:
     """One call of one caller."""
 
     caller: Caller
+    declared: Call
     call: str
     where: RegionRole
     target_region: str
@@ -62,11 +63,6 @@ class Row:
     not_made: str = ""
     """Why this caller does not make the call in this environment; empty: it does."""
     missing: tuple[str, ...] = field(default=())
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """The same in every world of one environment."""
-        return (self.caller.reader, self.caller.token, self.call, self.target_region)
 
 
 def regions_of(world: World) -> Regions:
@@ -101,6 +97,10 @@ class Rows:
             for region in self._where(caller, call):
                 yield self._row(caller, call, region)
 
+    def again(self, row: Row) -> Row:
+        """The same call in this world."""
+        return self._row(row.caller, row.declared, row.target_region)
+
     def _where(self, caller: Caller, call: Call) -> list[str]:
         if call.region is RegionRole.OWN:
             return (
@@ -120,7 +120,7 @@ class Rows:
 
     def _row(self, caller: Caller, call: Call, region: str) -> Row:
         text = call.action if isinstance(call, AwsCall) else call.what
-        made = Row(caller, text, call.region, region, frozenset(), Route(""))
+        made = Row(caller, call, text, call.region, region, frozenset(), Route(""))
         if not region:
             return replace(made, not_made="there is no witness")
         if isinstance(call, AwsCall):

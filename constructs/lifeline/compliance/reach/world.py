@@ -116,6 +116,9 @@ class World:
             for one in templates
             for logical_id, body in one.body.get("Resources", {}).items()
         }
+        self._by_type: dict[str, list[Place]] = {}
+        for place, body in self._bodies.items():
+            self._by_type.setdefault(body["Type"], []).append(place)
         self._found: dict[Place, Found] = {}
 
     def without(self, what: str) -> World:
@@ -129,9 +132,10 @@ class World:
 
     def of_type(self, *types: str, region: str | None = None) -> Iterator[Found]:
         """Every resource of these types, of one region if it is given."""
-        for place, body in self._bodies.items():
-            if body["Type"] in types and region in (None, self._region[place.stack]):
-                yield self.resource(place)
+        for kind in types:
+            for place in self._by_type.get(kind, ()):
+                if region in (None, self._region[place.stack]):
+                    yield self.resource(place)
 
     def resource(self, place: Place) -> Found:
         """The resource at `place`. Raises KeyError for none."""
