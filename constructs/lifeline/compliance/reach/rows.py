@@ -251,7 +251,9 @@ class Rows:
         return None
 
     def _query_api(self, row: Row, given: Mapping[str, str]) -> Row:
-        found = stores.balancer(self._world, given.get("QUERY_API_URL", ""))
+        if "QUERY_API_URL" not in given:
+            return replace(row, not_made="the caller was told of no query API")
+        found = stores.balancer(self._world, given["QUERY_API_URL"])
         if found is None or row.caller.placement is None:
             return replace(row, missing=("QUERY_API_URL names no load balancer of the templates",))
         front = stores.store_of(self._world, *found)
