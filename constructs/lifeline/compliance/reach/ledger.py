@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lifeline.compliance.reach.policies import Policies
@@ -18,8 +18,9 @@ from lifeline.compliance.reach.situations import (
     needed_and_lost,
     spared,
 )
-from lifeline.compliance.reach.world import World
+from lifeline.compliance.reach.world import ACCOUNT, World
 
+CONTROL, EVERYONE = "iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/anyone"
 OK, FAILS, SPARES, NOT_MADE = "ok", "FAILS", "does without", "not made"
 
 
@@ -94,15 +95,31 @@ class Ledger:
 
 
 def ledger_of(world: World, evaluate: Evaluate, allowed: Sequence[Spared] = SPARED) -> Ledger:
-    """The ledger of a world; every question in one batch."""
+    """The ledger of a world; every question in one batch.
+
+    Raises RuntimeError for an evaluator that allows what no policy says.
+    """
     regions = regions_of(world)
     rows = Rows(world, regions)
     every = rows.every()
-    asks = [one for row in every for one in row.asks]
-    answers = dict(zip(asks, evaluate(rows.policies.documents, asks), strict=True))
+    asks = list(dict.fromkeys(one for row in every for one in row.asks))
+    controls = list(dict.fromkeys(control(one) for one in asks if one.principal.startswith("arn:")))
+    said = evaluate(rows.policies.documents, [*asks, *controls])
+    answers = dict(zip([*asks, *controls], said, strict=True))
+    blind = [one for one in controls if answers[one].allowed]
+    if blind:
+        raise RuntimeError(
+            f"the evaluator lets {blind[0].principal} do {CONTROL}, which nothing of ours may: "
+            "its answers prove nothing, or that role's policy is far too wide"
+        )
     entries = [entry_of(row, answers, rows.policies, regions, allowed) for row in every]
     unused = _unused(entries, regions, allowed)
     return Ledger(regions, entries, rows.policies.documents, answers, unused)
+
+
+def control(one: Ask) -> Ask:
+    """What nobody may do, asked of the same policies: an evaluator that allows it allows anything."""
+    return replace(one, action=CONTROL, resource=EVERYONE, policy="", endpoint=(), context=())
 
 
 def entry_of(
