@@ -54,7 +54,7 @@ def _written(one: Ask) -> dict[str, Any]:
         "action": one.action,
         "resource": one.resource,
         "account": one.account,
-        "context": dict(one.context),
+        "context": {key: value for key, value in one.context if value},
         "identity": list(one.identity),
         "policy": one.policy,
         "endpoint": list(one.endpoint),

@@ -14,6 +14,7 @@ from lifeline.lambdas.contracts.registry import CUSTOM_RESOURCES, FUNCTIONS, SER
 
 HANDLER = "lifeline.lambdas.{}.handler.handler"
 MAPPING, START, DOOR, RUNTIME = "stream mapping", "start of a task", "API", "runtime of a function"
+QUERY_API = HostCall("query-api", 8080)
 ACTIONS_OF_A_MAPPING = ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards")
 """What Lambda calls with the function's role to poll a stream (Lambda's guide, "Using Lambda with Kinesis":
 AWSLambdaKinesisExecutionRole)."""
@@ -47,7 +48,7 @@ class Caller:
     """Its environment; for a custom resource's function one set for each of its requests."""
     calls: tuple[Call, ...]
     source: str = ""
-    """The ARN of the rule, alarm or secret in whose name a service calls; empty for a role."""
+    """The rule, alarm or secret in whose name a service calls, by ARN, or the VPC link; empty for a role."""
 
     @property
     def name(self) -> str:
@@ -203,10 +204,15 @@ def _start(
 
 
 def _doors(world: World) -> Iterator[Caller]:
-    """The API's methods that call a service themselves, with a role of the API's."""
+    """The API's methods that call a service themselves with a role of the API's, or by a VPC link."""
     for one in world.of_type("AWS::ApiGateway::Method"):
         integration = one.properties.get("Integration", {})
         uri = str(integration.get("Uri", ""))
+        if integration.get("ConnectionType") == "VPC_LINK":
+            link = str(integration["ConnectionId"])
+            variables = {"QUERY_API_URL": uri}
+            yield Caller(DOOR, one.token, one.region, "", None, (variables,), (QUERY_API,), link)
+            continue
         if "Credentials" not in integration or ":kinesis:action/" not in uri:
             continue
         stream = next(world.of_type("AWS::Kinesis::Stream", region=one.region))
@@ -234,4 +240,8 @@ def _placement(given: Mapping[str, Any], subnets: str, groups: str) -> Placement
 
 
 def _text(variables: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in variables.items()}
+    """A list stands for its first member: what holds for one is granted for all alike."""
+    return {
+        key: str(value[0]) if isinstance(value, list) and value else str(value)
+        for key, value in variables.items()
+    }

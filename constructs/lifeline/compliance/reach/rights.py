@@ -19,7 +19,7 @@ class Ask:
     principal: str
     action: str
     resource: str
-    context: tuple[tuple[str, str], ...]
+    context: tuple[tuple[str, str | tuple[str, ...]], ...]
     identity: tuple[str, ...]
     policy: str
     endpoint: tuple[str, ...]
@@ -63,7 +63,7 @@ def ask(
     resource: str,
     region: str,
     endpoint: str = "",
-    context: Mapping[str, str] | None = None,
+    context: Mapping[str, str | tuple[str, ...]] | None = None,
 ) -> Ask:
     """The question with all that AWS would look at."""
     return Ask(

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from lifeline.compliance.reach import stores
-from lifeline.compliance.reach.callers import LAYERS, Caller, callers
+from lifeline.compliance.reach.callers import DOOR, LAYERS, QUERY_API, Caller, callers
 from lifeline.compliance.reach.network import HTTPS, Network, Route
 from lifeline.compliance.reach.policies import Policies
 from lifeline.compliance.reach.rights import REGISTRY_ACCOUNT, Ask, ask
-from lifeline.compliance.reach.service_callers import service_callers
+from lifeline.compliance.reach.service_callers import ARCHIVE, service_callers
 from lifeline.compliance.reach.targets import (
     EVERYTHING,
+    aliases_of,
     key_uses,
     log_rights,
     targets,
@@ -152,13 +153,18 @@ class Rows:
     def _asks(self, row: Row, action: str, target: str, service: str) -> Iterator[Ask]:
         route = self._route(row, service)
         region = row.target_region
-        extra = {"aws:SourceArn": row.caller.source} if row.caller.source else {}
+        extra: dict[str, str | tuple[str, ...]] = {}
+        if row.caller.source.startswith("arn:"):
+            extra["aws:SourceArn"] = row.caller.source
         yield self._ask(row, action, target, region, route.endpoint, extra)
         if target == EVERYTHING:
             return
         for use in key_uses(self._world, action, target):
-            via = {"kms:ViaService": f"{use.service}.{use.region}.amazonaws.com"}
-            via["kms:CallerAccount"] = ACCOUNT
+            via: dict[str, str | tuple[str, ...]] = {
+                "kms:ViaService": f"{use.service}.{use.region}.amazonaws.com",
+                "kms:CallerAccount": ACCOUNT,
+                "kms:ResourceAliases": aliases_of(self._world, use.key),
+            }
             yield self._ask(row, use.action, use.key, region, "", {**extra, **via})
 
     def _ask(
@@ -168,7 +174,7 @@ class Rows:
         resource: str,
         region: str,
         endpoint: str,
-        context: Mapping[str, str],
+        context: Mapping[str, str | tuple[str, ...]],
     ) -> Ask:
         return ask(
             self._world,
@@ -205,7 +211,7 @@ class Rows:
                 return replace(row, route=Route(AWS_NETWORK))
             way = self.network.to_the_internet(caller.placement, call.port or HTTPS, call.what)
             return replace(row, route=way)
-        if call.what == "query-api":
+        if call.what == QUERY_API.what:
             return self._query_api(row, given)
         target = self._store(call, given, region)
         if target is None:
@@ -213,15 +219,17 @@ class Rows:
                 return replace(row, not_made="the caller was told of no cache")
             sentence = f"no template has {call.what} where {caller.name} is told to look for it"
             return replace(row, missing=(sentence,))
+        if caller.reader == ARCHIVE and target.type == stores.LOG_CLUSTER:
+            # Firehose comes by a private link of its own, which the cluster's policy allows.
+            way = Route("private link of Firehose")
+            return replace(row, route=way, asks=self._of_the_log(row, call, target, given))
         if caller.placement is None:
             sentence = f"{caller.name} has no network, and {call.what} is inside one; give it one"
             return replace(row, missing=(sentence,))
         store = stores.store_of(self._world, target, call.port or 0)
         asks: tuple[Ask, ...] = ()
         if target.type == stores.LOG_CLUSTER:
-            arn, peer = self._world.arn(target.place), call.region is RegionRole.PEER
-            wanted = log_rights(caller.reader, arn, given, peer=peer)
-            asks = tuple(self._ask(row, action, one, region, "", {}) for action, one in wanted)
+            asks = self._of_the_log(row, call, target, given)
         elif call.what == "the other region's database":
             asks = (self._sign_in(row, target, given),)
         elif call.what == "cache":
@@ -229,6 +237,13 @@ class Rows:
             action = "elasticache:Connect"
             asks = tuple(self._ask(row, action, one, region, "", {}) for one in named)
         return replace(row, route=self.network.to_store(caller.placement, store), asks=asks)
+
+    def _of_the_log(
+        self, row: Row, call: HostCall, cluster: Found, given: Mapping[str, str]
+    ) -> tuple[Ask, ...]:
+        arn, peer = self._world.arn(cluster.place), call.region is RegionRole.PEER
+        wanted = log_rights(row.caller.reader, arn, given, peer=peer)
+        return tuple(self._ask(row, action, one, cluster.region, "", {}) for action, one in wanted)
 
     def _sign_in(self, row: Row, database: Found, given: Mapping[str, str]) -> Ask:
         """With a token for the other region's cluster, which the role there has no part in."""
@@ -254,11 +269,16 @@ class Rows:
         if "QUERY_API_URL" not in given:
             return replace(row, not_made="the caller was told of no query API")
         found = stores.balancer(self._world, given["QUERY_API_URL"])
-        if found is None or row.caller.placement is None:
+        if found is None:
             return replace(row, missing=("QUERY_API_URL names no load balancer of the templates",))
         front = stores.store_of(self._world, *found)
-        route = self.network.to_store(row.caller.placement, front)
-        behind = stores.behind(self._world, found[0])
+        if row.caller.reader == DOOR:
+            route = self._by_link(row.caller.source, found[0])
+        elif row.caller.placement is None:
+            return replace(row, missing=(f"{row.caller.name} has no network; give it one",))
+        else:
+            route = self.network.to_store(row.caller.placement, front)
+        behind = stores.behind(self._world, *found)
         if not behind:
             return replace(row, missing=(f"nothing listens behind {found[0].token}",))
         for store in behind:
@@ -270,6 +290,14 @@ class Rows:
             )
             route = route.joined(Route("", hop[0], tuple(hop[1])))
         return replace(row, route=route)
+
+    def _by_link(self, link: str, balancer: Found) -> Route:
+        found = self._world.by_token(link)
+        leads = [str(one) for one in found.properties["TargetArns"]] if found else []
+        if not {balancer.token, self._world.arn(balancer.place)} & set(leads):
+            said = f"{link} is no VPC link to {balancer.token}; make one, or let the link name it"
+            return Route("VPC link", missing=(said,))
+        return Route("VPC link", frozenset({link}))
 
     def _layers(self, row: Row) -> Row:
         """The registry's signature, not our role, reads the bucket: only the endpoint's policy judges."""

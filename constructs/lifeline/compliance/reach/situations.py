@@ -32,15 +32,15 @@ class Spared:
 
 
 _HOME, _WITNESS = frozenset({Situation.HOME_DEAD}), frozenset({Situation.WITNESS_DEAD})
+_TO_THE_STANDBY = (
+    "only a holder without a witness asks the other region (A2); the survivor takes by the lease"
+)
 _TO_THE_LEASE = "the holder asks the standby for a promise instead (A2), and nobody takes over"
 
 SPARED: tuple[Spared, ...] = (
     *(
-        Spared("keeper", f"dynamodb:{action}", RegionRole.PEER, _HOME, why)
+        Spared("keeper", f"dynamodb:{action}", RegionRole.PEER, _HOME, _TO_THE_STANDBY)
         for action in ("GetItem", "UpdateItem")
-        for why in (
-            "only a holder without a witness asks the other region (A2); it takes by the lease",
-        )
     ),
     *(
         Spared("keeper", f"dynamodb:{action}", RegionRole.WITNESS, _WITNESS, _TO_THE_LEASE)
@@ -77,6 +77,16 @@ SPARED: tuple[Spared, ...] = (
         _HOME,
         "that it does not answer is what the probe is there to see (A12)",
     ),
+    *(
+        Spared(
+            "replication of objects",
+            f"s3:{action}",
+            RegionRole.PEER,
+            _HOME,
+            "the copies wait for the region; no step of the plan reads them",
+        )
+        for action in ("ReplicateObject", "ReplicateTags")
+    ),
     Spared(
         "replicator",
         "the peer's log",
@@ -92,21 +102,20 @@ def made_in(situation: Situation, row: Row, regions: Regions) -> bool:
     """Whether the row's call is made in a situation: by a caller that lives, and not while deploying."""
     if row.not_made:
         return False
-    deploys = any(
-        row.caller.reader in (one, f"runtime of a function ({one})") for one in CUSTOM_RESOURCES
-    )
     if situation is Situation.NORMAL:
         return True
-    if (
-        deploys
-        or row.caller.reader == "event_applier migrate"
-        or "(event_applier migrate)" in row.caller.reader
-    ):
+    if _only_deploys(row.caller.reader):
         return False
     if situation is Situation.STANDBY:
         return row.caller.region == regions.standby
     lost = regions.home if situation is Situation.HOME_DEAD else regions.witness
     return row.caller.region != lost
+
+
+def _only_deploys(reader: str) -> bool:
+    """What runs while stacks are deployed or destroyed, or before the first event: never to recover."""
+    readers = (*CUSTOM_RESOURCES, "event_applier migrate")
+    return any(reader == one or reader.endswith(f"({one})") for one in readers)
 
 
 def alive(situation: Situation, regions: Regions) -> frozenset[str]:

@@ -64,19 +64,21 @@ def balancer(world: World, url: str) -> tuple[Found, int] | None:
     return (found, int(port)) if found else None
 
 
-def behind(world: World, found: Found) -> list[Store]:
-    """What a load balancer forwards to: the tasks of each service behind its listeners."""
+def behind(world: World, found: Found, port: int) -> list[Store]:
+    """What a load balancer forwards to from a port: the tasks of each service behind its listener."""
     made = []
     for listener in world.of_type("AWS::ElasticLoadBalancingV2::Listener", region=found.region):
         if listener.properties["LoadBalancerArn"] not in (found.token, world.arn(found.place)):
+            continue
+        if int(listener.properties.get("Port", port)) != port:
             continue
         groups = {str(one.get("TargetGroupArn")) for one in listener.properties["DefaultActions"]}
         for service in world.of_type("AWS::ECS::Service", region=found.region):
             for attached in service.properties.get("LoadBalancers", []):
                 if str(attached["TargetGroupArn"]) in groups:
                     place = service.properties["NetworkConfiguration"]["AwsvpcConfiguration"]
-                    port = int(attached["ContainerPort"])
-                    made.append(_store(service, place["Subnets"], place["SecurityGroups"], port))
+                    listens = int(attached["ContainerPort"])
+                    made.append(_store(service, place["Subnets"], place["SecurityGroups"], listens))
     return made
 
 

@@ -29,6 +29,9 @@ EVERYTHING = "*"
 """The action takes no resource (Service Authorization Reference)."""
 
 TARGETS: dict[str, tuple[str, ...]] = {
+    "apigateway:PATCH": (
+        "apigateway:{region}::/restapis/{ApiId}/resources/{ResourceIds}/methods/GET/integration",
+    ),
     "backup:DescribeBackupVault": ("backup:{region}:{account}:backup-vault:{VaultName}",),
     "backup:ListRecoveryPointsByBackupVault": (
         "backup:{region}:{account}:backup-vault:{VaultName}",
@@ -72,12 +75,18 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "rds:RemoveFromGlobalCluster": (_CLUSTERS, "{OWN_CLUSTER_ARN}"),
     "rds-db:connect": ("rds-db:{region}:{account}:dbuser:{DATABASE_RESOURCE}/{DATABASE_USER}",),
     "s3:DeleteObject": ("s3:::{BucketName}/any",),
+    "s3:GetBucketLocation": ("s3:::{ARCHIVE_BUCKET}",),
     "s3:GetObject": (_BUCKET + "/drills/a.json", _BUCKET + "/recover-e1-r1.json"),
+    "s3:GetObjectVersionAcl": ("s3:::{Bucket}/any",),
+    "s3:GetObjectVersionForReplication": ("s3:::{Bucket}/any",),
+    "s3:GetObjectVersionTagging": ("s3:::{Bucket}/any",),
     "s3:GetReplicationConfiguration": ("s3:::{Bucket}",),
-    "s3:ListBucket": (_BUCKET,),
+    "s3:ListBucket": (_BUCKET, "s3:::{Bucket}", "s3:::{ARCHIVE_BUCKET}"),
     "s3:ListBucketVersions": ("s3:::{BucketName}",),
-    "s3:PutObject": (_BUCKET + "/recover-e1-r1.json",),
+    "s3:PutObject": (_BUCKET + "/recover-e1-r1.json", "s3:::{ARCHIVE_BUCKET}/topics/any"),
     "s3:PutReplicationConfiguration": ("s3:::{Bucket}",),
+    "s3:ReplicateObject": ("s3:::{PeerBucket}/any",),
+    "s3:ReplicateTags": ("s3:::{PeerBucket}/any",),
     "secretsmanager": (_ADMIN, "{SECRET_ARN}"),
     "secretsmanager:GetRandomPassword": (EVERYTHING,),
     "sns": ("{PAGE_TOPIC_ARN}", "{TOPIC_ARN}"),
@@ -119,7 +128,9 @@ KEY_ACTIONS: dict[str, tuple[str, ...]] = {
     "kinesis:PutRecord": (_ENCRYPT,),
     "kinesis:PutRecords": (_ENCRYPT,),
     "s3:GetObject": (_DECRYPT,),
+    "s3:GetObjectVersionForReplication": (_DECRYPT,),
     "s3:PutObject": (_ENCRYPT,),
+    "s3:ReplicateObject": ("kms:Encrypt",),
     "secretsmanager:GetSecretValue": (_DECRYPT,),
     "secretsmanager:PutSecretValue": (_ENCRYPT, _DECRYPT),
     "sns:Publish": (_ENCRYPT, _DECRYPT),
@@ -178,6 +189,24 @@ def key_uses(world: World, action: str, target: str) -> Iterator[KeyUse]:
         service = action.partition(":")[0]
         for one in KEY_ACTIONS[action]:
             yield KeyUse(one, key, service, resource.region)
+        if action == "s3:ReplicateObject" and _has_a_bucket_key(resource):
+            # S3 opens the target's bucket key first (S3's guide, "Replicating encrypted objects"; N6).
+            yield KeyUse(_DECRYPT, key, service, resource.region)
+
+
+def _has_a_bucket_key(bucket: Found) -> bool:
+    rules = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    return any(one.get("BucketKeyEnabled") is True for one in rules)
+
+
+def aliases_of(world: World, key: str) -> tuple[str, ...]:
+    """The aliases that a key has, as a condition reads them."""
+    region = key.split(":")[3] if key.startswith("arn:") else None
+    return tuple(
+        str(one.properties["AliasName"])
+        for one in world.of_type("AWS::KMS::Alias", region=region)
+        if _key(world, str(one.properties["TargetKeyId"]), one.region) == key
+    )
 
 
 def _bare(target: str) -> str:
@@ -248,6 +277,8 @@ def log_rights(
         read, write, group = listed, [REJECTED], f"apply-{suffix}"
     elif reader == "query_api":
         read, write, group = [*listed, WATERMARK], [WATERMARK], f"watermark-{suffix}"
+    elif reader == "archive":
+        read = [given["TOPIC"]]
     elif reader == "replicator":
         read, write = (copied, []) if peer else ([], copied)
     found = [(action, cluster) for action in _CONNECT]
