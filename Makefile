@@ -22,7 +22,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars docs snapshots clean
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -96,6 +96,9 @@ destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; afte
 
 nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control
 	@$(PY) scripts/nag_report.py --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)
+
+prove: setup ## Prove for PROFILE= that every call has a route and a right; build/prove/<profile>.html
+	@$(PY) -m scripts.prove --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)
 
 wheel: setup ## Build build/wheel/lifeline-*.whl: constructs, functions, layers, schemas
 	@rm -rf build/wheel

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from lifeline.broker_settings import BROKER_SETTINGS
 from lifeline.capacity import AVAILABILITY_ZONES, WATERMARK
+from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.connections import connections_of
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.keys import Keys
@@ -209,7 +210,14 @@ class ReplicatedLog(KafkaLog):
             description="Looks up the log's bootstrap brokers",
             keys=keys,
         )
-        provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], [self.cluster_arn])
+        # The action has no resource type (Service Authorization Reference, "Amazon Managed Streaming for
+        # Apache Kafka"): a statement that names the cluster may match nothing.
+        provider.allow("ReadBrokers", ["kafka:GetBootstrapBrokers"], ["*"])
+        acknowledge(
+            provider.policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="A cluster's brokers are read by an action for which MSK defines no resource.",
+        )
         looked_up = provider.resource(
             "Brokers",
             resource_type="KafkaBootstrap",
