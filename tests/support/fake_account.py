@@ -1,4 +1,4 @@
-"""An account that answers boto3 as AWS would: real clients, and answers held against botocore's service models.
+"""An account that answers boto3 as AWS would: real clients, answers held against the service models.
 
 As botocore's Stubber does it: the request is checked by the client, the answer by the operation's output
 shape. Unlike a Stubber's, the answers have no order, so that calls may come from many threads.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
 from botocore.validate import validate_parameters
 
@@ -61,12 +61,12 @@ class FakeAccount:
             said = self.replies[key](region_name, given.parameters)
             if isinstance(said, Refuse):
                 error = {"Code": said.code, "Message": said.message}
-                return AWSResponse("", said.status, {}, None), {
+                return AWSResponse("", said.status, HTTPHeaders(), None), {
                     "Error": error,
                     "ResponseMetadata": {"HTTPStatusCode": said.status},
                 }
             validate_parameters(said, model.output_shape)
-            return AWSResponse("", 200, {}, None), said
+            return AWSResponse("", 200, HTTPHeaders(), None), said
 
         client.meta.events.register("provide-client-params.*.*", keep)
         client.meta.events.register("before-call.*.*", answer)

@@ -108,7 +108,9 @@ class Account:
                 return {"Code": code}
             raise _refused(ask, where, code, str(error)) from error
         except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError) as error:
-            raise NotAnswered(f"{where}: {error}", "aws sso login     # or: export AWS_PROFILE=…") from error
+            raise NotAnswered(
+                f"{where}: {error}", "aws sso login     # or: export AWS_PROFILE=…"
+            ) from error
         except BotoCoreError as error:
             raise NotAnswered(
                 f"{where}: no answer ({type(error).__name__})",

@@ -181,7 +181,9 @@ def _asks(service_code: str, quota_code: str) -> tuple[Ask, ...]:
             "service-quotas",
             "get_aws_default_service_quota",
             "servicequotas:GetAWSDefaultServiceQuota",
-            lambda _place, answers: () if answers.body("get_service_quota") else (codes,),
+            lambda _place, answers: [
+                codes for applied in answers.of("get_service_quota") if applied.body is None
+            ],
         ),
     )
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from lifeline.preflight.account import Account
-from lifeline.preflight.assembly import Assembly, read_assembly
 from lifeline.preflight.asking import planned, run_all
+from lifeline.preflight.assembly import Assembly, read_assembly
 from lifeline.preflight.probe import Certificate, Place, Probe, Result
 from lifeline.preflight.probes import PROBES
 from tests.conftest import Assembly as Synthesized
