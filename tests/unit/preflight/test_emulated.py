@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from lifeline.preflight.account import Account
@@ -13,7 +15,8 @@ from lifeline.preflight.asking import planned, run_all
 from lifeline.preflight.assembly import Assembly
 from lifeline.preflight.probe import Place, Result, Verdict
 from lifeline.preflight.probes import PROBES
-from tests.unit.preflight.good_account import ACCOUNT, HOME, RECOVERY, WITNESS
+from tests.support.fake_account import FakeAccount
+from tests.unit.preflight.good_account import ACCOUNT, GOOD, HOME, RECOVERY, WITNESS
 
 IDS = ("names-buckets", "names-streams", "names-tables", "leftovers")
 
@@ -24,10 +27,23 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "testing")
 
 
+class Emulated:
+    """moto's services. Its CloudFormation needs packages that we do not have: no stack stands."""
+
+    def __init__(self) -> None:
+        self._fake = FakeAccount(GOOD)
+
+    def client(self, service: str, *, region_name: str, config: Config) -> Any:
+        if service == "cloudformation":
+            return self._fake.client(service, region_name=region_name, config=config)
+        made: Any = boto3.client
+        return made(service, region_name=region_name, config=config)
+
+
 def ask(prod: Assembly, everywhere: Place) -> dict[tuple[str, str], Result]:
     probes = [one for one in PROBES if one.id in IDS]
     plan = planned(probes, everywhere, prod)
-    results = run_all(plan, Account(boto3.Session()), now=time.monotonic)
+    results = run_all(plan, Account(Emulated()), now=time.monotonic)
     return {(one.probe, one.region): one for one in results}
 
 
