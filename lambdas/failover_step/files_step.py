@@ -40,6 +40,19 @@ def promote_files(context: StepContext) -> str:
         raise
 
 
+def look(context: StepContext) -> str:
+    """What `promote_files` reads, and nothing else (D12)."""
+    own = context.settings.file_system_id
+    if not own:
+        return "this environment has no shared files"
+    efs = client("efs", context.region, CALL_SECONDS)
+    try:
+        into = _into(efs, own)
+    except efs.exceptions.ReplicationNotFound:
+        return f"nothing replicates into {own}"
+    return f"{own} is a source" if into is None else f"{into[0]} replicates into {own}"
+
+
 def _promote(context: StepContext, efs: Any, own: str) -> str:
     try:
         into = _into(efs, own)

@@ -16,6 +16,7 @@ from lifeline.lambdas.failover_step import (
     cache_step,
     database_steps,
     evidence_step,
+    exercise,
     files_step,
     further_step,
     secrets_step,
@@ -45,6 +46,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "release": authority_steps.release,
     "page": authority_steps.page,
     "report": database_steps.report,
+    "exercise": exercise.exercise,
 }
 
 

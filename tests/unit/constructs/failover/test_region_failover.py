@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -90,6 +91,31 @@ def test_the_step_calls_the_functions_of_further_steps_beside_its_own(
     ]
     assert step["ReservedConcurrentExecutions"] == CONCURRENCY + 2
     assert step["VpcConfig"], "the way to Lambda is the private subnets' way out"
+
+
+def test_the_steps_are_exercised_every_five_minutes(make_stack: MakeStack) -> None:
+    """D12, N14: by the same function; a start that failed is not repeated, the next one is due."""
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    (rule,) = [
+        one["Properties"]
+        for one in made.resources("AWS::Events::Rule")
+        if one["Properties"]["Name"] == "failover-step-test"
+    ]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(5 minutes)", "ENABLED")
+    (target,) = rule["Targets"]
+    assert json.loads(target["Input"]) == {"step": "exercise", "region": "ca-west-1"}
+    steps = [
+        name
+        for name, one in made.template().to_json()["Resources"].items()
+        if one.get("Properties", {}).get("FunctionName") == "failover-step-test"
+    ]
+    assert target["Arn"] == {"Fn::GetAtt": [steps[0], "Arn"]}
+    configured = {
+        one["Properties"]["FunctionName"]["Ref"]: one["Properties"]["MaximumRetryAttempts"]
+        for one in made.resources("AWS::Lambda::EventInvokeConfig")
+    }
+    assert configured[steps[0]] == 0
 
 
 def test_without_a_witness_nobody_is_allowed_on_a_lease(make_stack: MakeStack) -> None:
