@@ -8,8 +8,8 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
 from lifeline.lambdas.failover_step.service_errors import (
     CALL_ERRORS,
+    THROTTLED,
     code_of,
-    is_about_the_caller,
     is_final,
 )
 
@@ -99,8 +99,9 @@ def _end_replication(efs: Any, source: str, own: str) -> str:
             SourceFileSystemId=source, DeletionMode="ALL_CONFIGURATIONS"
         )
     except CALL_ERRORS as error:
-        # The local mode leaves the other side's half behind for good: only when both cannot be had.
-        if is_about_the_caller(error):
+        # The local mode leaves the other side's half behind for good: only when both cannot be had. A
+        # denial is such a case (EFS API Reference, DeletionMode): the source's region cannot be asked why.
+        if code_of(error) in THROTTLED:
             raise
         reason = code_of(error)
     else:

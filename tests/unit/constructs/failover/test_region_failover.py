@@ -153,6 +153,30 @@ def test_a_store_that_is_not_there_brings_no_permission(make_stack: MakeStack, a
     assert action not in allowed(with_none, "Step")
 
 
+def test_releasing_files_rests_on_nothing_in_the_other_region(make_stack: MakeStack) -> None:
+    """R8: a tag of the source is kept in the region that is lost; no answer would be a denial."""
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    policies = made.template().find_resources("AWS::IAM::ManagedPolicy").values()
+    statements = [
+        one
+        for policy in policies
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "elasticfilesystem:DeleteReplicationConfiguration" in _listed(one["Action"])
+    ]
+    assert allowed(made, "Step")["elasticfilesystem:DeleteReplicationConfiguration"] >= {
+        "arn:aws:elasticfilesystem:ca-central-1:123456789012:file-system/*"
+    }
+    assert [one.get("Condition") for one in statements] == [None, None]
+
+
+def test_no_right_rests_on_a_tag(make_stack: MakeStack) -> None:
+    """The same for every right of a recovery function: a tag is an answer of the region it stands in."""
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    assert "ResourceTag" not in json.dumps(made.template().to_json())
+
+
 def test_a_step_acts_on_the_two_members_of_its_own_global_database(make_stack: MakeStack) -> None:
     made = make_stack("ca-west-1")
     region_failover(made)
