@@ -13,6 +13,8 @@ FROM ?= 0
 SEED ?= 0
 WORKERS ?=
 ARGS ?=
+ACCOUNT_REGIONS ?= ca-central-1 ca-west-1
+SKIP_PREFLIGHT ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -22,7 +24,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove docs snapshots clean
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -84,11 +86,19 @@ synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
 	@$(PY) app.py --profile $(PROFILE) --suffix $(SUFFIX) --out build/cdk.out/$(SUFFIX)
 	@echo "synth: build/cdk.out/$(SUFFIX)"
 
-deploy: setup ## cdk deploy --all to AWS, with the credentials of the environment
+deploy: setup ## preflight, then cdk deploy --all to AWS (SKIP_PREFLIGHT="images …" or all: what is not asked)
+	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
+
+preflight: setup ## Ask the account for what a deployment rests on; writes nothing (SKIP_PREFLIGHT=, ARGS=)
+	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 
 # The home region that ARGS names as cdk takes it: -c homeRegion=X, --context homeRegion=X or --context=homeRegion=X.
 DESTROY_HOME = $(lastword $(patsubst homeRegion=%,%,$(filter homeRegion=%,$(patsubst --context=%,%,$(ARGS)))))
+
+account: setup ## Once for an account: what its environments share in ACCOUNT_REGIONS= (API Gateway's log role)
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all --output build/cdk.out/account \
+		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
 
 destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
 	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(DESTROY_HOME)) $(filter --switch-back,$(ARGS))

@@ -17,6 +17,7 @@ from lifeline.compliance.continuity_pack import attach_continuity  # noqa: E402
 from lifeline.compliance.continuity_policy import ContinuityPolicy  # noqa: E402
 from lifeline.compliance.packs import attach_packs  # noqa: E402
 from lifeline.settings import settings_from_context  # noqa: E402
+from lifeline.stacks.account import build_account  # noqa: E402
 from lifeline.stacks.lifeline_app import build  # noqa: E402
 
 
@@ -27,6 +28,9 @@ def main() -> None:
     given = dict(pair.split("=", 1) for pair in arguments.context)
     given |= {"environmentSuffix": arguments.suffix} if arguments.suffix else {}
     given |= {"profile": arguments.profile} if arguments.profile else {}
+    if arguments.account_regions:
+        _write_account(arguments)
+        return
     app = cdk.App(
         outdir=arguments.out,
         analytics_reporting=False,
@@ -44,6 +48,15 @@ def main() -> None:
     app.synth()
 
 
+def _write_account(arguments: argparse.Namespace) -> None:
+    app = cdk.App(outdir=arguments.out, analytics_reporting=False, stack_traces=False)
+    try:
+        build_account(app, arguments.account_regions)
+    except ValueError as refusal:
+        sys.exit(f"lifeline: {refusal}")
+    app.synth()
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Write Lifeline's cloud assembly.")
     parser.add_argument("--profile", help="dev, staging or prod")
@@ -53,6 +66,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "-c", "--context", action="append", default=[], metavar="KEY=VALUE", help="any setting"
+    )
+    parser.add_argument(
+        "--account-regions",
+        nargs="+",
+        metavar="REGION",
+        help="instead of an environment: what the environments of an account share in these regions",
     )
     return parser.parse_args()
 

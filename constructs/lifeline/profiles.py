@@ -33,8 +33,9 @@ class Profile:
     trail: bool
     """A trail of this environment's own: an account has five a region, hard."""
     owns_account: bool
-    """Whether the environment makes what an account has once a region: API Gateway's log role, the
-    registry's replication. Two environments of one account that both did would undo each other."""
+    """Whether the environment makes what an account has once a region: the registry's replication. Two
+    environments of one account that both did would undo each other. API Gateway's log role is nobody's:
+    `make account`."""
     archive: bool
     """Topics to S3; the delivery service reaches only brokers bigger than t3.small."""
     dr_pipeline: bool

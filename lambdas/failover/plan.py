@@ -82,6 +82,17 @@ MAX_ROUNDS = 30
 history would stay below `EVENT_LIMIT` (A17; `plan_history` counts)."""
 RELEASE_ATTEMPTS = 20
 
+ASLEEP = (
+    "Lambda.ENINotReadyException",
+    "Lambda.ResourceConflictException",
+    "Lambda.ResourceNotReadyException",
+)
+"""How Lambda refuses to invoke a function in a VPC that was idle until its network interfaces were taken
+back (Inactive), and then until it has new ones (Pending): Lambda API Reference, Invoke. Nothing has run."""
+ASLEEP_PAUSE_SECONDS = 7
+ASLEEP_ATTEMPTS = 18
+"""Two minutes: Pending lasts up to a minute and a half, as users report (AWS gives no figure)."""
+
 PLAN: tuple[Step, ...] = (
     Step(
         "acquire",
@@ -343,6 +354,9 @@ def state_machine_definition(
             states[stage[0].stage] = _parallel(stage, call, following)
         else:
             states.update(_sequential(stage[0], call, following))
+    # The exercise (D12) keeps the function awake. Should it have stood still for weeks, the run's first
+    # task meets that, and no other.
+    states[order[0][0].name]["Retry"].insert(1, _retry_asleep())
     # The last call for a promotion may still be on its way when its task was given up: nothing is
     # released before no such call can be left (A17).
     states["settle"] = {"Type": "Wait", "Seconds": LONGEST_STEP_SECONDS, "Next": "release"}
@@ -461,6 +475,15 @@ def _retry(*, attempts: int, pause_seconds: int) -> list[dict[str, Any]]:
             "MaxAttempts": attempts - 1,
         },
     ]
+
+
+def _retry_asleep() -> dict[str, Any]:
+    return {
+        "ErrorEquals": list(ASLEEP),
+        "IntervalSeconds": ASLEEP_PAUSE_SECONDS,
+        "BackoffRate": 1.0,
+        "MaxAttempts": ASLEEP_ATTEMPTS,
+    }
 
 
 def _sequential(step: Step, call: Call, following: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lifeline.lambdas.failover.plan import (
+    ASLEEP_ATTEMPTS,
     EVENT_LIMIT,
     MAX_ROUNDS,
     PLAN,
@@ -37,9 +38,10 @@ def most_events(plan: Sequence[Step] = PLAN) -> int:
 
     A visit of a task is `2 + 4 × attempts`; a round adds its page (one attempt), its pause, its count and
     its choice: 12. So a repeated step is `30 × (14 + 4 × attempts)`; another one is `2 + 4 × attempts`, and
-    2 more if it degrades. The step `release` is repeated, too.
+    2 more if it degrades. The step `release` is repeated, too. The first task waits for its function, too.
     """
     total = START_EVENTS + FIXED_STATES * STATE_EVENTS + _rounds(RELEASE_ATTEMPTS)
+    total += ATTEMPT_EVENTS * ASLEEP_ATTEMPTS
     for stage in stages(plan):
         beside = is_parallel(stage)
         total += PARALLEL_EVENTS if beside else 0

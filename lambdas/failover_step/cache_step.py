@@ -39,6 +39,19 @@ def promote_cache(context: StepContext) -> str:
         raise
 
 
+def look(context: StepContext) -> str:
+    """What `promote_cache` reads, and nothing else (D12)."""
+    group = context.settings.cache_group
+    if not group:
+        return "this environment has no cache"
+    global_group, role = _membership(context, group)
+    if not global_group:
+        return f"the cache {group} is in no global group"
+    looks = client("elasticache", context.region, LOOK_SECONDS)
+    looks.describe_global_replication_groups(GlobalReplicationGroupId=global_group)
+    return f"the cache {group} is {role} of {global_group}"
+
+
 def _promote(context: StepContext, group: str) -> str:
     global_group, role = _membership(context, group)
     if not global_group:

@@ -8,8 +8,8 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
 from lifeline.lambdas.failover_step.service_errors import (
     CALL_ERRORS,
+    THROTTLED,
     code_of,
-    is_about_the_caller,
     is_final,
 )
 
@@ -38,6 +38,19 @@ def promote_files(context: StepContext) -> str:
         if is_final(error):
             raise Degraded(f"the files {own} stay read-only: {code_of(error)}") from error
         raise
+
+
+def look(context: StepContext) -> str:
+    """What `promote_files` reads, and nothing else (D12)."""
+    own = context.settings.file_system_id
+    if not own:
+        return "this environment has no shared files"
+    efs = client("efs", context.region, CALL_SECONDS)
+    try:
+        into = _into(efs, own)
+    except efs.exceptions.ReplicationNotFound:
+        return f"nothing replicates into {own}"
+    return f"{own} is a source" if into is None else f"{into[0]} replicates into {own}"
 
 
 def _promote(context: StepContext, efs: Any, own: str) -> str:
@@ -86,8 +99,9 @@ def _end_replication(efs: Any, source: str, own: str) -> str:
             SourceFileSystemId=source, DeletionMode="ALL_CONFIGURATIONS"
         )
     except CALL_ERRORS as error:
-        # The local mode leaves the other side's half behind for good: only when both cannot be had.
-        if is_about_the_caller(error):
+        # The local mode leaves the other side's half behind for good: only when both cannot be had. A
+        # denial is such a case (EFS API Reference, DeletionMode): the source's region cannot be asked why.
+        if code_of(error) in THROTTLED:
             raise
         reason = code_of(error)
     else:

@@ -16,6 +16,7 @@ from lifeline.lambdas.failover_step import (
     cache_step,
     database_steps,
     evidence_step,
+    exercise,
     files_step,
     further_step,
     secrets_step,
@@ -46,6 +47,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "page": authority_steps.page,
     "report": database_steps.report,
     "watermark": service_steps.watermark,
+    "exercise": exercise.exercise,
 }
 
 

@@ -21,7 +21,7 @@ def promote_secrets(context: StepContext) -> str:
         return "this environment has no replicated secret"
     secrets = client("secretsmanager", context.region, CALL_SECONDS)
     try:
-        primary = str(secrets.describe_secret(SecretId=name).get("PrimaryRegion") or "")
+        primary = _primary(context, name)
         if primary in ("", context.region):
             return f"the secret {name} is no replica: it can be rotated here already"
         secrets.stop_replication_to_replica(SecretId=name)
@@ -30,3 +30,17 @@ def promote_secrets(context: StepContext) -> str:
             raise Degraded(f"the secret {name} stays a replica: {code_of(error)}") from error
         raise
     return f"the secret {name} is no replica of {primary} any more"
+
+
+def look(context: StepContext) -> str:
+    """What `promote_secrets` reads, and nothing else (D12)."""
+    name = context.settings.admin_secret
+    if not name:
+        return "this environment has no replicated secret"
+    return f"the secret {name} is of {_primary(context, name) or 'this region'}"
+
+
+def _primary(context: StepContext, name: str) -> str:
+    """The region of the secret that this one replicates; empty for one of its own."""
+    secrets = client("secretsmanager", context.region, CALL_SECONDS)
+    return str(secrets.describe_secret(SecretId=name).get("PrimaryRegion") or "")

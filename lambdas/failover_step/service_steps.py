@@ -16,6 +16,7 @@ from lifeline.lambdas.failover_step.context import NotReady, StepContext
 POLL_SECONDS = 0.5
 POLL_BUDGET_SECONDS = 12.0
 HTTP_TIMEOUT_SECONDS = 3.0
+ECS_SECONDS = 5.0
 HEARTBEAT_WITHIN_SECONDS = 5.0
 SYNTHETIC_PATIENT = "synthetic-recovery"
 USER_AGENT = "lifeline-recovery/1"
@@ -25,13 +26,8 @@ USER_AGENT = "lifeline-recovery/1"
 def raise_capacity(context: StepContext) -> str:
     """Raise the event applier's tasks to what an active region needs; never lowers them."""
     settings = context.settings
-    ecs = client("ecs", context.region, 5.0)
-    services = ecs.describe_services(
-        cluster=settings.ecs_cluster, services=[settings.applier_service]
-    )["services"]
-    if not services:
-        raise NotReady(f"there is no service {settings.applier_service}")
-    desired = int(services[0]["desiredCount"])
+    ecs = client("ecs", context.region, ECS_SECONDS)
+    desired = applier_tasks(context)
     if desired >= settings.applier_tasks:
         return f"{desired} tasks are desired already"
     ecs.update_service(
@@ -40,6 +36,18 @@ def raise_capacity(context: StepContext) -> str:
         desiredCount=settings.applier_tasks,
     )
     return f"{settings.applier_tasks} tasks desired, {desired} before"
+
+
+def applier_tasks(context: StepContext) -> int:
+    """How many tasks of the event applier are desired. Raises NotReady when there is no such service."""
+    settings = context.settings
+    ecs = client("ecs", context.region, ECS_SECONDS)
+    services = ecs.describe_services(
+        cluster=settings.ecs_cluster, services=[settings.applier_service]
+    )["services"]
+    if not services:
+        raise NotReady(f"there is no service {settings.applier_service}")
+    return int(services[0]["desiredCount"])
 
 
 def resume_processing(context: StepContext) -> str:
@@ -87,6 +95,11 @@ def verify(context: StepContext) -> str:
         return "" if answer.status == 200 else f"GET /v1/events answered {answer.status}"
 
     return _wait(context, look, "the synthetic event came back from the database")
+
+
+def read_event(context: StepContext, event_id: str) -> int:
+    """The status with which this region's API answers who asks for one event."""
+    return _get(context, f"{context.settings.own_api_url}/v1/events/{event_id}").status
 
 
 def shift_traffic(context: StepContext) -> str:

@@ -19,8 +19,11 @@ OF_THE_WHOLE_SOURCE = {
 }
 """Tests that read every folder, and so belong to none."""
 
-ELSEWHERE = {"cli": "constructs/lifeline/cli"}
-"""No construct, so it does not stand below tests/unit/constructs, whose conftest starts the CDK."""
+ELSEWHERE = {
+    "cli": "constructs/lifeline/cli",
+    "preflight": "constructs/lifeline/preflight",
+}
+"""No constructs, so they do not stand below tests/unit/constructs, whose conftest starts the CDK."""
 
 
 def folders(unit: Path) -> list[str]:

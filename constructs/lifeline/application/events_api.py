@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Unpack
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
@@ -160,17 +160,14 @@ class EventsApi(Construct):
         )
 
     def _rest_api(self, stream: IEventStream, access_log: logs.LogGroup) -> apigateway.RestApi:
-        # The role by which API Gateway writes logs is one an account and region: one environment makes
-        # it, the others find it there.
-        owner = self._site.settings.profile.owns_account
         api = apigateway.RestApi(
             self,
             "Api",
             rest_api_name=self.name,
             description="Events in, what is safe out.",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=owner,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY if owner else None,
+            # It is one an account and region, and no environment's (ApiLogRole).
+            cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 variables={
@@ -192,13 +189,6 @@ class EventsApi(Construct):
         assert isinstance(resource, apigateway.CfnRestApi)
         resource.security_policy = TLS_POLICY
         resource.endpoint_access_mode = ACCESS_MODE
-        if owner:
-            acknowledge(
-                api.node.find_child("CloudWatchRole"),
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AmazonAPIGatewayPushToCloudWatchLogs]",
-                reason="API Gateway's one log role of the account and region is meant to have it.",
-            )
         return api
 
     def _write(self, stream: IEventStream, keys: Keys) -> None:

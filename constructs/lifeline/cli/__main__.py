@@ -12,6 +12,8 @@ from lifeline.cli.activate import activate, migrate
 from lifeline.cli.checkout import WithDrill
 from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
+from lifeline.cli.preflight import EXIT_CODES as PREFLIGHT_CODES
+from lifeline.cli.preflight import preflight
 from lifeline.cli.running import run
 from lifeline.cli.smoke_check import smoke_check
 from lifeline.cli.status_command import status
@@ -19,7 +21,7 @@ from lifeline.cli.version import version
 
 app = typer.Typer(
     cls=WithDrill,
-    help="Operate a deployed Lifeline, judge a drill's evidence, read the runbooks offline.",
+    help="Prepare and operate a deployed Lifeline, judge a drill's evidence, read the runbooks offline.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,6 +31,7 @@ app.add_typer(authority_commands.app, name="authority")
 app.add_typer(evidence_commands.app, name="evidence")
 app.command("activate", epilog=EXIT_CODES)(activate)
 app.command("migrate", epilog=EXIT_CODES)(migrate)
+app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)

@@ -9,6 +9,7 @@ from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.authority_function import AuthorityFunction
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
+from lifeline.failover.step_exercise import StepExercise
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.alert_topics import AlertTopics, Severity
@@ -90,9 +91,7 @@ class FailoverStep(Construct):
             database=database,
             region_state=region_state,
         )
-        self.function.without_dead_letters(
-            "Called by the state machine only, which waits for the answer."
-        )
+        StepExercise(self, "Exercise", site=site, step=self.function)
         self._promote_the_database(database, own_cluster)
         if workload.applier_name:
             self.function.allow(

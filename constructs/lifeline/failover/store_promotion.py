@@ -65,11 +65,10 @@ def _allow_files(step: Function, site: Site, file_system_id: str) -> None:
         "ReleaseTheFilesAtTheirSource",
         ["elasticfilesystem:DeleteReplicationConfiguration"],
         [everywhere],
-        {"StringEquals": {"aws:ResourceTag/Environment": site.settings.environment_suffix}},
     )
     acknowledge_pattern(
         step.policy,
         everywhere,
-        reason="The source's id is known to the recovery region only through its replication, at run "
-        "time; the condition holds it to this environment's file systems.",
+        reason="The source's id is known only through its replication, at run time, and a tag of it "
+        "could not be read while its region is lost. The action ends a replication and deletes no file.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lifeline.failover.step_exercise import EXERCISE_MINUTES
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import (
     AT_ONCE,
@@ -47,6 +48,7 @@ def failover_alarms(
         ),
         *_lag_alarms(site, lag),
         *_loop_alarms(site),
+        *_exercise_alarms(site),
         AlarmSpec(
             name="events-at-risk",
             description=f"More than {thresholds.events_at_risk:,} accepted events lie in one region only.",
@@ -111,7 +113,7 @@ def takeover_alarm(site: Site, description: str) -> AlarmSpec:
 
 
 def loop_metric(site: Site, function: str, name: str) -> MetricSpec:
-    """Sum of a Lambda metric of one of `LOOPS`."""
+    """Sum of a Lambda metric of one of `LOOPS`, or of the failover step."""
     return MetricSpec(
         namespace="AWS/Lambda",
         metric_name=name,
@@ -202,3 +204,41 @@ def _loop_alarms(site: Site) -> list[AlarmSpec]:
             )
         )
     return rules
+
+
+THREE_EXERCISES = Evaluation(
+    datapoints_to_alarm=3, evaluation_periods=3, period_seconds=60 * EXERCISE_MINUTES
+)
+"""Three in a row: a plan's own retries are errors of the same function, and rarely last so long."""
+
+
+def _exercise_alarms(site: Site) -> list[AlarmSpec]:
+    """D12: what the plan's steps read must be readable before a failover needs it."""
+    return [
+        AlarmSpec(
+            name="failover-step-silent",
+            description="The failover plan's steps were not exercised for fifteen minutes. Idle for weeks, "
+            "their function would refuse a failover's first call.",
+            metric=loop_metric(site, "failover-step", "Invocations"),
+            operator=Operator.BELOW,
+            threshold=1,
+            evaluation=THREE_EXERCISES,
+            severity=Severity.CRITICAL,
+            runbook="keeper-or-probe",
+        ),
+        AlarmSpec(
+            name="failover-step-failing",
+            description="What a step of the failover plan reads could not be read, three times in a row: "
+            "that step would fail in a failover. The function's log names it.",
+            metric=sum_of(
+                errors=loop_metric(site, "failover-step", "Errors"),
+                throttles=loop_metric(site, "failover-step", "Throttles"),
+            ),
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=THREE_EXERCISES,
+            severity=Severity.CRITICAL,
+            runbook="keeper-or-probe",
+            not_breaching_because="failover-step-silent fires when it is not started at all.",
+        ),
+    ]

@@ -102,6 +102,24 @@ def test_an_abort_leads_to_the_release() -> None:
     assert STATES["settle"]["Next"] == "release"
 
 
+def test_the_first_step_waits_for_a_function_that_lambda_put_to_sleep() -> None:
+    """N14: an idle function is Inactive, then Pending for a minute or two; its invocations are refused, and
+    nothing of it runs. The lease is not released for that, and no step behind the first can meet it."""
+    overtaken, asleep, failed = STATES["acquire"]["Retry"]
+    assert overtaken == {"ErrorEquals": [OVERTAKEN], "MaxAttempts": 0}
+    assert set(asleep["ErrorEquals"]) == {
+        "Lambda.ENINotReadyException",
+        "Lambda.ResourceConflictException",
+        "Lambda.ResourceNotReadyException",
+    }
+    assert asleep["BackoffRate"] == 1.0
+    assert asleep["IntervalSeconds"] * asleep["MaxAttempts"] >= 120
+    assert failed["ErrorEquals"] == ["States.ALL"]
+    for name, state in STATES.items():
+        if name != "acquire" and state["Type"] == "Task":
+            assert len(state.get("Retry", [])) <= 2, name
+
+
 def test_no_failure_behind_the_point_of_no_return_leads_to_release() -> None:
     for step in PLAN:
         if step.after_no_return:

@@ -172,6 +172,8 @@ def deletion(mode: str) -> dict[str, str]:
 
 
 GONE = "ReplicationNotFound"
+STOPPED_BY = ("TooManyRequestsException",)
+"""After these no gentler or harder way is tried in the same attempt."""
 
 
 def files_said(
@@ -197,7 +199,7 @@ def files_said(
                 )
             else:
                 efs.add_response("delete_replication_configuration", {}, deletion(mode))
-            if mode == modes[0] and code and code != "TooManyRequestsException":
+            if mode == modes[0] and code and code not in STOPPED_BY:
                 look = {"FileSystemId": FILES}
                 if after == GONE:
                     efs.add_client_error(
@@ -219,6 +221,11 @@ def test_the_gate_is_closed_before_the_replication_ends() -> None:
 
 def test_a_lost_source_leaves_the_local_half_to_delete() -> None:
     assert "on this side only (InternalServerError)" in files_said("InternalServerError", "")
+
+
+def test_a_permission_that_the_source_no_longer_grants_leaves_the_local_half_to_delete() -> None:
+    """R8: EFS names it as a case for the local mode; who asks is known, what lies there is not."""
+    assert "on this side only (AccessDeniedException)" in files_said("AccessDeniedException", "")
 
 
 def test_a_deletion_whose_answer_was_lost_counts() -> None:

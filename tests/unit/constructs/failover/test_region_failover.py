@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -92,6 +93,31 @@ def test_the_step_calls_the_functions_of_further_steps_beside_its_own(
     assert step["VpcConfig"], "the way to Lambda is the private subnets' way out"
 
 
+def test_the_steps_are_exercised_every_five_minutes(make_stack: MakeStack) -> None:
+    """D12, N14: by the same function; a start that failed is not repeated, the next one is due."""
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    (rule,) = [
+        one["Properties"]
+        for one in made.resources("AWS::Events::Rule")
+        if one["Properties"]["Name"] == "failover-step-test"
+    ]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(5 minutes)", "ENABLED")
+    (target,) = rule["Targets"]
+    assert json.loads(target["Input"]) == {"step": "exercise", "region": "ca-west-1"}
+    steps = [
+        name
+        for name, one in made.template().to_json()["Resources"].items()
+        if one.get("Properties", {}).get("FunctionName") == "failover-step-test"
+    ]
+    assert target["Arn"] == {"Fn::GetAtt": [steps[0], "Arn"]}
+    configured = {
+        one["Properties"]["FunctionName"]["Ref"]: one["Properties"]["MaximumRetryAttempts"]
+        for one in made.resources("AWS::Lambda::EventInvokeConfig")
+    }
+    assert configured[steps[0]] == 0
+
+
 def test_without_a_witness_nobody_is_allowed_on_a_lease(make_stack: MakeStack) -> None:
     made = make_stack("ca-west-1", witness_region=None)
     region_failover(made)
@@ -125,6 +151,30 @@ def test_a_store_that_is_not_there_brings_no_permission(make_stack: MakeStack, a
     region_failover(with_none, RegionStores())
     assert action in allowed(with_all, "Step")
     assert action not in allowed(with_none, "Step")
+
+
+def test_releasing_files_rests_on_nothing_in_the_other_region(make_stack: MakeStack) -> None:
+    """R8: a tag of the source is kept in the region that is lost; no answer would be a denial."""
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    policies = made.template().find_resources("AWS::IAM::ManagedPolicy").values()
+    statements = [
+        one
+        for policy in policies
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "elasticfilesystem:DeleteReplicationConfiguration" in _listed(one["Action"])
+    ]
+    assert allowed(made, "Step")["elasticfilesystem:DeleteReplicationConfiguration"] >= {
+        "arn:aws:elasticfilesystem:ca-central-1:123456789012:file-system/*"
+    }
+    assert [one.get("Condition") for one in statements] == [None, None]
+
+
+def test_no_right_rests_on_a_tag(make_stack: MakeStack) -> None:
+    """The same for every right of a recovery function: a tag is an answer of the region it stands in."""
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    assert "ResourceTag" not in json.dumps(made.template().to_json())
 
 
 def test_a_step_acts_on_the_two_members_of_its_own_global_database(make_stack: MakeStack) -> None:

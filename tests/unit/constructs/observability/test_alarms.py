@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
+from lifeline.failover.step_exercise import EXERCISE_MINUTES
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
 from lifeline.observability.failover_alarms import LOOPS, witness_alarms
@@ -101,7 +102,7 @@ def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(make_stack: MakeStac
         if one.name.endswith("-silent")
         or one.name in ("events-at-risk", "drill-overdue", "backup-overdue", "stream-late")
     ]
-    assert len(beats) == 8
+    assert len(beats) == 9
     assert {one.treat_missing_data for one in [*lag, *beats]} == {"breaching"}
 
 
@@ -341,12 +342,33 @@ def test_a_loop_is_silent_only_after_its_longest_run_could_have_been_counted(
 ) -> None:
     """A run counts when it has ended, in the minute in which it began: three or four are always empty."""
     silent = [one for one in all_specs(make_stack()) if one.name.endswith("-silent")]
-    loops = [one for one in silent if one.runbook == "keeper-or-probe"]
+    loops = [
+        one
+        for one in silent
+        if one.runbook == "keeper-or-probe" and one.name != "failover-step-silent"
+    ]
     assert {one.name.removesuffix("-silent") for one in loops} == set(LOOPS)
     for one in loops:
         assert one.evaluation.datapoints_to_alarm == one.evaluation.evaluation_periods == 8
         assert 60 * one.evaluation.datapoints_to_alarm > 2 * LOOP_TIMEOUT_SECONDS
         assert "was seen for eight minutes." in one.description
+
+
+def test_the_exercise_of_the_steps_is_alarmed_when_it_fails_and_when_it_is_missing(
+    make_stack: MakeStack,
+) -> None:
+    """D12: three exercises in a row, so that a failover's own retries do not ring."""
+    specs = {one.name: one for one in all_specs(make_stack())}
+    silent, failing = specs["failover-step-silent"], specs["failover-step-failing"]
+    for one in (silent, failing):
+        assert one.evaluation.period_seconds == EXERCISE_MINUTES * 60
+        assert one.evaluation.datapoints_to_alarm == one.evaluation.evaluation_periods == 3
+        assert one.severity is Severity.CRITICAL
+        assert one.runbook == "keeper-or-probe"
+    assert silent.not_breaching_because is None
+    assert (
+        failing.not_breaching_because == "failover-step-silent fires when it is not started at all."
+    )
 
 
 def test_nothing_claims_that_the_lag_of_files_writes_files(make_stack: MakeStack) -> None:
