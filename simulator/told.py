@@ -62,7 +62,6 @@ def _keeper(region: str) -> Contract:
 def _step(region: str) -> Contract:
     return FailoverStepContract(
         **_authority(region),
-        suffix="sim",
         global_cluster="global-sim",
         own_cluster_arn=cluster_arn(region),
         ecs_cluster="services-sim",
@@ -74,6 +73,7 @@ def _step(region: str) -> Contract:
 def _probe(region: str) -> Contract:
     witness = region == WITNESS
     return ProbeContract(
+        suffix="sim",
         witness_region=WITNESS,
         lease_table=LEASE_TABLE,
         results_table=LEASE_TABLE if witness else STATE_TABLE,
@@ -83,6 +83,7 @@ def _probe(region: str) -> Contract:
 
 def _authority(region: str) -> dict[str, Any]:
     return {
+        "suffix": "sim",
         "peer_region": peer(region),
         "witness_region": WITNESS,
         "lease_table": LEASE_TABLE,

@@ -173,16 +173,16 @@ def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: f
         held = guard(observation, lease, policy, now)
         if held is not None:
             return held
-    return Decision(
-        Action.TAKE,
-        Reason.RELEASED_TO_WRITER if released_to_me else Reason.ACTIVE_LOST,
-        {
-            "epoch": lease.epoch + 1,
-            "unmoved_seconds": observation.unmoved_seconds,
-            "estimated_loss_seconds": observation.estimated_loss_seconds,
-            "agreed_unhealthy_seconds": observation.agreed_unhealthy_seconds,
-        },
-    )
+    evidence: dict[str, object] = {
+        "epoch": lease.epoch + 1,
+        "unmoved_seconds": observation.unmoved_seconds,
+        "estimated_loss_seconds": observation.estimated_loss_seconds,
+        "agreed_unhealthy_seconds": observation.agreed_unhealthy_seconds,
+    }
+    # Nobody has to do anything, and yet a person is told: until the plan's end nobody serves.
+    if released_to_me:
+        return Decision(Action.TAKE, Reason.RELEASED_TO_WRITER, evidence, page=True)
+    return Decision(Action.TAKE, Reason.ACTIVE_LOST, evidence, page=True)
 
 
 Guard = Callable[[Observation, Lease, Policy, float], Decision | None]

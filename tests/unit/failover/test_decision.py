@@ -34,6 +34,7 @@ LOST = Observation(
 def test_everything_known_and_lost_takes() -> None:
     decision = decide(LOST, POLICY, NOW)
     assert (decision.action, decision.reason) == (Action.TAKE, "active-lost")
+    assert decision.page, "a region that fails over by itself tells a person that it does"
     assert decision.evidence["epoch"] == 2
 
 
