@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -30,6 +31,7 @@ from lifeline.lambdas.failover_step import handler as failover_step
 from lifeline.lambdas.keeper import handler as keeper
 from lifeline.lambdas.probe import handler as probe
 from lifeline.services.query_api import health as health_module
+from simulator.alarms import PERIOD_SECONDS, ReadinessAlarm
 from simulator.network import Network
 from simulator.places import (
     HOME,
@@ -111,6 +113,7 @@ class AuthorityWorld:
         self.served: dict[str, Served] = {}
         self.violations: list[str] = []
         self.functions: dict[tuple[str, str], list[Task]] = {}
+        self.alarms = {place: ReadinessAlarm(partial(self._alarm, place)) for place in PLACES}
         self.missed_schedules: set[tuple[str, str]] = set()
         """(region, function) that nobody starts."""
         self.in_log: dict[tuple[str, str], float] = {}
@@ -227,11 +230,26 @@ class AuthorityWorld:
             self.in_log[(region, HOME)] = self.in_log[(region, RECOVERY)] = EPOCH_ZERO
             self.services[region].start()
         self.scheduler.at(1.0, self._follow_log)
+        self.scheduler.at(PERIOD_SECONDS, self._period_ends)
         for place, function in [
             *((one, "keeper") for one in REGIONS),
             *((one, "probe") for one in PLACES),
         ]:
             self._schedule(place, function, self.scheduler.random.uniform(0.0, 5.0))
+
+    def _period_ends(self) -> None:
+        for place in PLACES:
+            if place not in self.network.dead_regions:
+                self.alarms[place].period_ends()
+        self.scheduler.at(self.scheduler.now + PERIOD_SECONDS, self._period_ends)
+
+    def _alarm(self, place: str) -> None:
+        if (place, "sns") not in self.network.silent | self.network.refusing:
+            self._tell(place, "alarm takeover-not-ready")
+
+    def _tell(self, place: str, what: str) -> None:
+        self.pages.append((self.scheduler.now, place, what))
+        self.say(f"page from {place}", what)
 
     def _put(self, place: str, table: str, item: dict[str, Any]) -> None:
         self.tables[place].put_item(TableName=table, Item=item)
@@ -309,9 +327,7 @@ class AuthorityWorld:
         }
 
     def _publish(self, region: str, _operation: str, asked: Mapping[str, Any]) -> Any:
-        subject = str(asked["Subject"])
-        self.pages.append((self.scheduler.now, region, subject))
-        self.say(f"page from {region}", subject)
+        self._tell(region, str(asked["Subject"]))
         return {}
 
     def _states(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
@@ -369,9 +385,16 @@ class AuthorityWorld:
             stack.enter_context(self.runtime.installed())
             for module in (keeper, probe, failover_step):
                 stack.enter_context(patch.object(module, "logger", _Log(self._logged)))
+            for module in (keeper, probe):
+                stack.enter_context(patch.object(module, "print", self._printed, create=True))
             stack.enter_context(patch.object(health_module, "say", lambda *_a, **_k: None))
             probe._directory.clear()
             yield
+
+    def _printed(self, line: str) -> None:
+        task = self.scheduler.current
+        assert task is not None
+        self.alarms[task.machine.region].line(line)
 
     def _logged(self, message: str, extra: Mapping[str, Any]) -> None:
         """What the shipped code logs, as far as the story needs it."""
