@@ -58,7 +58,7 @@ class Activation:
         if lease is None:
             self._output.say(
                 f"Would run the migrations in {self._places.home}, create the lease in "
-                f"{self._places.lease_name} ({self._places.witness}) and wait until "
+                f"{self._places.lease_name} ({self._places.lease_region}) and wait until "
                 f"{self._places.home} serves."
             )
         else:

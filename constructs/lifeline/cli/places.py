@@ -22,7 +22,8 @@ class Places:
     suffix: str
     home: str
     recovery: str
-    witness: str
+    witness: str | None
+    """None: each data region has a lease of its own (A21), and home's is meant."""
 
     @property
     def data_regions(self) -> tuple[str, str]:
@@ -31,13 +32,18 @@ class Places:
 
     @property
     def lease_name(self) -> str:
-        """The table in the witness region."""
+        """The table in the lease's region."""
         return f"lease-{self.suffix}"
 
     @property
     def lease_words(self) -> str:
         """The lease as a sentence begins with it."""
-        return f"The lease in {self.lease_name} ({self.witness})"
+        return f"The lease in {self.lease_name} ({self.lease_region})"
+
+    @property
+    def lease_region(self) -> str:
+        """Where the lease is: the witness region, or home."""
+        return self.witness or self.home
 
     @property
     def local_name(self) -> str:
@@ -45,8 +51,12 @@ class Places:
         return f"region-state-{self.suffix}"
 
     def lease(self) -> LeaseTable:
-        """The lease, in the witness region."""
-        return LeaseTable(client("dynamodb", self.witness), self.lease_name)
+        """The lease, in its region."""
+        return self.lease_in(self.lease_region)
+
+    def lease_in(self, region: str) -> LeaseTable:
+        """A region's lease table."""
+        return LeaseTable(client("dynamodb", region), self.lease_name)
 
     def local(self, region: str) -> RegionStateTable:
         """A region's own table."""

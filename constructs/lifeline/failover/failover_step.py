@@ -10,7 +10,7 @@ from lifeline.failover.authority_function import AuthorityFunction
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
 from lifeline.failover.store_promotion import allow_store_promotion
-from lifeline.failover.tables import RegionStateTable
+from lifeline.failover.tables import RegionStateTable, TableReference
 from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
@@ -63,7 +63,7 @@ class FailoverStep(Construct):
             description="Runs one step of the recovery plan",
             contract=FailoverStepContract(
                 peer_region=site.peer.region.name,
-                witness_region="" if site.witness is None else site.witness.region.name,
+                witness_region="" if site.lease_site is None else site.lease_site.region.name,
                 lease_table=site.lease_table,
                 region_state_table=region_state.table_name,
                 database=address_of(database),
@@ -93,6 +93,9 @@ class FailoverStep(Construct):
         self.function.without_dead_letters(
             "Called by the state machine only, which waits for the answer."
         )
+        if site.lease_site == site:
+            # Without a witness each step asks whether a person made the other region active (A21).
+            TableReference.region_state(site.peer).grant_update(self.function.policy)
         self._promote_the_database(database, own_cluster)
         if workload.applier_name:
             self.function.allow(
