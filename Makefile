@@ -76,13 +76,15 @@ synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
 	@echo "synth: build/cdk.out/$(SUFFIX)"
 
 deploy: setup ## cdk deploy --all to AWS, with the credentials of the environment
-	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
+	@quiet=$$($(PY) scripts/before_deploy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) \
+		$(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) $(addprefix --witness ,$(call CONTEXT,witnessRegion))); \
+	PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $$quiet $(ARGS)
 
-# The home region that ARGS names as cdk takes it: -c homeRegion=X, --context homeRegion=X or --context=homeRegion=X.
-DESTROY_HOME = $(lastword $(patsubst homeRegion=%,%,$(filter homeRegion=%,$(patsubst --context=%,%,$(ARGS)))))
+# A setting that ARGS names as cdk takes it: -c key=X, --context key=X or --context=key=X.
+CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
 
 destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
-	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(DESTROY_HOME)) $(filter --switch-back,$(ARGS))
+	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) $(filter --switch-back,$(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
 
 nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control

@@ -8,6 +8,7 @@ from typing import Any
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.regions import code_of
 
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
@@ -93,6 +94,18 @@ class Places:
     def ecs(self, region: str) -> Any:
         """An ECS client in a data region."""
         return client("ecs", region, LIST_TIMEOUT_SECONDS)
+
+    def alarms_stack(self, region: str) -> str:
+        """The stack of a data region's alarms."""
+        return f"observability-{code_of(region)}-{self.suffix}"
+
+    def cloudformation(self, region: str) -> Any:
+        """A CloudFormation client in a data region."""
+        return client("cloudformation", region, LIST_TIMEOUT_SECONDS)
+
+    def cloudwatch(self, region: str) -> Any:
+        """A CloudWatch client in a data region."""
+        return client("cloudwatch", region, LIST_TIMEOUT_SECONDS)
 
     def functions(self, region: str) -> Any:
         """A Lambda client in a data region."""
