@@ -88,20 +88,22 @@ synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
 
 deploy: setup ## preflight, then cdk deploy --all to AWS (SKIP_PREFLIGHT="images …" or all: what is not asked)
 	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
-	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(ARGS)
+	@quiet=$$($(PY) scripts/before_deploy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) \
+		$(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) $(addprefix --witness ,$(call CONTEXT,witnessRegion))); \
+	PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $$quiet $(ARGS)
 
 preflight: setup ## Ask the account for what a deployment rests on; writes nothing (SKIP_PREFLIGHT=, ARGS=)
 	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 
-# The home region that ARGS names as cdk takes it: -c homeRegion=X, --context homeRegion=X or --context=homeRegion=X.
-DESTROY_HOME = $(lastword $(patsubst homeRegion=%,%,$(filter homeRegion=%,$(patsubst --context=%,%,$(ARGS)))))
+# A setting that ARGS names as cdk takes it: -c key=X, --context key=X or --context=key=X.
+CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
 
 account: setup ## Once for an account: what its environments share in ACCOUNT_REGIONS= (API Gateway's log role)
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all --output build/cdk.out/account \
 		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
 
 destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
-	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(DESTROY_HOME)) $(filter --switch-back,$(ARGS))
+	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) $(filter --switch-back,$(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
 
 nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from aws_cdk import CfnParameter, Token
 from constructs import Construct
 
+from lifeline.naming import ALARM_ACTIONS, OFF, ON
 from lifeline.observability.alarms import Alarms
 from lifeline.observability.dashboards import Dashboard
 from lifeline.observability.lifeline_metrics import LogLineMetrics
@@ -45,12 +47,22 @@ class Observability(SiteStack):
         stores = StoreMetrics.of(
             database=data.database, cache=cache, files=data.files, backups=data.backups
         )
+        # A parameter, for CloudFormation keeps its value: no later deploy, and no rollback, switches what
+        # `lifeline activate` switched on. Its default tells people: silence is never health.
+        tells = CfnParameter(
+            self,
+            ALARM_ACTIONS,
+            default=ON,
+            allowed_values=[ON, OFF],
+            description="false: alarms tell nobody until `lifeline activate`",
+        )
         self.alarms = Alarms(
             self,
             "Alarms",
             site=site,
             specs=region_alarms(site, path=path, stores=stores),
             composite="region",
+            actions_enabled=Token.as_any(tells.value_as_string),
         )
         Dashboard(
             self,

@@ -10,6 +10,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+ALARM_ACTIONS = "AlarmActions"
+"""The parameter of an Observability stack that says whether its alarms tell anybody."""
+ON, OFF = "true", "false"
+
 HASH_DIGITS = 8
 ACCOUNT_DIGITS = 12
 REGION_CHARACTERS = 16

@@ -202,15 +202,23 @@ class Site:
 
     @property
     def witness(self) -> Site | None:
-        """The third vantage point; None turns automatic failover off."""
+        """The third vantage point; None: only a person makes another region active (A21)."""
         if self.settings.witness is None:
             return None
         return Site(self.settings, self.settings.witness)
 
     @property
+    def lease_site(self) -> Site | None:
+        """Where this region reads its lease: the witness; without one its own table (A21). None: nowhere."""
+        if self.witness is not None:
+            return self.witness
+        return self if self.has_peer else None
+
+    @property
     def lease_table(self) -> str:
-        """The lease table's name; empty without a witness."""
-        return "" if self.witness is None else self.witness.names.regional_name("lease", "table")
+        """The lease table's name; empty where there is none."""
+        there = self.lease_site
+        return "" if there is None else there.names.regional_name("lease", "table")
 
     def arn(self, service: str, resource: str) -> str:
         """A literal ARN in this region: no export, no dependency, also for what a peer owns."""

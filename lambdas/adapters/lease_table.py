@@ -47,6 +47,27 @@ class LeaseTable:
             raise
         return True
 
+    def put_instead(self, lease: Lease, *, seen: Lease | None) -> bool:
+        """For a person's takeover only (A21). False when the item is not what was `seen` any more."""
+        if seen is None:
+            return self.create(lease)
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=item_from_lease(lease),
+                ConditionExpression="holder = :holder AND epoch = :epoch AND renewals = :renewals",
+                ExpressionAttributeValues={
+                    ":holder": _s(seen.holder),
+                    ":epoch": _n(seen.epoch),
+                    ":renewals": _n(seen.renewals),
+                },
+            )
+        except ClientError as error:
+            if is_refusal(error):
+                return False
+            raise
+        return True
+
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
         """`lease.renew`, and the holder's own health beside it (A11)."""
         return self._update(

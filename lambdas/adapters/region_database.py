@@ -45,8 +45,16 @@ class RegionDatabase:
 
     def view(self) -> DatabaseView:
         """The authority row and whether this server is a replica."""
-        row = self._run("SELECT epoch, holder, pg_is_in_recovery() FROM authority")[0]
-        found = DatabaseView(epoch=int(row[0]), holder=str(row[1]), in_recovery=bool(row[2]))
+        row = self._run(
+            "SELECT epoch, holder, pg_is_in_recovery(), "
+            "extract(epoch FROM clock_timestamp() - renewed_from) FROM authority"
+        )[0]
+        found = DatabaseView(
+            epoch=int(row[0]),
+            holder=str(row[1]),
+            in_recovery=bool(row[2]),
+            renewed_seconds_ago=float(row[3]),
+        )
         if self._search.leave(in_recovery=found.in_recovery, now=self._own_clock.monotonic()):
             self.close()
         return found

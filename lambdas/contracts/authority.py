@@ -12,7 +12,8 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 class AuthorityContract(Contract):
     """The lease, the region's state, its database, its public API and its pager.
 
-    `witness_region` and `lease_table` are empty without a witness: automatic failover is off.
+    `witness_region` is where the lease is: without a witness it is the region itself (A21). Empty, as is
+    `lease_table`, where there is no lease at all.
     """
 
     region: str = set_by_aws("AWS_REGION")
@@ -24,6 +25,11 @@ class AuthorityContract(Contract):
     own_api_url: str
     """Public base URL of the region's own API; a slash at its end is dropped."""
     page_topic_arn: str
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no witness: the lease is the region's own (A21)."""
+        return self.witness_region == self.region
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "own_api_url", self.own_api_url.rstrip("/"))

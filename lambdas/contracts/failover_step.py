@@ -69,6 +69,7 @@ class FailoverStepContract(AuthorityContract):
         AwsCall("dynamodb:UpdateItem"),
         AwsCall("dynamodb:GetItem", RegionRole.WITNESS),
         AwsCall("dynamodb:UpdateItem", RegionRole.WITNESS),
+        AwsCall("dynamodb:UpdateItem", RegionRole.PEER),
         AwsCall("ecs:DescribeServices"),
         AwsCall("ecs:UpdateService"),
         AwsCall("elasticache:DescribeGlobalReplicationGroups"),

@@ -34,6 +34,9 @@ class Reason(StrEnum):
     """Why: every word that a decision can give. docs/runbooks/holds.md explains each."""
 
     LEASE_ITEM_MISSING = "lease-item-missing"
+    TAKEOVER_IS_A_PERSONS = "takeover-is-a-persons"
+    OTHER_REGION_WAS_MADE_ACTIVE = "other-region-was-made-active"
+    STOPPED_WITHOUT_THE_OTHER_REGION = "stopped-without-the-other-region"
     WITNESS_UNREACHABLE = "witness-unreachable"
     WITNESS_UNREACHABLE_WHILE_PAUSED = "witness-unreachable-while-paused"
     DATABASE_UNREACHABLE_BEFORE_PROMOTION = "database-unreachable-before-promotion"
@@ -80,6 +83,8 @@ class DatabaseView:
     epoch: int
     holder: str
     in_recovery: bool
+    renewed_seconds_ago: float | None = None
+    """How old the row's last renewal is, by its server's clock; None: not known."""
 
     def serves(self, lease: Lease) -> bool:
         """Whether the lease's holder may serve by this row; not by a replica's or nobody's (A16)."""
@@ -111,6 +116,12 @@ class Observation:
     """How long ago the newest of them was, on this region's own clock; None: none."""
     pause_read_seconds_ago: float | None = None
     """How long ago a pause still in force was read from the witness; None: never."""
+    alone: bool = False
+    """There is no witness: the lease is the region's own; only a person makes another one active (A21)."""
+    other_promised: bool | None = None
+    """What the other region's table said to this cycle's question (A21); None: nobody answered."""
+    bound_to_epoch: int = 0
+    """The highest epoch for which a person bound this region's table: it was made active by a takeover."""
 
 
 @dataclass(frozen=True)
@@ -129,20 +140,49 @@ def decide(observation: Observation, policy: Policy, now: float) -> Decision:
     if lease is None:
         return _without_lease(observation, policy)
     if lease.holder == observation.region:
-        return _as_holder(observation, lease)
+        held = _alone(observation, lease, policy) if observation.alone else None
+        return held or _as_holder(observation, lease)
+    if observation.alone:
+        return Decision(Action.HOLD, Reason.TAKEOVER_IS_A_PERSONS)
     return _as_candidate(observation, lease, policy, now)
 
 
 def _without_lease(observation: Observation, policy: Policy) -> Decision:
-    if observation.lease_missing:
-        return Decision(Action.HOLD, Reason.LEASE_ITEM_MISSING, page=True)
     row = observation.database
+    if observation.lease_missing:
+        if observation.alone and row is not None and row.holder != observation.region:
+            return Decision(Action.HOLD, Reason.TAKEOVER_IS_A_PERSONS)
+        return Decision(Action.HOLD, Reason.LEASE_ITEM_MISSING, page=True)
     if row is None or row.holder != observation.region or row.in_recovery:
         return Decision(Action.HOLD, Reason.WITNESS_UNREACHABLE)
     paused = observation.pause_read_seconds_ago
     if paused is not None and paused < policy.ttl_seconds:
         return Decision(Action.SERVE_PAUSED, Reason.WITNESS_UNREACHABLE_WHILE_PAUSED)
     return Decision(Action.ASK_FAILSAFE, Reason.WITNESS_UNREACHABLE, {"epoch": row.epoch})
+
+
+def _alone(observation: Observation, lease: Lease, policy: Policy) -> Decision | None:
+    """Why a holder without a witness stops; None: it goes on (A21).
+
+    One that serves goes on by itself, whoever is silent. One that stood still may have been replaced
+    meanwhile: it starts again only by the other region's word, or if a person made it active.
+    """
+    if observation.other_promised is False:
+        return Decision(
+            Action.HOLD, Reason.OTHER_REGION_WAS_MADE_ACTIVE, {"epoch": lease.epoch}, page=True
+        )
+    row = observation.database
+    serves_now = (
+        row is not None
+        and row.serves(lease)
+        and row.renewed_seconds_ago is not None
+        and row.renewed_seconds_ago < policy.ttl_seconds
+    )
+    if observation.other_promised or serves_now or observation.bound_to_epoch == lease.epoch:
+        return None
+    return Decision(
+        Action.HOLD, Reason.STOPPED_WITHOUT_THE_OTHER_REGION, {"epoch": lease.epoch}, page=True
+    )
 
 
 def _as_holder(observation: Observation, lease: Lease) -> Decision:

@@ -29,6 +29,7 @@ def acquire(context: StepContext) -> str:
         raise NotMine(f"the lease is {lease.holder!r} at epoch {lease.epoch}")
     if lease.is_aborted:
         raise Aborted(f"a person aborted epoch {lease.epoch}: its runs only give the lease back")
+    context.require_other_region()
     return f"holder at epoch {lease.epoch}"
 
 

@@ -92,6 +92,25 @@ class StepContext:
         """This region's state table."""
         return RegionStateTable(client("dynamodb", self.region), self.settings.region_state_table)
 
+    def require_other_region(self) -> None:
+        """Without a witness: the other region must not have been made active meanwhile (A21).
+
+        Raises NotMine when it was, NotReady when it does not say and no person made this region active.
+        """
+        if not self.settings.alone:
+            return
+        there = client("dynamodb", self.settings.peer_region)
+        try:
+            promised = RegionStateTable(there, self.settings.region_state_table).ask_failsafe(
+                epoch=self.epoch
+            )
+        except (BotoCoreError, ClientError) as error:
+            if self.local.promise().promoting == self.epoch:
+                return
+            raise NotReady(f"{self.settings.peer_region} does not say who is active") from error
+        if not promised:
+            raise NotMine(f"a person made {self.settings.peer_region} active")
+
     @cached_property
     def database(self) -> RegionDatabase:
         """This region's database."""

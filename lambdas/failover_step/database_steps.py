@@ -211,6 +211,7 @@ def _still_mine(context: StepContext, when: str) -> Lease:
     lease = context.lease.read()
     if lease is None or (lease.holder, lease.epoch) != (context.region, context.epoch):
         raise NotMine(f"the lease moved {when}")
+    context.require_other_region()
     return lease
 
 
@@ -225,6 +226,7 @@ def open_database(context: StepContext) -> str:
     The stamp is read before the lease is renewed (A1), so the region serves no longer than its lease.
     """
     stamp = context.database.clock()
+    context.require_other_region()
     renewed = context.lease.renew(region=context.region, epoch=context.epoch, health="recovering")
     if renewed is None:
         raise NotMine("the lease moved before the database was opened")

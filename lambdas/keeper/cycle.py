@@ -77,7 +77,10 @@ class Cycle:
         clock: Callable[[], float],
         log: Callable[..., None],
         publish: Callable[[Readiness, float], None],
+        alone: bool = False,
     ) -> None:
+        """`alone`: there is no witness, and the lease is in the region's own table (A21)."""
+        self._alone = alone
         self._sender = sender
         self._region = sender.region
         self._peer_region = sender.peer
@@ -122,8 +125,11 @@ class Cycle:
             lease_missing=missing,
             database=view,
             pause_read_seconds_ago=self._pause_read_seconds_ago(now),
+            alone=self._alone,
         )
-        if lease is None or lease.holder == self._region:
+        if lease is None or self._alone:
+            return Look(self._ask_other(observation), stamp)
+        if lease.holder == self._region:
             return Look(observation, stamp)
         promise = self._call("own promise", ports.local.promise)
         remembered = self._call("memory", ports.local.memory)
@@ -132,6 +138,22 @@ class Cycle:
             return Look(observation, stamp)
         return self._look_as_candidate(
             Look(observation, stamp, promise, Memory.from_json(remembered)), lease, now
+        )
+
+    def _ask_other(self, observation: Observation) -> Observation:
+        """Without a witness the other region's table is asked in each cycle whether this one was replaced.
+
+        After the stamp was read: what a person binds there later waits for longer than the stamp lasts (A21).
+        """
+        lease = observation.lease
+        if not self._alone or lease is None or lease.holder != self._region:
+            return observation
+        promised = self._call("ask other", lambda: self._ports.peer.ask_failsafe(epoch=lease.epoch))
+        own = self._call("own promise", self._ports.local.promise)
+        return replace(
+            observation,
+            other_promised=promised,
+            bound_to_epoch=0 if own is None else own.promoting,
         )
 
     def _look_as_candidate(self, look: Look, lease: Lease, now: float) -> Look:

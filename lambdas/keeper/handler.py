@@ -23,8 +23,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run cycles until shortly before the function's time is up. Answers the number of cycles."""
     settings = KeeperContract.from_env()
     if not settings.witness_region:
-        logger.warning("automatic failover is off: no witness region is set")
-        return {"cycles": 0, "reason": "no-witness-region"}
+        logger.warning("nothing to keep: no region is set that holds the lease")
+        return {"cycles": 0, "reason": "no-lease-region"}
     policy = Policy(ttl_seconds=settings.ttl_seconds, max_loss_seconds=settings.tier_rpo_seconds)
     try:
         publish_directory(settings)
@@ -47,6 +47,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         clock=SYSTEM_CLOCK.now,
         log=lambda message, **extra: logger.info(message, extra=extra),
         publish=publish,
+        alone=settings.alone,
     )
     cycles = run_until_deadline(cycle.run, policy.loop_seconds, context, event)
     return {"cycles": cycles}

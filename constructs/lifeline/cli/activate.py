@@ -1,9 +1,9 @@
 """`lifeline activate`: from deployed to serving. Each part looks before it acts, so it can be run again.
 
-    migrate -> lease (A10) -> serving at the lease's epoch -> watermark moves
+    migrate -> lease (A10) -> serving at the lease's epoch -> watermark moves -> alarms on
 
 Interrupted anywhere, it goes on where it was: a migration that runs is followed, a lease that exists is left
-alone. It writes twice only: the migrations' task and the lease.
+alone. It writes three things only: the migrations' task, the lease, and that alarms tell people.
 """
 
 from __future__ import annotations

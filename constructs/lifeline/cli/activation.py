@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifeline.cli import authority, migration
+from lifeline.cli import alarm_switch, authority, migration
 from lifeline.cli.calls import reading
 from lifeline.cli.change import send
 from lifeline.cli.failure import NotWritten, Refused, Unreachable, WriteUnknown
@@ -46,6 +46,13 @@ class Activation:
             )
         lease = await_serving(self._places, self._deadline)
         await_watermark(self._places, lease.holder, self._deadline)
+        for region in self._places.data_regions:
+            alarm_switch.switch_on(self._places, region, self._deadline, self._output)
+        if self._places.witness is None:
+            self._output.say(
+                f"There is no witness: no region takes over by itself. If {lease.holder} is lost, a person "
+                f"runs `lifeline authority takeover` (docs/runbooks/holds.md)."
+            )
         self._output.say(
             f"activate: {lease.holder} is active at epoch {lease.epoch}: /health answers 200 and the "
             f"watermark moves."
@@ -58,7 +65,7 @@ class Activation:
         if lease is None:
             self._output.say(
                 f"Would run the migrations in {self._places.home}, create the lease in "
-                f"{self._places.lease_name} ({self._places.witness}) and wait until "
+                f"{self._places.lease_name} ({self._places.lease_region}) and wait until "
                 f"{self._places.home} serves."
             )
         else:

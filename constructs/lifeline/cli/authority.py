@@ -63,7 +63,7 @@ def init(
         raise Unreachable(f"No lease was created: {silence}") from silence
     except InitRefused as refusal:
         raise Refused(f"No lease was created: {refusal}") from refusal
-    where = f"in {places.lease_name} ({places.witness})"
+    where = f"in {places.lease_name} ({places.lease_region})"
     return Change(
         command="authority init",
         what=f"The lease {where}",
@@ -233,7 +233,7 @@ def read_lease(places: Places) -> Lease:
         lease = places.lease().read()
     if lease is None:
         raise Refused(
-            f"There is no lease in {places.lease_name} ({places.witness}), so no region may be "
+            f"There is no lease in {places.lease_name} ({places.lease_region}), so no region may be "
             f"active. `lifeline authority init` creates it."
         )
     return lease

@@ -29,7 +29,7 @@ def places(suffix: str, home: str, recovery: str, witness: str) -> Places:
     options.refuse_twins(home=home, recovery=recovery, witness=witness)
     from lifeline.cli.places import Places
 
-    return Places(suffix, home, recovery, witness)
+    return Places(suffix, home, recovery, None if witness == options.NO_WITNESS else witness)
 
 
 @app.command("schema", epilog=EXIT_CODES)
@@ -223,4 +223,48 @@ def abort(
 
     carry_out(
         authority.abort(there, now=time.time()), there, dry_run=dry_run, output=Output(as_json)
+    )
+
+
+@app.command("takeover", epilog=EXIT_CODES)
+def takeover(
+    suffix: Suffix,
+    to: Annotated[
+        str,
+        typer.Option(parser=options.region, metavar="REGION", help="The region to make active."),
+    ],
+    instead_of: Annotated[
+        str,
+        typer.Option(parser=options.region, metavar="REGION", help="The region that was active."),
+    ],
+    lost: Annotated[
+        bool,
+        typer.Option(
+            "--lost",
+            metavar="",
+            help="It does not answer, and I know that nothing of it serves or will within a minute.",
+        ),
+    ] = False,
+    for_good: Annotated[
+        bool,
+        typer.Option(
+            "--for-good",
+            metavar="",
+            help="It is lost for good, and is destroyed before anybody brings it back.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """In an environment without a witness: make another region active (A21).
+
+    With a witness the keepers do it by themselves.
+    """
+    options.refuse_twins(to=to, **{"instead-of": instead_of})
+    from lifeline.cli import takeover as person
+    from lifeline.cli.places import Places
+    from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+
+    there = Places(suffix, home=to, recovery=instead_of, witness=None)
+    person.run(
+        there, lost=lost, for_good=for_good, dry_run=dry_run, clock=SYSTEM_CLOCK, output=Output()
     )

@@ -11,6 +11,7 @@ import typer
 
 from lifeline.cli.failure import BadInput
 
+NO_WITNESS = "none"
 SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
@@ -29,6 +30,11 @@ def region(text: str) -> str:
     if not REGION.fullmatch(text):
         raise typer.BadParameter(f"{text!r} is no region; one looks like ca-central-1")
     return text
+
+
+def region_or_none(text: str) -> str:
+    """A region's code, or the word for no witness."""
+    return text if text == NO_WITNESS else region(text)
 
 
 def number(
@@ -100,8 +106,8 @@ Recovery = Annotated[
 Witness = Annotated[
     str,
     typer.Option(
-        parser=region, envvar="WITNESS_REGION", metavar="REGION",
-        help="Region of the lease table.", rich_help_panel=PLACES,
+        parser=region_or_none, envvar="WITNESS_REGION", metavar="REGION",
+        help="Region of the lease table; `none`: each region has its own.", rich_help_panel=PLACES,
     ),
 ]  # fmt: skip
 Json = Annotated[

@@ -8,6 +8,7 @@ from typing import Any
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.regions import code_of
 
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
@@ -22,7 +23,8 @@ class Places:
     suffix: str
     home: str
     recovery: str
-    witness: str
+    witness: str | None
+    """None: each data region has a lease of its own (A21), and home's is meant."""
 
     @property
     def data_regions(self) -> tuple[str, str]:
@@ -31,13 +33,18 @@ class Places:
 
     @property
     def lease_name(self) -> str:
-        """The table in the witness region."""
+        """The table in the lease's region."""
         return f"lease-{self.suffix}"
 
     @property
     def lease_words(self) -> str:
         """The lease as a sentence begins with it."""
-        return f"The lease in {self.lease_name} ({self.witness})"
+        return f"The lease in {self.lease_name} ({self.lease_region})"
+
+    @property
+    def lease_region(self) -> str:
+        """Where the lease is: the witness region, or home."""
+        return self.witness or self.home
 
     @property
     def local_name(self) -> str:
@@ -45,8 +52,12 @@ class Places:
         return f"region-state-{self.suffix}"
 
     def lease(self) -> LeaseTable:
-        """The lease, in the witness region."""
-        return LeaseTable(client("dynamodb", self.witness), self.lease_name)
+        """The lease, in its region."""
+        return self.lease_in(self.lease_region)
+
+    def lease_in(self, region: str) -> LeaseTable:
+        """A region's lease table."""
+        return LeaseTable(client("dynamodb", region), self.lease_name)
 
     def local(self, region: str) -> RegionStateTable:
         """A region's own table."""
@@ -83,6 +94,18 @@ class Places:
     def ecs(self, region: str) -> Any:
         """An ECS client in a data region."""
         return client("ecs", region, LIST_TIMEOUT_SECONDS)
+
+    def alarms_stack(self, region: str) -> str:
+        """The stack of a data region's alarms."""
+        return f"observability-{code_of(region)}-{self.suffix}"
+
+    def cloudformation(self, region: str) -> Any:
+        """A CloudFormation client in a data region."""
+        return client("cloudformation", region, LIST_TIMEOUT_SECONDS)
+
+    def cloudwatch(self, region: str) -> Any:
+        """A CloudWatch client in a data region."""
+        return client("cloudwatch", region, LIST_TIMEOUT_SECONDS)
 
     def functions(self, region: str) -> Any:
         """A Lambda client in a data region."""

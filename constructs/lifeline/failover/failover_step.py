@@ -11,7 +11,7 @@ from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
 from lifeline.failover.step_exercise import StepExercise
 from lifeline.failover.store_promotion import allow_store_promotion
-from lifeline.failover.tables import RegionStateTable
+from lifeline.failover.tables import RegionStateTable, TableReference
 from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import Placement, Size
 from lifeline.foundation.keys import Keys
@@ -64,7 +64,7 @@ class FailoverStep(Construct):
             description="Runs one step of the recovery plan",
             contract=FailoverStepContract(
                 peer_region=site.peer.region.name,
-                witness_region="" if site.witness is None else site.witness.region.name,
+                witness_region="" if site.lease_site is None else site.lease_site.region.name,
                 lease_table=site.lease_table,
                 region_state_table=region_state.table_name,
                 database=address_of(database),
@@ -92,6 +92,9 @@ class FailoverStep(Construct):
             region_state=region_state,
         )
         StepExercise(self, "Exercise", site=site, step=self.function)
+        if site.lease_site == site:
+            # Without a witness each step asks whether a person made the other region active (A21).
+            TableReference.region_state(site.peer).grant_update(self.function.policy)
         self._promote_the_database(database, own_cluster)
         if workload.applier_name:
             self.function.allow(

@@ -22,8 +22,9 @@ class Keeper(Construct):
     """A cycle every 5 s, by overlapping runs (A7). It starts `plan` when its region must become active.
 
     Covers: the loss of the other region, seen by two observers (A12); a keeper that dies between two of
-    its writes. Does not cover: an environment without a witness, where it does nothing and says so; a loss
-    beyond the tier's RPO, for which it waits for a person's approval (D9).
+    its writes. Does not cover: a loss beyond the tier's RPO, for which it waits for a person's approval
+    (D9); an environment without a witness, where it keeps its own region serving, takes over for nobody and
+    says so (A21).
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Keeper(Construct):
             contract=KeeperContract(
                 suffix=site.settings.environment_suffix,
                 peer_region=site.peer.region.name,
-                witness_region="" if site.witness is None else site.witness.region.name,
+                witness_region="" if site.lease_site is None else site.lease_site.region.name,
                 lease_table=site.lease_table,
                 region_state_table=region_state.table_name,
                 database=address_of(database),

@@ -48,7 +48,7 @@ class Probe(Construct):
             description="Judges the public path of the other regions",
             contract=ProbeContract(
                 suffix=site.settings.environment_suffix,
-                witness_region="" if site.witness is None else site.witness.region.name,
+                witness_region="" if site.lease_site is None else site.lease_site.region.name,
                 lease_table=site.lease_table,
                 results_table=results.table_name,
                 probe_regions=tuple(region.name for region in regions),

@@ -15,7 +15,7 @@ from lifeline.failover.keeper import Keeper
 from lifeline.failover.lag_meter import LagMeter
 from lifeline.failover.probe import Probe
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, parts_of
-from lifeline.failover.tables import RegionStateTable
+from lifeline.failover.tables import LeaseTable, RegionStateTable
 from lifeline.foundation.alert_topics import AlertTopics
 from lifeline.foundation.function import Placement
 from lifeline.foundation.keys import Keys
@@ -34,7 +34,8 @@ class RegionFailover(Construct):
 
     Covers: the loss of the other region (this one becomes active by itself, if the witness and its own
     probe agree), and the other way round by its twin there. Does not cover: what makes the standby a copy,
-    which is the stores' own replication; the lease table, which the witness region holds (`Witness`).
+    which is the stores' own replication; the lease table, which the witness region holds (`Witness`), or
+    without a witness this construct, too: then a person makes it active (A21).
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class RegionFailover(Construct):
         clients = database_clients or self._clients(vpc, database)
         beside_the_database = Placement(vpc=vpc, security_groups=[clients])
         self.region_state = RegionStateTable(self, "Authority", site=site)
+        self.lease = LeaseTable(self, "Lease", site=site) if site.lease_site == site else None
+        """The region's own, without a witness (A21)."""
         self.probe = Probe(
             self,
             "Probe",

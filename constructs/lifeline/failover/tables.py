@@ -26,11 +26,12 @@ class TableReference:
 
     @classmethod
     def lease(cls, site: Site) -> TableReference | None:
-        """The environment's lease table; None without a witness."""
-        if site.witness is None:
+        """The lease table that this region reads; None where there is none."""
+        there = site.lease_site
+        if there is None:
             return None
         name = site.lease_table
-        return cls(table_name=name, table_arn=site.witness.table_arn(name))
+        return cls(table_name=name, table_arn=there.table_arn(name))
 
     @classmethod
     def region_state(cls, site: Site) -> TableReference:
@@ -109,6 +110,8 @@ class _ProtocolTable(Construct):
 class LeaseTable(_ProtocolTable):
     """The lease, the directory and the witness's samples: one for the environment, in the witness region.
 
+    Without a witness each of the two regions has one of its own, and only a person moves the lease (A21).
+
     Covers: two regions that both believe to be active (conditional writes, strong reads). Does not cover:
     the loss of its region; the active then asks the standby for a promise (A2). Nothing in it expires.
     """
@@ -116,10 +119,10 @@ class LeaseTable(_ProtocolTable):
     def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
         site = Site.of(scope, site)
         reference = TableReference.lease(site)
-        if reference is None or site.witness != site:
+        if reference is None or site.lease_site != site:
+            there = "" if site.lease_site is None else f" {site.lease_site.region.name}"
             raise ValueError(
-                f"The lease table cannot be in {site.region.name}; allowed is the witness region"
-                + ("." if site.witness is None else f" {site.witness.region.name}.")
+                f"The lease table cannot be in {site.region.name}; allowed is the witness region{there}."
             )
         super().__init__(scope, construct_id, site=site, reference=reference)
 

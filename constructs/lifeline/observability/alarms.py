@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from aws_cdk import IResolvable
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
@@ -116,13 +117,16 @@ class Alarms(Construct):
         specs: Iterable[AlarmSpec],
         alert_topics: AlertTargets | None = None,
         composite: str | None = None,
+        actions_enabled: bool | IResolvable = True,
     ) -> None:
         """`alert_topics`: who is told; by default the application's topics, in a plain stack nobody.
         `composite`: the name of one more alarm, which fires while any critical one does; None: none.
+        `actions_enabled`: false, or a token that resolves to it, and nobody is told at all.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self._site, self._alert_topics = site, alert_topics
+        self._actions_enabled = actions_enabled
         self.specs = tuple(specs)
         self._refuse_duplicate_names()
         made = {spec.name: self._alarm(spec) for spec in self.specs}
@@ -174,7 +178,7 @@ class Alarms(Construct):
             evaluation_periods=evaluation.evaluation_periods,
             datapoints_to_alarm=evaluation.datapoints_to_alarm,
             treat_missing_data=spec.treat_missing_data,
-            actions_enabled=True,
+            actions_enabled=self._actions_enabled,
             alarm_actions=None if topic_arn is None else [topic_arn],
             **_metric_properties(spec.metric, evaluation.period_seconds),
         )

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -23,6 +24,8 @@ from lifeline.cli.places import Places
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.failover.lease import Lease
+from lifeline.naming import ALARM_ACTIONS as PARAMETER
+from lifeline.naming import OFF, ON
 from tests.support.clocks import ManualClock
 from tests.support.http_server import Answer, HttpServer, Request, http_server
 
@@ -61,6 +64,10 @@ class Environment:
                 definition='{"StartAt": "end", "States": {"end": {"Type": "Succeed"}}}',
                 roleArn="arn:aws:iam::123456789012:role/plan",
             )
+        self.cloudwatch = {
+            region: make("cloudwatch", region_name=region) for region in (HOME, RECOVERY)
+        }
+        self.alarms_tell = dict.fromkeys((HOME, RECOVERY), OFF)
         self.lease = LeaseTable(self.dynamodb[WITNESS], "lease-t")
         self.lease.publish_region(HOME, {"api_url": health.url})
         self.health = health
@@ -88,6 +95,10 @@ class Environment:
             return Functions(self, region)
         if service == "ecs":
             return Ecs(self, region)
+        if service == "cloudformation":
+            return CloudFormation(self, region)
+        if service == "cloudwatch":
+            return Counted(self, self.cloudwatch[region])
         real = self.states[region] if service == "stepfunctions" else self.dynamodb[region]
         return Counted(self, real)
 
@@ -183,6 +194,34 @@ class Ecs:
         return {"tasks": [{**told, "stoppedReason": "Essential container in task exited"}]}
 
 
+class CloudFormation:
+    """A region's stack of alarms."""
+
+    def __init__(self, environment: Environment, region: str) -> None:
+        self._environment, self._region = environment, region
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:
+        self._environment.seen("describe_stacks")
+        assert (
+            StackName
+            == {HOME: "observability-cac1-t", RECOVERY: "observability-caw1-t"}[self._region]
+        )
+        said = self._environment.alarms_tell[self._region]
+        parameters = [{"ParameterKey": PARAMETER, "ParameterValue": said}]
+        return {
+            "Stacks": [
+                {"StackName": StackName, "StackStatus": "UPDATE_COMPLETE", "Parameters": parameters}
+            ]
+        }
+
+    def update_stack(self, **_given: Any) -> None:
+        self._environment.alarms_tell[self._region] = ON
+        self._environment.seen("update_stack")
+
+    def get_paginator(self, _operation: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: [{"StackResourceSummaries": []}])
+
+
 class Keeper(ManualClock):
     """A clock on which a keeper renews whenever somebody waits."""
 
@@ -258,6 +297,7 @@ def test_interrupted_anywhere_it_goes_on_and_ends_the_same(
     assert lease is not None
     assert (lease.holder, lease.epoch) == (HOME, 1)
     assert len(environment.tasks) <= 2
+    assert set(environment.alarms_tell.values()) == {ON}
 
 
 @pytest.mark.parametrize("landed", [True, False])
@@ -288,6 +328,7 @@ def test_failed_migrations_are_said_with_the_log_and_no_lease_is_made(
     with pytest.raises(Refused, match=r"exit code 1.*aws logs tail.*/lifeline/services-t.*again"):
         run(environment)
     assert environment.lease.read() is None
+    assert set(environment.alarms_tell.values()) == {OFF}, "quiet until it serves"
 
 
 def test_a_migration_that_runs_is_followed(environment: Environment) -> None:

@@ -62,7 +62,6 @@ def test_a_table_of_the_protocol_forgets_only_what_may_expire(
     ("settings", "words"),
     [
         ({}, "cannot be in ca-central-1; allowed is the witness region us-east-2."),
-        ({"witness_region": None}, "cannot be in ca-central-1; allowed is the witness region."),
     ],
 )
 def test_a_lease_table_in_a_region_that_it_judges_is_refused(

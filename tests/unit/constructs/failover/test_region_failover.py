@@ -118,13 +118,29 @@ def test_the_steps_are_exercised_every_five_minutes(make_stack: MakeStack) -> No
     assert configured[steps[0]] == 0
 
 
-def test_without_a_witness_nobody_is_allowed_on_a_lease(make_stack: MakeStack) -> None:
+def test_without_a_witness_a_region_has_a_lease_of_its_own(make_stack: MakeStack) -> None:
+    """It serves by that, asks the other region's table, and may touch no other lease (A21)."""
     made = make_stack("ca-west-1", witness_region=None)
     region_failover(made)
-    for function in ("Keeper", "Step", "ProbeFunction"):
-        assert LEASE not in allowed(made, function)["dynamodb:UpdateItem"]
+    names = [one["Properties"]["TableName"] for one in made.resources("AWS::DynamoDB::Table")]
+    assert sorted(names) == ["lease-test", "region-state-test"]
+    own, other = (
+        f"arn:aws:dynamodb:{region}:123456789012:table/{name}-test"
+        for region, name in (("ca-west-1", "lease"), ("ca-central-1", "region-state"))
+    )
+    for function in ("Keeper", "Step"):
+        may_write = allowed(made, function)["dynamodb:UpdateItem"]
+        assert {own, other} <= may_write
+        assert LEASE not in may_write
     told = environment(made, "keeper-test")
-    assert (told["WITNESS_REGION"], told["LEASE_TABLE"]) == ("", "")
+    assert (told["WITNESS_REGION"], told["LEASE_TABLE"]) == ("ca-west-1", "lease-test")
+
+
+def test_with_a_witness_no_region_has_a_lease_of_its_own(make_stack: MakeStack) -> None:
+    made = make_stack("ca-west-1")
+    region_failover(made)
+    names = [one["Properties"]["TableName"] for one in made.resources("AWS::DynamoDB::Table")]
+    assert names == ["region-state-test"]
 
 
 def test_an_application_without_markers_is_judged_by_its_heartbeat_row(
