@@ -10,6 +10,7 @@ from lifeline.compliance.reach import stores
 from lifeline.compliance.reach.callers import DOOR, LAYERS, QUERY_API, Caller, callers
 from lifeline.compliance.reach.network import HTTPS, Network, Route
 from lifeline.compliance.reach.policies import Policies
+from lifeline.compliance.reach.record_callers import record_callers
 from lifeline.compliance.reach.rights import REGISTRY_ACCOUNT, Ask, ask
 from lifeline.compliance.reach.service_callers import ARCHIVE, service_callers
 from lifeline.compliance.reach.targets import (
@@ -91,7 +92,8 @@ class Rows:
 
     def every(self) -> list[Row]:
         """A row for each call of each caller, in the callers' order."""
-        found = [*callers(self._world), *service_callers(self._world)]
+        world = self._world
+        found = [*callers(world), *service_callers(world), *record_callers(world)]
         return [row for caller in found for row in self.of(caller)]
 
     def of(self, caller: Caller) -> Iterator[Row]:
@@ -158,6 +160,7 @@ class Rows:
         route = self._route(row, service)
         region = row.target_region
         extra: dict[str, str | tuple[str, ...]] = {}
+        extra |= dict(row.caller.context)
         if row.caller.source.startswith("arn:"):
             extra["aws:SourceArn"] = row.caller.source
         yield self._ask(row, action, target, region, route.endpoint, extra)
