@@ -57,10 +57,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "ec2": (EVERYTHING,),
     "ec2:RevokeSecurityGroupIngress": ("ec2:{region}:{account}:security-group/{GroupId}",),
     "ec2:RevokeSecurityGroupEgress": ("ec2:{region}:{account}:security-group/{GroupId}",),
-    "elasticache": (_CACHE, "elasticache:{region}:{account}:replicationgroup:{Name}"),
+    "elasticache": (
+        _CACHE,
+        "elasticache:{region}:{account}:replicationgroup:{Name}",
+        "elasticache:{region}:{account}:replicationgroup:{ReplicationGroupId}",
+    ),
     "elasticache:Connect": (_CACHE, "elasticache:{region}:{account}:user:{CACHE_USER}"),
     "elasticache:DescribeGlobalReplicationGroups": (_CACHES,),
-    "elasticache:DisassociateGlobalReplicationGroup": (_CACHES,),
+    "elasticache:DisassociateGlobalReplicationGroup": (
+        _CACHES,
+        "elasticache::{account}:globalreplicationgroup:{GlobalGroup}",
+    ),
     "elasticache:FailoverGlobalReplicationGroup": (_CACHES,),
     "elasticfilesystem": (_FILES + "{FILE_SYSTEM_ID}", _FILES + "{SourceId}"),
     "elasticfilesystem peer": (_FILES + "{DestinationId}", _FILES + "{AnyFileSystem}"),
@@ -154,6 +161,12 @@ def variables_of(world: World, given: Mapping[str, str]) -> dict[str, str]:
         found["DATABASE_RESOURCE"] = f"{database.token}.DBClusterResourceId"
     if given.get("Attribute") == "file-system-id":
         found["AnyFileSystem"] = "any"
+    for one in world.of_type("AWS::ElastiCache::ReplicationGroup"):
+        named = one.properties.get("GlobalReplicationGroupId")
+        if named and one.properties.get("ReplicationGroupId") == given.get(
+            "ReplicationGroupId", ""
+        ):
+            found["GlobalGroup"] = str(named)
     machine = given.get("STATE_MACHINE_ARN", "")
     if machine:
         found["EXECUTION_ARN"] = machine.replace(":stateMachine:", ":execution:") + ":recover-e1-r1"
