@@ -49,6 +49,8 @@ class Caller:
     calls: tuple[Call, ...]
     source: str = ""
     """The rule, alarm or secret in whose name a service calls, by ARN, or the VPC link; empty for a role."""
+    context: tuple[tuple[str, str], ...] = ()
+    """What else its requests carry that a policy's condition may read."""
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from lifeline.compliance.reach import stores
 from lifeline.compliance.reach.callers import DOOR, LAYERS, QUERY_API, Caller, callers
 from lifeline.compliance.reach.network import HTTPS, Network, Route
 from lifeline.compliance.reach.policies import Policies
+from lifeline.compliance.reach.record_callers import record_callers
 from lifeline.compliance.reach.rights import REGISTRY_ACCOUNT, Ask, ask
 from lifeline.compliance.reach.service_callers import ARCHIVE, service_callers
 from lifeline.compliance.reach.targets import (
@@ -29,6 +30,8 @@ ENDPOINTS = {"kinesis": "kinesis-streams", "ecr": "ecr.dkr"}
 """Services whose endpoint has another name than their IAM prefix."""
 WITHOUT_A_ROUTE = {"rds-db": "The token is signed in the process; the database itself judges it."}
 AWS_NETWORK = "AWS's own network"
+WITHOUT_A_WITNESS = {("failover_step", "dynamodb:UpdateItem", RegionRole.PEER)}
+"""Calls that are made only where no witness has the lease, and a person makes a region active."""
 REGISTRY_DOCUMENT = "registry"
 REGISTRY = f"arn:aws:iam::{REGISTRY_ACCOUNT}:role/registry"
 PUBLIC = {
@@ -67,13 +70,13 @@ class Row:
 
 
 def regions_of(world: World) -> Regions:
-    """Home has the global cluster; the witness is where keepers look for the lease."""
+    """Home has the global cluster; the witness is where keepers look for the lease, if it is neither."""
     keepers = [one for one in callers(world) if one.reader == "keeper"]
     homes = [one.region for one in world.of_type("AWS::RDS::GlobalCluster")]
     home = homes[0] if homes else next((one.region for one in keepers), "")
     standby = next((one.region for one in keepers if one.region != home), "")
     witness = next((one.variables[0].get("WITNESS_REGION", "") for one in keepers), "")
-    return Regions(home, standby, witness)
+    return Regions(home, standby, "" if witness in (home, standby) else witness)
 
 
 class Rows:
@@ -89,7 +92,8 @@ class Rows:
 
     def every(self) -> list[Row]:
         """A row for each call of each caller, in the callers' order."""
-        found = [*callers(self._world), *service_callers(self._world)]
+        world = self._world
+        found = [*callers(world), *service_callers(world), *record_callers(world)]
         return [row for caller in found for row in self.of(caller)]
 
     def of(self, caller: Caller) -> Iterator[Row]:
@@ -110,7 +114,7 @@ class Rows:
                 else [caller.region]
             )
         if call.region is RegionRole.WITNESS:
-            return [self._regions.witness]
+            return [caller.variables[0].get("WITNESS_REGION", self._regions.witness)]
         if call.region is RegionRole.GLOBAL:
             return [GLOBAL_REGION]
         probed = caller.variables[0].get("PROBE_REGIONS") if caller.variables else None
@@ -124,6 +128,8 @@ class Rows:
         made = Row(caller, call, text, call.region, region, frozenset(), Route(""))
         if not region:
             return replace(made, not_made="there is no witness")
+        if self._regions.witness and (caller.reader, text, call.region) in WITHOUT_A_WITNESS:
+            return replace(made, not_made="the witness has the lease")
         if isinstance(call, AwsCall):
             return self._service_call(made, call)
         return self._connection(made, call)
@@ -154,6 +160,7 @@ class Rows:
         route = self._route(row, service)
         region = row.target_region
         extra: dict[str, str | tuple[str, ...]] = {}
+        extra |= dict(row.caller.context)
         if row.caller.source.startswith("arn:"):
             extra["aws:SourceArn"] = row.caller.source
         yield self._ask(row, action, target, region, route.endpoint, extra)

@@ -57,10 +57,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "ec2": (EVERYTHING,),
     "ec2:RevokeSecurityGroupIngress": ("ec2:{region}:{account}:security-group/{GroupId}",),
     "ec2:RevokeSecurityGroupEgress": ("ec2:{region}:{account}:security-group/{GroupId}",),
-    "elasticache": (_CACHE, "elasticache:{region}:{account}:replicationgroup:{Name}"),
+    "elasticache": (
+        _CACHE,
+        "elasticache:{region}:{account}:replicationgroup:{Name}",
+        "elasticache:{region}:{account}:replicationgroup:{ReplicationGroupId}",
+    ),
     "elasticache:Connect": (_CACHE, "elasticache:{region}:{account}:user:{CACHE_USER}"),
     "elasticache:DescribeGlobalReplicationGroups": (_CACHES,),
-    "elasticache:DisassociateGlobalReplicationGroup": (_CACHES,),
+    "elasticache:DisassociateGlobalReplicationGroup": (
+        _CACHES,
+        "elasticache::{account}:globalreplicationgroup:{GlobalGroup}",
+    ),
     "elasticache:FailoverGlobalReplicationGroup": (_CACHES,),
     "elasticfilesystem": (_FILES + "{FILE_SYSTEM_ID}", _FILES + "{SourceId}"),
     "elasticfilesystem peer": (_FILES + "{DestinationId}", _FILES + "{AnyFileSystem}"),
@@ -75,6 +82,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "rds:RemoveFromGlobalCluster": (_CLUSTERS, "{OWN_CLUSTER_ARN}"),
     "rds-db:connect": ("rds-db:{region}:{account}:dbuser:{DATABASE_RESOURCE}/{DATABASE_USER}",),
     "s3:DeleteObject": ("s3:::{BucketName}/any",),
+    "s3:GetBucketAcl": ("s3:::{TRAIL_BUCKET}",),
     "s3:GetBucketLocation": ("s3:::{ARCHIVE_BUCKET}",),
     "s3:GetObject": (_BUCKET + "/drills/a.json", _BUCKET + "/recover-e1-r1.json"),
     "s3:GetObjectVersionAcl": ("s3:::{Bucket}/any",),
@@ -83,7 +91,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "s3:GetReplicationConfiguration": ("s3:::{Bucket}",),
     "s3:ListBucket": (_BUCKET, "s3:::{Bucket}", "s3:::{ARCHIVE_BUCKET}"),
     "s3:ListBucketVersions": ("s3:::{BucketName}",),
-    "s3:PutObject": (_BUCKET + "/recover-e1-r1.json", "s3:::{ARCHIVE_BUCKET}/topics/any"),
+    "s3:PutObject": (
+        _BUCKET + "/recover-e1-r1.json",
+        "s3:::{ARCHIVE_BUCKET}/topics/any",
+        "s3:::{RECORDS}",
+    ),
     "s3:PutReplicationConfiguration": ("s3:::{Bucket}",),
     "s3:ReplicateObject": ("s3:::{PeerBucket}/any",),
     "s3:ReplicateTags": ("s3:::{PeerBucket}/any",),
@@ -149,6 +161,12 @@ def variables_of(world: World, given: Mapping[str, str]) -> dict[str, str]:
         found["DATABASE_RESOURCE"] = f"{database.token}.DBClusterResourceId"
     if given.get("Attribute") == "file-system-id":
         found["AnyFileSystem"] = "any"
+    for one in world.of_type("AWS::ElastiCache::ReplicationGroup"):
+        named = one.properties.get("GlobalReplicationGroupId")
+        if named and one.properties.get("ReplicationGroupId") == given.get(
+            "ReplicationGroupId", ""
+        ):
+            found["GlobalGroup"] = str(named)
     machine = given.get("STATE_MACHINE_ARN", "")
     if machine:
         found["EXECUTION_ARN"] = machine.replace(":stateMachine:", ":execution:") + ":recover-e1-r1"
@@ -205,7 +223,7 @@ def aliases_of(world: World, key: str) -> tuple[str, ...]:
     return tuple(
         str(one.properties["AliasName"])
         for one in world.of_type("AWS::KMS::Alias", region=region)
-        if _key(world, str(one.properties["TargetKeyId"]), one.region) == key
+        if key_named(world, str(one.properties["TargetKeyId"]), one.region) == key
     )
 
 
@@ -222,18 +240,18 @@ def key_of(world: World, resource: Found) -> str:
         named = [
             one.get("ServerSideEncryptionByDefault", {}).get("KMSMasterKeyID") for one in rules
         ]
-        return _key(world, next((str(one) for one in named if one), ""), resource.region)
+        return key_named(world, next((str(one) for one in named if one), ""), resource.region)
     if resource.type == "AWS::Kinesis::Stream":
-        return _key(world, given.get("StreamEncryption", {}).get("KeyId", ""), resource.region)
+        return key_named(world, given.get("StreamEncryption", {}).get("KeyId", ""), resource.region)
     if resource.type == "AWS::StepFunctions::StateMachine":
-        return _key(
+        return key_named(
             world, given.get("EncryptionConfiguration", {}).get("KmsKeyId", ""), resource.region
         )
     name = {"AWS::SNS::Topic": "KmsMasterKeyId", "AWS::SQS::Queue": "KmsMasterKeyId"}
-    return _key(world, given.get(name.get(resource.type, "KmsKeyId"), ""), resource.region)
+    return key_named(world, given.get(name.get(resource.type, "KmsKeyId"), ""), resource.region)
 
 
-def _key(world: World, named: str, region: str) -> str:
+def key_named(world: World, named: str, region: str) -> str:
     """A key's ARN from its ARN, its id or its alias."""
     if not named:
         return ""

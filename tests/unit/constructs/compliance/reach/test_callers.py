@@ -295,3 +295,57 @@ def test_a_stream_is_polled_with_the_functions_role() -> None:
     said = failures(mapping)
     assert "stream mapping in ca-central-1 (Home.Mapping) calls kinesis:GetRecords" in said
     assert "no statement lets keeper-cac1 do kinesis:GetShardIterator" in said
+
+
+def records(home: Resources) -> None:
+    """A trail and a bucket's access log, both into one bucket that lets them write."""
+    home["Records"] = made("S3::Bucket", BucketName="records")
+    home["Trail"] = made("CloudTrail::Trail", TrailName="trail", S3BucketName=ref("Records"))
+    logging = {"DestinationBucketName": ref("Records"), "LogFilePrefix": "data/"}
+    home["Data"] = made("S3::Bucket", BucketName="data", LoggingConfiguration=logging)
+    trail = {"Service": "cloudtrail.amazonaws.com"}
+    of_the_trail = {
+        "StringEquals": {
+            "aws:SourceArn": f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/trail",
+            "s3:x-amz-acl": "bucket-owner-full-control",
+        }
+    }
+    of_the_bucket = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::data"}}
+    home["RecordsPolicy"] = made(
+        "S3::BucketPolicy",
+        Bucket=ref("Records"),
+        PolicyDocument=document(
+            statement("s3:GetBucketAcl", resource="arn:aws:s3:::records", Principal=trail),
+            statement(
+                "s3:PutObject",
+                resource=f"arn:aws:s3:::records/AWSLogs/{ACCOUNT}/*",
+                Principal=trail,
+                Condition=of_the_trail,
+            ),
+            statement(
+                "s3:PutObject",
+                resource="arn:aws:s3:::records/data/*",
+                Principal={"Service": "logging.s3.amazonaws.com"},
+                Condition=of_the_bucket,
+            ),
+        ),
+    )
+
+
+def test_the_trail_and_access_logs_are_let_into_their_bucket() -> None:
+    assert judged(records).failures == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "trail in ca-central-1 (Home.Trail) calls s3:GetBucketAcl"),
+        (1, "trail in ca-central-1 (Home.Trail) calls s3:PutObject"),
+        (2, "access log in ca-central-1 (Home.Data) calls s3:PutObject"),
+    ],
+)
+def test_a_record_that_its_bucket_does_not_take_is_a_failure(number: int, said: str) -> None:
+    def without(home: Resources) -> None:
+        del home["RecordsPolicy"]["Properties"]["PolicyDocument"]["Statement"][number]
+
+    assert said in failures(records, without)

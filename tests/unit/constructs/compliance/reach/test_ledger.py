@@ -243,3 +243,30 @@ def test_a_database_that_nobody_can_find_is_a_failure() -> None:
 
     said = "; ".join(judged(change).failures)
     assert "no template has the region's database where keeper" in said
+
+
+def test_without_a_witness_nobody_calls_one_and_no_excuse_is_missed() -> None:
+    def change(resources: Resources) -> None:
+        resources["Keeper"]["Properties"]["Environment"]["Variables"]["WITNESS_REGION"] = ""
+
+    found = judged(change, change)
+    assert found.failures == []
+    assert found.regions.witness == ""
+    asked = [one.row for one in found.entries if one.row.where is RegionRole.WITNESS]
+    assert {one.not_made for one in asked} == {"there is no witness"}
+
+
+def test_a_lease_in_an_own_region_is_called_there_and_is_no_witness() -> None:
+    def change(resources: Resources) -> None:
+        variables = resources["Keeper"]["Properties"]["Environment"]["Variables"]
+        variables["WITNESS_REGION"] = HOME if variables["PEER_REGION"] == STANDBY else STANDBY
+
+    found = judged(change, change)
+    assert found.regions.witness == ""
+    (lease, _) = [
+        one
+        for one in found.entries
+        if (one.row.call, one.row.where) == ("dynamodb:PutItem", RegionRole.WITNESS)
+    ]
+    assert lease.row.target_region == HOME
+    assert f"arn:aws:dynamodb:{HOME}:{ACCOUNT}:table/lease" in lease.faults[0]
