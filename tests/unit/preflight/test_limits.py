@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -141,3 +142,47 @@ def test_an_environment_may_own_the_registrys_replication_already(
     assert {one.verdict for one in preflight(changes, ids=("registry-replication",))} == {
         Verdict.OK
     }
+
+
+def test_the_tags_of_an_environment_that_stands_are_no_leftovers(everywhere: Place) -> None:
+    tagged = {"ResourceTagMappingList": [{"ResourceARN": "arn:aws:ec2:ca-central-1:1:vpc/vpc-1"}]}
+    stands: dict[str, Mapping[str, Any] | None] = {
+        "list_stack_resources": {"StackResourceSummaries": []},
+        "get_resources": tagged,
+    }
+    assert judged("leftovers", everywhere, stands) == 0
+    assert judged("leftovers", everywhere, {**stands, "list_stack_resources": None}) == 1
+
+
+@pytest.mark.parametrize(("there", "findings"), [(4, 0), (5, 1)])
+def test_a_zone_takes_nat_gateways_up_to_its_quota(
+    there: int, findings: int, everywhere: Place
+) -> None:
+    place = made(everywhere, ("Nat", "AWS::EC2::NatGateway", {}))
+    bodies: dict[str, Mapping[str, Any]] = {
+        "get_service_quota": {"Quota": {"Value": 5.0}},
+        "describe_subnets": {"Subnets": [{"SubnetId": "s", "AvailabilityZone": "z"}]},
+        "describe_nat_gateways": {
+            "NatGateways": [
+                *({"SubnetId": "s", "State": "available"} for _ in range(there)),
+                {"SubnetId": "s", "State": "deleted"},
+            ]
+        },
+    }
+    assert judged("quota-nat-gateways", place, bodies) == findings
+
+
+def test_only_the_authority_that_new_clusters_get_is_judged(everywhere: Place) -> None:
+    """Older ones, which a region still lists, may have ended."""
+    old = {
+        "CertificateIdentifier": "rds-ca-2019",
+        "Thumbprint": "00",
+        "ValidTill": datetime(2024, 8, 22, tzinfo=UTC),
+    }
+    body: dict[str, Any] = {
+        "DefaultCertificateForNewLaunches": "rds-ca-rsa2048-g1",
+        "Certificates": [old],
+    }
+    assert judged("certificates", everywhere, {"describe_certificates": body}) == 0
+    body["DefaultCertificateForNewLaunches"] = "rds-ca-2019"
+    assert judged("certificates", everywhere, {"describe_certificates": body}) == 2
