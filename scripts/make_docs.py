@@ -1,6 +1,6 @@
 """`make docs`: writes what the documentation takes from the code. `--check` only says what would change.
 
-Whole files: docs/pictures/*.svg, docs/reference/pictures.md, docs/reference/api.md. Parts of pages: the
+Whole files: docs/pictures/*.svg, docs/reference/{pictures,api,preflight}.md. Parts of pages: the
 text between `<!-- make docs: NAME -->` and `<!-- make docs: end -->`. With `--check` it exits with 1 when
 something differs.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from drill import evidence
 from lifeline.lambdas.failover import plan
-from scripts import added_lines, api_reference
+from scripts import added_lines, api_reference, preflight_page
 from scripts.pictures import (
     data_path,
     drill_plot,
@@ -89,6 +89,7 @@ def generated(assembly: Path) -> dict[str, str]:
     files = {f"docs/pictures/{name}.svg": image for name, (image, _) in drawn.items()}
     files["docs/reference/pictures.md"] = _pictures_page(drawn)
     files["docs/reference/api.md"] = api_reference.page()
+    files["docs/reference/preflight.md"] = preflight_page.page()
     parts = blocks()
     for path in _markdown():
         text = path.read_text()
@@ -123,6 +124,7 @@ def blocks() -> dict[str, Callable[[], str]]:
     return {
         "added-lines": added_lines.markdown,
         "index": index,
+        "first-drill": preflight_page.observations,
         "plan-steps": plan_table,
         "plan-budget": plan_budget,
         "take-guards": failover_pictures.guard_table,

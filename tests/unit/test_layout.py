@@ -57,7 +57,7 @@ def module_of(source: Path) -> str:
     top, *rest = source.relative_to(ROOT).parts
     if top == "constructs":
         return ".".join(rest)
-    if top in ("lambdas", "services"):
+    if top in ("lambdas", "services", "stacks"):
         return ".".join(("lifeline", top, *rest))
     return top
 

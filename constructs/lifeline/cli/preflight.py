@@ -108,7 +108,8 @@ def preflight(
     if len(skipped) < len(probes.PROBES):
         with tempfile.TemporaryDirectory(prefix="lifeline-preflight-") as folder:
             made = assembly or _synthesize(Path(folder) / "out", suffix, profile, settings, output)
-            results = _ask(made, suffix, settings.get("homeRegion", ""), bundle, skipped, output)
+            home = settings.get("homeRegion", "")
+            results = _ask(made, suffix, profile or "", home, bundle, skipped, output)
     _tell(results, suffix, skipped, output)
 
 
@@ -178,6 +179,7 @@ def _synthesize(
 def _ask(
     folder: Path,
     suffix: str,
+    profile: str,
     home: str,
     bundle: Path | None,
     skipped: Sequence[str],
@@ -214,6 +216,7 @@ def _ask(
         resources=assembly.resources,
         now=time.time(),
         bundle=certificates,
+        profile=profile,
     )
     asked = [probe for probe in PROBES if probe.id not in skipped]
     plan = asking.planned(asked, everywhere, assembly)

@@ -7,6 +7,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
+from lifeline.failover.minute_loop import MAX_START_AGE_SECONDS
 from lifeline.foundation.function import Function
 from lifeline.site import Site
 
@@ -31,8 +32,8 @@ class StepExercise(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
-        every = Duration.minutes(EXERCISE_MINUTES)
-        step.function.configure_async_invoke(retry_attempts=0, max_event_age=every)
+        age = Duration.seconds(MAX_START_AGE_SECONDS)
+        step.function.configure_async_invoke(retry_attempts=0, max_event_age=age)
         step.without_dead_letters(
             "The state machine waits for its answers; an exercise that failed is done again in five minutes."
         )
@@ -41,7 +42,7 @@ class StepExercise(Construct):
             "EveryFiveMinutes",
             rule_name=site.names.regional_name("failover-step", "rule"),
             description="Does what the failover plan's steps read, and changes nothing.",
-            schedule=events.Schedule.rate(every),
+            schedule=events.Schedule.rate(Duration.minutes(EXERCISE_MINUTES)),
             targets=[
                 targets.LambdaFunction(
                     step.function,
@@ -49,7 +50,7 @@ class StepExercise(Construct):
                         {"step": "exercise", "region": site.region.name}
                     ),
                     retry_attempts=0,
-                    max_event_age=every,
+                    max_event_age=age,
                 )
             ],
         )

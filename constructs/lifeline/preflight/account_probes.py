@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from lifeline.preflight.probe import (
     STANDING,
     Answers,
@@ -179,11 +182,9 @@ def _may_write_logs(place: Place, answers: Answers) -> list[Finding]:
     return []
 
 
-def _logs(stage: object) -> bool:
-    if not isinstance(stage, dict):
-        return False
+def _logs(stage: Mapping[str, Any]) -> bool:
     levels = {str(one.get("LoggingLevel", "OFF")) for one in stage.get("MethodSettings", [])}
-    return bool(stage.get("AccessLogSetting")) or levels != {"OFF"}
+    return bool(stage.get("AccessLogSetting")) or bool(levels - {"OFF"})
 
 
 BACKED_UP = {

@@ -8,6 +8,9 @@ from lifeline.preflight.probe import Answers, Ask, Finding, Parameters, Place, P
 
 IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/([^:]+):(.+)")
 
+SOURCES = {"processor": "-f services/Dockerfile .", "mirrormaker": "services/replicator"}
+"""What each image is built from, in the checkout."""
+
 WARN_DAYS = 90
 """Before a certificate authority of AWS's ends, clusters must be moved to its successor, with a restart."""
 DAY = 86_400
@@ -48,15 +51,19 @@ def _present(place: Place, answers: Answers) -> list[Finding]:
             "",
         )
         ids = [one.id for one in place.stacks if one.name == stack]
+        profile = f" -c profile={place.profile}" if place.profile else ""
         first = (
-            f"cdk deploy {ids[0]} -c environmentSuffix={place.suffix}     # where it is not yet\n"
+            f"cdk deploy {ids[0]} -c environmentSuffix={place.suffix}{profile}"
+            "     # makes the repository, where it is not yet\n"
             if ids
             else ""
         )
+        source = SOURCES.get(repository.removesuffix(f"-{place.suffix}"), "<its folder>")
         found.append(
             Finding(
                 f"{place.region} has no image {repository}:{tag}: its service would wait until it fails",
-                f"{first}make images SUFFIX={place.suffix}",
+                f"{first}docker buildx build --platform linux/arm64 --push -t {place.account}.dkr.ecr."
+                f"{place.region}.amazonaws.com/{repository}:{tag} {source}     # after docker login",
             )
         )
     return found
@@ -126,7 +133,7 @@ IMAGE_PROBES = (
         ),
         expects="each image that a task definition names",
         if_not="the services never become stable, and their stack rolls back after hours",
-        mend="`make images`, after the stack with the repositories",
+        mend="`docker buildx build --push`, after the stack with the repositories",
         judge=_present,
         source="Amazon ECR API Reference, DescribeImages",
         types=("AWS::ECS::TaskDefinition",),

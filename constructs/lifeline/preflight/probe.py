@@ -65,7 +65,8 @@ class Place:
     """Where a probe asks, and what the deployment would make there: in one region, or (`Scope.ACCOUNT`,
     asked in the home region) everywhere.
 
-    `bundle` holds the certificates of the bundle that the images trust; None: none was named.
+    `bundle` holds the certificates of the bundle that the images trust; None: none was named. `profile`
+    is the one that was named, for commands that mend.
     """
 
     region: str
@@ -76,6 +77,7 @@ class Place:
     resources: tuple[Resource, ...]
     now: float
     bundle: tuple[Certificate, ...] | None = None
+    profile: str = ""
 
     def wanted(self, *types: str) -> list[Resource]:
         """What the templates hold of these types."""

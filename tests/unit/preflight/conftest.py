@@ -39,6 +39,7 @@ def everywhere(prod: Assembly) -> Place:
         resources=prod.resources,
         now=NOW,
         bundle=BUNDLE,
+        profile="prod",
     )
 
 

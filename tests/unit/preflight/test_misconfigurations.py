@@ -777,7 +777,8 @@ MISCONFIGURATIONS = (
         in_region(RECOVERY, Refuse("ImageNotFoundException"), {"imageDetails": []}),
         RECOVERY,
         "ca-west-1 has no image",
-        "make images SUFFIX=test",
+        f"--push -t {ACCOUNT}.dkr.ecr.ca-west-1.amazonaws.com/processor-test:0.1.0 "
+        "-f services/Dockerfile .",
     ),
     Misconfiguration(
         "there is no repository yet",
@@ -786,7 +787,7 @@ MISCONFIGURATIONS = (
         refused("RepositoryNotFoundException"),
         HOME,
         "ca-central-1 has no image",
-        "cdk deploy Foundation-cac1 -c environmentSuffix=test",
+        "cdk deploy Foundation-cac1 -c environmentSuffix=test -c profile=prod",
     ),
     Misconfiguration(
         "the bundle lacks the region's authority",
