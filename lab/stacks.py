@@ -19,6 +19,8 @@ from lab.waiting import LabError
 
 ASKED, DEPLOYED = "asked.json", "deployed.json"
 """In the stacks' folder, by stack: the templates to deploy, and those that stand."""
+LAMBDA_CONCURRENCY = 1_000
+"""Lambda's default quota of a region; the emulator's own follows the machine's cores."""
 Templates = dict[str, tuple[str, Template]]
 
 
@@ -115,13 +117,11 @@ class Stacks:
 
     def _account(self, region: str, others: tuple[tuple[str, Template], ...]) -> Surroundings:
         """What the emulator's account says of itself, and the environment's other stacks."""
-        clients = Clients(self.places)
-        limits = clients.observer("lambda", region).get_account_settings()["AccountLimit"]
-        role = clients.observer("apigateway", region).get_account().get("cloudwatchRoleArn")
+        account = Clients(self.places).observer("apigateway", region).get_account()
         return Surroundings(
             other_stacks=others,
-            account_log_role=bool(role),
-            lambda_concurrency=limits["ConcurrentExecutions"],
+            account_log_role=bool(account.get("cloudwatchRoleArn")),
+            lambda_concurrency=LAMBDA_CONCURRENCY,
         )
 
     def _read(self, name: str) -> Templates:
