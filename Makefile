@@ -81,9 +81,12 @@ deploy: setup ## cdk deploy --all to AWS, with the credentials of the environmen
 # The home region that ARGS names as cdk takes it: -c homeRegion=X, --context homeRegion=X or --context=homeRegion=X.
 DESTROY_HOME = $(lastword $(patsubst homeRegion=%,%,$(filter homeRegion=%,$(patsubst --context=%,%,$(ARGS)))))
 
+DESTROY_RECOVERY = $(lastword $(patsubst recoveryRegion=%,%,$(filter recoveryRegion=%,$(patsubst --context=%,%,$(ARGS)))))
+
 destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
 	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(DESTROY_HOME)) $(filter --switch-back,$(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
+	@$(PY) scripts/after_destroy.py --suffix $(SUFFIX) $(addprefix --recovery ,$(DESTROY_RECOVERY))
 
 nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control
 	@$(PY) scripts/nag_report.py --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)
