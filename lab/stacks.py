@@ -19,6 +19,8 @@ from lab.waiting import LabError
 
 ASKED, DEPLOYED = "asked.json", "deployed.json"
 """In the stacks' folder, by stack: the templates to deploy, and those that stand."""
+LAMBDA_CONCURRENCY = 1_000
+"""Lambda's default quota of a region; the emulator's own follows the machine's cores."""
 Templates = dict[str, tuple[str, Template]]
 
 
@@ -105,24 +107,18 @@ class Stacks:
         toolkit.destroy(self.assembly, self.places, self.log)
 
     def _judge(self, chosen: Templates, asked: Templates, deployed: Templates) -> list[Refusal]:
+        clients = Clients(self.places)
+        roles = {region: _has_log_role(clients, region) for region, _ in chosen.values()}
         found: list[Refusal] = []
         for name, (region, template) in chosen.items():
-            others = tuple(one for other, one in asked.items() if other != name)
+            around = Surroundings(
+                other_stacks=tuple(one for other, one in asked.items() if other != name),
+                account_log_role=roles[region],
+                lambda_concurrency=LAMBDA_CONCURRENCY,
+            )
             before = deployed[name][1] if name in deployed else None
-            around = self._account(region, others)
             found += judge(template, region, before, around)
         return found
-
-    def _account(self, region: str, others: tuple[tuple[str, Template], ...]) -> Surroundings:
-        """What the emulator's account says of itself, and the environment's other stacks."""
-        clients = Clients(self.places)
-        limits = clients.observer("lambda", region).get_account_settings()["AccountLimit"]
-        role = clients.observer("apigateway", region).get_account().get("cloudwatchRoleArn")
-        return Surroundings(
-            other_stacks=others,
-            account_log_role=bool(role),
-            lambda_concurrency=limits["ConcurrentExecutions"],
-        )
 
     def _read(self, name: str) -> Templates:
         path = self.folder / name
@@ -131,3 +127,8 @@ class Stacks:
 
     def _write(self, name: str, templates: Mapping[str, tuple[str, Template]]) -> None:
         (self.folder / name).write_text(json.dumps(templates))
+
+
+def _has_log_role(clients: Clients, region: str) -> bool:
+    """Whether the emulator's account lets API Gateway write logs in the region."""
+    return bool(clients.observer("apigateway", region).get_account().get("cloudwatchRoleArn"))

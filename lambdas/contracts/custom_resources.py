@@ -80,7 +80,7 @@ class EmptyBucket(CustomResource):
 
 @dataclass(frozen=True, kw_only=True)
 class EmptyVault(CustomResource):
-    """`empty_vault`."""
+    """`empty_vault`, which calls itself to go on."""
 
     calls: ClassVar[tuple[Call, ...]] = (
         ANSWER,
@@ -88,6 +88,7 @@ class EmptyVault(CustomResource):
         AwsCall("backup:DescribeBackupVault"),
         AwsCall("backup:ListRecoveryPointsByBackupVault"),
         AwsCall("backup:DeleteRecoveryPoint"),
+        AwsCall("lambda:InvokeFunction"),
     )
 
 

@@ -103,6 +103,15 @@ class EventsApi(Construct):
             f"https://{self.api.rest_api_id}.execute-api.{site.region.name}.amazonaws.com/{STAGE}"
         )
         self.stage_arn = self.api.deployment_stage.stage_arn
+        # The service would make this group itself: without our key, for ever, and left by a destruction.
+        execution_logs = log_group(
+            self,
+            "ExecutionLogs",
+            site=site,
+            keys=keys,
+            name=f"API-Gateway-Execution-Logs_{self.api.rest_api_id}/{STAGE}",
+        )
+        self.api.deployment_stage.node.add_dependency(execution_logs)
         self._authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,
             "Authorizer",

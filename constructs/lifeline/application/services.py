@@ -104,6 +104,14 @@ class Services(Construct):
         self.cluster_name = site.names.regional_name("services")
         self.applier_name = site.names.regional_name(Service.EVENT_APPLIER)
         self.query_api_name = site.names.regional_name(Service.QUERY_API)
+        # The service would make this group itself: without our key, for ever, and left by a destruction.
+        insights = log_group(
+            self,
+            "InsightsLogs",
+            site=site,
+            keys=keys,
+            name=f"/aws/ecs/containerinsights/{self.cluster_name}/performance",
+        )
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
@@ -111,6 +119,7 @@ class Services(Construct):
             vpc=vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
+        self.cluster.node.add_dependency(insights)
         self.query_api_group = ec2.SecurityGroup(
             self,
             "QueryApiGroup",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
-from aws_cdk import Aws, CustomResource, Duration
+from aws_cdk import Aws, CfnResource, CustomResource, Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -26,6 +26,8 @@ from lifeline.tiers import RecoveryTier
 COLD_AFTER_DAYS = 30
 START_WITHIN_MINUTES = 60
 END_WITHIN_MINUTES = 12 * 60
+EMPTYING_SECONDS = 540
+"""How long a deletion of the vault goes on: three runs of the function."""
 DAILY = "cron(30 2 * * ? *)"
 """Not within an hour before the database's own windows (05:00, and 07:00 on Sundays)."""
 MONTHLY = "cron(30 0 1 * ? *)"
@@ -82,8 +84,8 @@ class Backups(Construct):
         self.policy = (tier or site.settings.tier).backups
         self.vault_name = vault_name(site)
         self.vault = self._vault()
-        self._emptied = self._emptied_on_delete()
         self.role = self._role()
+        self._emptied = self._emptied_on_delete()
         for keeps_a_journal in (True, False):
             chosen = [store for store in stores if store.keeps_a_journal is keeps_a_journal]
             if chosen:
@@ -163,10 +165,23 @@ class Backups(Construct):
             *points,
             reason="Everything in the vault is to be deleted; the service makes up the ids.",
         )
-        emptied = provider.resource(
-            "Empty", resource_type="EmptyVault", properties={"VaultName": self.vault_name}
+        name = site.names.regional_name("empty-vault", "function")
+        provider.allow(
+            "CallItselfAgain", ["lambda:InvokeFunction"], [site.arn("lambda", f"function:{name}")]
         )
-        emptied.node.add_dependency(self.vault)
+        emptied = provider.resource(
+            "Empty",
+            resource_type="EmptyVault",
+            properties={
+                "VaultName": self.vault_name,
+                "PatienceSeconds": str(EMPTYING_SECONDS),
+            },
+        )
+        resource = emptied.node.default_child
+        assert isinstance(resource, CfnResource)
+        resource.add_property_override("ServiceTimeout", str(EMPTYING_SECONDS + 60))
+        # A recovery point is deleted with the role that made it: the role goes after the points.
+        emptied.node.add_dependency(self.vault, self.role, self._role_policy)
         return emptied
 
     def _role(self) -> iam.Role:

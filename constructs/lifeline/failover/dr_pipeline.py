@@ -177,6 +177,7 @@ class DrPipeline(Construct):
         made = self._project(step, description, DESTROY, in_pipeline=in_pipeline)
         self._assume(made, DESTROYING_ROLES)
         self._see_which_region_writes(made)
+        self._delete_what_a_takeover_left(made)
         if in_pipeline:
             self._keep_source(made, ["s3:DeleteObject"])
             return made
@@ -207,6 +208,23 @@ class DrPipeline(Construct):
         project.acknowledge_pattern(
             global_cache,
             reason="The service puts letters of its own before the datastore's name.",
+        )
+
+    def _delete_what_a_takeover_left(self, project: DrillProject) -> None:
+        """What scripts/after_destroy.py does, in the recovery region."""
+        secret = self._site.peer.arn(
+            "secretsmanager", f"secret:database-admin-{DRILL_SUFFIXES}-??????"
+        )
+        project.allow(
+            "DeleteTheSecretLeft",
+            ["secretsmanager:DescribeSecret", "secretsmanager:DeleteSecret"],
+            [secret],
+        )
+        peer = self._site.peer
+        stack = peer.arn("cloudformation", f"stack/data-{peer.region.code}-{DRILL_SUFFIXES}/*")
+        project.allow("SeeThatItsStackIsGone", ["cloudformation:DescribeStacks"], [stack])
+        project.acknowledge_pattern(
+            stack, reason="CloudFormation puts an id of its own behind a stack's name."
         )
 
     def _project(

@@ -26,6 +26,7 @@ from lifeline.compliance.synthesized_environment import (
     SynthesizedEnvironment,
     intrinsics,
     read_environment,
+    rendered,
 )
 from lifeline.regions import CATALOG
 from lifeline.settings import Settings
@@ -111,6 +112,25 @@ def test_a_group_with_its_own_rules_of_egress_lets_nothing_else_out(
         inside = group.properties.get("SecurityGroupEgress", [])
         assert inside, (rule.stack.name, group.logical_id)
         assert all(one["IpProtocol"] != "-1" for one in inside), (rule.stack.name, group.logical_id)
+
+
+def test_the_groups_that_services_make_themselves_are_made_by_us(
+    environment: SynthesizedEnvironment,
+) -> None:
+    """Else they stand without our key, for ever, and outlive the environment. By the services' guides:
+    "Container Insights" (Amazon ECS), "Set up CloudWatch logging" (API Gateway)."""
+    made = {one.stack.name: set[str]() for one in environment.of_type("AWS::Logs::LogGroup")}
+    for group in environment.of_type("AWS::Logs::LogGroup"):
+        assert "KmsKeyId" in group.properties, group.logical_id
+        made[group.stack.name].add(rendered(group.properties["LogGroupName"]))
+    for cluster in environment.of_type("AWS::ECS::Cluster"):
+        name = cluster.properties["ClusterName"]
+        wanted = f"/aws/ecs/containerinsights/{name}/performance"
+        assert wanted in made[cluster.stack.name]
+    for stage in environment.of_type("AWS::ApiGateway::Stage"):
+        api = rendered(stage.properties["RestApiId"])
+        wanted = f"API-Gateway-Execution-Logs_{api}/{stage.properties['StageName']}"
+        assert wanted in made[stage.stack.name]
 
 
 def test_no_identity_has_a_wildcard_action_of_ours(environment: SynthesizedEnvironment) -> None:

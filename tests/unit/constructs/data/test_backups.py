@@ -10,6 +10,7 @@ import pytest
 from lifeline.data.backups import START_WITHIN_MINUTES, Backups
 from lifeline.data.global_database import BACKUP_WINDOW
 from lifeline.data.protected_store import ProtectedStore
+from lifeline.lambdas.empty_vault.vault import EMPTY_WITHIN_SECONDS
 from lifeline.tiers import AUDIT_DAYS, BackupPolicy, RecoveryTier
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
@@ -151,6 +152,13 @@ def test_the_vault_is_emptied_before_it_is_deleted(make_stack: MakeStack) -> Non
     ((vault_id, vault),) = template.find_resources("AWS::Backup::BackupVault").items()
     (emptied,) = template.find_resources("Custom::EmptyVault").values()
     assert vault_id in emptied["DependsOn"]
+    (role,) = template.find_resources(
+        "AWS::IAM::Role", {"Properties": {"RoleName": "backup-cac1-test"}}
+    )
+    # AWS Backup deletes a point with the role that made it.
+    assert role in emptied["DependsOn"]
+    waits = int(emptied["Properties"]["PatienceSeconds"])
+    assert 3 * EMPTY_WITHIN_SECONDS <= waits < int(emptied["Properties"]["ServiceTimeout"]) <= 600
     assert emptied["Properties"]["VaultName"] == vault["Properties"]["BackupVaultName"]
     resources = template.to_json()["Resources"].values()
     ours = [one for one in resources if one["Type"].startswith("AWS::Backup::")]

@@ -182,3 +182,22 @@ def test_nothing_rotates_before_an_instance_answers(make_stack: MakeStack, profi
     ]
     assert len(first) == 1
     assert first[0] in schedule["DependsOn"]
+
+
+def test_a_failed_rotation_is_told_where_the_secret_rotates(make_stack: MakeStack) -> None:
+    made = make_stack()
+    in_a_database(made)
+    pattern = rule(made, "admin-rotation-test")["EventPattern"]
+    assert "RotationFailed" in pattern["detail"]["eventName"]
+    assert "AWS Service Event via CloudTrail" in pattern["detail-type"]
+
+
+def test_the_rotation_has_the_concurrency_that_the_guide_asks_for(make_stack: MakeStack) -> None:
+    made = make_stack()
+    in_a_database(made)
+    (function,) = [
+        one["Properties"]
+        for one in made.resources("AWS::Lambda::Function")
+        if one["Properties"]["FunctionName"] == "rotate-admin-test"
+    ]
+    assert function["ReservedConcurrentExecutions"] >= 10
