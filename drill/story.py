@@ -243,7 +243,8 @@ def is_emulated(body: Body) -> bool:
 
 EMULATED = (
     "Ran in the emulated lab on one machine, not on AWS.",
-    "It shows that the product's own code and templates decide, recover and keep every event.",
+    "What it shows was done by the product's own code, deployed from its own templates, against emulated "
+    "services.",
     "It does not show AWS's own times (a database promotion takes minutes there), its limits, or its "
     "networks.",
 )
