@@ -50,6 +50,25 @@ def test_the_sentence_names_verdict_limit_and_where_the_time_went() -> None:
     )
 
 
+def test_who_did_not_recover_is_not_said_to_have() -> None:
+    """A run on a machine that was used by others, too, said "until transactions came back"."""
+    run = recorded("overloaded")
+    assert run["rto_seconds"] is None
+    assert story.sentence(run) == (
+        "FAIL: it did not recover, limit 120 s. 123 s passed before the plan began. "
+        "4 more objectives were not met."
+    )
+    parts = spans.spans(run)
+    assert parts[-1].name == "confirm"
+    assert parts[-1].meaning == "transactions had not come back when the stream ended"
+    # The stream ended there; checking took minutes more.
+    assert parts[-1].end < seconds_of(run["phases"][-1]["at"]) - seconds_of(run["fault_at"])
+    later = [one | {"at": instant_text(seconds_of(one["at"]) - 115)} for one in run["decisions"]
+             if one["action"] == "take"]  # fmt: skip
+    early = run | {"timeline": [], "decisions": later}
+    assert "s after the plan transactions had not come back." in story.longest_part(early)
+
+
 def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
     """A noop printed `RTO 3.0 s`: the longest of two slow transactions."""
     run = recorded("noop")
