@@ -59,8 +59,7 @@ def test_who_did_not_recover_is_not_said_to_have() -> None:
         "4 more objectives were not met."
     )
     parts = spans.spans(run)
-    assert parts[-1].name == "confirm"
-    assert parts[-1].meaning == "transactions had not come back when the stream ended"
+    assert not any("came back" in one.meaning for one in parts)
     # The stream ended there; checking took minutes more.
     assert parts[-1].end < seconds_of(run["phases"][-1]["at"]) - seconds_of(run["fault_at"])
     later = [one | {"at": instant_text(seconds_of(one["at"]) - 115)} for one in run["decisions"]
