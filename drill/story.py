@@ -117,9 +117,10 @@ def longest_part(body: Body) -> str:
         return f" {before:.0f} s passed before the plan began."
     if plan >= after:
         return f" The plan took {plan:.0f} s."
+    then = "plan" if "plan" in parts else "take"
     if body["rto_seconds"] is None:
-        return f" {after:.0f} s after the plan transactions had not come back."
-    return f" {after:.0f} s passed after the plan, until transactions came back."
+        return f" {after:.0f} s after the {then} transactions had not come back."
+    return f" {after:.0f} s passed after the {then}, until transactions came back."
 
 
 def figures(body: Body) -> list[Figure]:

@@ -65,7 +65,7 @@ def test_who_did_not_recover_is_not_said_to_have() -> None:
     later = [one | {"at": instant_text(seconds_of(one["at"]) - 115)} for one in run["decisions"]
              if one["action"] == "take"]  # fmt: skip
     early = run | {"timeline": [], "decisions": later}
-    assert "s after the plan transactions had not come back." in story.longest_part(early)
+    assert "s after the take transactions had not come back." in story.longest_part(early)
 
 
 def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
@@ -156,6 +156,18 @@ def test_the_parts_of_the_time_add_up_to_the_rto(kind: str) -> None:
     assert all(a.end == b.begin for a, b in pairwise(parts))
 
 
+def test_a_standby_that_still_sees_renewals_has_not_noticed() -> None:
+    run = recorded("pass")
+    unaware = {
+        "at": instant_text(seconds_of(run["fault_at"]) + 1),
+        "region": "ca-west-1",
+        "action": "hold",
+        "reason": "lease-moves",
+    }
+    decisions = sorted([*run["decisions"], unaware], key=lambda one: str(one["at"]))
+    assert spans.spans(run | {"decisions": decisions}) == spans.spans(run)
+
+
 def test_where_nothing_took_over_no_time_is_explained() -> None:
     assert spans.spans(recorded("noop")) == []
     assert report.where_the_time_went(recorded("noop")) is None
@@ -220,6 +232,9 @@ def test_a_replay_knows_nothing_of_what_comes_later() -> None:
     assert during["epochs"] == [1]
     assert max(one["at"] for one in during["synthetic_tries"]) <= fault + 20
     assert during["rto_seconds"] is None
+    for name in ("decisions", "faults", "phases", "epoch_times"):
+        assert during[name]
+        assert all(seconds_of(one["at"]) <= fault + 20 for one in during[name]), name
     values = [one.value for one in story.figures(during)]
     assert values[0] == values[-1] == story.NOT_YET
 
