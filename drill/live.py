@@ -5,6 +5,7 @@ It only shows. There is no address that does anything, and no button.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ LAST_LOOK_SECONDS = 4.0
 STATE = "Drill-State"
 SCRIPT = """<script>
 (() => {
+  let missed = 0;
   async function look() {
     let state = "running";
     try {
@@ -32,9 +34,13 @@ SCRIPT = """<script>
       document.getElementById("page").replaceWith(fresh.getElementById("page"));
       document.querySelectorAll("details").forEach((one, n) => { if (open[n]) one.open = true; });
       document.title = fresh.title;
+      missed = 0;
     } catch (error) {
-      document.title = "The drill has ended or was stopped";
-      return;
+      missed += 1;
+      if (missed > 5) {
+        document.title = "The drill has ended or was stopped";
+        return;
+      }
     }
     if (state !== "ended") setTimeout(look, 1000);
   }
@@ -109,13 +115,15 @@ def _handler(page: LivePage) -> type[BaseHTTPRequestHandler]:
                 return
             state, text = page.page()
             content = text.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header(STATE, state)
-            self.end_headers()
-            self.wfile.write(content)
+            # A page that was closed meanwhile is no matter of the drill's.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Cache-Control", "no-store")
+                self.send_header(STATE, state)
+                self.end_headers()
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
             """The terminal belongs to the drill."""

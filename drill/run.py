@@ -14,7 +14,6 @@ from drill import (
     archive,
     evidence,
     growing,
-    guards,
     heart_recordings,
     platform_records,
     report,
@@ -31,20 +30,19 @@ from drill.effect import Effect, measure
 from drill.journal import Journal
 from drill.live import LivePage
 from drill.logged import read_log
-from drill.platform_records import seconds_of
 from drill.progress import Bar
 from drill.publisher import EdgePublisher
 from drill.recheck import check_again
 from drill.run_summary import RunSummary
-from drill.sampling import RateSample, Sampler, rpo_seconds
+from drill.sampling import Sampler, rpo_seconds
 from drill.scenarios import AFTER_RECOVERY_SECONDS, Break, Scenario
 from drill.stored import AppliedSecond
 from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, failing_run, rto_seconds
 from drill.targets import BrokenThing, Deployed, Target
+from drill.telling import Telling
 
 EDGES = 2
 SYNTHETIC = "edge-synthetic"
-PROGRESS_SECONDS = 5.0
 SERVING_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
@@ -87,14 +85,13 @@ class Run:
         self._target = target
         self._say = say
         self._bar = Bar(self._say)
+        self._telling = Telling(self._say)
         self._random = random.Random(options.seed)
         self._failures: list[str] = []
         self._faults: list[BrokenThing] = []
         self._kills: list[float] = []
         self._lost_at: float | None = None
         self._effect: Effect | None = None
-        self._phases: list[tuple[str, float]] = []
-        self._told: set[tuple[str, str, str]] = set()
         self._live = live
 
     def go(self) -> Outcome:
@@ -180,7 +177,7 @@ class Run:
             f"drill: streaming {options.events_per_second:.0f} events/s from "
             f"{EDGES} edges for {options.before_seconds:.0f} s before the fault"
         )
-        self._enter("streaming")
+        self._telling.enter("streaming")
         self._streaming_since = time.monotonic()
         for edge in self._edges:
             edge.start()
@@ -206,7 +203,8 @@ class Run:
         everything = [one.at for one in self._faults]
         if everything:
             self._lost_at = max(struck) if struck else min(everything)
-        self._enter("watching" if self._lost_at is None else "broken")
+        self._telling.lost_at = self._lost_at
+        self._telling.enter("watching" if self._lost_at is None else "broken")
 
     def _watch(self) -> None:
         """Until recovery is seen (and a few seconds more), or for the whole watch where none may be."""
@@ -214,7 +212,7 @@ class Run:
         while time.monotonic() < deadline:
             self._wait(min(1.0, max(0.0, deadline - time.monotonic())))
             if self._scenario.fails_over and self._recovered():
-                self._enter("recovered")
+                self._telling.enter("recovered")
                 self._say(f"drill: recovered, RTO {self._rto()} s; streaming on a little")
                 self._wait(AFTER_RECOVERY_SECONDS)
                 break
@@ -254,51 +252,18 @@ class Run:
     def _wait(self, seconds: float) -> None:
         """Let time pass, saying now and then how it goes, and killing event appliers when it is time."""
         until = time.monotonic() + seconds
-        next_word = getattr(self, "_next_word", 0.0)
         while (now := time.monotonic()) < until:
             while self._kills and now - self._streaming_since >= self._kills[0]:
                 self._kills.pop(0)
                 self._kill_applier()
-            self._tell_decisions()
-            if now >= next_word:
-                self._progress()
-                next_word = now + PROGRESS_SECONDS
+            self._telling.decisions(self._sampler.decisions)
+            preferred = self._edges[0].sender.preferred
+            self._telling.progress(self._sampler, self._synthetic.tries, preferred)
             time.sleep(min(0.25, max(0.0, until - now)))
-        self._next_word = next_word
 
     def _count_stored(self, region: str) -> int:
         with stored.connect(self._target.endpoints()[region].database_dsn) as connection:
             return stored.count(connection)
-
-    def _enter(self, phase: str) -> None:
-        self._phases.append((phase, time.time()))
-
-    def _clock(self, at: float) -> str:
-        """A moment as the drill tells it: from the fault on, before it from the beginning."""
-        if self._lost_at is not None and at >= self._lost_at - 1:
-            return f"T+{max(0.0, at - self._lost_at):.0f} s"
-        return f"{max(0.0, at - self._phases[0][1]):5.0f} s"
-
-    def _tell_decisions(self) -> None:
-        """Each decision with its reason, once, as it falls."""
-        for one in self._sampler.decisions:
-            key = (str(one["region"]), str(one["action"]), str(one["at"]))
-            at = seconds_of(str(one["at"]))
-            if key not in self._told and at >= self._phases[0][1]:
-                self._told.add(key)
-                self._say(f"drill: {self._clock(at)}  {guards.sentence(one)}")
-
-    def _progress(self) -> None:
-        rate = self._sampler.rates[-1] if self._sampler.rates else RateSample(0, 0, 0, 0, 0)
-        lag = self._sampler.lag[-1].lag_seconds if self._sampler.lag else None
-        tries = self._synthetic.tries
-        colours = "".join("+" if one.green else "x" for one in tries[-10:])
-        self._say(
-            f"drill: {self._clock(time.time())}  sent {rate.sent}, accepted "
-            f"{rate.accepted}, waiting {rate.unsent}; to {self._edges[0].sender.preferred}; standby "
-            f"lag {'unknown' if lag is None else f'{lag:.1f} s'}; epoch "
-            f"{self._sampler.epochs[-1] if self._sampler.epochs else '?'}; tries {colours}"
-        )
 
     def _plan_kills(self) -> None:
         span = self._options.before_seconds
@@ -320,7 +285,7 @@ class Run:
 
     def _settle(self) -> None:
         """No new events; drain the edges, then wait until what they got accepted is applied."""
-        self._enter("draining")
+        self._telling.enter("draining")
         self._synthetic.stop()
         for edge in self._edges:
             edge.stop_feeding()
@@ -375,7 +340,7 @@ class Run:
         return platform_records.lease(self._target)
 
     def _check(self, folder: Path, survivor: str) -> tuple[Findings, list[AppliedSecond]]:
-        self._enter("checking")
+        self._telling.enter("checking")
         self._say(f"drill: checking the journals against {survivor}")
         accepted = sum(sender.counts.accepted for sender in self._senders)
         bar = self._bar
@@ -431,7 +396,7 @@ class Run:
             rpo_seconds=rpo,
             availability=self._availability(),
             effect=self._effect,
-            phases=self._phases,
+            phases=self._telling.phases,
             findings=findings,
             applied=applied,
             epochs=sampler.epochs,
@@ -479,7 +444,7 @@ class Run:
             started=started,
             lost_at=self._lost_at,
             load=self._load(),
-            phases=self._phases,
+            phases=self._telling.phases,
             sampler=self._sampler,
             tries=self._synthetic.tries,
             faults=self._faults,

@@ -76,6 +76,7 @@ class RunSummary:
 def body(seen: RunSummary) -> dict[str, Any]:
     """The evidence of `seen`, objectives and verdict included; without its seal."""
     findings = seen.findings
+    exceptions = {**seen.target.exceptions, **seen.scenario.excused_steps}
     met = objectives(
         seen.scenario,
         Seen(
@@ -89,7 +90,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
             availability=seen.availability,
             effect=seen.effect,
             timeline=seen.timeline,
-            exceptions=seen.target.exceptions,
+            exceptions=exceptions,
         ),
     )
     return {
@@ -118,7 +119,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         },
         "availability": asdict(seen.availability),
         "effect": None if seen.effect is None else asdict(seen.effect),
-        "exceptions": dict(seen.target.exceptions),
+        "exceptions": exceptions,
         "phases": [{"phase": name, "at": instant_text(at)} for name, at in seen.phases],
         "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
         "order_violations": findings.order_violations,

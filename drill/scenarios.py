@@ -5,6 +5,7 @@ No row says how a region is recovered: the drill breaks things, and the keepers 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +35,13 @@ class Scenario:
     def both_logs_live(self) -> bool:
         """Whether each log reaches the other region all the time: then all of it must."""
         return self.breaks in (Break.NOTHING, Break.HANG_HOME_CONTROL_PLANE)
+
+    @property
+    def excused_steps(self) -> Mapping[str, str]:
+        """Step of the plan → why it may end degraded in this scenario."""
+        if self.breaks in (Break.LOSE_HOME, Break.HANG_HOME):
+            return {"fence": "The old region cannot be reached; its own lease stops it (A1)."}
+        return {}
 
     @property
     def fails_over(self) -> bool:

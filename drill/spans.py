@@ -13,6 +13,7 @@ from drill.synthetic import DEADLINE_SECONDS, Try, failing_run
 Body = Mapping[str, Any]
 WAITING = "lease-moves"
 """What a standby says while all is well: not yet a sign that it noticed anything."""
+NOT_BACK = "transactions had not come back when the stream ended"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def spans(body: Body) -> list[Span]:
         return []
     fault = seconds_of(body["fault_at"])
     began = clients[0]
-    ended = clients[1] if clients[1] is not None else seconds_of(body["ended_at"]) - fault
+    # Who did not recover had no service until the stream ended; the checking is no part of it.
+    last = max(one["at"] for one in body["synthetic_tries"]) - fault
+    ended = last if clients[1] is None else clients[1]
+    back = NOT_BACK if clients[1] is None else "until transactions came back"
     taken = seconds_of(took["at"]) - fault
     noticed = min(taken, max(began, _noticed(body, took["region"]) - fault))
     planned = max(taken, _plan_end(body) - fault) if body["timeline"] else taken
@@ -59,7 +63,7 @@ def spans(body: Body) -> list[Span]:
         ("detect", "until the standby saw that the lease stands still", noticed),
         ("guards", "until every guard let go", taken),
         ("plan", "until the plan was through", planned),
-        ("confirm", "until transactions came back", ended),
+        ("confirm", back, ended),
     )
     found, begin = [], began
     for name, meaning, end in cuts:

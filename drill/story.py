@@ -117,7 +117,10 @@ def longest_part(body: Body) -> str:
         return f" {before:.0f} s passed before the plan began."
     if plan >= after:
         return f" The plan took {plan:.0f} s."
-    return f" {after:.0f} s passed after the plan, until transactions came back."
+    then = "plan" if "plan" in parts else "take"
+    if body["rto_seconds"] is None:
+        return f" {after:.0f} s after the {then} transactions had not come back."
+    return f" {after:.0f} s passed after the {then}, until transactions came back."
 
 
 def figures(body: Body) -> list[Figure]:
@@ -243,7 +246,8 @@ def is_emulated(body: Body) -> bool:
 
 EMULATED = (
     "Ran in the emulated lab on one machine, not on AWS.",
-    "It shows that the product's own code and templates decide, recover and keep every event.",
+    "What it shows was done by the product's own code, deployed from its own templates, against emulated "
+    "services.",
     "It does not show AWS's own times (a database promotion takes minutes there), its limits, or its "
     "networks.",
 )

@@ -55,7 +55,7 @@ class Browser:
 
     def __enter__(self) -> Self:
         program = unpack()
-        self._profile = tempfile.TemporaryDirectory()
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         reads, self._to = _pipe()
         self._from, writes = _pipe()
         nothing = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
@@ -64,6 +64,8 @@ class Browser:
             program,
             [str(program), *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"],
             _environment(program),
+            # A group of its own, so that its end takes the browser's own children along.
+            setpgroup=0,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, reads, 3),
                 (os.POSIX_SPAWN_DUP2, writes, 4),
@@ -85,7 +87,7 @@ class Browser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.kill(self._pid, signal.SIGKILL)
+        os.killpg(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
         os.close(self._to)
         os.close(self._from)

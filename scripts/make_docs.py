@@ -1,8 +1,8 @@
 """`make docs`: writes what the documentation takes from the code. `--check` only says what would change.
 
-Whole files: docs/pictures/*.svg, docs/reference/{pictures,api,preflight}.md. Parts of pages: the
+Whole files: docs/pictures/*.svg and *.png, docs/reference/{pictures,api,preflight}.md. Parts of pages: the
 text between `<!-- make docs: NAME -->` and `<!-- make docs: end -->`. With `--check` it exits with 1 when
-something differs.
+something differs; the PNGs, whose letters a browser's version draws, are not compared.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from lifeline.lambdas.failover import plan
 from scripts import added_lines, api_reference, preflight_page
 from scripts.pictures import (
     data_path,
+    drill_pages,
     drill_plot,
     failover_pictures,
     graph,
@@ -80,6 +81,9 @@ def main() -> int:
         if not arguments.check:
             (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / name).write_text(made[name])
+    if not arguments.check:
+        for path in drill_pages.draw():
+            print(f"docs: {path.relative_to(ROOT).as_posix()} drawn")
     return 1 if changed and arguments.check else 0
 
 

@@ -190,6 +190,19 @@ def test_a_drill_is_evidence_only_if_it_passed(tmp_path: Path) -> None:
     assert missing.status is Status.NOT_SHOWN
 
 
+def test_a_drill_in_which_nothing_failed_over_is_told_without_times(tmp_path: Path) -> None:
+    """It said `RTO None s`."""
+    evidence = tmp_path / "evidence.json"
+    body = {
+        "id": "one", "target": "lab", "verdict": "PASS", "rto_seconds": None, "rpo_seconds": None,
+        "events": {"lost": 0}, "controls": [{"id": TESTING, "how": "Nothing was broken."}],
+    }  # fmt: skip
+    evidence.write_text(json.dumps(body))
+    found = rows_of(report_of(tmp_path / "a"), settings_of("dev", None), evidence)
+    (drill,) = [one for one in found if one.rule == "DrillEvidence"]
+    assert drill.reason == "Nothing was broken. one (lab) ended PASS: lost 0."
+
+
 def test_the_report_is_the_same_twice_and_names_each_row(rows: list[Row], tmp_path: Path) -> None:
     pages = []
     for name in ("first", "second"):

@@ -195,9 +195,14 @@ def _drill(evidence: Path | None) -> list[Row]:
         return [Row(TESTING, "DrillEvidence", "drill", "drill", Status.NOT_SHOWN, missing)]
     found = json.loads(evidence.read_text())
     passed = found["verdict"] == "PASS"
+    times = "".join(
+        f"{name.upper()} {found[f'{name}_seconds']} s, "
+        for name in ("rto", "rpo")
+        if found[f"{name}_seconds"] is not None
+    )
     measured = (
-        f"{found['id']} ({found['target']}) ended {found['verdict']}: RTO {found['rto_seconds']} s, "
-        f"RPO {found['rpo_seconds']} s, lost {found['events']['lost']}."
+        f"{found['id']} ({found['target']}) ended {found['verdict']}: {times}"
+        f"lost {found['events']['lost']}."
     )
     status = Status.COMPLIANT if passed else Status.NOT_SHOWN
     return [

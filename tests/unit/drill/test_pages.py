@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,3 +174,28 @@ def test_the_live_page_listens_on_loopback_only_and_shows_one_page() -> None:
         connection.request("POST", "/")
         assert connection.getresponse().status == 501
         connection.close()
+
+
+def test_a_page_that_is_closed_while_it_loads_says_nothing_on_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The terminal showed a traceback (BrokenPipeError) in the middle of the drill's story."""
+    asked, closed = threading.Event(), threading.Event()
+
+    def read() -> dict[str, Any]:
+        asked.set()
+        assert closed.wait(10)
+        return replay.at(run, seconds_of(run["fault_at"]) + 22)
+
+    run = recorded("pass")
+    with LivePage() as page:
+        page.follow(read)
+        host, port = page.address.split("/")[2].split(":")
+        client = socket.create_connection((host, int(port)))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asked.wait(10)
+        # Linger 0: the close is a reset, so that the server's write fails.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        closed.set()
+    assert capfd.readouterr().err == ""

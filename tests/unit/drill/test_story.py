@@ -16,7 +16,10 @@ from drill.platform_records import instant_text, seconds_of
 from tests.unit.drill.recorded_runs import KINDS, recorded
 from tests.unit.drill.sample_evidence import FAULT, START, body
 
-CLAIMS = ("recovered in", "was carried out", "restored the data path", "served by the surviving")
+CLAIMS = (
+    "recovered in", "was carried out", "restored the data path", "served by the surviving",
+    "keep every event", "shows that the",
+)  # fmt: skip
 """Words that only a run that recovered may say."""
 
 
@@ -45,6 +48,24 @@ def test_the_sentence_names_verdict_limit_and_where_the_time_went() -> None:
     assert story.sentence(recorded("noop")) == (
         "PASS: nothing was broken, and nothing failed over; no accepted event was lost."
     )
+
+
+def test_who_did_not_recover_is_not_said_to_have() -> None:
+    """A run on a machine that was used by others, too, said "until transactions came back"."""
+    run = recorded("overloaded")
+    assert run["rto_seconds"] is None
+    assert story.sentence(run) == (
+        "FAIL: it did not recover, limit 120 s. 123 s passed before the plan began. "
+        "4 more objectives were not met."
+    )
+    parts = spans.spans(run)
+    assert not any("came back" in one.meaning for one in parts)
+    # The stream ended there; checking took minutes more.
+    assert parts[-1].end < seconds_of(run["phases"][-1]["at"]) - seconds_of(run["fault_at"])
+    later = [one | {"at": instant_text(seconds_of(one["at"]) - 115)} for one in run["decisions"]
+             if one["action"] == "take"]  # fmt: skip
+    early = run | {"timeline": [], "decisions": later}
+    assert "s after the take transactions had not come back." in story.longest_part(early)
 
 
 def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
@@ -135,6 +156,18 @@ def test_the_parts_of_the_time_add_up_to_the_rto(kind: str) -> None:
     assert all(a.end == b.begin for a, b in pairwise(parts))
 
 
+def test_a_standby_that_still_sees_renewals_has_not_noticed() -> None:
+    run = recorded("pass")
+    unaware = {
+        "at": instant_text(seconds_of(run["fault_at"]) + 1),
+        "region": "ca-west-1",
+        "action": "hold",
+        "reason": "lease-moves",
+    }
+    decisions = sorted([*run["decisions"], unaware], key=lambda one: str(one["at"]))
+    assert spans.spans(run | {"decisions": decisions}) == spans.spans(run)
+
+
 def test_where_nothing_took_over_no_time_is_explained() -> None:
     assert spans.spans(recorded("noop")) == []
     assert report.where_the_time_went(recorded("noop")) is None
@@ -199,6 +232,9 @@ def test_a_replay_knows_nothing_of_what_comes_later() -> None:
     assert during["epochs"] == [1]
     assert max(one["at"] for one in during["synthetic_tries"]) <= fault + 20
     assert during["rto_seconds"] is None
+    for name in ("decisions", "faults", "phases", "epoch_times"):
+        assert during[name]
+        assert all(seconds_of(one["at"]) <= fault + 20 for one in during[name]), name
     values = [one.value for one in story.figures(during)]
     assert values[0] == values[-1] == story.NOT_YET
 

@@ -68,6 +68,13 @@ def test_a_degraded_step_fails_unless_the_target_names_it() -> None:
     assert unmet("region-loss", excused) == []
 
 
+def test_a_fence_that_reaches_no_lost_region_is_excused_and_no_other_step_is() -> None:
+    """A1 stops the old side in any case; the fence is a second lock."""
+    assert set(SCENARIOS["region-loss"].excused_steps) == {"fence"}
+    assert set(SCENARIOS["hang"].excused_steps) == {"fence"}
+    assert all(not one.excused_steps for one in SCENARIOS.values() if not one.fails_over)
+
+
 @pytest.mark.parametrize("outcome", ["failed", "", "paged"])
 def test_an_exception_excuses_degraded_and_nothing_else(outcome: str) -> None:
     timeline = (*LOSS.timeline, step("cache", outcome))
