@@ -83,7 +83,7 @@ def screen(facts: Facts) -> Screen:
             _alarms(facts.witness, facts.witness_alarms),
             _drill(facts),
         ),
-        stores=_stores(facts, standby),
+        stores=_stores(facts, _taker(facts, standby)),
     )
 
 
@@ -221,7 +221,12 @@ def _if_active_died(facts: Facts, found: Serving, standby: RegionFacts | None) -
     lost = found.verdict is Verdict.NO
     label = "what happens next" if lost else "if the active region died now"
     lease = facts.lease
-    if standby is None or found.region == NO_HOLDER:
+    if isinstance(lease, Lease) and lease.holder == NO_HOLDER:
+        text = f"{lease.writer} takes the lease at once if its keeper runs; no other region may"
+        return Row(
+            label=label, state=State.NOTE, text=text, command=_log(facts, "keeper", lease.writer)
+        )
+    if standby is None:
         return Row(label=label, state=State.UNKNOWN, text="no region is known to be active")
     if lost and isinstance(lease, Lease) and lease.holder != lease.writer:
         text = f"the plan of {lease.holder} goes on by itself; the row plan names its step"
@@ -288,6 +293,14 @@ def _stores(facts: Facts, standby: RegionFacts | None) -> tuple[StoreRow, ...]:
     return tuple(rows)
 
 
+def _taker(facts: Facts, standby: RegionFacts | None) -> RegionFacts | None:
+    """Who lacks what the lost region had: the standby, or a holder that is still taking over."""
+    lease = facts.lease
+    if isinstance(lease, Lease) and lease.holder not in (NO_HOLDER, lease.writer):
+        return facts.of(lease.holder)
+    return standby
+
+
 def _store(
     store: str, there: RegionFacts, lag: StoreLag | None, patients: float | None
 ) -> StoreRow:
@@ -329,7 +342,9 @@ def _alarms(region: str, found: AlarmFacts | Unknown) -> Row:
         )
     if not found.deployed:
         return Row(
-            label=label, state=State.UNKNOWN, text="there are none here (an emulator has none)"
+            label=label,
+            state=State.UNKNOWN,
+            text="CloudWatch evaluates none here (an emulator does not)",
         )
     if not found.firing:
         return Row(label=label, state=State.OK, text="none fires")
