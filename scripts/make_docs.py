@@ -27,6 +27,7 @@ from scripts.pictures import (
     graph,
     sequence,
     stack_picture,
+    status_screen,
     svg,
 )
 
@@ -91,6 +92,10 @@ def generated(assembly: Path) -> dict[str, str]:
     """Every file that `make docs` writes, by its name in the checkout, with the text it should have."""
     drawn = pictures(assembly)
     files = {f"docs/pictures/{name}.svg": image for name, (image, _) in drawn.items()}
+    files |= {
+        f"docs/pictures/{name}.svg": status_screen.svg(name, facts)
+        for name, facts in status_screen.looks().items()
+    }
     files["docs/reference/pictures.md"] = _pictures_page(drawn)
     files["docs/reference/api.md"] = api_reference.page()
     files["docs/reference/preflight.md"] = preflight_page.page()

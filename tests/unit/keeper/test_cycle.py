@@ -99,6 +99,16 @@ def test_each_keeper_reports_whether_it_serves_and_whether_it_could_take_over() 
     assert simulation.reports[HOME].ready_reason == "witness-unreachable"
 
 
+def test_a_region_whose_database_took_no_renewal_is_not_reported_as_serving() -> None:
+    """The lease is renewed; the row is not (A1): only the row proves that the region may serve."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    bump = 4  # clock, view, lease, renew, bump
+    simulation.cycle(HOME, between={bump: Between(outcome="cut")})
+    assert lease_of(simulation).renewals == 4
+    assert not simulation.reports[HOME].renewed_row
+
+
 def test_a_lost_region_is_replaced_once_its_lease_has_expired() -> None:
     simulation = Simulation()
     both_cycle(simulation, 3)

@@ -18,6 +18,7 @@ from scripts.pictures import (
     graph,
     sequence,
     stack_picture,
+    status_screen,
     svg,
 )
 from scripts.pictures.graph import Arrow, Box, Graph
@@ -47,7 +48,9 @@ def test_every_kind_of_page_is_made(made: dict[str, str]) -> None:
     assert {f"docs/reference/{one}.md" for one in ("api", "pictures", "preflight")} <= set(made)
     assert {"docs/runbooks/failover-plan.md", "docs/mechanisms/authority.md"} <= set(made)
     drawn = {name for name in made if name.endswith(".svg")}
-    assert drawn == {f"docs/pictures/{name}.svg" for name in make_docs.PICTURES}
+    assert drawn == {
+        f"docs/pictures/{name}.svg" for name in (*make_docs.PICTURES, *status_screen.looks())
+    }
     for name in drawn:
         ElementTree.fromstring(made[name])
 

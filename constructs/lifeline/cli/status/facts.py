@@ -35,7 +35,10 @@ class LastDecision:
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmFacts:
-    """The environment's alarms in one region that fire. `deployed`: whether there are any at all."""
+    """The environment's alarms in one region that fire.
+
+    `deployed`: whether there are any, and CloudWatch evaluates them.
+    """
 
     deployed: bool
     firing: tuple[str, ...] = ()

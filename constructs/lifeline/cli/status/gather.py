@@ -213,7 +213,8 @@ def _alarms(places: Places, region: str) -> AlarmFacts:
     cloudwatch = client("cloudwatch", region, CALL_SECONDS)
     ending = f"-{places.suffix}"
     known = cloudwatch.describe_alarms(AlarmNames=[f"{ALARM}{ending}"])["MetricAlarms"]
-    if not known:
+    # For it no data is a fault: it leaves this state with CloudWatch's first look, within minutes.
+    if not known or known[0]["StateValue"] == "INSUFFICIENT_DATA":
         return AlarmFacts(deployed=False)
     firing: list[str] = []
     following: dict[str, str] = {}

@@ -41,12 +41,14 @@ def rendered(facts: Facts, screen: Screen) -> RenderableType:
     for row in (screen.if_active_died, *screen.rows):
         _add(table, row)
     stores = _stores(screen.stores)
+    where = screen.stores[0].region if screen.stores else ""
+    title = Text(f"What {where} lacks, by store (estimates)")
     asked = Text(
         f"{facts.suffix}, {moment(facts.now)}. A word you do not know: lifeline explain WORD. "
         "Runbooks: docs/runbooks/README.md",
         style="dim",
     )
-    return Group(*parts, Text(), table, Text(), stores, Text(), asked)
+    return Group(*parts, Text(), table, Text(), title, stores, Text(), asked)
 
 
 def _add(table: Table, row: Row) -> None:
@@ -62,14 +64,7 @@ def _next(command: str) -> Text:
 
 
 def _stores(stores: tuple[StoreRow, ...]) -> Table:
-    where = stores[0].region if stores else ""
-    table = Table(
-        title=f"What {where} lacks, by store (estimates)",
-        title_justify="left",
-        title_style="",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for name, justify in (
         ("store", "left"),
         ("behind", "right"),

@@ -83,7 +83,7 @@ def screen(facts: Facts) -> Screen:
             _alarms(facts.witness, facts.witness_alarms),
             _drill(facts),
         ),
-        stores=_stores(facts, standby),
+        stores=_stores(facts, _taker(facts, standby)),
     )
 
 
@@ -218,9 +218,20 @@ def _decided(facts: Facts, one: RegionFacts) -> Row:
 
 
 def _if_active_died(facts: Facts, found: Serving, standby: RegionFacts | None) -> Row:
-    label = "if the active region died now"
-    if found.verdict is Verdict.NO or standby is None or found.region == NO_HOLDER:
+    lost = found.verdict is Verdict.NO
+    label = "what happens next" if lost else "if the active region died now"
+    lease = facts.lease
+    if isinstance(lease, Lease) and lease.holder == NO_HOLDER:
+        text = f"{lease.writer} takes the lease at once if its keeper runs; no other region may"
+        return Row(
+            label=label, state=State.NOTE, text=text, command=_log(facts, "keeper", lease.writer)
+        )
+    if standby is None:
         return Row(label=label, state=State.UNKNOWN, text="no region is known to be active")
+    if lost and isinstance(lease, Lease) and lease.holder != lease.writer:
+        text = f"the plan of {lease.holder} goes on by itself; the row plan names its step"
+        return Row(label=label, state=State.NOTE, text=text)
+    by_itself = "takes over by itself" if lost else "would take over by itself"
     report = fresh_report(standby)
     if report is None:
         return Row(
@@ -233,17 +244,17 @@ def _if_active_died(facts: Facts, found: Serving, standby: RegionFacts | None) -
         return Row(
             label=label,
             state=State.BAD,
-            text=f"NOBODY would take over by itself: {standby.region} would hold, {report.ready_reason}",
+            text=f"NOBODY {by_itself}: {standby.region} would hold, {report.ready_reason}",
             command=_command(facts, report, report.ready_reason),
         )
     loss = report.loss_seconds
-    lost = "an unknown time" if loss is None else f"{loss:.1f} s"
+    last = "an unknown time" if loss is None else f"{loss:.1f} s"
     allowed = "" if report.allowed_seconds is None else f" (allowed {report.allowed_seconds:g} s)"
     return Row(
         label=label,
         state=State.OK,
-        text=f"{standby.region} would take over by itself, within {rto_budget_seconds()} s by the plan. It "
-        f"lacks the last {lost} of events{allowed}; edges that keep them send them again.",
+        text=f"{standby.region} {by_itself}, within {rto_budget_seconds()} s by the plan. It "
+        f"lacks the last {last} of events{allowed}; edges that keep them send them again.",
     )
 
 
@@ -280,6 +291,14 @@ def _stores(facts: Facts, standby: RegionFacts | None) -> tuple[StoreRow, ...]:
         patients = None if report is None or store != "log" else report.patients_at_risk
         rows.append(_store(store, there, lag, patients))
     return tuple(rows)
+
+
+def _taker(facts: Facts, standby: RegionFacts | None) -> RegionFacts | None:
+    """Who lacks what the lost region had: the standby, or a holder that is still taking over."""
+    lease = facts.lease
+    if isinstance(lease, Lease) and lease.holder not in (NO_HOLDER, lease.writer):
+        return facts.of(lease.holder)
+    return standby
 
 
 def _store(
@@ -323,7 +342,9 @@ def _alarms(region: str, found: AlarmFacts | Unknown) -> Row:
         )
     if not found.deployed:
         return Row(
-            label=label, state=State.UNKNOWN, text="there are none here (an emulator has none)"
+            label=label,
+            state=State.UNKNOWN,
+            text="CloudWatch evaluates none here (an emulator does not)",
         )
     if not found.firing:
         return Row(label=label, state=State.OK, text="none fires")

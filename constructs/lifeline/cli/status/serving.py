@@ -84,10 +84,11 @@ def _by_holder(facts: Facts, lease: Lease) -> Serving:
     report = fresh_report(facts.of(region))
     proven = report is not None and report.renewed_row and _of_epoch(report, lease.epoch)
     if not proven and (lease.holder != lease.writer or said == "recovering"):
+        does = "is taking over" if lease.holder != lease.writer else "is being made active"
         return _answer(
             Verdict.NO,
             lease,
-            f"{region} is taking over at epoch {lease.epoch} and does not serve yet.",
+            f"Nobody serves: {region} {does} at epoch {lease.epoch} and does not serve yet.",
         )
     if proven:
         return _served(facts, lease)
@@ -151,7 +152,14 @@ def _without_lease(facts: Facts, why: Unknown) -> Serving:
                 sentence=f"{one.region} serves, but the lease in {facts.witness} does not answer "
                 f"({why.why}): nobody could take over.",
             )
-    if all(isinstance(one.keeper, Unknown) for one in facts.regions):
+    asked = [one.keeper for one in facts.regions]
+    if all(isinstance(one, Unknown) and "ResourceNotFound" in one.why for one in (why, *asked)):
+        return Serving(
+            verdict=Verdict.UNKNOWN,
+            sentence=f"There are no tables of an environment {facts.suffix} in {facts.home}, "
+            f"{facts.recovery} and {facts.witness}. Check --suffix and the options that name regions.",
+        )
+    if all(isinstance(one, Unknown) for one in asked):
         return Serving(
             verdict=Verdict.UNKNOWN,
             sentence=f"No table answers in any region ({why.why}). Check this computer's network and AWS "

@@ -103,6 +103,18 @@ def test_tables_without_items_are_none_yet_and_not_unknown() -> None:
     assert isinstance(facts.regions[0].api, Unknown)
 
 
+def test_alarms_that_nobody_evaluates_are_not_well() -> None:
+    """Seen in the lab: an emulator keeps alarms, and never looks at one."""
+    deployed("")
+    for region in (HOME, RECOVERY, WITNESS):
+        aws.client("cloudwatch", region).set_alarm_state(
+            AlarmName="takeover-not-ready-dev", StateValue="INSUFFICIENT_DATA", StateReason="new"
+        )
+    facts = gather(PLACES, seconds=5.0)
+    assert [one.alarms for one in facts.regions] == [AlarmFacts(deployed=False)] * 2
+    assert facts.witness_alarms == AlarmFacts(deployed=False)
+
+
 def test_what_does_not_answer_costs_no_more_than_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -86,6 +86,21 @@ def test_the_first_line_says_whether_alarms_are_served() -> None:
     )
 
 
+def test_while_nobody_serves_the_screen_says_what_happens_next() -> None:
+    still = replace(STANDBY_REPORT, seen=(3, 70), unmoved_seconds=25.0)
+    found = screen(look(lost(HOME), region(RECOVERY, still)))
+    assert found.if_active_died.label == "what happens next"
+    assert found.if_active_died.text.startswith("ca-west-1 takes over by itself, within ")
+    held = replace(still, ready=False, ready_reason="witness-probe-unknown")
+    assert screen(look(lost(HOME), region(RECOVERY, held))).if_active_died.text == (
+        "NOBODY takes over by itself: ca-west-1 would hold, witness-probe-unknown"
+    )
+    taken = replace(LEASE, holder=RECOVERY, epoch=4)
+    taking = replace(STANDBY_REPORT, seen=(4, 71), action="recover", reason="database-behind-lease")
+    row_of = screen(look(lost(HOME), region(RECOVERY, taking), lease=taken)).if_active_died
+    assert (row_of.state, "goes on by itself" in row_of.text) == (State.NOTE, True)
+
+
 def test_the_guard_that_would_hold_is_named_with_its_command() -> None:
     lossy = replace(STANDBY_REPORT, ready=False, ready_reason="loss-above-rpo", loss_seconds=94.2)
     found = screen(look(recovery=region(RECOVERY, lossy)))
@@ -127,8 +142,9 @@ def test_the_guard_that_would_hold_is_named_with_its_command() -> None:
 )
 def test_what_is_not_known_is_never_ok(facts: Facts) -> None:
     found = screen(facts)
-    for label in ("ready: ca-central-1", "ready: ca-west-1", "decides: ca-west-1", "if the active"):
+    for label in ("ready: ca-central-1", "ready: ca-west-1", "decides: ca-west-1"):
         assert row(found, label).state is State.UNKNOWN, label
+    assert found.if_active_died.state is State.UNKNOWN
     known = [one for one in found.rows if one.state is State.OK]
     assert {one.label for one in known} <= {
         "plan", "alarms: ca-central-1", "alarms: ca-west-1", "alarms: us-east-2",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lifeline.cli.status.facts import Facts
+from lifeline.cli.status.facts import Facts, Unknown
 from lifeline.cli.status.serving import Verdict, serving
 from lifeline.lambdas.failover.lease import NO_HOLDER
 from tests.unit.cli.status.looks import (
@@ -84,6 +84,20 @@ def test_a_keeper_that_renewed_its_database_a_moment_ago_proves_it() -> None:
 def test_what_is_not_proven_is_not_yes(facts: Facts, verdict: Verdict, words: str) -> None:
     found = serving(facts)
     assert (found.verdict, words in found.sentence) == (verdict, True), found.sentence
+
+
+def test_an_environment_that_is_not_there_is_told_apart_from_a_network_that_is_down() -> None:
+    """Seen in the lab before its tables were made: a wrong suffix looks the same."""
+    absent = Unknown("ResourceNotFoundException")
+    nowhere = look(region(HOME, absent), region(RECOVERY, absent), lease=absent)
+    assert "Check --suffix" in serving(nowhere).sentence
+    assert serving(nowhere).verdict is Verdict.UNKNOWN
+
+
+def test_the_first_activation_is_no_takeover() -> None:
+    activated = replace(LEASE, health={HOME: "recovering"})
+    first = look(region(HOME, replace(ACTIVE_REPORT, renewed_row=False)), lease=activated)
+    assert "is being made active at epoch 3" in serving(first).sentence
 
 
 def test_a_lease_that_moves_and_says_serving_is_proof_when_the_region_cannot_be_asked() -> None:

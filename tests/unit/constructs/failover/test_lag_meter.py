@@ -77,7 +77,7 @@ def test_it_is_started_every_minute_and_told_of_every_store(make_stack: MakeStac
     )
 
 
-def test_it_may_touch_nothing_but_the_secrets_tags(make_stack: MakeStack) -> None:
+def test_it_may_touch_nothing_but_the_secrets_tags_and_its_report(make_stack: MakeStack) -> None:
     made = make_stack()
     metered(made, **ALL)
     said = statements(made)
@@ -86,7 +86,7 @@ def test_it_may_touch_nothing_but_the_secrets_tags(make_stack: MakeStack) -> Non
     writes = {one for one in acts if not one.split(":")[1].startswith(reads)}
     network = {one for one in writes if one.startswith("ec2:")}
     logs = {one for one in writes if one.startswith("logs:")}
-    assert writes - network - logs == {"secretsmanager:TagResource"}
+    assert writes - network - logs == {"secretsmanager:TagResource", "dynamodb:PutItem"}
     assert said["BeatInTheSecretsTags"]["Resource"] == (
         "arn:aws:secretsmanager:ca-central-1:123456789012:secret:database-admin-test-??????"
     )

@@ -1,0 +1,170 @@
+"""The deployed templates' alarms over the metrics that functions really told: what CloudWatch would say.
+
+The emulator keeps alarms and never evaluates them. This does, minute by minute, by the rules of "Configuring
+how CloudWatch alarms treat missing data" and "Evaluating an alarm" (Amazon CloudWatch User Guide):
+an alarm of M out of N looks at more than N periods; when N or more of them have data, the newest N of these
+decide and missing ones do not count; otherwise what is missing fills up to N, as `TreatMissingData` says.
+How many more periods it looks at is not documented; the guide's examples show two more.
+
+Metrics are read from lines in embedded metric format. AWS's own (`AWS/…`) are not told in an emulator: their
+alarms are listed as not provable here, and so are metric math and the treatments `missing` and `ignore`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+MORE_PERIODS = 2
+OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": lambda value, limit: value > limit,
+    "GreaterThanOrEqualToThreshold": lambda value, limit: value >= limit,
+    "LessThanThreshold": lambda value, limit: value < limit,
+    "LessThanOrEqualToThreshold": lambda value, limit: value <= limit,
+}
+STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "Maximum": max,
+    "Minimum": min,
+    "Sum": sum,
+    "SampleCount": len,
+    "Average": lambda values: sum(values) / len(values),
+}
+
+Dimensions = frozenset[tuple[str, str]]
+
+
+class State(StrEnum):
+    """CloudWatch's words; the third, INSUFFICIENT_DATA, is of the treatments that are left out."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric: all that an alarm names it by."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm of one metric, as a template has it."""
+
+    name: str
+    series: Series
+    statistic: str
+    period: int
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    operator: str
+    threshold: float
+    missing: str
+    """`breaching` or `notBreaching`."""
+
+
+Samples = Mapping[Series, Sequence[tuple[float, float]]]
+"""(epoch seconds, value), of each metric."""
+
+
+def alarms_of(template: Mapping[str, Any]) -> tuple[list[Alarm], list[str]]:
+    """The alarms that can be evaluated, and the names of those that cannot: math, or AWS's own metrics."""
+    able, unable = [], []
+    for resource in template["Resources"].values():
+        if resource["Type"] != "AWS::CloudWatch::Alarm":
+            continue
+        said = resource["Properties"]
+        namespace = said.get("Namespace", "")
+        missing = said.get("TreatMissingData")
+        if (
+            not namespace
+            or namespace.startswith("AWS/")
+            or said.get("Statistic") not in STATISTICS
+            or missing not in ("breaching", "notBreaching")
+        ):
+            unable.append(str(said["AlarmName"]))
+            continue
+        periods = int(said["EvaluationPeriods"])
+        able.append(
+            Alarm(
+                name=said["AlarmName"],
+                series=Series(
+                    namespace,
+                    said["MetricName"],
+                    frozenset((one["Name"], one["Value"]) for one in said.get("Dimensions", [])),
+                ),
+                statistic=said["Statistic"],
+                period=int(said["Period"]),
+                evaluation_periods=periods,
+                datapoints_to_alarm=int(said.get("DatapointsToAlarm", periods)),
+                operator=said["ComparisonOperator"],
+                threshold=float(said["Threshold"]),
+                missing=missing,
+            )
+        )
+    return able, sorted(unable)
+
+
+def told(lines: Iterable[str]) -> dict[Series, list[tuple[float, float]]]:
+    """The figures in log lines of embedded metric format; other lines are passed over."""
+    found: dict[Series, list[tuple[float, float]]] = defaultdict(list)
+    for line in lines:
+        if '"_aws"' not in line:
+            continue
+        try:
+            body = json.loads(line)
+        except ValueError:
+            continue
+        at = body["_aws"]["Timestamp"] / 1000
+        for directive in body["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                dimensions = frozenset((name, str(body[name])) for name in names)
+                for metric in directive["Metrics"]:
+                    series = Series(directive["Namespace"], metric["Name"], dimensions)
+                    found[series].append((at, float(body[metric["Name"]])))
+    return found
+
+
+def history(
+    alarm: Alarm, samples: Samples, *, start: float, end: float
+) -> list[tuple[float, State]]:
+    """The state after each whole period between `start` and `end`, which are epoch seconds.
+
+    Nothing is known of before `start`: the first state is told once all that is looked at lies behind it.
+    """
+    points = _datapoints(alarm, samples.get(alarm.series, ()))
+    look = alarm.evaluation_periods + MORE_PERIODS
+    first = int(start // alarm.period) + 1
+    return [
+        (
+            float(period * alarm.period),
+            evaluate(alarm, [points.get(one) for one in range(period - look, period)]),
+        )
+        for period in range(first + look, int(end // alarm.period) + 1)
+    ]
+
+
+def evaluate(alarm: Alarm, newest_last: Sequence[float | None]) -> State:
+    """The state from the datapoints of the periods that are looked at; None is missing."""
+    breaches = OPERATORS[alarm.operator]
+    breaching = [breaches(one, alarm.threshold) for one in newest_last if one is not None]
+    lacking = alarm.evaluation_periods - len(breaching)
+    if lacking > 0:
+        breaching += [alarm.missing == "breaching"] * lacking
+    else:
+        breaching = breaching[-alarm.evaluation_periods :]
+    return State.ALARM if sum(breaching) >= alarm.datapoints_to_alarm else State.OK
+
+
+def _datapoints(alarm: Alarm, samples: Sequence[tuple[float, float]]) -> dict[int, float]:
+    """By the number of the period since 1970."""
+    values: dict[int, list[float]] = defaultdict(list)
+    for at, value in samples:
+        values[int(at // alarm.period)].append(value)
+    return {period: float(STATISTICS[alarm.statistic](one)) for period, one in values.items()}
