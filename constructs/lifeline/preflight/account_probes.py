@@ -156,7 +156,7 @@ def _linked_roles(place: Place, answers: Answers) -> list[Finding]:
 def _make_log_role(place: Place) -> str:
     return (
         f"make account ACCOUNT_REGIONS={place.region}"
-        "     # one log role an account and region, kept by every environment (decision 15)"
+        "     # one log role an account and region, kept by every environment (decision 16)"
     )
 
 
