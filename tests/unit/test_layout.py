@@ -18,7 +18,10 @@ OF_THE_WHOLE_SOURCE = {
 }
 """Tests that read every folder, and so belong to none."""
 
-ELSEWHERE = {"cli": "constructs/lifeline/cli"}
+ELSEWHERE = {
+    "cli": "constructs/lifeline/cli",
+    "cli/status": "constructs/lifeline/cli/status",
+}
 """No construct, so it does not stand below tests/unit/constructs, whose conftest starts the CDK."""
 
 
