@@ -10,6 +10,7 @@ import pytest
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.keeper.cycle import Cycle
@@ -40,12 +41,12 @@ class Region:
             plan=self, pager=self,
         )  # fmt: skip
         cycle = Cycle(
-            region=region,
-            peer_region=OTHER if region == HOME else HOME,
+            sender=Sender("test", region, OTHER if region == HOME else HOME, witness=""),
             policy=POLICY,
             ports=parts,
             clock=lambda: 1_000.0,
             log=lambda *_said, **_more: None,
+            publish=lambda _said, _at: None,
             alone=True,
         )
         decision = cycle.run()
