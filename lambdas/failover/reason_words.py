@@ -72,6 +72,18 @@ WORDS: Mapping[str, ReasonWords] = {
     Reason.RELEASED_TO_WRITER: ReasonWords(
         "The lease was given back and the database's writer is here: this region takes it."
     ),
+    Reason.TAKEOVER_IS_A_PERSONS: ReasonWords(
+        "There is no witness: this region never takes over by itself, a person decides it.", SHOW
+    ),
+    Reason.OTHER_REGION_WAS_MADE_ACTIVE: ReasonWords(
+        "There is no witness, and a person made the other region active: this one has stopped.",
+        SHOW,
+    ),
+    Reason.STOPPED_WITHOUT_THE_OTHER_REGION: ReasonWords(
+        "There is no witness. This region stood still, and the other one does not say whether it was made "
+        "active meanwhile: it serves nothing.",
+        SHOW,
+    ),
     Reason.PAUSED: ReasonWords(
         "A person switched automatic failover off for a time.",
         "lifeline authority resume --suffix {suffix}",

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+
 LIFETIME = timedelta(days=3 * 365)
 """Longer than a task: Fargate retires its platforms, and tasks with them, within months."""
 CLOCK_SKEW = timedelta(hours=1)
@@ -125,7 +127,7 @@ def _signed(
     issuer_key: ec.EllipticCurvePrivateKey,
     extensions: list[Extension],
 ) -> x509.Certificate:
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC)
     building = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -211,7 +211,8 @@ def _clock(session: Session, _values: Mapping[str, Any]) -> list[list[Any]]:
 
 def _view(session: Session, _values: Mapping[str, Any]) -> list[list[Any]]:
     rows = session.rows
-    return [[rows.epoch, rows.holder, session.server.in_recovery]]
+    age = session.server.clock() - rows.renewed_from
+    return [[rows.epoch, rows.holder, session.server.in_recovery, age]]
 
 
 def _epoch_and_holder(session: Session, _values: Mapping[str, Any]) -> list[list[Any]]:
@@ -308,7 +309,8 @@ STATEMENTS: dict[str, Callable[[Session, Mapping[str, Any]], list[list[Any]]]] =
     "SET LOCAL lock_timeout = '8s'": _nothing,
     "SELECT pg_advisory_xact_lock(cast(:key AS bigint))": _lock,
     "SELECT clock_timestamp()::text": _clock,
-    "SELECT epoch, holder, pg_is_in_recovery() FROM authority": _view,
+    "SELECT epoch, holder, pg_is_in_recovery(), "
+    "extract(epoch FROM clock_timestamp() - renewed_from) FROM authority": _view,
     "SELECT epoch, holder FROM authority": _epoch_and_holder,
     "UPDATE authority SET renewals = greatest(renewals + 1, :renewals), "
     "renewed_from = greatest(renewed_from, cast(:stamp AS timestamptz)) "

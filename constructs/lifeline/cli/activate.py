@@ -60,6 +60,7 @@ def migrate(
     recovery: Recovery = options.RECOVERY,
     witness: Witness = options.WITNESS,
     wait: Wait = WAIT_SECONDS,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Bring the database to this release: run the migrations where the writer is, and wait for their end."""
@@ -68,4 +69,4 @@ def migrate(
     from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 
     there = places(suffix, home, recovery, witness)
-    Activation(there, SYSTEM_CLOCK, Output(as_json), wait_seconds=wait).migrate()
+    Activation(there, SYSTEM_CLOCK, Output(as_json), wait_seconds=wait).migrate(dry_run=dry_run)

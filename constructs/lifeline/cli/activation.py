@@ -78,17 +78,21 @@ class Activation:
             )
         self._result(lease, dry_run=True, created=False)
 
-    def migrate(self) -> None:
+    def migrate(self, *, dry_run: bool = False) -> None:
         """The migrations alone, for a release: where the writer is, as the lease says; else at home."""
         lease = self._read_lease()
         region = self._places.home if lease is None else lease.writer
-        migration.migrate(self._places, region, self._deadline, self._output)
+        if dry_run:
+            self._output.say(f"Would run the migrations in {region}, and wait for their end.")
+        else:
+            migration.migrate(self._places, region, self._deadline, self._output)
         self._output.result(
             {
                 "command": "migrate",
                 "suffix": self._places.suffix,
+                "dry_run": dry_run,
                 "region": region,
-                "migrated": True,
+                "migrated": not dry_run,
             }
         )
 

@@ -254,6 +254,7 @@ def takeover(
         ),
     ] = False,
     dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """In an environment without a witness: make another region active (A21).
 
@@ -266,5 +267,10 @@ def takeover(
 
     there = Places(suffix, home=to, recovery=instead_of, witness=None)
     person.run(
-        there, lost=lost, for_good=for_good, dry_run=dry_run, clock=SYSTEM_CLOCK, output=Output()
+        there,
+        lost=lost,
+        for_good=for_good,
+        dry_run=dry_run,
+        clock=SYSTEM_CLOCK,
+        output=Output(as_json),
     )

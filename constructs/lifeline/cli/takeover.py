@@ -47,6 +47,7 @@ def run(
     held = own is not None and own.holder == here and (theirs is None or theirs.holder != other)
     if own is not None and held and not for_good:
         output.say(f"{here} holds the lease already, at epoch {own.epoch}: nothing to do.")
+        _result(places, output, own.epoch, dry_run=dry_run, changed=False)
         return
     epochs = [one.epoch for one in (own, theirs) if one is not None]
     epoch = 1 + max([_known(places), *epochs])
@@ -57,6 +58,7 @@ def run(
     )
     if dry_run:
         output.say(f"Would {what}.")
+        _result(places, output, epoch, dry_run=True, changed=False)
         return
     output.note(f"takeover: {what}")
     _bind(places, epoch)
@@ -81,6 +83,20 @@ def run(
     output.say(
         f"{here} holds the lease at epoch {epoch}: its keeper runs the plan recover-e{epoch}-r1 now. "
         f"Look with `{look}`."
+    )
+    _result(places, output, epoch, dry_run=False, changed=True)
+
+
+def _result(places: Places, output: Output, epoch: int, *, dry_run: bool, changed: bool) -> None:
+    output.result(
+        {
+            "command": "authority takeover",
+            "suffix": places.suffix,
+            "dry_run": dry_run,
+            "changed": changed,
+            "holder": places.home,
+            "epoch": epoch,
+        }
     )
 
 

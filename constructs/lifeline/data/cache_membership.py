@@ -28,11 +28,12 @@ class CacheMembership(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
-        keys: Keys,
+        site: Site | None = None,
+        keys: Keys | None = None,
         member: elasticache.CfnReplicationGroup,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         provider = Provisioner(
             self,
             "Provider",

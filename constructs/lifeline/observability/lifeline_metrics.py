@@ -55,7 +55,7 @@ def takeover_ready(site: Site) -> MetricSpec:
 class DrillTarget(StrEnum):
     """Where a drill ran; the value is the evidence's and the dimension's. A lab's figures are the lab's."""
 
-    LOCAL = "local"
+    LAB = "lab"
     AWS = "aws"
 
 

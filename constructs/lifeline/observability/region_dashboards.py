@@ -247,7 +247,7 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
                 )
                 for target, where in (
                     (DrillTarget.AWS, "on AWS"),
-                    (DrillTarget.LOCAL, "in the lab (emulated: no promise about AWS)"),
+                    (DrillTarget.LAB, "in the lab (emulated: no promise about AWS)"),
                 )
             ),
         ],

@@ -151,6 +151,9 @@ def test_every_help_page_names_the_exit_codes() -> None:
 
 
 CHANGING = {
+    "lifeline activate",
+    "lifeline migrate",
+    "lifeline authority takeover",
     "lifeline authority init",
     "lifeline authority pause",
     "lifeline authority resume",

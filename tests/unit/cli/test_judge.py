@@ -223,6 +223,6 @@ def test_the_times_of_a_failover_become_metrics_of_the_environment(
     aws.client.cache_clear()
     # A lab's figures never pass for AWS's: the target is a dimension (S1).
     assert found == {
-        ("DrillRtoSeconds", "prod", "local"),
-        ("DrillRpoSeconds", "prod", "local"),
+        ("DrillRtoSeconds", "prod", "lab"),
+        ("DrillRpoSeconds", "prod", "lab"),
     }

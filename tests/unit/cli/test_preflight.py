@@ -128,6 +128,5 @@ def test_the_settings_are_read_from_what_cdk_gets() -> None:
 def test_make_deploy_asks_first() -> None:
     root = Path(__file__).resolve().parents[3]
     _, _, rest = (root / "Makefile").read_text().partition("\ndeploy: setup")
-    lines = rest.splitlines()[1:3]
-    assert "lifeline.cli preflight" in lines[0]
-    assert "cdk deploy --all" in lines[1]
+    recipe = rest.partition("\n\n")[0].partition("\n")[2]
+    assert 0 < recipe.index("lifeline.cli preflight") < recipe.index("cdk deploy --all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
-from drill.guards import EXPIRY_SECONDS, GUARDS
+from drill.guards import EXPIRY_SECONDS, GUARDS, VETO_LAPSE_SECONDS
 from drill.plan_steps import BUDGETS, DOES
 from drill.platform_records import steps_of
 from lifeline.lambdas.failover import decision, plan
@@ -37,6 +37,7 @@ def test_the_guards_stand_in_the_order_in_which_the_keeper_asks_them() -> None:
 
 def test_the_lease_expires_when_the_keepers_policy_says() -> None:
     assert Policy().expiry_seconds == EXPIRY_SECONDS
+    assert Policy().veto_lapse_seconds == VETO_LAPSE_SECONDS
 
 
 def test_steps_are_read_of_an_execution_that_still_runs() -> None:

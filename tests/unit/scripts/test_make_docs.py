@@ -115,7 +115,8 @@ def test_each_guard_gives_its_reasons() -> None:
 
 def test_a_block_that_nobody_makes_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="no block is called 'plan'; there are added-lines, index, plan-budget,"
+        ValueError,
+        match="no block is called 'plan'; there are added-lines, first-drill, index, plan-budget,",
     ):
         make_docs.filled("<!-- make docs: plan -->\n<!-- make docs: end -->", make_docs.blocks())
 

@@ -19,7 +19,7 @@ LAG_FRESH_SECONDS = 60.0
 """The lag meter looks every 10 s, at files and secrets every 60 s; one late look more."""
 SLOW_FRESH_SECONDS = 180.0
 LAG_STORES = ("log", "database", "cache", "files", "secrets")
-LAB = "local"
+LAB = "lab"
 
 
 class State(StrEnum):

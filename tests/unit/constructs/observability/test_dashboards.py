@@ -176,7 +176,7 @@ def test_the_lab_s_drills_have_a_graph_of_their_own(make_stack: MakeStack) -> No
     }
     assert targets == {
         "Drills on AWS: RTO and RPO, seconds": {"aws"},
-        "Drills in the lab (emulated: no promise about AWS): RTO and RPO, seconds": {"local"},
+        "Drills in the lab (emulated: no promise about AWS): RTO and RPO, seconds": {"lab"},
     }
     (graph,) = [one for one in body["widgets"] if "on AWS" in one["properties"].get("title", "")]
     assert (graph["properties"]["view"], graph["properties"]["start"]) == ("timeSeries", "-P3M")
