@@ -38,7 +38,7 @@ class Failover(SiteStack):
             access_log=foundation.audit.access_log.bucket_name,
         )
         services = application.services
-        RegionFailover(
+        self.region_failover = RegionFailover(
             self,
             # Left out of logical ids: those of tables, roles and log groups stay what they were.
             "Default",

@@ -38,6 +38,7 @@ class RegionStacks:
             data=self.data,
             streaming=self.streaming,
             application=self.application,
+            failover=self.failover,
         )
         self.replication.add_stack_dependency(self.failover, "the evidence bucket is replicated")
         Observability(

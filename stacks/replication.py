@@ -8,11 +8,13 @@ from lifeline.application.api_failover import ApiFailover
 from lifeline.data.cache_member import CacheMember
 from lifeline.data.file_replication import FileReplication
 from lifeline.data.session_cache import SecondaryCache
+from lifeline.failover.fence_path import FencePath
 from lifeline.foundation.bucket_replication import BucketReplication
 from lifeline.foundation.peer_lookup import PeerAttribute, PeerLookup
 from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
+from lifeline.stacks.failover import Failover
 from lifeline.stacks.foundation import Foundation
 from lifeline.stacks.site_stack import SiteStack
 from lifeline.stacks.streaming import Streaming
@@ -35,6 +37,7 @@ class Replication(SiteStack):
         data: Data,
         streaming: Streaming,
         application: Application,
+        failover: Failover,
     ) -> None:
         super().__init__(scope, site, "replication", description="What joins the two regions")
         keys, network = foundation.keys.in_stack(self), foundation.network
@@ -53,6 +56,17 @@ class Replication(SiteStack):
             security_groups=[network.log_clients],
             keys=keys,
         )
+        if log_copy.peering is not None and site.witness is not None:
+            # Without a witness no directory tells the fence where the peer's database is (A21).
+            FencePath(
+                self,
+                "Fence",
+                site=site,
+                database=data.database,
+                step=failover.region_failover.step.function,
+                peer_cidr=log_copy.peering.peer_cidr,
+                peer_lookup=peer_lookup,
+            )
         if site.is_home:
             source, destination = (
                 data.files.file_system_id,

@@ -156,6 +156,7 @@ class PeerLookup(CustomResource):
         AwsCall("kafka:GetBootstrapBrokers", RegionRole.PEER),
         AwsCall("elasticfilesystem:DescribeFileSystems", RegionRole.PEER),
         AwsCall("elasticache:DescribeReplicationGroups", RegionRole.PEER),
+        AwsCall("rds:DescribeDBClusters", RegionRole.PEER),
     )
 
     region: str = set_by_aws("AWS_REGION")

@@ -46,7 +46,9 @@ def fence(context: StepContext) -> str:
         host, port = facts.get("database_host", ""), facts.get("database_port", "")
     if not host or not port:
         return "not reached: the other side's database is not in the directory"
-    address = replace(settings.database, host=host, port=int(port), region=settings.peer_region)
+    # Only the writer can be fenced, and each further host would wait for a connect timeout of its own (D7).
+    writer = host.partition(",")[0]
+    address = replace(settings.database, host=writer, port=int(port), region=settings.peer_region)
     old = RegionDatabase(address, timeout_seconds=FENCE_TIMEOUT_SECONDS, clock=context.clock)
     try:
         if old.view().in_recovery:

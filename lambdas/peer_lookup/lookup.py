@@ -105,6 +105,13 @@ def _cache_global_id(question: Question, client_of: ClientOf) -> str:
     return _only([one for one in found if one], "global cache with the member", question)
 
 
+def _database_resource_id(question: Question, client_of: ClientOf) -> str:
+    """RDS's own id of the cluster, which `rds-db:connect` names in place of the identifier."""
+    rds = client_of("rds", question.peer_region)
+    found = rds.describe_db_clusters(DBClusterIdentifier=question.name)["DBClusters"]
+    return _only([str(one["DbClusterResourceId"]) for one in found], "database", question)
+
+
 def _network_id_in(region: str, question: Question, client_of: ClientOf) -> str:
     answer = client_of("ec2", region).describe_vpcs(
         Filters=[{"Name": "tag:Name", "Values": [question.name]}]
@@ -141,6 +148,7 @@ LOOKUPS: dict[str, Callable[[Question, ClientOf], str]] = {
     "log-subnets": _log_placement("ClientSubnets"),
     "file-system-id": _file_system_id,
     "cache-global-id": _cache_global_id,
+    "database-resource-id": _database_resource_id,
     "network-id": _network_id,
     "peering-id": _peering_id,
 }

@@ -6,6 +6,7 @@ from lifeline.failover.dr_pipeline import DrPipeline
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.failover_step import FailoverStep
+from lifeline.failover.fence_path import FencePath
 from lifeline.failover.keeper import Keeper
 from lifeline.failover.lag_meter import LagMeter
 from lifeline.failover.minute_loop import MinuteLoop
@@ -23,6 +24,7 @@ __all__ = [
     "EvidenceBucket",
     "FailoverPlan",
     "FailoverStep",
+    "FencePath",
     "Keeper",
     "LagMeter",
     "LeaseTable",

@@ -28,6 +28,8 @@ class PeerAttribute(StrEnum):
     """The peer's shared files, found by the tag Name."""
     CACHE_GLOBAL_ID = "cache-global-id"
     """The global replication group that the peer's cache is a member of."""
+    DATABASE_RESOURCE_ID = "database-resource-id"
+    """The id that RDS gave the peer's database cluster: what `rds-db:connect` is allowed on."""
     NETWORK_ID = "network-id"
     """The peer's VPC, found by the tag Name."""
     PEERING_ID = "peering-id"
@@ -41,13 +43,18 @@ RESOURCE_TYPE_OF = {
     PeerAttribute.LOG_GROUPS: "log",
     PeerAttribute.FILE_SYSTEM_ID: "files",
     PeerAttribute.CACHE_GLOBAL_ID: "cache",
+    PeerAttribute.DATABASE_RESOURCE_ID: "database",
     PeerAttribute.NETWORK_ID: "network",
     PeerAttribute.PEERING_ID: "network",
 }
 """By which resource's deterministic name each attribute is looked up."""
 
-KIND_OF = {"log": "kafka", "cache": "cache"}
+KIND_OF = {"log": "kafka", "cache": "cache", "database": "database"}
 """Kinds of names that are shorter than others (`naming.LONGEST`)."""
+
+
+NAMED_ACROSS_REGIONS = frozenset({"database"})
+"""Whose names say their region's code (`Names.cross_region_name`); the others are alike in both."""
 
 
 class PeerLookup(Construct):
@@ -101,7 +108,7 @@ class PeerLookup(Construct):
             resource_type="PeerAttribute",
             properties={
                 "Attribute": str(attribute),
-                "Name": site.peer.names.regional_name(looked_up, KIND_OF.get(looked_up, "other")),
+                "Name": _name_at_the_peer(site, looked_up),
                 "PeerRegion": site.peer.region.name,
                 "Parameter": self.parameter(attribute),
             },
@@ -141,6 +148,13 @@ class PeerLookup(Construct):
                     ["elasticache:DescribeReplicationGroups"],
                     [peer.arn("elasticache", f"replicationgroup:{name}")],
                 )
+            case PeerAttribute.DATABASE_RESOURCE_ID:
+                name = _name_at_the_peer(site, "database")
+                self.provider.allow(
+                    "FindTheDatabase",
+                    ["rds:DescribeDBClusters"],
+                    [peer.arn("rds", f"cluster:{name}")],
+                )
             case PeerAttribute.NETWORK_ID:
                 self._allow_everywhere("FindTheNetwork", "ec2:DescribeVpcs")
             case PeerAttribute.PEERING_ID:
@@ -160,6 +174,13 @@ class PeerLookup(Construct):
                 reason="Lists of clusters and networks, and a cluster's brokers, are reads for which "
                 "their services define no narrower resource.",
             )
+
+
+def _name_at_the_peer(site: Site, looked_up: str) -> str:
+    names, kind = site.peer.names, KIND_OF.get(looked_up, "other")
+    if looked_up in NAMED_ACROSS_REGIONS:
+        return names.cross_region_name(looked_up, kind)
+    return names.regional_name(looked_up, kind)
 
 
 def _pascal(attribute: PeerAttribute) -> str:

@@ -44,12 +44,14 @@ class LogCopy(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
+        self.peering: LogPeering | None = None
+        """The way between the two networks; None: MSK Replicator copies by private links."""
         if site.settings.log_replicated_by is LogReplication.REPLICATOR:
             LogReplicator(
                 self, "Log", site=site, log=log, peer=_by_private_links(peer_lookup), keys=keys
             )
             return
-        peering = LogPeering(
+        self.peering = LogPeering(
             self, "Peering", site=site, vpc=cluster.vpc, log=log, peer_lookup=peer_lookup
         )
         mirror = MirrorMaker(
@@ -65,7 +67,7 @@ class LogCopy(Construct):
             ),
             keys=keys,
         )
-        mirror.node.add_dependency(peering)
+        mirror.node.add_dependency(self.peering)
 
 
 def _by_private_links(peer_lookup: PeerLookup) -> PeerLog:

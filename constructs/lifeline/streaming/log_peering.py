@@ -1,4 +1,4 @@
-"""The road between the two regions' networks that MirrorMaker reads the peer's log over."""
+"""The way between the two regions' networks: MirrorMaker reads the peer's log over it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class LogPeering(Construct):
     It makes sense between two networks of the platform only: each side knows the other's range from the
     number of its region (`Network`). Home's Replication stack deploys first (it makes the connection,
     which the account accepts by itself) and is deleted last. Brokers' names resolve to private addresses
-    everywhere, so there is no DNS to set up. Only the log lets the peer's network in, at its one port; a
-    client there still has to sign in.
+    everywhere, so there is no DNS to set up. The log lets the peer's network in at its one port, and with
+    `FencePath` the database does; a client there still has to sign in.
 
     Covers: replication without the public internet. Does not cover: the loss of the peer; nothing in this
-    region but replication uses the road.
+    region but replication and the fence uses the connection, and neither is waited for (B19, D7).
     """
 
     def __init__(

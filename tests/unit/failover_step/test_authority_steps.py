@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -25,6 +26,7 @@ from lifeline.lambdas.failover_step.context import (
 )
 from lifeline.lambdas.failover_step.database_steps import promotion_accepted
 from tests.support.http_server import closed_port
+from tests.support.silent_server import silent_server
 from tests.support.step_runs import (
     EPOCH,
     OWN,
@@ -213,6 +215,30 @@ def test_a_write_that_the_table_refuses_is_looked_at_again(
 def test_a_fence_without_an_address_says_so() -> None:
     run = with_lease(step_run(), lease_of())
     assert fence(run) == "not reached: the other side's database is not in the directory"
+
+
+def test_a_fence_tries_the_writer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """D7: one connect timeout, not one for each of the cluster's names; and only a writer can be fenced."""
+    monkeypatch.setattr(authority_steps, "FENCE_TIMEOUT_SECONDS", 0.3)
+    with silent_server() as server:
+        run = with_lease(step_run(server_port=server.port), lease_of())
+        facts = {"database_host": "127.0.0.2,127.0.0.1", "database_port": str(server.port)}
+        run.lease.publish_region(PEER, facts)
+        assert fence(run).startswith("not reached: ")
+        assert server.connections == 0, "the reader was asked, too"
+
+
+def test_a_fence_of_a_silent_writer_ends_with_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """D7, A15: what takes the connection and says nothing does not hold up the plan."""
+    monkeypatch.setattr(authority_steps, "FENCE_TIMEOUT_SECONDS", 0.3)
+    with silent_server() as server:
+        run = with_lease(step_run(server_port=server.port), lease_of())
+        facts = {"database_host": "127.0.0.1", "database_port": str(server.port)}
+        run.lease.publish_region(PEER, facts)
+        begun = time.monotonic()
+        assert fence(run).startswith("not reached: ")
+        assert time.monotonic() - begun < 3
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(

@@ -192,3 +192,19 @@ def test_the_places_of_the_peers_brokers_are_joined(attribute: str, said: str) -
     make_log("log-testing")
     question = Question(attribute, "log-test", HOME, RECOVERY)
     assert look_up(question, client) == said
+
+
+def test_the_database_is_found_by_its_identifier_and_named_by_rdss_own_id() -> None:
+    """What `rds-db:connect` names is made up by RDS (A8: the fence signs in to the peer's cluster)."""
+    rds = client("rds", HOME)
+    for name in ("database-cac1-test", "database-cac1-test2"):
+        rds.create_db_cluster(
+            DBClusterIdentifier=name,
+            Engine="aurora-postgresql",
+            MasterUsername="admin1",
+            MasterUserPassword="not-a-secret-1",
+        )
+    said = rds.describe_db_clusters(DBClusterIdentifier="database-cac1-test")["DBClusters"][0]
+    _, found = provide(request("Create", "database-resource-id", "database-cac1-test"))
+    assert found == {"Value": said["DbClusterResourceId"]}
+    assert kept("database-resource-id") == found["Value"]

@@ -195,7 +195,10 @@ def _refusals(row: Row, answers: Mapping[Ask, Answer], policies: Policies) -> It
 def _unused(
     entries: Sequence[Entry], regions: Regions, allowed: Sequence[Spared]
 ) -> tuple[str, ...]:
-    """The excuses that no call needs; those for a witness count only where there is one."""
+    """The excuses that no call needs.
+
+    Without a witness those for one do not count, nor those of a call that is made only with one.
+    """
     used = {
         id(spared(situation, entry.row, allowed))
         for entry in entries
@@ -205,6 +208,12 @@ def _unused(
     }
     if not regions.witness:
         allowed = [one for one in allowed if Situation.WITNESS_DEAD not in one.situations]
+        used |= {
+            id(spared(situation, entry.row, allowed))
+            for entry in entries
+            for situation in Situation
+            if entry.row.not_made
+        }
     return tuple(
         f"{one.reader} / {one.call} / {one.where}" for one in allowed if id(one) not in used
     )

@@ -29,6 +29,7 @@ GLOBAL_REGION = "us-east-1"
 ENDPOINTS = {"kinesis": "kinesis-streams", "ecr": "ecr.dkr"}
 """Services whose endpoint has another name than their IAM prefix."""
 WITHOUT_A_ROUTE = {"rds-db": "The token is signed in the process; the database itself judges it."}
+OTHER_DATABASE = "the other region's database"
 AWS_NETWORK = "AWS's own network"
 WITHOUT_A_WITNESS = {("failover_step", "dynamodb:UpdateItem", RegionRole.PEER)}
 """Calls that are made only where no witness has the lease, and a person makes a region active."""
@@ -213,6 +214,8 @@ class Rows:
         given = variables_of(self._world, caller.variables[0]) if caller.variables else {}
         if call.what == LAYERS.what:
             return self._layers(row)
+        if call.what == OTHER_DATABASE and not self._regions.witness:
+            return replace(row, not_made="without a witness no directory says where it is")
         if call.what in PUBLIC:
             if caller.placement is None:
                 return replace(row, route=Route(AWS_NETWORK))
@@ -237,7 +240,7 @@ class Rows:
         asks: tuple[Ask, ...] = ()
         if target.type == stores.LOG_CLUSTER:
             asks = self._of_the_log(row, call, target, given)
-        elif call.what == "the other region's database":
+        elif call.what == OTHER_DATABASE:
             asks = (self._sign_in(row, target, given),)
         elif call.what == "cache":
             named = targets("elasticache:Connect", call.region, region, given) or []
@@ -262,7 +265,7 @@ class Rows:
     def _store(self, call: HostCall, given: Mapping[str, str], region: str) -> Found | None:
         if call.what == "the region's database":
             return stores.database(self._world, given)
-        if call.what == "the other region's database":
+        if call.what == OTHER_DATABASE:
             return stores.other_database(self._world, given, region)
         if call.what in ("the region's log", "the peer's log"):
             own = given.get("KAFKA_BOOTSTRAP") or given.get("OWN_BOOTSTRAP", "")

@@ -87,6 +87,7 @@ COPY_CALLS: tuple[Call, ...] = (
 ARCHIVE_CALLS: tuple[Call, ...] = (
     LOG,
     AwsCall("kafka:DescribeClusterV2"),
+    AwsCall("kafka:GetBootstrapBrokers"),
     AwsCall("s3:GetBucketLocation"),
     AwsCall("s3:ListBucket"),
     AwsCall("s3:PutObject"),

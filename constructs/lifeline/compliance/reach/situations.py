@@ -52,7 +52,8 @@ SPARED: tuple[Spared, ...] = (
             f"dynamodb:{action}",
             RegionRole.WITNESS,
             _WITNESS,
-            "without a lease no plan starts: nobody can take over while the witness is away (A13)",
+            "a plan starts from a lease that was taken, and nobody takes one while the witness is away "
+            "(A13); a plan that runs repeats the step until it answers (A4)",
         )
         for action in ("GetItem", "UpdateItem")
     ),

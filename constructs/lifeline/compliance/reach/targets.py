@@ -77,6 +77,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "kinesis": (_STREAM, "kinesis:{region}:{account}:stream/{StreamName}"),
     "lambda": ("{FUNCTION_ARN}",),
     "logs": (_LOGS,),
+    "rds:DescribeDBClusters": ("rds:{region}:{account}:cluster:{Name}",),
     "rds:DescribeGlobalClusters": (_CLUSTERS,),
     "rds:FailoverGlobalCluster": (_CLUSTERS, "{OWN_CLUSTER_ARN}"),
     "rds:RemoveFromGlobalCluster": (_CLUSTERS, "{OWN_CLUSTER_ARN}"),
@@ -117,6 +118,7 @@ QUESTIONS: dict[str, frozenset[str]] = {
     "elasticache:DescribeReplicationGroups peer": frozenset({"cache-global-id"}),
     "elasticfilesystem:DescribeFileSystems peer": frozenset({"file-system-id"}),
     "kafka:GetBootstrapBrokers peer": frozenset({"log-bootstrap"}),
+    "rds:DescribeDBClusters peer": frozenset({"database-resource-id"}),
     "kafka:ListClustersV2 peer": frozenset(
         {"log-bootstrap", "log-cluster-arn", "log-groups", "log-subnets"}
     ),

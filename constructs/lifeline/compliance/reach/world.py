@@ -55,15 +55,17 @@ REF_IS_ARN = {
 }
 PEER_ATTRIBUTE = "Custom::PeerAttribute"
 PEER_ATTRIBUTES = {
-    "file-system-id": ("AWS::EFS::FileSystem", False),
-    "log-bootstrap": ("AWS::MSK::Cluster", True),
-    "log-cluster-arn": ("AWS::MSK::Cluster", True),
-    "network-id": ("AWS::EC2::VPC", False),
-    "peering-id": ("AWS::EC2::VPCPeeringConnection", False),
+    "database-resource-id": ("AWS::RDS::DBCluster", True, "DBClusterResourceId"),
+    "file-system-id": ("AWS::EFS::FileSystem", False, ""),
+    "log-bootstrap": ("AWS::MSK::Cluster", True, ""),
+    "log-cluster-arn": ("AWS::MSK::Cluster", True, ""),
+    "network-id": ("AWS::EC2::VPC", False, ""),
+    "peering-id": ("AWS::EC2::VPCPeeringConnection", False, ""),
 }
-"""What a look-up in the other region finds: its type, and whether the look-up names it."""
+"""What a look-up in the other region finds: its type, whether the look-up names it, and which attribute
+it answers with; empty: the ARN of what is named, else the id."""
 
-NAMED_ELSEWHERE = {*ARNS, *(kind for kind, _ in PEER_ATTRIBUTES.values())}
+NAMED_ELSEWHERE = {*ARNS, *(kind for kind, _, _ in PEER_ATTRIBUTES.values())}
 """Types whose absence changes what others say: their names and ARNs stand in other properties."""
 
 
@@ -277,11 +279,11 @@ class World:
         """What a look-up in the other region answers: the thing it asks for, else a token."""
         region, attribute = properties["PeerRegion"], properties["Attribute"]
         name = self.value(properties["Name"], place.stack)
-        wanted, named = PEER_ATTRIBUTES.get(attribute, ("", False))
+        wanted, named, answered = PEER_ATTRIBUTES.get(attribute, ("", False, ""))
         for other, body in self._bodies.items():
             if body["Type"] == wanted and self._region[other.stack] == region:
                 if named and self._name(other) == name:
-                    return self.arn(other)
+                    return f"{other}.{answered}" if answered else self.arn(other)
                 if not named:
                     return str(other)
         return str(place)

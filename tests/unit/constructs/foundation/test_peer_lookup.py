@@ -57,6 +57,20 @@ def test_only_attributes_asked_for_bring_permissions(make_stack: MakeStack) -> N
     )
 
 
+def test_the_database_is_asked_for_by_the_name_that_it_has_in_its_region(
+    make_stack: MakeStack,
+) -> None:
+    made = make_stack("ca-west-1")
+    PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys).attribute(
+        PeerAttribute.DATABASE_RESOURCE_ID
+    )
+    asked = made.resources("Custom::PeerAttribute")[0]["Properties"]
+    assert asked["Name"] == "database-cac1-test"
+    assert statements(made)["FindTheDatabase"]["Resource"] == (
+        "arn:aws:rds:ca-central-1:123456789012:cluster:database-cac1-test"
+    )
+
+
 def test_nothing_refers_to_the_peer_but_by_name(make_stack: MakeStack) -> None:
     made = make_stack()
     lookup = PeerLookup(made.stack, "PeerLookup", site=made.site, keys=made.keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -254,6 +255,25 @@ def test_without_a_witness_nobody_calls_one_and_no_excuse_is_missed() -> None:
     assert found.regions.witness == ""
     asked = [one.row for one in found.entries if one.row.where is RegionRole.WITNESS]
     assert {one.not_made for one in asked} == {"there is no witness"}
+
+
+def test_without_a_witness_the_fence_has_no_address_and_needs_no_excuse() -> None:
+    """A21: no directory is shared, so the step says that it reached nothing; nothing else is claimed."""
+    fences = tuple(one for one in SPARED if one.call == "the other region's database")
+
+    def change(resources: Resources) -> None:
+        resources["Keeper"]["Properties"]["Environment"]["Variables"]["WITNESS_REGION"] = ""
+        resources["Step"] = copy.deepcopy(resources["Keeper"])
+        resources["Step"]["Properties"] |= {
+            "FunctionName": "failover-step",
+            "Handler": "lifeline.lambdas.failover_step.handler.handler",
+        }
+
+    found = judged(change, change, fences)
+    rows = [one.row for one in found.entries if one.row.call == "the other region's database"]
+    assert {one.not_made for one in rows} == {"without a witness no directory says where it is"}
+    assert found.unused == ()
+    assert judged(allowed=fences).unused, "where nobody has a fence, the excuse is idle"
 
 
 def test_a_lease_in_an_own_region_is_called_there_and_is_no_witness() -> None:
