@@ -83,6 +83,8 @@ class CapacityPlan:
     events_per_minute: int
     event_bytes: int
     peak_events_per_minute: int = 0
+    observation_partitions: int = 0
+    """What stands, where the load has grown since the log was made (B9); 0: what the load needs."""
 
     def __post_init__(self) -> None:
         if not self.peak_events_per_minute:
@@ -120,8 +122,8 @@ class CapacityPlan:
     def partitions(self) -> dict[str, int]:
         """Partitions of each topic that the bridge writes (B18), never fewer than shards allow for."""
         small = ceil(self.peak_events_per_second * SMALL_TOPIC_SHARE / PARTITION_EVENTS_PER_SECOND)
-        observations = self._at_peak(PARTITION_EVENTS_PER_SECOND)
-        counts = {OBSERVATIONS: max(self.shards, observations)}
+        observations = max(self.shards, self._at_peak(PARTITION_EVENTS_PER_SECOND))
+        counts = {OBSERVATIONS: self.observation_partitions or observations}
         counts.update({topic: max(1, small) for topic in SMALL_TOPICS})
         return counts
 

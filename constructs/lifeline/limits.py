@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lifeline.capacity import BROKER_BYTES_PER_SECOND
+from lifeline.capacity import BROKER_BYTES_PER_SECOND, OBSERVATIONS, PARTITION_EVENTS_PER_SECOND
 
 if TYPE_CHECKING:
     from lifeline.settings import Settings
@@ -123,6 +123,16 @@ LIMITS = (
         source="Amazon EC2 User Guide, Burstable performance instances: t3.small earns 20 % of two CPUs; "
         f"{MSK}/broker-instance-sizes.html: t3 is for low throughput",
         remedy=f"a profile whose brokers are bigger than {BURSTING_BROKER}",
+    ),
+    Limit(
+        id="partition-rate",
+        noun="events a second of each partition of the observations",
+        needed=lambda settings: (
+            settings.capacity.peak_events_per_second / settings.capacity.partitions[OBSERVATIONS]
+        ),
+        most=_always(PARTITION_EVENTS_PER_SECOND),
+        source="measured: what one worker of the event applier applies; a partition has one worker",
+        remedy="a new environment with a log of its own, as partitions are fixed (B9)",
     ),
     Limit(
         id="bridge-concurrency",

@@ -38,6 +38,8 @@ DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,8}")
 NO_WITNESS = "none"
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_EVENTS_PER_MINUTE = 6_000_000
+MAX_PARTITIONS = 300
+"""Of a topic: a kafka.t3.small holds so many in all (MSK Developer Guide, Best practices)."""
 TERABYTE = 1024**4
 BROKERS_WITHOUT_PRIVATE_LINKS = ("kafka.t3.small",)
 """Multi-VPC connectivity, which MSK Replicator and Firehose need, is not offered for this class."""
@@ -95,6 +97,8 @@ class Settings:
     """The mean. None: the profile's, and the profile's peak with it."""
     peak_events_per_minute: int | None = None
     """None: the profile's, or six times a mean that was given."""
+    observation_partitions: int | None = None
+    """None: as the load needs. A log that stands keeps what it has (B9), whatever the load has become."""
     event_bytes: int = 1_024
     data_bytes: int = 5 * TERABYTE
     lag_alarm_seconds: int = 30
@@ -156,7 +160,7 @@ class Settings:
         if mean is None:
             mean, usual = self.profile.events_per_minute, self.profile.peak_events_per_minute
             peak = usual if peak is None else peak
-        return CapacityPlan(mean, self.event_bytes, peak or 0)
+        return CapacityPlan(mean, self.event_bytes, peak or 0, self.observation_partitions or 0)
 
     @property
     def log_replicated_by(self) -> LogReplication:
@@ -256,6 +260,8 @@ class Settings:
             _within("eventsPerMinute", self.events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
         if self.peak_events_per_minute is not None:
             _within("peakEventsPerMinute", self.peak_events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
+        if self.observation_partitions is not None:
+            _within("observationPartitions", self.observation_partitions, 1, MAX_PARTITIONS)
         _within("eventBytes", self.event_bytes, 64, MAX_EVENT_BYTES)
         _within("dataBytes", self.data_bytes, 1, 128 * TERABYTE)
         if self.lag_alarm_seconds < 1 or self.lag_alarm_seconds > self.tier.rpo_seconds:
@@ -388,6 +394,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "tier": _tier,
     "eventsPerMinute": _whole,
     "peakEventsPerMinute": _whole,
+    "observationPartitions": _whole,
     "eventBytes": _whole,
     "dataBytes": _whole,
     "lagAlarmSeconds": _whole,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,10 +108,16 @@ def test_a_peak_below_the_mean_is_refused() -> None:
     ],
 )
 def test_a_peak_that_is_not_given_follows_from_the_mean_or_the_profile(
-    given_load: dict[str, int], mean: int, peak: int
+    given_load: dict[str, Any], mean: int, peak: int
 ) -> None:
     plan = Settings(environment_suffix="a", profile_name="prod", **given_load).capacity
     assert (plan.events_per_minute, plan.peak_events_per_minute) == (mean, peak)
+
+
+def test_a_log_that_stands_keeps_its_partitions_under_more_shards() -> None:
+    """B9: the load grew from 3,333/s to 10,000/s; four partitions still carry it."""
+    plan = Settings(environment_suffix="a", profile_name="prod", observation_partitions=4).capacity
+    assert (plan.shards, plan.partitions[OBSERVATIONS]) == (12, 4)
 
 
 def test_the_throttle_follows_the_peak_and_ends_at_the_regions() -> None:

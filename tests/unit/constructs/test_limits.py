@@ -13,7 +13,7 @@ from lifeline.data.global_database import MAX_ACUS
 from lifeline.settings import Settings, SettingsError
 from lifeline.stacks.lifeline_app import warn
 
-WHOLE = {"environment_suffix": "a", "profile_name": "prod"}
+WHOLE: dict[str, Any] = {"environment_suffix": "a", "profile_name": "prod"}
 
 TOO_MUCH: dict[str, tuple[dict[str, Any], str]] = {
     "brokers": (
@@ -23,6 +23,10 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str]] = {
     "bursting-brokers": (
         {"profile_name": "dev", "events_per_minute": 200_000, "peak_events_per_minute": 200_000},
         "allowed are at most 983,040: a profile whose brokers are bigger than kafka.t3.small",
+    ),
+    "partition-rate": (
+        {"events_per_minute": 100_000, "observation_partitions": 3},
+        "needs 3,333.33 events a second of each partition of the observations; allowed are at most 2,500",
     ),
     "bridge-concurrency": (
         {"events_per_minute": 3_000, "peak_events_per_minute": 25_000, "event_bytes": 1_000_000},
