@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
+from lifeline.limits import warnings
 from lifeline.settings import Settings
 from lifeline.site import Site
 from lifeline.stacks.dr_pipeline import DrPipeline
@@ -35,3 +36,10 @@ def build(app: cdk.App, settings: Settings) -> None:
         Witness(app, site=Site(settings, settings.witness))
     if settings.profile.dr_pipeline:
         DrPipeline(app, site=home.foundation.site, foundation=home.foundation)
+    warn(home.data, settings)
+
+
+def warn(stack: cdk.Stack, settings: Settings) -> None:
+    """Say what AWS advises against, where `cdk synth` and `cdk deploy` show it."""
+    for name, sentence in warnings(settings).items():
+        cdk.Annotations.of(stack).add_warning_v2(f"lifeline:{name}", sentence)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lifeline.capacity import AVAILABILITY_ZONES
+from lifeline.capacity import AVAILABILITY_ZONES, LOG_RETENTION_HOURS
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 BROKER_SETTINGS = {
     "auto.create.topics.enable": "false",
     "default.replication.factor": str(AVAILABILITY_ZONES),
     "log.message.timestamp.type": "CreateTime",
-    "log.retention.hours": "168",
+    "log.retention.hours": str(LOG_RETENTION_HOURS),
     "message.max.bytes": str(MAX_MESSAGE_BYTES),
     "min.insync.replicas": "2",
     "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),

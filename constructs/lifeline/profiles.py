@@ -29,7 +29,10 @@ class Profile:
     about 24 USD each, and every region has its own."""
     query_api_tasks: int
     log_retention_days: int
-    broker_storage_gib: int
+    events_per_minute: int
+    """The mean load where the settings say none; the log's volumes follow from it."""
+    peak_events_per_minute: int
+    """The peak where the settings say no load; shards, brokers, tasks and capacity units follow from it."""
     trail: bool
     """A trail of this environment's own: an account has five a region, hard."""
     owns_account: bool
@@ -56,7 +59,8 @@ PROFILES: dict[str, Profile] = {
             interface_endpoints=False,
             query_api_tasks=1,
             log_retention_days=7,
-            broker_storage_gib=20,
+            events_per_minute=1_000,
+            peak_events_per_minute=200_000,
             trail=False,
             owns_account=False,
             archive=False,
@@ -73,7 +77,8 @@ PROFILES: dict[str, Profile] = {
             interface_endpoints=True,
             query_api_tasks=2,
             log_retention_days=30,
-            broker_storage_gib=200,
+            events_per_minute=10_000,
+            peak_events_per_minute=600_000,
             trail=False,
             owns_account=False,
             archive=True,
@@ -90,7 +95,8 @@ PROFILES: dict[str, Profile] = {
             interface_endpoints=True,
             query_api_tasks=2,
             log_retention_days=400,
-            broker_storage_gib=1_000,
+            events_per_minute=100_000,
+            peak_events_per_minute=600_000,
             trail=True,
             owns_account=True,
             archive=True,

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from lifeline.capacity import CapacityPlan
+from lifeline.limits import refusals
 from lifeline.profiles import PROFILES, Profile
 from lifeline.regions import (
     CATALOG,
@@ -37,6 +38,8 @@ DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,8}")
 NO_WITNESS = "none"
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_EVENTS_PER_MINUTE = 6_000_000
+MAX_PARTITIONS = 300
+"""Of a topic: a kafka.t3.small holds so many in all (MSK Developer Guide, Best practices)."""
 TERABYTE = 1024**4
 BROKERS_WITHOUT_PRIVATE_LINKS = ("kafka.t3.small",)
 """Multi-VPC connectivity, which MSK Replicator and Firehose need, is not offered for this class."""
@@ -90,7 +93,12 @@ class Settings:
     account: str | None = None
     """None: templates work in any account and name it with a token."""
     tier: RecoveryTier = RecoveryTier.CRITICAL
-    events_per_minute: int = 100_000
+    events_per_minute: int | None = None
+    """The mean. None: the profile's, and the profile's peak with it."""
+    peak_events_per_minute: int | None = None
+    """None: the profile's, or six times a mean that was given."""
+    observation_partitions: int | None = None
+    """None: as the load needs. A log that stands keeps what it has (B9), whatever the load has become."""
     event_bytes: int = 1_024
     data_bytes: int = 5 * TERABYTE
     lag_alarm_seconds: int = 30
@@ -112,6 +120,7 @@ class Settings:
             self._check_regions()
             self._check_numbers()
             self._check_replication()
+            self._check_limits()
         except SettingsError:
             raise
         except ValueError as refusal:
@@ -147,7 +156,11 @@ class Settings:
     @property
     def capacity(self) -> CapacityPlan:
         """What the load needs in each region."""
-        return CapacityPlan(self.events_per_minute, self.event_bytes)
+        mean, peak = self.events_per_minute, self.peak_events_per_minute
+        if mean is None:
+            mean, usual = self.profile.events_per_minute, self.profile.peak_events_per_minute
+            peak = usual if peak is None else peak
+        return CapacityPlan(mean, self.event_bytes, peak or 0, self.observation_partitions or 0)
 
     @property
     def log_replicated_by(self) -> LogReplication:
@@ -238,8 +251,17 @@ class Settings:
                 f"{self.domain.hosted_zone_name!r}; allowed is a name that ends in it."
             )
 
+    def _check_limits(self) -> None:
+        for sentence in refusals(self).values():
+            raise SettingsError(sentence)
+
     def _check_numbers(self) -> None:
-        _within("eventsPerMinute", self.events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
+        if self.events_per_minute is not None:
+            _within("eventsPerMinute", self.events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
+        if self.peak_events_per_minute is not None:
+            _within("peakEventsPerMinute", self.peak_events_per_minute, 1, MAX_EVENTS_PER_MINUTE)
+        if self.observation_partitions is not None:
+            _within("observationPartitions", self.observation_partitions, 1, MAX_PARTITIONS)
         _within("eventBytes", self.event_bytes, 64, MAX_EVENT_BYTES)
         _within("dataBytes", self.data_bytes, 1, 128 * TERABYTE)
         if self.lag_alarm_seconds < 1 or self.lag_alarm_seconds > self.tier.rpo_seconds:
@@ -371,6 +393,8 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "witnessRegion": _region_or_none,
     "tier": _tier,
     "eventsPerMinute": _whole,
+    "peakEventsPerMinute": _whole,
+    "observationPartitions": _whole,
     "eventBytes": _whole,
     "dataBytes": _whole,
     "lagAlarmSeconds": _whole,

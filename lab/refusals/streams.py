@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from lab.refusals.row import Known, On, Row
 from lab.refusals.situation import Case
+from lifeline.growth import (
+    partitions_move,
+    shards_less_than_halve,
+    shards_more_than_double,
+    volume_shrinks,
+)
 
 STREAM, CLUSTER, TOPIC = "AWS::Kinesis::Stream", "AWS::MSK::Cluster", "AWS::MSK::Topic"
 KINESIS = "https://docs.aws.amazon.com/kinesis/latest/APIReference"
@@ -64,7 +70,9 @@ ROWS = (
         id="shards-more-than-doubled",
         types=(STREAM,),
         on=On.CHANGED,
-        refuses=lambda case: (s := _shards(case)) is not None and s[1] > 2 * s[0] and _said(s),
+        refuses=lambda case: (
+            (s := _shards(case)) is not None and shards_more_than_double(*s) and _said(s)
+        ),
         sentence="One change at most doubles the shards: grow in steps.",
         source=f"{KINESIS}/API_UpdateShardCount.html",
     ),
@@ -72,7 +80,9 @@ ROWS = (
         id="shards-less-than-halved",
         types=(STREAM,),
         on=On.CHANGED,
-        refuses=lambda case: (s := _shards(case)) is not None and s[1] < s[0] / 2 and _said(s),
+        refuses=lambda case: (
+            (s := _shards(case)) is not None and shards_less_than_halve(*s) and _said(s)
+        ),
         sentence="One change at most halves the shards: shrink in steps.",
         source=f"{KINESIS}/API_UpdateShardCount.html",
     ),
@@ -117,7 +127,10 @@ ROWS = (
         types=(TOPIC,),
         on=On.CHANGED,
         refuses=lambda case: (
-            (c := _change(case, "PartitionCount")) is not None and c[1] > c[0] and _said(c)
+            (c := _change(case, "PartitionCount")) is not None
+            and c[1] > c[0]
+            and partitions_move(*c)
+            and _said(c)
         ),
         sentence="A topic's partitions are fixed (B9): a key would move to another, and its order be lost.",
         source="docs/mechanisms/rules.md, B9; AWS itself would change them in place",
@@ -134,7 +147,9 @@ ROWS = (
         id="broker-volume-shrunk",
         types=(CLUSTER,),
         on=On.CHANGED,
-        refuses=lambda case: (c := _change(case, VOLUME)) is not None and c[1] < c[0] and _said(c),
+        refuses=lambda case: (
+            (c := _change(case, VOLUME)) is not None and volume_shrinks(*c) and _said(c)
+        ),
         sentence="Broker storage grows and never shrinks.",
         source=f"{MSK}/msk-update-storage.html",
     ),

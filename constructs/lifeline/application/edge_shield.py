@@ -8,16 +8,15 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from lifeline.application.events_api import REQUESTS_PER_SECOND
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.site import Site
 
 RATE_WINDOW_SECONDS = 60
-REQUESTS_PER_ADDRESS = REQUESTS_PER_SECOND // 2 * RATE_WINDOW_SECONDS
+API_SHARE = 2
 """A hospital's edges share one address: it may use half of what the API takes, and not more, so that one
-address cannot shut out the others. At 500 events a request that is 37 million events a minute."""
+address cannot shut out the others."""
 
 COUNTED_BODY_RULES = (
     "SizeRestrictions_BODY",
@@ -108,7 +107,9 @@ class EdgeShield(Construct):
                 rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
                     aggregate_key_type="IP",
                     evaluation_window_sec=RATE_WINDOW_SECONDS,
-                    limit=REQUESTS_PER_ADDRESS,
+                    limit=self._site.settings.capacity.requests_per_second
+                    // API_SHARE
+                    * RATE_WINDOW_SECONDS,
                 )
             ),
             visibility_config=_seen_as("OneAddress"),

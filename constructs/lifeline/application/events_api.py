@@ -33,9 +33,6 @@ TLS_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
 """TLS 1.3 and nothing older. An enhanced policy wants an access mode beside it."""
 ACCESS_MODE = "STRICT"
 """The name in the TLS handshake must be the name that is asked for, at a regional endpoint."""
-REQUESTS_PER_SECOND = 2_500
-BURST_REQUESTS = 1_250
-"""What API Gateway gives the smaller of the two regions; a request carries up to 500 events."""
 READ_TIMEOUT_SECONDS = 3
 
 ACCESS_LOG_FIELDS = {
@@ -189,8 +186,8 @@ class EventsApi(Construct):
                     "incarnation": stream.incarnation,
                     "region": self._site.region.name,
                 },
-                throttling_rate_limit=REQUESTS_PER_SECOND,
-                throttling_burst_limit=BURST_REQUESTS,
+                throttling_rate_limit=self._site.settings.capacity.requests_per_second,
+                throttling_burst_limit=self._site.settings.capacity.burst_requests,
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
                 metrics_enabled=True,

@@ -77,11 +77,12 @@ class FailoverThresholds:
     """Of the recovery itself."""
 
     events_at_risk: int
-    """What arrives within the critical lag at the planned rate."""
+    """What arrives within the critical lag at the planned peak: counted at the mean, a healthy log would
+    be an alarm at every peak. At the mean the lag in seconds is the sharper one."""
     drill_days: int = 90
 
     @classmethod
     def of(cls, settings: Settings) -> FailoverThresholds:
         """From the environment's settings."""
-        rate = settings.capacity.events_per_second
+        rate = settings.capacity.peak_events_per_second
         return cls(events_at_risk=max(1, round(rate * settings.lag_alarm_seconds)))

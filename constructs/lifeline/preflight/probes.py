@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lifeline.preflight.account_probes import ACCOUNT_PROBES, IDENTITY
+from lifeline.preflight.growth_probes import GROWTH_PROBES
 from lifeline.preflight.image_probes import IMAGE_PROBES
 from lifeline.preflight.name_probes import NAME_PROBES
 from lifeline.preflight.offer_probes import OFFER_PROBES
@@ -17,6 +18,7 @@ PROBES: tuple[Probe, ...] = (
     *ACCOUNT_PROBES,
     *QUOTA_PROBES,
     *OFFER_PROBES,
+    *GROWTH_PROBES,
     *NAME_PROBES,
     *IMAGE_PROBES,
 )

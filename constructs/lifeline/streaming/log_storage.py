@@ -5,16 +5,11 @@ from __future__ import annotations
 from aws_cdk import aws_applicationautoscaling as scaling
 from constructs import Construct
 
+from lifeline.capacity import MOST_VOLUME_GIB, VOLUME_TARGET_PERCENT
 from lifeline.site import Site
-
-TARGET_PERCENT = 60
-"""Of the volume. A volume grows at most once in six hours, by a tenth or more (MSK developer guide)."""
 
 GROWTH = 4
 """The ceiling, as a multiple of the first size: a runaway producer must not buy disks without end."""
-
-MOST_GIB = 16_384
-"""The largest volume of a broker (service quota)."""
 
 
 class LogStorage(Construct):
@@ -37,7 +32,7 @@ class LogStorage(Construct):
             resource_id=cluster_arn,
             scalable_dimension="kafka:broker-storage:VolumeSize",
             min_capacity=1,
-            max_capacity=min(MOST_GIB, GROWTH * site.settings.profile.broker_storage_gib),
+            max_capacity=min(MOST_VOLUME_GIB, GROWTH * site.settings.capacity.broker_volume_gib),
         )
         scaling.CfnScalingPolicy(
             self,
@@ -52,7 +47,7 @@ class LogStorage(Construct):
                             predefined_metric_type="KafkaBrokerStorageUtilization"
                         )
                     ),
-                    target_value=TARGET_PERCENT,
+                    target_value=VOLUME_TARGET_PERCENT,
                     disable_scale_in=True,
                 )
             ),

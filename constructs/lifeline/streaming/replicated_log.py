@@ -148,7 +148,7 @@ class ReplicatedLog(KafkaLog):
                 security_groups=[self.group.security_group_id],
                 storage_info=msk.CfnCluster.StorageInfoProperty(
                     ebs_storage_info=msk.CfnCluster.EBSStorageInfoProperty(
-                        volume_size=profile.broker_storage_gib
+                        volume_size=site.settings.capacity.broker_volume_gib
                     )
                 ),
             ),

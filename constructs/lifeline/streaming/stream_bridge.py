@@ -58,7 +58,6 @@ class StreamBridge(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        shards = site.settings.capacity.shards
         self.layer = lambda_.LayerVersion(
             self,
             "NativePackages",
@@ -79,7 +78,11 @@ class StreamBridge(Construct):
                 log=LogAddress(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions),
                 stream_name=stream.stream_name,
             ),
-            size=Size(memory_mib=1_024, timeout_seconds=60, concurrency=max(4, 2 * shards)),
+            size=Size(
+                memory_mib=1_024,
+                timeout_seconds=60,
+                concurrency=site.settings.capacity.bridge_concurrency,
+            ),
             keys=keys,
             placement=Placement(
                 vpc=vpc,

@@ -194,6 +194,8 @@ GOOD: dict[tuple[str, str], Reply] = {
     ("s3", "list_buckets"): said({"Buckets": [{"Name": "somebody-elses"}]}),
     ("cloudformation", "describe_stacks"): _no_stack,
     ("cloudformation", "list_stack_resources"): _no_stack,
+    # AWS CloudFormation API Reference, GetTemplate: ValidationError for a stack that does not exist.
+    ("cloudformation", "get_template"): _no_stack,
     ("iam", "list_roles"): _roles,
     ("iam", "get_role"): lambda _region, parameters: {"Role": role(parameters["RoleName"])},
     # IAM API Reference, GetAccountSummary, example.
@@ -260,6 +262,8 @@ GOOD: dict[tuple[str, str], Reply] = {
             "OnDemandStreamCountLimit": 50,
         }
     ),
+    # Amazon Kinesis Data Streams API Reference, DescribeStreamSummary, Errors.
+    ("kinesis", "describe_stream_summary"): refused("ResourceNotFoundException"),
     ("kinesis", "list_streams"): said({"StreamNames": [], "HasMoreStreams": False}),
     ("cloudtrail", "describe_trails"): said({"trailList": [{"Name": "management"}]}),
     ("logs", "describe_resource_policies"): said({"resourcePolicies": []}),

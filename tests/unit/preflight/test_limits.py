@@ -186,3 +186,57 @@ def test_only_the_authority_that_new_clusters_get_is_judged(everywhere: Place) -
     assert judged("certificates", everywhere, {"describe_certificates": body}) == 0
     body["DefaultCertificateForNewLaunches"] = "rds-ca-2019"
     assert judged("certificates", everywhere, {"describe_certificates": body}) == 2
+
+
+def standing(
+    everywhere: Place, kind: str, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[Place, dict[str, list[Answer]]]:
+    """A place with one resource in one stack, and the template that was deployed."""
+    place = made(everywhere, ("One", kind, now))
+    body = {"TemplateBody": {"Resources": {"One": {"Type": kind, "Properties": before}}}}
+    return place, {"get_template": [Answer({"StackName": "s"}, body)]}
+
+
+@pytest.mark.parametrize(("there", "now", "findings"), [(4, 4, 0), (4, 5, 1), (4, 3, 1)])
+def test_partitions_stay_as_they_were_deployed(
+    there: int, now: int, findings: int, everywhere: Place
+) -> None:
+    (probe,) = [one for one in PROBES if one.id == "partitions-change"]
+    name = "clinical.observation.recorded"
+    place, answers = standing(
+        everywhere,
+        "AWS::MSK::Topic",
+        {"TopicName": name, "PartitionCount": there},
+        {"TopicName": name, "PartitionCount": now},
+    )
+    assert len(probe.judge(place, Answers(answers))) == findings
+
+
+@pytest.mark.parametrize(("there", "findings"), [(5, 1), (6, 0), (12, 0), (24, 0), (25, 1)])
+def test_shards_may_double_and_halve(there: int, findings: int, everywhere: Place) -> None:
+    (probe,) = [one for one in PROBES if one.id == "shards-change"]
+    place = made(everywhere, ("Stream", "AWS::Kinesis::Stream", {"Name": "s", "ShardCount": 12}))
+    body = {"StreamDescriptionSummary": {"OpenShardCount": there}}
+    answers = Answers({"describe_stream_summary": [Answer({"StreamName": "s"}, body)]})
+    assert len(probe.judge(place, answers)) == findings
+
+
+@pytest.mark.parametrize(
+    ("deployed", "grown", "now", "findings"),
+    [(200, 200, 200, 0), (200, 400, 200, 0), (200, 400, 300, 1), (200, 400, 400, 0)],
+)
+def test_a_volume_that_grew_by_itself_is_not_shrunk(
+    deployed: int, grown: int, now: int, findings: int, everywhere: Place
+) -> None:
+    """CloudFormation changes what the template changed: the same number leaves a grown volume alone."""
+    (probe,) = [one for one in PROBES if one.id == "broker-volume-change"]
+
+    def cluster(gib: int) -> dict[str, Any]:
+        storage = {"EBSStorageInfo": {"VolumeSize": gib}}
+        return {"ClusterName": "log", "BrokerNodeGroupInfo": {"StorageInfo": storage}}
+
+    place, answers = standing(everywhere, "AWS::MSK::Cluster", cluster(deployed), cluster(now))
+    told = {"BrokerNodeGroupInfo": {"StorageInfo": {"EbsStorageInfo": {"VolumeSize": grown}}}}
+    listed = {"ClusterInfoList": [{"ClusterName": "log", "Provisioned": told}]}
+    answers["list_clusters_v2"] = [Answer({}, listed)]
+    assert len(probe.judge(place, Answers(answers))) == findings

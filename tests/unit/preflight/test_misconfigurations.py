@@ -5,6 +5,7 @@ Each changes one answer of the good account; answers keep the shapes of botocore
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -159,7 +160,74 @@ def all_zones_but(region: str, missing: int, key: str) -> Reply:
 
 BUCKET = f"audit-cac1-{ACCOUNT}-test"
 
+OBSERVATIONS_TOPIC = "LogClinicalObservationRecordedTopicBB161D34"
+CLUSTER = "LogCluster68CA22AB"
+
+
+def deployed(logical_id: str, kind: str, properties: Mapping[str, Any]) -> Reply:
+    """Recovery's streaming stack stands, with this resource in its template."""
+    body = {"Resources": {logical_id: {"Type": kind, "Properties": properties}}}
+    return lambda _region, parameters: (
+        {"TemplateBody": json.dumps(body), "StagesAvailable": ["Original"]}
+        if parameters["StackName"] == "streaming-caw1-test"
+        else Refuse("ValidationError", "does not exist")
+    )
+
+
+def shards(count: int) -> Mapping[str, Any]:
+    """The edge buffer as kinesis:DescribeStreamSummary tells it."""
+    return {
+        "StreamDescriptionSummary": {
+            "StreamName": "edge-events-test",
+            "StreamARN": f"arn:aws:kinesis:{RECOVERY}:{ACCOUNT}:stream/edge-events-test",
+            "StreamStatus": "ACTIVE",
+            "RetentionPeriodHours": 72,
+            "StreamCreationTimestamp": datetime(2026, 11, 1, tzinfo=UTC),
+            "EnhancedMonitoring": [],
+            "OpenShardCount": count,
+        }
+    }
+
+
 MISCONFIGURATIONS = (
+    Misconfiguration(
+        "a load that triples the shards that stand",
+        "shards-change",
+        ("kinesis", "describe_stream_summary"),
+        lambda region, _parameters: (
+            shards(4) if region == RECOVERY else Refuse("ResourceNotFoundException")
+        ),
+        RECOVERY,
+        "has 4 shards and the templates want 12: one change at most doubles or halves them",
+        f"aws kinesis update-shard-count --region {RECOVERY} --stream-name edge-events-test "
+        "--target-shard-count 8 ",
+    ),
+    Misconfiguration(
+        "a load that moves partitions",
+        "partitions-change",
+        ("cloudformation", "get_template"),
+        deployed(OBSERVATIONS_TOPIC, "AWS::MSK::Topic", {"PartitionCount": 4}),
+        RECOVERY,
+        "has 4 partitions and the templates want 12: the number is fixed (B9)",
+        "-c observationPartitions=4",
+    ),
+    Misconfiguration(
+        "a load that shrinks a volume",
+        "broker-volume-change",
+        ("cloudformation", "get_template"),
+        deployed(
+            CLUSTER,
+            "AWS::MSK::Cluster",
+            {
+                "BrokerNodeGroupInfo": {
+                    "StorageInfo": {"EBSStorageInfo": {"VolumeSize": 2_000}},
+                }
+            },
+        ),
+        RECOVERY,
+        "have volumes of 2000 GiB and the templates want 1610: a volume never shrinks",
+        "raise it to need 2000 GiB or more",
+    ),
     Misconfiguration(
         "the root user",
         "credentials",
@@ -418,8 +486,8 @@ MISCONFIGURATIONS = (
             }
         ),
         HOME,
-        "may have 6 shards, has 3, and 4 more are wanted",
-        "raise 'Shards per Region' to 7",
+        "may have 6 shards, has 3, and 12 more are wanted",
+        "raise 'Shards per Region' to 15",
     ),
     Misconfiguration(
         "the account throttles below the stage",

@@ -9,7 +9,6 @@ from lifeline.application.edge_shield import (
     COUNTED_BODY_RULES,
     EdgeShield,
 )
-from lifeline.application.events_api import REQUESTS_PER_SECOND
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 STAGE_ARN = "arn:aws:apigateway:ca-central-1::/restapis/abc/stages/live"
@@ -65,7 +64,10 @@ def test_one_address_may_use_half_of_the_api(make_stack: MakeStack) -> None:
     limit = rule["Statement"]["RateBasedStatement"]
     assert rule["Action"] == {"Block": {}}
     assert limit["AggregateKeyType"] == "IP"
-    assert limit["Limit"] / limit["EvaluationWindowSec"] == REQUESTS_PER_SECOND / 2
+    assert (
+        limit["Limit"] / limit["EvaluationWindowSec"]
+        == made.site.settings.capacity.requests_per_second / 2
+    )
 
 
 def test_the_log_has_the_name_the_service_wants_and_no_token(make_stack: MakeStack) -> None:

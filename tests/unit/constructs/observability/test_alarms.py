@@ -113,7 +113,7 @@ def test_the_critical_lag_is_the_setting_and_the_warning_half_of_it(make_stack: 
     assert limits["replication-lag-log-warning"].threshold == 20
     assert limits["replication-lag-log-warning"].severity is Severity.WARNING
     assert limits["database-service-lag"].threshold == 40_000
-    assert limits["events-at-risk"].threshold == round(100_000 / 60 * 40)
+    assert limits["events-at-risk"].threshold == round(200_000 / 60 * 40)
 
 
 def test_the_numbers_of_the_design(make_stack: MakeStack) -> None:

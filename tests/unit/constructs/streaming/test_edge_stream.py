@@ -28,7 +28,7 @@ def test_the_stream_keeps_three_days_encrypted_with_as_many_shards_as_planned(
     (stream,) = made.resources("AWS::Kinesis::Stream")
     said = stream["Properties"]
     assert said["RetentionPeriodHours"] == 72
-    assert said["ShardCount"] == 4
+    assert said["ShardCount"] == 12
     assert said["StreamEncryption"]["EncryptionType"] == "KMS"
     assert stream["DeletionPolicy"] == stream["UpdateReplacePolicy"] == "Delete"
 

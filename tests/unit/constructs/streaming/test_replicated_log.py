@@ -65,7 +65,7 @@ def test_volumes_grow_to_four_times_and_never_shrink(make_stack: MakeStack) -> N
     template = made.template()
     (target,) = template.find_resources("AWS::ApplicationAutoScaling::ScalableTarget").values()
     assert target["Properties"]["ScalableDimension"] == "kafka:broker-storage:VolumeSize"
-    assert target["Properties"]["MaxCapacity"] == 4_000
+    assert target["Properties"]["MaxCapacity"] == 4 * 1_610
     (policy,) = template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
     tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     assert tracking["DisableScaleIn"] is True
