@@ -14,6 +14,7 @@ SEED ?= 0
 WORKERS ?=
 ARGS ?=
 ACCOUNT_REGIONS ?= ca-central-1 ca-west-1
+WITNESS_REGION ?= us-east-2
 SKIP_PREFLIGHT ?=
 
 VENV := .venv
@@ -24,7 +25,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account docs snapshots clean
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account images docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -98,9 +99,16 @@ preflight: setup ## Ask the account for what a deployment rests on; writes nothi
 # A setting that ARGS names as cdk takes it: -c key=X, --context key=X or --context=key=X.
 CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
 
-account: setup ## Once for an account: what its environments share in ACCOUNT_REGIONS= (API Gateway's log role)
-	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all --output build/cdk.out/account \
-		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
+account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_REGION=, and what environments share (API Gateway's log role)
+	@account=$$($(PY) -c 'import boto3; print(boto3.client("sts", "$(firstword $(ACCOUNT_REGIONS))").get_caller_identity()["Account"])'); \
+	export PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH"; \
+	cdk bootstrap --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
+		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))); \
+	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
+
+images: setup ## Build the services' images once, into both regions, after preflight (ARGS=--dry-run prints the commands)
+	$(if $(filter --dry-run,$(ARGS)),,@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --skip images $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS))
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH" $(PY) -m scripts.images --suffix $(SUFFIX) --profile $(PROFILE) $(ARGS)
 
 DESTROY_RECOVERY = $(lastword $(patsubst recoveryRegion=%,%,$(filter recoveryRegion=%,$(patsubst --context=%,%,$(ARGS)))))
 
