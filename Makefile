@@ -8,6 +8,7 @@ PYTHON ?= python3
 PROFILE ?= dev
 SUFFIX ?= dev
 SCENARIO ?= region-loss
+export SCENARIO
 SEEDS ?= 300
 FROM ?= 0
 SEED ?= 0
@@ -15,6 +16,7 @@ WORKERS ?=
 ARGS ?=
 ACCOUNT_REGIONS ?= ca-central-1 ca-west-1
 WITNESS_REGION ?= us-east-2
+DRILLS ?=
 SKIP_PREFLIGHT ?=
 
 VENV := .venv
@@ -61,7 +63,7 @@ build/drill/beats.json: drill/heart_recordings.py drill/recordings_feed.py $(VEN
 	@touch $@
 
 drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=)
-	@$(PY) -m drill run $(SCENARIO) $(ARGS)
+	@$(PY) -m drill run "$$SCENARIO" $(ARGS)
 
 simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FROM=; a failed one: make story SEED=)
 	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
@@ -99,11 +101,14 @@ preflight: setup ## Ask the account for what a deployment rests on; writes nothi
 # A setting that ARGS names as cdk takes it: -c key=X, --context key=X or --context=key=X.
 CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
 
-account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_REGION=, and what environments share (API Gateway's log role)
+account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_REGION=, and what environments share (DRILLS=yes: the drill pipeline's bootstrap, too)
 	@account=$$($(PY) -c 'import boto3; print(boto3.client("sts", "$(firstword $(ACCOUNT_REGIONS))").get_caller_identity()["Account"])'); \
 	export PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH"; \
 	cdk bootstrap --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
 		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))); \
+	$(if $(filter yes,$(DRILLS)),cdk bootstrap --qualifier drills --toolkit-stack-name CDKToolkit-drills --output build/cdk.out/account \
+		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
+		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION)));) \
 	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
 
 images: setup ## Build the services' images once, into both regions, after preflight (ARGS=--dry-run prints the commands)
