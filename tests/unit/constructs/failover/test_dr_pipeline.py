@@ -180,6 +180,53 @@ def test_a_good_run_passes_the_check(tmp_path: Path) -> None:
     assert (tmp_path / "ran").read_text() == "check\n"
 
 
+def test_the_drill_runs_as_a_user_without_credentials(tmp_path: Path) -> None:
+    """A build is root; PostgreSQL is not (N15). The stand-in for setpriv really drops root."""
+    root = os.geteuid() == 0
+    really = (
+        "/usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs" if root else ""
+    )
+    tools = {
+        "id": '[ "$1" = -u ] && echo 0',
+        "useradd": "true",
+        "chown": "true",
+        "chmod": "true",
+        "setpriv": f'echo "setpriv $*" >> {tmp_path}/asked; shift 5; exec {really} "$@"',
+        "aws": "echo 0",
+        "make": f'echo "$* $(/usr/bin/id -u) ${{AWS_CONTAINER_CREDENTIALS_RELATIVE_URI-none}} $HOME" '
+        f">> {tmp_path}/said; echo '{{}}' > build/drill/latest/evidence.json",
+    }
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name, text in tools.items():
+        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    (tmp_path / "build/drill/latest").mkdir(parents=True)
+    for place in (tmp_path, *(one for one in tmp_path.rglob("*") if one.is_dir())):
+        place.chmod(0o777)
+    (tmp_path / "said").touch()
+    (tmp_path / "said").chmod(0o666)
+    for above in tmp_path.parents:
+        if above.owner() == Path(tmp_path).owner() and "pytest" in above.name:
+            above.chmod(0o755)
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", STEPS / "drill.sh"],
+        env={
+            **os.environ,
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/secret",
+            "EVIDENCE_BUCKET": "evidence",
+            "SCENARIO": "hang",
+        },
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    uid = 65534 if root else os.geteuid()
+    assert (tmp_path / "said").read_text() == f"drill SCENARIO=hang {uid} none /home/drill\n"
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("setpriv --reuid drill --regid drill --clear-groups env ")
+
+
 def test_make_hands_the_scenario_on_as_one_word(tmp_path: Path) -> None:
     said = subprocess.run(
         ["make", "-o", "setup", "drill", f"PY={tmp_path}/python", f"SCENARIO=x; touch {tmp_path}/hurt"],
