@@ -131,6 +131,7 @@ class DrPipeline(Construct):
             ],
             copies,
         )
+        self._see_whether_alarms_are_new(made)
         made.allow(
             "FindTheApi",
             ["apigateway:GET"],
@@ -194,6 +195,24 @@ class DrPipeline(Construct):
         )
         made.allow("SeeWhatRuns", ["codepipeline:GetPipelineExecution"], [self.pipeline_arn])
         return made
+
+    def _see_whether_alarms_are_new(self, project: DrillProject) -> None:
+        """What scripts/before_deploy.py asks, so that the environment's alarms are quiet at first."""
+        site, settings = self._site, self._site.settings
+        lease_region = (settings.witness or settings.home).name
+        lease = (
+            f"arn:{site.partition}:dynamodb:{lease_region}:{site.account}:"
+            f"table/lease-{DRILL_SUFFIXES}"
+        )
+        project.allow("SeeWhetherItWasActive", ["dynamodb:GetItem"], [lease])
+        stacks = [
+            one.arn("cloudformation", f"stack/observability-{one.region.code}-{DRILL_SUFFIXES}/*")
+            for one in (site, site.peer)
+        ]
+        project.allow("SeeWhetherAlarmsAreNew", ["cloudformation:DescribeStacks"], stacks)
+        project.acknowledge_pattern(
+            *stacks, reason="CloudFormation puts an id of its own behind a stack's name."
+        )
 
     def _see_which_region_writes(self, project: DrillProject) -> None:
         """What scripts/before_destroy.py asks, in the home region."""

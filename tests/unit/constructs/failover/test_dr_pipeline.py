@@ -22,7 +22,7 @@ from lifeline.failover.drill_schedule import DRILLINGS
 from lifeline.failover.pipeline_project import STEPS, buildspec
 from lifeline.foundation.bucket import BucketEmptying
 from lifeline.settings import Repository
-from scripts import before_destroy
+from scripts import before_deploy, before_destroy
 from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
 ALL = sorted(path.stem for path in STEPS.glob("*.sh"))
@@ -249,6 +249,43 @@ def test_what_the_sweep_runs_is_written_once(make_stack: MakeStack) -> None:
     put = "aws s3api put-object"
     assert "--if-none-match '*'" in text
     assert text.index(put) < text.index("make ")
+
+
+def test_every_question_before_a_deploy_is_allowed(
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script's own calls against the policy: a refused one would make the alarms page at once."""
+    asked: list[tuple[str, str]] = []
+
+    def answer(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        place = f"{client.meta.region_name}:{ACCOUNT}"
+        if operation == "GetItem":
+            asked.append(
+                ("dynamodb:GetItem", f"arn:aws:dynamodb:{place}:table/{given['TableName']}")
+            )
+            return {}
+        stack = f"arn:aws:cloudformation:{place}:stack/{given['StackName']}/0a1b"
+        asked.append((f"cloudformation:{operation}", stack))
+        return {"Stacks": []}
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
+    before_deploy.quiet(
+        suffix="dr0123abcd", home="ca-central-1", recovery="ca-west-1", witness="us-east-2"
+    )
+    assert len(asked) == 3
+    _, resources = made(make_stack)
+    allowed = statements(resources, "DeployPolicy").values()
+    for action, resource in asked:
+        assert any(
+            action in as_list(one["Action"])
+            and any(fnmatchcase(resource, pattern) for pattern in as_list(one["Resource"]))
+            for one in allowed
+        ), (action, resource)
+    assert "SKIP_PREFLIGHT=all" in (STEPS / "deploy.sh").read_text()
+
+
+def as_list(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
 
 
 def test_no_role_may_assume_what_deploys_production(make_stack: MakeStack) -> None:
