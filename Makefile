@@ -8,12 +8,15 @@ PYTHON ?= python3
 PROFILE ?= dev
 SUFFIX ?= dev
 SCENARIO ?= region-loss
+export SCENARIO
 SEEDS ?= 300
 FROM ?= 0
 SEED ?= 0
 WORKERS ?=
 ARGS ?=
 ACCOUNT_REGIONS ?= ca-central-1 ca-west-1
+WITNESS_REGION ?= us-east-2
+DRILLS ?=
 SKIP_PREFLIGHT ?=
 
 VENV := .venv
@@ -24,7 +27,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account docs snapshots clean
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account images docs snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -60,7 +63,7 @@ build/drill/beats.json: drill/heart_recordings.py drill/recordings_feed.py $(VEN
 	@touch $@
 
 drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=)
-	@$(PY) -m drill run $(SCENARIO) $(ARGS)
+	@$(PY) -m drill run "$$SCENARIO" $(ARGS)
 
 simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FROM=; a failed one: make story SEED=)
 	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
@@ -98,9 +101,19 @@ preflight: setup ## Ask the account for what a deployment rests on; writes nothi
 # A setting that ARGS names as cdk takes it: -c key=X, --context key=X or --context=key=X.
 CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
 
-account: setup ## Once for an account: what its environments share in ACCOUNT_REGIONS= (API Gateway's log role)
-	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all --output build/cdk.out/account \
-		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
+account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_REGION=, and what environments share (DRILLS=yes: the drill pipeline's bootstrap, too)
+	@account=$$($(PY) -c 'import boto3; print(boto3.client("sts", "$(firstword $(ACCOUNT_REGIONS))").get_caller_identity()["Account"])'); \
+	export PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH"; \
+	cdk bootstrap --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
+		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))); \
+	$(if $(filter yes,$(DRILLS)),cdk bootstrap --qualifier drills --toolkit-stack-name CDKToolkit-drills --output build/cdk.out/account \
+		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
+		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION)));) \
+	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
+
+images: setup ## Build the services' images once, into both regions, after preflight (ARGS=--dry-run prints the commands)
+	$(if $(filter --dry-run,$(ARGS)),,@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --skip images $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS))
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH" $(PY) -m scripts.images --suffix $(SUFFIX) --profile $(PROFILE) $(ARGS)
 
 DESTROY_RECOVERY = $(lastword $(patsubst recoveryRegion=%,%,$(filter recoveryRegion=%,$(patsubst --context=%,%,$(ARGS)))))
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,13 +58,27 @@ def _wheel_bin() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
+NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+
+
+@cache
+def _namespace_refused() -> str:
+    """Why this machine gives root no user namespace; empty: it does. A container often does not."""
+    if shutil.which(NAMESPACE[0]) is None:
+        return "`unshare` is missing"
+    tried = subprocess.run(
+        [*NAMESPACE, "true"], capture_output=True, text=True, timeout=10, check=False
+    )
+    return tried.stderr.strip() if tried.returncode else ""
+
+
 def _unprivileged() -> list[str]:
     """PostgreSQL refuses to run as root; a user namespace gives it another id and the same rights."""
     if os.geteuid() != 0:
         return []
-    if shutil.which("unshare") is None:
-        raise LabError("PostgreSQL refuses to run as root and `unshare` is missing: use a user.")
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    if refused := _namespace_refused():
+        raise LabError(f"PostgreSQL refuses to run as root ({refused}): run it as another user.")
+    return [*NAMESPACE]
 
 
 class Postgres:

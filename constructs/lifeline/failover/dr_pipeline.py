@@ -21,8 +21,10 @@ from lifeline.regions import Region
 from lifeline.site import Site
 
 SOURCE_KEY = "source.zip"
-BOOTSTRAP_QUALIFIER = "hnb659fds"
-"""The CDK's default; the regions are bootstrapped with it (docs/mechanisms/deploying.md)."""
+DRILL_QUALIFIER = "drills"
+"""Of a bootstrap of its own (`make account DRILLS=yes`): its roles are not those that deploy production."""
+SCENARIOS = ("control-plane-hang", "hang", "link-cut", "noop", "region-loss")
+"""What `SCENARIO` may be: the names of `python -m drill list`."""
 DEPLOYING_ROLES = ("deploy", "file-publishing", "lookup")
 DESTROYING_ROLES = ("deploy", "lookup")
 DRILL_PROFILE = "dev"
@@ -99,7 +101,9 @@ class DrPipeline(Construct):
         made = self._project("deploy", "Deploys a throw-away environment in both regions", DEPLOY)
         site = self._site
         self._assume(made, DEPLOYING_ROLES)
-        self._keep_source(made, ["s3:PutObject"])
+        # Once only: what runs later in the stage, from the source itself, cannot put another source in its
+        # place for the sweep to run (Amazon S3 User Guide, "Enforce conditional writes").
+        self._keep_source(made, ["s3:PutObject"], {"Null": {"s3:if-none-match": "false"}})
         regions = (site, site.peer)
         made.allow(
             "ReadTheImage",
@@ -127,6 +131,7 @@ class DrPipeline(Construct):
             ],
             copies,
         )
+        self._see_whether_alarms_are_new(made)
         made.allow(
             "FindTheApi",
             ["apigateway:GET"],
@@ -190,6 +195,24 @@ class DrPipeline(Construct):
         )
         made.allow("SeeWhatRuns", ["codepipeline:GetPipelineExecution"], [self.pipeline_arn])
         return made
+
+    def _see_whether_alarms_are_new(self, project: DrillProject) -> None:
+        """What scripts/before_deploy.py asks, so that the environment's alarms are quiet at first."""
+        site, settings = self._site, self._site.settings
+        lease_region = (settings.witness or settings.home).name
+        lease = (
+            f"arn:{site.partition}:dynamodb:{lease_region}:{site.account}:"
+            f"table/lease-{DRILL_SUFFIXES}"
+        )
+        project.allow("SeeWhetherItWasActive", ["dynamodb:GetItem"], [lease])
+        stacks = [
+            one.arn("cloudformation", f"stack/observability-{one.region.code}-{DRILL_SUFFIXES}/*")
+            for one in (site, site.peer)
+        ]
+        project.allow("SeeWhetherAlarmsAreNew", ["cloudformation:DescribeStacks"], stacks)
+        project.acknowledge_pattern(
+            *stacks, reason="CloudFormation puts an id of its own behind a stack's name."
+        )
 
     def _see_which_region_writes(self, project: DrillProject) -> None:
         """What scripts/before_destroy.py asks, in the home region."""
@@ -266,6 +289,7 @@ class DrPipeline(Construct):
             "recoveryRegion": settings.recovery_region,
             "witnessRegion": witness,
             "imageTag": settings.image_tag,
+            "@aws-cdk/core:bootstrapQualifier": DRILL_QUALIFIER,
         }
         return {
             "ARTIFACTS_BUCKET": self.artifacts.bucket_name,
@@ -279,6 +303,7 @@ class DrPipeline(Construct):
             "PIPELINE": self.pipeline_name,
             "RECOVERY_CODE": settings.recovery.code,
             "RECOVERY_REGION": settings.recovery_region,
+            "SCENARIOS": " ".join(SCENARIOS),
             "TIER": settings.tier.name,
         }
 
@@ -295,17 +320,22 @@ class DrPipeline(Construct):
             [
                 site.global_arn(
                     "iam",
-                    f"role/cdk-{BOOTSTRAP_QUALIFIER}-{kind}-role-{site.account}-{region.name}",
+                    f"role/cdk-{DRILL_QUALIFIER}-{kind}-role-{site.account}-{region.name}",
                 )
                 for region in self._regions()
                 for kind in kinds
             ],
         )
 
-    def _keep_source(self, project: DrillProject, actions: Sequence[str]) -> None:
+    def _keep_source(
+        self,
+        project: DrillProject,
+        actions: Sequence[str],
+        conditions: Mapping[str, object] | None = None,
+    ) -> None:
         """`deployed/{execution}.zip`: what was deployed and is not destroyed yet."""
         pattern = self.artifacts.objects("deployed/*")
-        project.allow("SourceOfWhatWasDeployed", actions, [pattern])
+        project.allow("SourceOfWhatWasDeployed", actions, [pattern], conditions)
         project.acknowledge_pattern(pattern, reason="One object for each execution, by its id.")
 
     def _use_artifacts(
@@ -374,7 +404,7 @@ class DrPipeline(Construct):
                     description="yes: deploy a throw-away environment in both regions around the drill",
                 ),
             ],
-            stages=[self._source(), *(_stage(one) for one in self.stages)],
+            stages=[self._source(), *self._approval(), *(_stage(one) for one in self.stages)],
         )
         self.pipeline.node.add_dependency(policy)
 
@@ -417,6 +447,15 @@ class DrPipeline(Construct):
             }
         action = _action("Source", "Source", provider, configuration, outputs=["Source"])
         return codepipeline.CfnPipeline.StageDeclarationProperty(name="Source", actions=[action])
+
+    def _approval(self) -> list[codepipeline.CfnPipeline.StageDeclarationProperty]:
+        """A person's yes before anything of a branch runs. A bucket's source was put there by one."""
+        repository = self._site.settings.repository
+        if repository is None:
+            return []
+        words = f"May {repository.branch} of {repository.name} run with the drill's roles?"
+        action = _action("Approve", "Approval", "Manual", {"CustomData": words})
+        return [codepipeline.CfnPipeline.StageDeclarationProperty(name="Approve", actions=[action])]
 
 
 def _stage(project: DrillProject) -> codepipeline.CfnPipeline.StageDeclarationProperty:

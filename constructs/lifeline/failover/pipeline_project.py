@@ -21,6 +21,22 @@ STEPS = Path(__file__).parent / "drill_steps"
 IMAGE = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
 PYTHON = "3.12"
 QUEUED_MINUTES = 30
+CHECKED = """\
+# What whoever starts a run may choose: nothing else reaches a command of the step.
+if ! [[ "$SCENARIO" =~ ^[a-z][a-z-]*$ && " $SCENARIOS " == *" $SCENARIO "* ]]; then
+  echo "refused: SCENARIO is ${SCENARIO@Q}; allowed is one of: $SCENARIOS"
+  exit 2
+fi
+if ! [[ "$ENVIRONMENT" == yes || "$ENVIRONMENT" == no ]]; then
+  echo "refused: ENVIRONMENT is ${ENVIRONMENT@Q}; allowed is yes or no"
+  exit 2
+fi
+if ! [[ "$EXECUTION_ID" =~ ^[0-9a-f]{8}-[0-9a-f-]{27}$ ]]; then
+  echo "refused: EXECUTION_ID is ${EXECUTION_ID@Q}; allowed is the id of an execution"
+  exit 2
+fi
+"""
+"""Stands before every step of the pipeline, in the template."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +114,7 @@ class DrillProject(Construct):
             artifacts=codebuild.CfnProject.ArtifactsProperty(type=kind),
             source=codebuild.CfnProject.SourceProperty(
                 type="CODEPIPELINE" if in_pipeline else "NO_SOURCE",
-                build_spec=buildspec(step, artifacts),
+                build_spec=buildspec(step, artifacts, checked=in_pipeline),
             ),
             environment=codebuild.CfnProject.EnvironmentProperty(
                 type="ARM_CONTAINER",
@@ -143,9 +159,14 @@ class DrillProject(Construct):
         acknowledge_pattern(self.policy, *patterns, reason=reason)
 
 
-def buildspec(step: str, artifacts: Mapping[str, object] | None = None) -> str:
-    """The step's shell text as a build specification. Any command that fails ends it."""
-    text = (STEPS / f"{step}.sh").read_text()
+def buildspec(
+    step: str, artifacts: Mapping[str, object] | None = None, *, checked: bool = True
+) -> str:
+    """The step's shell text as a build specification. Any command that fails ends it.
+
+    `checked`: the run's variables are checked before it.
+    """
+    text = (CHECKED if checked else "") + (STEPS / f"{step}.sh").read_text()
     made: dict[str, object] = {
         "version": 0.2,
         "env": {"shell": "bash"},

@@ -8,9 +8,6 @@ from lifeline.preflight.probe import Answers, Ask, Finding, Parameters, Place, P
 
 IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/([^:]+):(.+)")
 
-SOURCES = {"processor": "-f services/Dockerfile .", "mirrormaker": "services/replicator"}
-"""What each image is built from, in the checkout."""
-
 WARN_DAYS = 90
 """Before a certificate authority of AWS's ends, clusters must be moved to its successor, with a restart."""
 DAY = 86_400
@@ -37,33 +34,16 @@ def _image_ids(place: Place, _answers: Answers) -> Parameters:
 
 def _present(place: Place, answers: Answers) -> list[Finding]:
     found = []
+    profile = f" PROFILE={place.profile}" if place.profile else ""
     for answer in answers.of("describe_images"):
         if answer.body is not None:
             continue
         repository = answer.parameters["repositoryName"]
         tag = answer.parameters["imageIds"][0]["imageTag"]
-        stack = next(
-            (
-                one.stack
-                for one in place.wanted("AWS::ECR::Repository")
-                if one.text("RepositoryName") == repository
-            ),
-            "",
-        )
-        ids = [one.id for one in place.stacks if one.name == stack]
-        profile = f" -c profile={place.profile}" if place.profile else ""
-        first = (
-            f"cdk deploy {ids[0]} -c environmentSuffix={place.suffix}{profile}"
-            "     # makes the repository, where it is not yet\n"
-            if ids
-            else ""
-        )
-        source = SOURCES.get(repository.removesuffix(f"-{place.suffix}"), "<its folder>")
         found.append(
             Finding(
                 f"{place.region} has no image {repository}:{tag}: its service would wait until it fails",
-                f"{first}docker buildx build --platform linux/arm64 --push -t {place.account}.dkr.ecr."
-                f"{place.region}.amazonaws.com/{repository}:{tag} {source}     # after docker login",
+                f"make images SUFFIX={place.suffix}{profile}     # with the ARGS of make deploy",
             )
         )
     return found
@@ -95,7 +75,7 @@ def _certificates_current(place: Place, answers: Answers) -> list[Finding]:
                     f"the bundle lacks {one['CertificateIdentifier']} of {place.region}: a client that "
                     f"verifies {clusters} refuses it",
                     "curl -fsO https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem     "
-                    "# then build the images again",
+                    "# then make images with another imageTag",
                 )
             )
     return found
@@ -110,7 +90,7 @@ def _bundle_current(place: Place, _answers: Answers) -> list[Finding]:
             Finding(
                 f"the bundle holds {len(ended)} certificates that have ended, such as {ended[0]}",
                 "curl -fsO https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem     "
-                "# then build the images again",
+                "# then make images with another imageTag",
             )
         ]
         if ended
@@ -133,7 +113,7 @@ IMAGE_PROBES = (
         ),
         expects="each image that a task definition names",
         if_not="the services never become stable, and their stack rolls back after hours",
-        mend="`docker buildx build --push`, after the stack with the repositories",
+        mend="`make images`",
         judge=_present,
         source="Amazon ECR API Reference, DescribeImages",
         types=("AWS::ECS::TaskDefinition",),
@@ -144,7 +124,7 @@ IMAGE_PROBES = (
         asks=(Ask("rds", "describe_certificates", "rds:DescribeCertificates"),),
         expects=f"the region's default authority in the bundle, with {WARN_DAYS} days to go",
         if_not="clients refuse the database, or will",
-        mend="take the current bundle and build the images again",
+        mend="take the current bundle and make images with another imageTag",
         judge=lambda place, answers: [
             *_certificates_current(place, answers),
             *_bundle_current(place, answers),

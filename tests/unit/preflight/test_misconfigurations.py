@@ -845,8 +845,7 @@ MISCONFIGURATIONS = (
         in_region(RECOVERY, Refuse("ImageNotFoundException"), {"imageDetails": []}),
         RECOVERY,
         "ca-west-1 has no image",
-        f"--push -t {ACCOUNT}.dkr.ecr.ca-west-1.amazonaws.com/processor-test:0.1.0 "
-        "-f services/Dockerfile .",
+        "make images SUFFIX=test PROFILE=prod",
     ),
     Misconfiguration(
         "there is no repository yet",
@@ -855,7 +854,7 @@ MISCONFIGURATIONS = (
         refused("RepositoryNotFoundException"),
         HOME,
         "ca-central-1 has no image",
-        "cdk deploy Foundation-cac1 -c environmentSuffix=test -c profile=prod",
+        "make images SUFFIX=test PROFILE=prod",
     ),
     Misconfiguration(
         "the bundle lacks the region's authority",

@@ -17,11 +17,12 @@ import pytest
 
 from drill.scenarios import SCENARIOS
 from lifeline.failover.dr_pipeline import DEPLOY, DrPipeline
+from lifeline.failover.dr_pipeline import SCENARIOS as ALLOWED
 from lifeline.failover.drill_schedule import DRILLINGS
 from lifeline.failover.pipeline_project import STEPS, buildspec
 from lifeline.foundation.bucket import BucketEmptying
 from lifeline.settings import Repository
-from scripts import before_destroy
+from scripts import before_deploy, before_destroy
 from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
 ALL = sorted(path.stem for path in STEPS.glob("*.sh"))
@@ -107,12 +108,197 @@ def test_the_source_is_the_bucket_or_the_repository_of_the_settings(make_stack: 
     assert "ReadTheSource" not in json.dumps(policy)
 
 
+def test_a_branch_waits_for_a_persons_yes_before_anything_of_it_runs(make_stack: MakeStack) -> None:
+    repository = Repository(connection_arn=CONNECTION, name="owner/lifeline", branch="next")
+    _, resources = made(make_stack, repository=repository)
+    (pipeline,) = of_type(resources, "CodePipeline::Pipeline")
+    source, approve, *rest = pipeline["Stages"]
+    assert {one["ActionTypeId"]["Category"] for one in source["Actions"]} == {"Source"}
+    assert [one["ActionTypeId"] for one in approve["Actions"]] == [
+        {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
+    ]
+    assert [one["Name"] for one in rest] == ["Check", "Deploy", "Drill", "Validate", "Destroy"]
+
+
+def checked(tmp_path: Path, step: str, **told: str) -> subprocess.CompletedProcess[str]:
+    """The build's own commands, as CodeBuild runs them, with a make that only leaves a mark."""
+    for name in ("make", "aws", "zip"):
+        (tmp_path / name).write_text(f"#!/bin/bash\necho $* >> {tmp_path}/ran\n")
+        (tmp_path / name).chmod(0o755)
+    text = json.loads(buildspec(step))["phases"]["build"]["commands"][0]
+    script = text.replace("/tmp/step.sh", str(tmp_path / "step.sh"))
+    subprocess.run(["bash", "-c", script], check=True, timeout=20)
+    good = {
+        "SCENARIO": "region-loss",
+        "ENVIRONMENT": "no",
+        "EXECUTION_ID": "0123abcd-0000-4000-8000-000000000000",
+        "SCENARIOS": " ".join(ALLOWED),
+    }
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", tmp_path / "step.sh"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **good, **told},
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+
+
+def test_the_scenarios_are_those_that_a_drill_has(make_stack: MakeStack) -> None:
+    assert sorted(SCENARIOS) == list(ALLOWED)
+    _, resources = made(make_stack)
+    for one in of_type(resources, "CodeBuild::Project"):
+        told = {v["Name"]: v["Value"] for v in one["Environment"]["EnvironmentVariables"]}
+        assert told["SCENARIOS"].split() == list(ALLOWED)
+        assert told["DRILL_SETTINGS"].endswith("-c @aws-cdk/core:bootstrapQualifier=drills")
+
+
+@pytest.mark.parametrize("step", sorted(set(ALL) - {"sweep"}))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCENARIO", "region-loss; make destroy"),
+        ("SCENARIO", "$(id)"),
+        ("SCENARIO", "hang link-cut"),
+        ("SCENARIO", "region-loss\nlink-cut"),
+        ("SCENARIO", "other"),
+        ("SCENARIO", ""),
+        ("ENVIRONMENT", "yes; id"),
+        ("EXECUTION_ID", "../prod"),
+        ("EXECUTION_ID", "0123abcd"),
+    ],
+)
+def test_what_a_run_is_told_is_checked_before_it_reaches_a_command(
+    step: str, name: str, value: str, tmp_path: Path
+) -> None:
+    ended = checked(tmp_path, step, **{name: value})
+    assert ended.returncode == 2
+    assert f"refused: {name} is " in ended.stdout
+    assert "allowed is" in ended.stdout
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_good_run_passes_the_check(tmp_path: Path) -> None:
+    assert checked(tmp_path, "check").returncode == 0
+    assert (tmp_path / "ran").read_text() == "check\n"
+
+
+def test_the_drill_runs_as_a_user_without_credentials(tmp_path: Path) -> None:
+    """A build is root; PostgreSQL is not (N15). The stand-in for setpriv really drops root."""
+    root = os.geteuid() == 0
+    really = (
+        "/usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs" if root else ""
+    )
+    tools = {
+        "id": '[ "$1" = -u ] && echo 0',
+        "useradd": "true",
+        "chown": "true",
+        "chmod": "true",
+        "setpriv": f'echo "setpriv $*" >> {tmp_path}/asked; shift 5; exec {really} "$@"',
+        "aws": "echo 0",
+        "make": f'echo "$* $(/usr/bin/id -u) ${{AWS_CONTAINER_CREDENTIALS_RELATIVE_URI-none}} $HOME" '
+        f">> {tmp_path}/said; echo '{{}}' > build/drill/latest/evidence.json",
+    }
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name, text in tools.items():
+        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    (tmp_path / "build/drill/latest").mkdir(parents=True)
+    for place in (tmp_path, *(one for one in tmp_path.rglob("*") if one.is_dir())):
+        place.chmod(0o777)
+    (tmp_path / "said").touch()
+    (tmp_path / "said").chmod(0o666)
+    for above in tmp_path.parents:
+        if above.owner() == Path(tmp_path).owner() and "pytest" in above.name:
+            above.chmod(0o755)
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", STEPS / "drill.sh"],
+        env={
+            **os.environ,
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/secret",
+            "EVIDENCE_BUCKET": "evidence",
+            "SCENARIO": "hang",
+        },
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    uid = 65534 if root else os.geteuid()
+    assert (tmp_path / "said").read_text() == f"drill SCENARIO=hang {uid} none /home/drill\n"
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("setpriv --reuid drill --regid drill --clear-groups env ")
+
+
+def test_make_hands_the_scenario_on_as_one_word(tmp_path: Path) -> None:
+    said = subprocess.run(
+        ["make", "-o", "setup", "drill", f"PY={tmp_path}/python", f"SCENARIO=x; touch {tmp_path}/hurt"],
+        cwd=STEPS.parents[3], capture_output=True, text=True, timeout=20,
+        env={**os.environ, "PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert said.returncode, "there is no such python"
+    assert not (tmp_path / "hurt").exists()
+
+
+def test_what_the_sweep_runs_is_written_once(make_stack: MakeStack) -> None:
+    """A step of the source, which has the deploying role, cannot put another source in its place."""
+    _, resources = made(make_stack)
+    kept = statements(resources, "DeployPolicy")["SourceOfWhatWasDeployed"]
+    assert kept["Action"] == "s3:PutObject"
+    assert kept["Condition"] == {"Null": {"s3:if-none-match": "false"}}
+    for step in ("CheckPolicy", "DrillPolicy", "ValidatePolicy"):
+        assert "SourceOfWhatWasDeployed" not in statements(resources, step)
+    text = (STEPS / "deploy.sh").read_text()
+    put = "aws s3api put-object"
+    assert "--if-none-match '*'" in text
+    assert text.index(put) < text.index("make ")
+
+
+def test_every_question_before_a_deploy_is_allowed(
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script's own calls against the policy: a refused one would make the alarms page at once."""
+    asked: list[tuple[str, str]] = []
+
+    def answer(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        place = f"{client.meta.region_name}:{ACCOUNT}"
+        if operation == "GetItem":
+            asked.append(
+                ("dynamodb:GetItem", f"arn:aws:dynamodb:{place}:table/{given['TableName']}")
+            )
+            return {}
+        stack = f"arn:aws:cloudformation:{place}:stack/{given['StackName']}/0a1b"
+        asked.append((f"cloudformation:{operation}", stack))
+        return {"Stacks": []}
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
+    before_deploy.quiet(
+        suffix="dr0123abcd", home="ca-central-1", recovery="ca-west-1", witness="us-east-2"
+    )
+    assert len(asked) == 3
+    _, resources = made(make_stack)
+    allowed = statements(resources, "DeployPolicy").values()
+    for action, resource in asked:
+        assert any(
+            action in as_list(one["Action"])
+            and any(fnmatchcase(resource, pattern) for pattern in as_list(one["Resource"]))
+            for one in allowed
+        ), (action, resource)
+    assert "SKIP_PREFLIGHT=all" in (STEPS / "deploy.sh").read_text()
+
+
+def as_list(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
+
+
+def test_no_role_may_assume_what_deploys_production(make_stack: MakeStack) -> None:
+    _, resources = made(make_stack)
+    assert "role/cdk-hnb659fds" not in json.dumps(of_type(resources, "IAM::ManagedPolicy"))
+
+
 def test_deploying_is_assuming_the_bootstrap_roles_by_name(make_stack: MakeStack) -> None:
     _, resources = made(make_stack)
     (assume,) = [statements(resources, "DeployPolicy")["AssumeTheBootstrapRoles"]]
     assert assume["Action"] == "sts:AssumeRole"
     assert sorted(assume["Resource"]) == sorted(
-        f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-{kind}-role-{ACCOUNT}-{region}"
+        f"arn:aws:iam::{ACCOUNT}:role/cdk-drills-{kind}-role-{ACCOUNT}-{region}"
         for kind in ("deploy", "file-publishing", "lookup")
         for region in ("ca-central-1", "ca-west-1", "us-east-2")
     )
