@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
@@ -18,6 +18,7 @@ STORED = "stored.jsonl.gz"
 LETTERS = "dead_letters.json"
 LOGGED = "logged-{region}.jsonl.gz"
 JOURNALS = "journals"
+METRIC_LINES = "metric_lines.json.gz"
 
 
 def save_stored(folder: Path, stored: Iterable[Stored]) -> None:
@@ -62,6 +63,20 @@ def save_letters(folder: Path, letters: Iterable[DeadLetter]) -> None:
 def load_letters(folder: Path) -> list[DeadLetter]:
     """Read them back."""
     return [DeadLetter(*row) for row in json.loads((folder / LETTERS).read_text())]
+
+
+def save_metric_lines(folder: Path, lines: Mapping[str, Sequence[str]]) -> None:
+    """Write what the alarms were judged by, by region."""
+    with gzip.open(folder / METRIC_LINES, "wb", compresslevel=1) as file:
+        file.write(orjson.dumps({region: list(told) for region, told in lines.items()}))
+
+
+def load_metric_lines(folder: Path) -> dict[str, list[str]]:
+    """Read them back. Raises FileNotFoundError for a run before alarms were judged."""
+    found: dict[str, list[str]] = orjson.loads(
+        gzip.decompress((folder / METRIC_LINES).read_bytes())
+    )
+    return found
 
 
 def journal_folders(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drill.scenarios import SCENARIOS
+from drill.targets import ALARM
 from drill.verdict import TAKES
 
 Body = Mapping[str, Any]
@@ -132,6 +133,24 @@ def _failures(body: Body) -> str:
     return "; ".join(body["failures"]) or "none"
 
 
+def _fired(body: Body) -> str:
+    alarms = body.get("alarms")
+    if alarms is None:
+        return "not recorded"
+    fired = [
+        f"{one['name']} ({one['region']})"
+        for one in alarms
+        if any(change["state"] == ALARM for change in one["changes"])
+    ]
+    return ", ".join(fired) or "none fired"
+
+
+def _due(body: Body) -> str:
+    scenario = SCENARIOS.get(body["scenario"])
+    due = () if scenario is None else scenario.alarms_that_must_fire
+    return ", ".join(due) or "none that has nothing to do with the fault"
+
+
 def _rejected(body: Body) -> str:
     return f"{body['events']['rejected'] + body['events']['refused']:,}"
 
@@ -189,6 +208,14 @@ WORDS: dict[str, Words] = {
     "every_step_done": Words(
         "Every step of the plan done", _steps, _always("all, or excused here"),
         "A store that stays behind must be known before one relies on it.",
+    ),
+    "alarms_fired_as_they_should": Words(
+        "Alarms fired for the fault", _fired, _due,
+        "Whoever is on call is told of it, and of nothing else. Each alarm has its figures.",
+    ),
+    "no_alarm_without_a_fault": Words(
+        "No alarm without a fault", _fired, _always("none"),
+        "Nobody is woken for nothing; and each alarm has figures that it could fire by.",
     ),
     "held_before_promotion": Words(
         "The standby waited before it took over",

@@ -20,6 +20,7 @@ from drill import (
     run_summary,
     stored,
 )
+from drill.alarms import judged, must_fire
 from drill.availability import Availability, availability
 from drill.bad_events import bad_events
 from drill.checker import Findings
@@ -35,10 +36,10 @@ from drill.publisher import EdgePublisher
 from drill.recheck import check_again
 from drill.run_summary import RunSummary
 from drill.sampling import Sampler, rpo_seconds
-from drill.scenarios import AFTER_RECOVERY_SECONDS, Break, Scenario
+from drill.scenarios import AFTER_RECOVERY_SECONDS, ALARM_SECONDS, Break, Scenario
 from drill.stored import AppliedSecond
 from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, failing_run, rto_seconds
-from drill.targets import BrokenThing, Deployed, Target
+from drill.targets import AlarmSeen, BrokenThing, Deployed, Target
 from drill.telling import Telling
 
 EDGES = 2
@@ -111,8 +112,11 @@ class Run:
             self._stop()
         survivor = str(self._final_lease().get("holder") or self._target.home)
         findings, applied = self._check(folder, survivor)
+        self._await_alarms(started, survivor)
+        alarms = self._alarms(started)
+        archive.save_metric_lines(folder, self._target.metric_lines())
         body = run_summary.body(
-            self._summary(run_id, started, survivor, findings, applied, deployed)
+            self._summary(run_id, started, survivor, findings, applied, deployed, alarms)
         )
         sealed = evidence.seal(body, evidence.previous_sha256(evidence.ROOT))
         evidence.write(sealed, folder)
@@ -359,6 +363,30 @@ class Run:
             applied = stored.applied_seconds(connection)
         return check_again(folder, lambda rows: bar.over(rows, "comparing", accepted)), applied
 
+    def _await_alarms(self, started: float, survivor: str) -> None:
+        """The platform lives on while the journals are checked; often that is long enough."""
+        if self._lost_at is None:
+            return
+        while must_fire(self._scenario, self._alarms(started), survivor):
+            if time.time() - self._lost_at > ALARM_SECONDS:
+                return
+            self._say("drill: waiting for the alarms that this fault must set off")
+            time.sleep(min(5.0, max(0.1, self._lost_at + ALARM_SECONDS - time.time())))
+
+    def _alarms(self, started: float) -> list[AlarmSeen]:
+        now = time.time()
+        try:
+            seen = self._target.alarms(started, now)
+        except Exception as error:
+            self._failures.append(f"alarms cannot be read: {type(error).__name__}: {error}")
+            return []
+        return judged(
+            seen,
+            seconds=now - (self._lost_at or started),
+            lost=self._target.home if self._scenario.fails_over else None,
+            untold=self._target.untold_alarms,
+        )
+
     def _logs_to_read(self) -> dict[str, str]:
         """Addresses by region: a lost region's log cannot be read."""
         endpoints = self._target.endpoints()
@@ -375,6 +403,7 @@ class Run:
         findings: Findings,
         applied: Sequence[AppliedSecond],
         deployed: Deployed,
+        alarms: Sequence[AlarmSeen],
     ) -> RunSummary:
         options, sampler = self._options, self._sampler
         rpo = self._rpo()
@@ -407,6 +436,7 @@ class Run:
             tries=self._synthetic.tries,
             faults=self._faults,
             bad_events=options.bad_events,
+            alarms=alarms,
             deployed=deployed,
             failures=self._failures,
         )

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from drill import evidence, scenarios
+from drill.alarms import as_evidence
 from drill.availability import Availability
 from drill.checker import Findings
 from drill.effect import Effect
@@ -17,7 +18,7 @@ from drill.sampling import LagSample, RateSample
 from drill.scenarios import Scenario
 from drill.stored import AppliedSecond
 from drill.synthetic import Try
-from drill.targets import BrokenThing, Deployed, Target
+from drill.targets import AlarmSeen, BrokenThing, Deployed, Target
 from drill.verdict import Seen, objectives, verdict
 
 EVENT_COUNTS = (
@@ -69,6 +70,7 @@ class RunSummary:
     tries: Sequence[Try]
     faults: Sequence[BrokenThing]
     bad_events: bool
+    alarms: Sequence[AlarmSeen]
     deployed: Deployed
     failures: list[str]
 
@@ -91,6 +93,8 @@ def body(seen: RunSummary) -> dict[str, Any]:
             effect=seen.effect,
             timeline=seen.timeline,
             exceptions=exceptions,
+            survivor=seen.survivor,
+            alarms=seen.alarms,
         ),
     )
     return {
@@ -143,6 +147,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "throughput_samples": throughput(seen.rates, seen.applied),
         "synthetic_tries": [asdict(one) for one in seen.tries],
         "faults": [{**asdict(one), "at": instant_text(one.at)} for one in seen.faults],
+        "alarms": as_evidence(seen.alarms),
         "objectives_met": met,
         "controls": evidence.controls(seen.scenario.name, verdict(met), met),
         "versions": evidence.versions(seen.deployed.templates),

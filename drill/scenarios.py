@@ -30,6 +30,15 @@ class Scenario:
     epochs: tuple[int, ...]
     watch_seconds: float
     rto_limit_seconds: float | None
+    alarms_that_must_fire: tuple[str, ...] = ()
+    """In the region that is left, within `ALARM_SECONDS` of the fault; names without the suffix."""
+    alarms_that_may_fire: tuple[str, ...] = ()
+    """Those that the fault sets off when it lasts long enough, in any region that is left."""
+
+    @property
+    def breaks_something(self) -> bool:
+        """Whether there is a fault at all."""
+        return self.breaks is not Break.NOTHING
 
     @property
     def both_logs_live(self) -> bool:
@@ -53,10 +62,22 @@ RECOVERY_DEADLINE_SECONDS = 180.0
 NO_FAILOVER_WATCH_SECONDS = 75.0
 """More than twice the earliest decision (about 35 s after the last renewal), so that a wrong one shows."""
 AFTER_RECOVERY_SECONDS = 5.0
+ALARM_SECONDS = 115.0
+"""A lag passes 30 s that long after the fault; the meter looks 10 s later at most; a second minute begins
+within 60 s, and has a look within 10 s: two of three minutes, wherever on the clock the fault falls."""
 RTO_LIMIT_SECONDS = 120.0
 RTO_TARGET_SECONDS = 300.0
 RPO_TARGET_SECONDS = 60.0
 """The targets of the CRITICAL tier; the limit is what a local drill must keep."""
+
+LOST_LAG = ("replication-lag-log",)
+"""The log of the region that is left hears nothing of the lost one any more. It does not recover in a drill:
+the lost region stays lost."""
+LAGS = (
+    "replication-lag-log", "replication-lag-log-warning", "replication-lag-database",
+    "replication-lag-database-warning", "replication-lag-cache", "events-at-risk",
+)  # fmt: skip
+"""What no longer comes over the link between the regions."""
 
 SCENARIOS = {
     one.name: one
@@ -68,6 +89,8 @@ SCENARIOS = {
             (1, 2),
             RECOVERY_DEADLINE_SECONDS,
             RTO_LIMIT_SECONDS,
+            alarms_that_must_fire=LOST_LAG,
+            alarms_that_may_fire=LAGS,
         ),
         Scenario(
             "hang",
@@ -76,6 +99,8 @@ SCENARIOS = {
             (1, 2),
             RECOVERY_DEADLINE_SECONDS,
             RTO_LIMIT_SECONDS,
+            alarms_that_must_fire=LOST_LAG,
+            alarms_that_may_fire=LAGS,
         ),
         Scenario(
             "noop",
@@ -92,6 +117,7 @@ SCENARIOS = {
             (1,),
             NO_FAILOVER_WATCH_SECONDS,
             None,
+            alarms_that_may_fire=(*LAGS, "takeover-not-ready"),
         ),
         Scenario(
             "control-plane-hang",
@@ -100,6 +126,7 @@ SCENARIOS = {
             (1,),
             NO_FAILOVER_WATCH_SECONDS,
             None,
+            alarms_that_may_fire=(*LAGS, "takeover-not-ready"),
         ),
     )
 }

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drill.alarms import fired_needlessly, must_fire, without_figures
 from drill.availability import LONGEST_OUTAGE_SECONDS, Availability
 from drill.bad_events import EXPECTED_REASONS, REFUSED_BY_API
 from drill.checker import Findings
 from drill.effect import Effect
 from drill.scenarios import RPO_TARGET_SECONDS, Break, Scenario
+from drill.targets import AlarmSeen
 
 PASS, FAIL, INVALID = "PASS", "FAIL", "INVALID"
 EFFECT = "fault_had_an_effect"
@@ -37,6 +39,8 @@ class Seen:
     timeline: Sequence[Mapping[str, Any]]
     exceptions: Mapping[str, str]
     """Step of the plan → why it cannot be done on this target: `degraded` is no failure there."""
+    survivor: str
+    alarms: Sequence[AlarmSeen]
 
 
 def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
@@ -58,6 +62,7 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
         "some_events_were_called_safe": found.safe > 0,
         "what_was_called_safe_is_in_the_other_log": found.not_in_the_log == 0,
         "nothing_called_safe_was_needed_again": found.recovered_though_safe == 0,
+        **_of_alarms(scenario, seen),
     }
     if scenario.both_logs_live:
         met["everything_became_safe"] = found.safe == found.accepted
@@ -99,6 +104,16 @@ def verdict(met: dict[str, bool]) -> str:
     if not met.get(EFFECT, True):
         return INVALID
     return PASS if all(met.values()) else FAIL
+
+
+def _of_alarms(scenario: Scenario, seen: Seen) -> dict[str, bool]:
+    needless = fired_needlessly(scenario, seen.alarms)
+    # No figure at all is no silence: the alarm would say nothing of a fault, either.
+    told = bool(seen.alarms) and not without_figures(seen.alarms)
+    if not scenario.breaks_something:
+        return {"no_alarm_without_a_fault": told and not needless}
+    silent = must_fire(scenario, seen.alarms, seen.survivor)
+    return {"alarms_fired_as_they_should": told and not silent and not needless}
 
 
 def _refused_rightly(found: Findings) -> bool:

@@ -1,13 +1,15 @@
 """The deployed templates' alarms over the metrics that functions really told: what CloudWatch would say.
 
 The emulator keeps alarms and never evaluates them. This does, minute by minute, by the rules of "Configuring
-how CloudWatch alarms treat missing data" and "Evaluating an alarm" (Amazon CloudWatch User Guide):
+how CloudWatch alarms treat missing data" and "Evaluating an alarm" (Amazon CloudWatch User Guide, "Using
+Amazon CloudWatch alarms"; the tables of its example are in the test):
 an alarm of M out of N looks at more than N periods; when N or more of them have data, the newest N of these
 decide and missing ones do not count; otherwise what is missing fills up to N, as `TreatMissingData` says.
 How many more periods it looks at is not documented; the guide's examples show two more.
 
-Metrics are read from lines in embedded metric format. AWS's own (`AWS/…`) are not told in an emulator: their
-alarms are listed as not provable here, and so are metric math and the treatments `missing` and `ignore`.
+Metrics are read from lines in embedded metric format; their namespace is `Lifeline`. AWS's own (`AWS/…`,
+`ECS/ContainerInsights`) are not told in an emulator, and it runs no metric filters over logs: such alarms
+are listed as not provable here, and so are metric math and the treatments `missing` and `ignore`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,12 @@ from enum import StrEnum
 from typing import Any
 
 MORE_PERIODS = 2
+TOLD_NAMESPACE = "Lifeline"
+FILTERED_NAMESPACE = "Lifeline/"
+AWS_OWN = "It stands on AWS's own figures, which no emulator tells."
+MATH = "It is metric math over AWS's own figures, which no emulator tells."
+FILTERED = "Its figures come from a metric filter over log lines, which the emulator does not run."
+UNJUDGED = "Its statistic or its treatment of missing data is not judged here."
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": lambda value, limit: value > limit,
     "GreaterThanOrEqualToThreshold": lambda value, limit: value >= limit,
@@ -73,29 +81,22 @@ Samples = Mapping[Series, Sequence[tuple[float, float]]]
 """(epoch seconds, value), of each metric."""
 
 
-def alarms_of(template: Mapping[str, Any]) -> tuple[list[Alarm], list[str]]:
-    """The alarms that can be evaluated, and the names of those that cannot: math, or AWS's own metrics."""
-    able, unable = [], []
+def alarms_of(template: Mapping[str, Any]) -> tuple[list[Alarm], dict[str, str]]:
+    """The alarms that can be evaluated, and why others cannot, by name."""
+    able, unable = [], {}
     for resource in template["Resources"].values():
         if resource["Type"] != "AWS::CloudWatch::Alarm":
             continue
         said = resource["Properties"]
-        namespace = said.get("Namespace", "")
-        missing = said.get("TreatMissingData")
-        if (
-            not namespace
-            or namespace.startswith("AWS/")
-            or said.get("Statistic") not in STATISTICS
-            or missing not in ("breaching", "notBreaching")
-        ):
-            unable.append(str(said["AlarmName"]))
+        if reason := _not_provable(said):
+            unable[str(said["AlarmName"])] = reason
             continue
         periods = int(said["EvaluationPeriods"])
         able.append(
             Alarm(
                 name=said["AlarmName"],
                 series=Series(
-                    namespace,
+                    said["Namespace"],
                     said["MetricName"],
                     frozenset((one["Name"], one["Value"]) for one in said.get("Dimensions", [])),
                 ),
@@ -105,10 +106,25 @@ def alarms_of(template: Mapping[str, Any]) -> tuple[list[Alarm], list[str]]:
                 datapoints_to_alarm=int(said.get("DatapointsToAlarm", periods)),
                 operator=said["ComparisonOperator"],
                 threshold=float(said["Threshold"]),
-                missing=missing,
+                missing=said["TreatMissingData"],
             )
         )
-    return able, sorted(unable)
+    return able, unable
+
+
+def _not_provable(said: Mapping[str, Any]) -> str:
+    """Why an alarm cannot be evaluated here; empty when it can."""
+    namespace = said.get("Namespace", "")
+    if not namespace:
+        return MATH
+    if namespace.startswith(FILTERED_NAMESPACE):
+        return FILTERED
+    if namespace != TOLD_NAMESPACE:
+        return AWS_OWN
+    known = said.get("Statistic") in STATISTICS
+    if not known or said.get("TreatMissingData") not in ("breaching", "notBreaching"):
+        return UNJUDGED
+    return ""
 
 
 def told(lines: Iterable[str]) -> dict[Series, list[tuple[float, float]]]:
@@ -138,7 +154,7 @@ def history(
 
     Nothing is known of before `start`: the first state is told once all that is looked at lies behind it.
     """
-    points = _datapoints(alarm, samples.get(alarm.series, ()))
+    points = datapoints(alarm, samples.get(alarm.series, ()))
     look = alarm.evaluation_periods + MORE_PERIODS
     first = int(start // alarm.period) + 1
     return [
@@ -153,7 +169,14 @@ def history(
 def evaluate(alarm: Alarm, newest_last: Sequence[float | None]) -> State:
     """The state from the datapoints of the periods that are looked at; None is missing."""
     breaches = OPERATORS[alarm.operator]
-    breaching = [breaches(one, alarm.threshold) for one in newest_last if one is not None]
+    return decide(
+        alarm, [None if one is None else breaches(one, alarm.threshold) for one in newest_last]
+    )
+
+
+def decide(alarm: Alarm, newest_last: Sequence[bool | None]) -> State:
+    """The state from whether each period breaches; None is missing."""
+    breaching = [one for one in newest_last if one is not None]
     lacking = alarm.evaluation_periods - len(breaching)
     if lacking > 0:
         breaching += [alarm.missing == "breaching"] * lacking
@@ -162,7 +185,7 @@ def evaluate(alarm: Alarm, newest_last: Sequence[float | None]) -> State:
     return State.ALARM if sum(breaching) >= alarm.datapoints_to_alarm else State.OK
 
 
-def _datapoints(alarm: Alarm, samples: Sequence[tuple[float, float]]) -> dict[int, float]:
+def datapoints(alarm: Alarm, samples: Sequence[tuple[float, float]]) -> dict[int, float]:
     """By the number of the period since 1970."""
     values: dict[int, list[float]] = defaultdict(list)
     for at, value in samples:

@@ -7,6 +7,7 @@ What differs from its own entry point:
 - A function made by CloudFormation used to end the running copies of its namesakes in *every* region: a
   custom resource under way in one region died when the other region's stack made the same function.
 - A run made its log group anew after the group was deleted, whatever its role may (`emulated_log_groups`).
+- The functions' metric lines are kept as they are written (`emulated_metrics`).
 - Global caches and the second version of MSK's API are added (`emulated_cache`, `emulated_log`).
 - What CloudFormation does to each resource is written to a file: its native types are changed inside
   this process, where no proxy sees a call.
@@ -104,7 +105,11 @@ def record_changes(stacks: Any, responses: Any, file: Path) -> None:
 def main() -> None:
     """Run the emulator in the foreground, where its environment says (port, host)."""
     from ministack import app  # type: ignore[import-not-found]
-    from ministack.core import iam_evaluator, responses  # type: ignore[import-not-found]
+    from ministack.core import (  # type: ignore[import-not-found]
+        iam_evaluator,
+        lambda_runtime,
+        responses,
+    )
     from ministack.services import (  # type: ignore[import-not-found]
         cloudwatch_logs,
         elasticache,
@@ -121,11 +126,13 @@ def main() -> None:
     from lab.emulated_cache import add_global_groups
     from lab.emulated_log import add_second_version
     from lab.emulated_log_groups import refuse_new_groups
+    from lab.emulated_metrics import keep_metric_lines
 
     add_global_groups(elasticache, responses.get_region)
     add_second_version(msk)
     refuse_new_groups(lambda_svc, cloudwatch_logs, iam_evaluator)
     record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))
+    keep_metric_lines(lambda_runtime, Path(os.environ["LAB_METRICS"]))
     gc.set_threshold(50_000, 20, 50)
     app.main()
 

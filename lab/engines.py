@@ -40,6 +40,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     changes_file(workdir).unlink(missing_ok=True)
+    metrics_file(workdir).unlink(missing_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     processes.start(
         "emulator", [str(EMULATOR_PYTHON), str(ROOT / "lab" / "emulator.py")], cwd=workdir,
@@ -58,6 +59,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
             "PYTHONUNBUFFERED": "1",
             "LOG_LEVEL": "INFO",
             "LAB_CHANGES": str(changes_file(workdir)),
+            "LAB_METRICS": str(metrics_file(workdir)),
         },
     )  # fmt: skip
 
@@ -65,6 +67,11 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
 def changes_file(workdir: Path) -> Path:
     """Where the emulator writes what its CloudFormation does to each resource."""
     return workdir / "changes.jsonl"
+
+
+def metrics_file(workdir: Path) -> Path:
+    """Where the emulator keeps the functions' metric lines."""
+    return workdir / "metrics.jsonl"
 
 
 def certificates_folder(workdir: Path) -> Path:

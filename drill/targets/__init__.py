@@ -11,6 +11,8 @@ from drill.edge_api import Address, EdgeAddress
 from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
 
+ALARM = "ALARM"
+
 
 @dataclass(frozen=True)
 class Endpoints:
@@ -39,6 +41,31 @@ class BrokenThing:
 
 
 @dataclass(frozen=True)
+class AlarmSeen:
+    """One alarm of one region in one run. `changes`: epoch seconds and state, first the run's begin."""
+
+    name: str
+    region: str
+    changes: tuple[tuple[float, str], ...] = ()
+    breaching: bool = False
+    """Whether it breached in every period: it would fire if the run went on."""
+    figures: int = 0
+    """How many values it was judged by."""
+    needs_seconds: float = 0.0
+    not_provable: str = ""
+    """Why this run could not show it firing; empty when it could."""
+
+    @property
+    def fired(self) -> bool:
+        return any(state == ALARM for _at, state in self.changes)
+
+    @property
+    def judged(self) -> bool:
+        """Whether its states say anything: a lost region's, and those that are not told, do not."""
+        return bool(self.changes)
+
+
+@dataclass(frozen=True)
 class Deployed:
     """What is deployed: counts of resource types by how they are there, and versions of the parts."""
 
@@ -57,6 +84,8 @@ class Target(Protocol):
     """Step of the plan → why this target cannot do it: degraded is no failure there."""
     least_share_answered: float
     """Of the synthetic transactions, the failover's own outage apart."""
+    untold_alarms: Mapping[tuple[str, str], str]
+    """(region, alarm) → why no figure of it may be told on this target: then it is not judged."""
     home: str
     standby: str
     witness: str
@@ -79,6 +108,12 @@ class Target(Protocol):
 
     def observer(self, service: str, region: str) -> Any:
         """A boto3 client for reading evidence, which the faults do not reach."""
+
+    def metric_lines(self) -> Mapping[str, Sequence[str]]:
+        """By region: the lines in embedded metric format that functions and services told."""
+
+    def alarms(self, start: float, end: float) -> Sequence[AlarmSeen]:
+        """What each alarm of each region said between two moments (epoch seconds)."""
 
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         """Do the breaking."""

@@ -12,10 +12,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
-from drill.targets import BrokenThing, Deployed, Endpoints
+from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints
 from lab import Lab
+from lab.alarm_evaluation import alarms_of, told
+from lab.alarm_histories import histories
+from lab.told_metrics import metric_lines, templates
 
 WORKDIR = Path("build/lab")
+DATA_REGIONS = ("ca-central-1", "ca-west-1")
+UNTOLD = (
+    (DATA_REGIONS, "replication-lag-cache", "The emulator has no cache that answers."),
+    (DATA_REGIONS, "replication-lag-secrets", "The emulator may know of no copied secret yet."),
+    (DATA_REGIONS, "drill-overdue", "A lab is new at each run: no drill has an age yet."),
+    (DATA_REGIONS[1:], "apply-behind-warning", "A standby's event appliers apply nothing."),
+    (DATA_REGIONS[1:], "apply-behind-critical", "A standby's event appliers apply nothing."),
+)
+"""Regions, alarm, and why nobody may tell a figure of it there."""
 
 
 class LocalTarget:
@@ -30,6 +42,9 @@ class LocalTarget:
             "files": "The emulator has no replica of a file system that could be made writable.",
             "secrets": "The emulator does not make a replica of a secret one of its own.",
         }
+    )
+    untold_alarms: Mapping[tuple[str, str], str] = MappingProxyType(
+        {(region, name): why for regions, name, why in UNTOLD for region in regions}
     )
     least_share_answered = 0.8
     """Emulator, databases, logs and edges share one machine's cores: now and then one takes over 3 s."""
@@ -101,6 +116,15 @@ class LocalTarget:
     def observer(self, service: str, region: str) -> Any:
         return self._lab.observer(service, region)
 
+    def metric_lines(self) -> Mapping[str, Sequence[str]]:
+        return metric_lines(self._workdir)
+
+    def alarms(self, start: float, end: float) -> Sequence[AlarmSeen]:
+        """Evaluated here: the emulator keeps alarms and never does."""
+        return alarms_seen(
+            templates(self._workdir), self.metric_lines(), suffix=self.suffix, start=start, end=end
+        )
+
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         match what:
             case Break.NOTHING:
@@ -128,6 +152,37 @@ class LocalTarget:
 
     def kill_applier(self, region: str) -> int:
         return self._lab.kill_service(region, service="event-applier")
+
+
+def alarms_seen(
+    deployed: Mapping[str, Mapping[str, Any]],
+    lines: Mapping[str, Sequence[str]],
+    *,
+    suffix: str,
+    start: float,
+    end: float,
+) -> list[AlarmSeen]:
+    """The alarms of each region's template over the lines of that region; names without the suffix."""
+    found = []
+    for region, template in deployed.items():
+        able, unable = alarms_of(template)
+        samples = told(lines.get(region, ()))
+        found += [
+            AlarmSeen(
+                name=one.name.removesuffix(f"-{suffix}"),
+                region=region,
+                changes=tuple((at, str(state)) for at, state in one.changes),
+                breaching=one.breaching,
+                figures=one.figures,
+                needs_seconds=one.needs_seconds,
+            )
+            for one in histories(able, samples, start=start, end=end)
+        ]
+        found += [
+            AlarmSeen(name=name.removesuffix(f"-{suffix}"), region=region, not_provable=reason)
+            for name, reason in unable.items()
+        ]
+    return found
 
 
 def _hash_of_templates(folder: Path) -> str:

@@ -21,7 +21,7 @@ from drill import evidence
 from drill import run as drill_run
 from drill.run import Options, Outcome, Run
 from drill.scenarios import SCENARIOS, Break
-from drill.targets import BrokenThing, Deployed, Endpoints
+from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints
 from tests.integration.drill.conftest import OBSERVATIONS
 from tests.integration.drill.test_checker import INSERT
 from tests.unit.drill.edge_server import EdgeServer
@@ -38,6 +38,7 @@ class StandIn:
     profile = "dev"
     exceptions: Mapping[str, str] = {}
     least_share_answered = 0.8
+    untold_alarms: Mapping[tuple[str, str], str] = {}
     home, standby, witness, suffix = HOME, AWAY, "us-east-2", "test"
 
     def __init__(self, database: psycopg.Connection[Any], bootstrap: str) -> None:
@@ -115,6 +116,14 @@ class StandIn:
         self.epoch, self.holder = 2, AWAY
         self.servers[AWAY].traffic_epoch = 2
         self.servers[AWAY].serves_reads = True
+
+    def metric_lines(self) -> Mapping[str, Sequence[str]]:
+        return {AWAY: ["{}"]}
+
+    def alarms(self, start: float, end: float) -> Sequence[AlarmSeen]:
+        fired = () if self.epoch == 1 else ((end, "ALARM"),)
+        changes = ((start, "OK"), *fired)
+        return [AlarmSeen("replication-lag-log", AWAY, changes, figures=5, needs_seconds=1.0)]
 
     def control_plane_answers(self, region: str) -> bool:
         return not self.servers[region].broken

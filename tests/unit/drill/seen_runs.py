@@ -7,6 +7,7 @@ from dataclasses import replace
 from drill.availability import Availability
 from drill.checker import Findings
 from drill.effect import Effect
+from drill.targets import AlarmSeen
 from drill.verdict import Seen
 
 CLEAN = Findings(
@@ -25,6 +26,10 @@ def step(name: str, outcome: str = "done") -> dict[str, str]:
     return {"step": name, "started_at": at, "ended_at": at, "outcome": outcome, "detail": ""}
 
 
+FIRED = AlarmSeen(
+    "replication-lag-log", "ca-west-1", ((0.0, "OK"), (120.0, "ALARM")), True, figures=9,
+    needs_seconds=120,
+)  # fmt: skip
 LOSS = Seen(
     findings=CLEAN,
     epochs=[1, 2],
@@ -37,8 +42,11 @@ LOSS = Seen(
     effect=Effect(True, "GET /health of ca-central-1 had no answer"),
     timeline=(step("acquire"), step("shift_traffic")),
     exceptions={},
+    survivor="ca-west-1",
+    alarms=[FIRED],
 )
 QUIET = replace(
     LOSS, epochs=[1], decisions=[], findings=replace(CLEAN, safe=10), timeline=(), effect=None,
     rto_seconds=None, rpo_seconds=None,
+    alarms=[replace(FIRED, changes=((0.0, "OK"),), breaching=False)],
 )  # fmt: skip

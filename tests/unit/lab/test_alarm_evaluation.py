@@ -27,11 +27,13 @@ def alarm(missing: str, needed: int = 3, periods: int = 3) -> Alarm:
 @pytest.mark.parametrize(
     ("points", "breaching", "not_breaching"),
     [
-        # The table of the User Guide for 3 out of 3, newest last.
+        # Every row of the User Guide's table for 3 out of 3, newest last.
         ([FINE, NONE, BAD, NONE, BAD], State.OK, State.OK),
-        ([NONE, NONE, NONE, NONE, FINE], State.OK, State.OK),
+        ([FINE, NONE, NONE, NONE, NONE], State.OK, State.OK),
         ([NONE, NONE, NONE, NONE, NONE], State.ALARM, State.OK),
         ([FINE, BAD, BAD, NONE, BAD], State.ALARM, State.ALARM),
+        ([NONE, NONE, NONE, NONE, BAD], State.ALARM, State.OK),
+        # The page's later edition has this row instead of the last one.
         ([NONE, NONE, BAD, NONE, NONE], State.ALARM, State.OK),
     ],
 )
@@ -42,13 +44,34 @@ def test_missing_data_fill_up_only_what_is_lacking(
     assert found == (breaching, not_breaching)
 
 
+@pytest.mark.parametrize(
+    ("points", "breaching", "not_breaching"),
+    [
+        # Every row of the User Guide's table for 2 out of 3.
+        ([FINE, NONE, BAD, NONE, BAD], State.ALARM, State.ALARM),
+        ([FINE, FINE, BAD, FINE, BAD], State.ALARM, State.ALARM),
+        ([FINE, NONE, BAD, NONE, NONE], State.ALARM, State.OK),
+        ([NONE, NONE, NONE, NONE, FINE], State.ALARM, State.OK),
+        ([NONE, NONE, NONE, NONE, BAD], State.ALARM, State.OK),
+    ],
+)
+def test_missing_data_of_an_alarm_of_two_out_of_three(
+    points: list[float | None], breaching: State, not_breaching: State
+) -> None:
+    found = (
+        evaluate(alarm("breaching", needed=2), points),
+        evaluate(alarm("notBreaching", needed=2), points),
+    )
+    assert found == (breaching, not_breaching)
+
+
 def test_some_of_several_periods_are_enough() -> None:
     two_of_three = alarm("notBreaching", needed=2)
     assert evaluate(two_of_three, [FINE, FINE, BAD, FINE, BAD]) is State.ALARM
     assert evaluate(two_of_three, [BAD, BAD, FINE, FINE, BAD]) is State.OK
 
 
-def product_alarms(make_stack: MakeStack) -> tuple[list[Alarm], list[str]]:
+def product_alarms(make_stack: MakeStack) -> tuple[list[Alarm], dict[str, str]]:
     """The failover's, as the template of a region has them."""
     made = make_stack()
     settings = made.site.settings
