@@ -18,9 +18,9 @@ from lifeline.compliance.reach.situations import (
     needed_and_lost,
     spared,
 )
-from lifeline.compliance.reach.world import ACCOUNT, World
+from lifeline.compliance.reach.world import ACCOUNT, ARN, World
 
-CONTROL, EVERYONE = "iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/anyone"
+CONTROL, EVERYONE = "iam:CreateUser", f"{ARN}iam::{ACCOUNT}:user/anyone"
 OK, FAILS, SPARES, NOT_MADE = "ok", "FAILS", "does without", "not made"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lifeline.compliance.reach.world import ACCOUNT, Found, World
+from lifeline.compliance.reach.world import ACCOUNT, ARN, Found, World
 
 RESOURCE_POLICIES: dict[str, tuple[str, str]] = {
     "AWS::MSK::ClusterPolicy": ("ClusterArn", "Policy"),
@@ -57,7 +57,7 @@ class Policies:
 
     def of_resource(self, arn: str) -> str:
         """The document of a resource; empty for none."""
-        bucket = arn.partition("/")[0] if arn.startswith("arn:aws:s3:::") else arn
+        bucket = arn.partition("/")[0] if arn.startswith(f"{ARN}s3:::") else arn
         if bucket in self._of_resource:
             return self._of_resource[bucket]
         found = self._world.by_arn(bucket)
@@ -91,7 +91,7 @@ class Policies:
             named = one.properties[name]
             for resource in named if isinstance(named, list) else [named]:
                 bucket = one.type == "AWS::S3::BucketPolicy"
-                self._of_resource[f"arn:aws:s3:::{resource}" if bucket else str(resource)] = key
+                self._of_resource[f"{ARN}s3:::{resource}" if bucket else str(resource)] = key
 
     def _keep_permissions(self) -> None:
         """A function's permissions are the statements of its resource policy."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lifeline.compliance.reach.callers import Caller
-from lifeline.compliance.reach.world import ACCOUNT, World
+from lifeline.compliance.reach.world import ACCOUNT, ARN, World
 from lifeline.lambdas.contracts.contract import AwsCall
 
 TRAIL, ACCESS_LOG = "trail", "access log"
@@ -35,7 +35,7 @@ def _trails(world: World) -> Iterator[Caller]:
             None,
             ({"TRAIL_BUCKET": bucket, "RECORDS": path},),
             (AwsCall("s3:GetBucketAcl"), AwsCall("s3:PutObject")),
-            f"arn:aws:cloudtrail:{one.region}:{ACCOUNT}:trail/{name}",
+            f"{ARN}cloudtrail:{one.region}:{ACCOUNT}:trail/{name}",
             (("s3:x-amz-acl", "bucket-owner-full-control"),),
         )
 

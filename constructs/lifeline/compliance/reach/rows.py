@@ -21,7 +21,7 @@ from lifeline.compliance.reach.targets import (
     targets,
     variables_of,
 )
-from lifeline.compliance.reach.world import ACCOUNT, Found, World
+from lifeline.compliance.reach.world import ACCOUNT, ARN, Found, World
 from lifeline.lambdas.contracts.contract import AwsCall, Call, HostCall, RegionRole
 
 GLOBAL_REGION = "us-east-1"
@@ -34,7 +34,7 @@ AWS_NETWORK = "AWS's own network"
 WITHOUT_A_WITNESS = {("failover_step", "dynamodb:UpdateItem", RegionRole.PEER)}
 """Calls that are made only where no witness has the lease, and a person makes a region active."""
 REGISTRY_DOCUMENT = "registry"
-REGISTRY = f"arn:aws:iam::{REGISTRY_ACCOUNT}:role/registry"
+REGISTRY = f"{ARN}iam::{REGISTRY_ACCOUNT}:role/registry"
 PUBLIC = {
     "public API",
     "token endpoint",
@@ -259,7 +259,7 @@ class Rows:
         """With a token for the other region's cluster, which the role there has no part in."""
         user = given.get("DATABASE_USER", "")
         resource = f"{database.token}.DBClusterResourceId/{user}"
-        arn = f"arn:aws:rds-db:{database.region}:{ACCOUNT}:dbuser:{resource}"
+        arn = f"{ARN}rds-db:{database.region}:{ACCOUNT}:dbuser:{resource}"
         return self._ask(row, "rds-db:connect", arn, database.region, "", {})
 
     def _store(self, call: HostCall, given: Mapping[str, str], region: str) -> Found | None:
@@ -316,7 +316,7 @@ class Rows:
         route = self.network.to_service(row.caller.placement, "s3", "the image's layers")
         if not route.endpoint:
             return replace(row, route=route)
-        bucket = f"arn:aws:s3:::prod-{row.target_region}-starport-layer-bucket/layer"
+        bucket = f"{ARN}s3:::prod-{row.target_region}-starport-layer-bucket/layer"
         made = ask(
             self._world,
             self.policies,

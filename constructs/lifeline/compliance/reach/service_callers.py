@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 
 from lifeline.compliance.reach.callers import Caller
-from lifeline.compliance.reach.world import World
+from lifeline.compliance.reach.world import ARN, World
 from lifeline.lambdas.contracts.contract import AwsCall, Call, RegionRole
 from lifeline.lambdas.contracts.log import LOG
 
 RULE, ALARM, ROTATION, PLAN = "rule", "alarms", "rotation of a secret", "failover plan"
 COPY, ARCHIVE = "replication of objects", "archive"
-FUNCTION_ARN = re.compile(r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+")
+FUNCTION_ARN = re.compile(ARN + r"lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+")
 
 
 def service_callers(world: World) -> list[Caller]:

@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lifeline.compliance.reach.world import ACCOUNT, STACK_UUID, Found, World
+from lifeline.compliance.reach.world import ACCOUNT, ARN, STACK_UUID, Found, World
 from lifeline.lambdas.contracts.contract import RegionRole
 
 _TABLE = "dynamodb:{region}:{account}:table/"
@@ -196,7 +196,7 @@ def targets(
 
 
 def _arn(text: str) -> str:
-    return text if text == EVERYTHING or text.startswith("arn:") else f"arn:aws:{text}"
+    return text if text == EVERYTHING or text.startswith("arn:") else f"{ARN}{text}"
 
 
 def key_uses(world: World, action: str, target: str) -> Iterator[KeyUse]:
@@ -231,7 +231,7 @@ def aliases_of(world: World, key: str) -> tuple[str, ...]:
 
 def _bare(target: str) -> str:
     """An object's ARN becomes its bucket's."""
-    return target.partition("/")[0] if target.startswith("arn:aws:s3:::") else target
+    return target.partition("/")[0] if target.startswith(f"{ARN}s3:::") else target
 
 
 def key_of(world: World, resource: Found) -> str:

@@ -12,6 +12,9 @@ from functools import cached_property
 from typing import Any
 
 ACCOUNT = "111122223333"
+PARTITION = "aws"
+ARN = f"arn:{PARTITION}:"
+"""How every name of the proof begins: a proof is of one partition, the commercial one."""
 """Stands for the account, which templates do not name (AWS's own example)."""
 PARTITION = "aws"
 STACK_UUID = "11111111-2222-3333-4444-555555555555"
@@ -45,7 +48,7 @@ ARNS: dict[str, tuple[str, str]] = {
         "StateMachineName",
     ),
 }
-"""By type the ARN behind `arn:aws:`, and the property with the physical name."""
+"""By type the ARN behind `ARN`, and the property with the physical name."""
 REF_IS_ARN = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer",
     "AWS::MSK::Cluster",
