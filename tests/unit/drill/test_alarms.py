@@ -94,6 +94,17 @@ def test_without_a_fault_none_fires() -> None:
     assert objectives(NOOP, replace(QUIET, alarms=alarms))["no_alarm_without_a_fault"]
 
 
+def test_none_fires_in_seven_minutes_without_a_fault() -> None:
+    """A whole noop on an overloaded machine: long enough for an evaluation of five minutes."""
+    quiet = json.loads(gzip.decompress((FOLDER / "alarm_lines_noop.json.gz").read_bytes()))
+    start, end = quiet["started"], quiet["ended"]
+    given = alarms_seen(RECORDED["templates"], quiet["lines"], suffix="drill", start=start, end=end)
+    alarms = judged(given, seconds=end - start, lost=None, untold=LocalTarget.untold_alarms)
+    assert (fired_needlessly(NOOP, alarms), without_figures(alarms)) == ([], [])
+    provable = {one.name for one in alarms if not one.not_provable}
+    assert {"takeover-not-ready", "events-at-risk", "apply-behind-critical"} < provable
+
+
 @pytest.mark.parametrize(
     ("metric", "value", "about_to_fire"),
     [
