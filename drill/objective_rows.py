@@ -57,10 +57,10 @@ def seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} s"
 
 
-def _count(name: str) -> Callable[[Body], str]:
+def _count(name: str, what: str = "") -> Callable[[Body], str]:
     def read(body: Body) -> str:
         value = body["events"].get(name)
-        return "not recorded" if value is None else f"{value:,}"
+        return "not recorded" if value is None else f"{value:,}{what}"
 
     return read
 
@@ -130,7 +130,7 @@ def _effect(body: Body) -> str:
 
 
 def _failures(body: Body) -> str:
-    return "; ".join(body["failures"]) or "none"
+    return "; ".join(body["failures"]) or "no failure"
 
 
 def _fired(body: Body) -> str:
@@ -169,7 +169,9 @@ WORDS: dict[str, Words] = {
         "No event was altered, and none stored twice.",
     ),
     "what_was_called_safe_is_in_the_other_log": Words(
-        "What was called safe is in the other region", _count("not_in_the_log"), _always("0 missing"),
+        "What was called safe is in the other region",
+        _count("not_in_the_log", " missing"),
+        _always("0 missing"),
         "A device that was told it may forget an event can rely on it.",
     ),
     "nothing_called_safe_was_needed_again": Words(
@@ -183,7 +185,7 @@ WORDS: dict[str, Words] = {
     "recovered_in_time": Words(
         "Recovered in time", _recovered,
         lambda body: "–" if body["rto_limit_seconds"] is None else f"{body['rto_limit_seconds']:g} s",
-        "From the first transaction that failed to the first of three that came back.",
+        "From the first test transaction that failed to the first of three in a row that came back.",
     ),
     "epochs_as_expected": Words(
         "The lease changed hands as expected", _epochs, _expected_epochs,
@@ -224,10 +226,10 @@ WORDS: dict[str, Words] = {
     ),
     "events_flowed": Words(
         "Events flowed", lambda body: f"{body['events']['stored']:,} stored", _always("more than 0"),
-        "There was something to lose.",
+        "Without any event a run proves nothing.",
     ),
     "every_event_answered": Words(
-        "Every event answered", _count("unaccepted"), _always("0 waiting"),
+        "Every event answered", _count("unaccepted", " unanswered"), _always("0 unanswered"),
         "No device was left with readings that nobody took.",
     ),
     "everything_became_safe": Words(
@@ -236,7 +238,7 @@ WORDS: dict[str, Words] = {
         "While both regions lived, each event reached both.",
     ),
     "both_logs_hold_the_same": Words(
-        "Both logs hold the same", _count("log_differences"), _always("0 differences"),
+        "Both logs hold the same", _count("log_differences", " differences"), _always("0 differences"),
         "Partition by partition, by content.",
     ),
     "some_events_were_called_safe": Words(
@@ -244,7 +246,7 @@ WORDS: dict[str, Words] = {
         "Devices heard which events are in both regions.",
     ),
     "edges_healthy": Words(
-        "The drill itself worked", _failures, _always("none"),
+        "The drill itself worked", _failures, _always("no failure"),
         "Senders, watchers and records of the drill had no failure.",
     ),
     "probes_explained": Words(

@@ -61,8 +61,8 @@ def spans(body: Body) -> list[Span]:
     planned = max(taken, _plan_end(body) - fault) if body["timeline"] else taken
     cuts: Sequence[tuple[str, str, float]] = (
         ("detect", "until the standby saw that the lease stands still", noticed),
-        ("guards", "until every guard let go", taken),
-        ("plan", "until the plan was through", planned),
+        ("guards", "until every check before a takeover said yes", taken),
+        ("plan", "until the failover plan had ended", planned),
         ("confirm", back, ended),
     )
     found, begin = [], began

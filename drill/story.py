@@ -120,7 +120,7 @@ def longest_part(body: Body) -> str:
     then = "plan" if "plan" in parts else "take"
     if body["rto_seconds"] is None:
         return f" {after:.0f} s after the {then} transactions had not come back."
-    return f" {after:.0f} s passed after the {then}, until transactions came back."
+    return f" {after:.0f} s more went by after the {then}, until transactions came back."
 
 
 def figures(body: Body) -> list[Figure]:
@@ -133,7 +133,7 @@ def figures(body: Body) -> list[Figure]:
         f"{events['lost']:,}" if known else NOT_YET,
         "limit 0",
         met.get("no_accepted_event_lost") if known else None,
-        "accepted events that are nowhere",
+        "accepted events that the surviving region does not have",
     )
     order = Figure(
         "Out of order",
@@ -170,7 +170,7 @@ def _recovery(body: Body) -> list[Figure]:
             else seconds(body["rpo_seconds"]),
             f"limit {body['rpo_target_seconds']:g} s",
             met.get("rpo_within_target") if known else None,
-            "age of the newest data known to be in the other region, at the fault",
+            "how far the other region was behind at the fault: at risk, not lost",
         ),
     ]  # fmt: skip
 

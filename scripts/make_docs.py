@@ -177,7 +177,7 @@ def plan_budget() -> str:
     """The RTO budget as one sentence."""
     return (
         f"Detect {plan.DETECT_BUDGET_SECONDS} s and decide {plan.DECIDE_BUDGET_SECONDS} s come first. "
-        f"With the longest step of each stage the plan adds up to **{plan.rto_budget_seconds()} s**."
+        f"With them, the longest step of each stage adds up to **{plan.rto_budget_seconds()} s**."
     )
 
 

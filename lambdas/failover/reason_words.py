@@ -119,7 +119,8 @@ WORDS: Mapping[str, ReasonWords] = {
         "Nothing says how much a takeover would lose, and unknown is never zero.", KEEPER_LOG
     ),
     Reason.LOSS_ABOVE_RPO: ReasonWords(
-        "A takeover would lose more than the tier allows: a person must decide.",
+        "A takeover would lose more than the tier allows: the incident lead decides. "
+        "Look at the whole picture first: where the loss falls, wait.",
         "lifeline authority approve --suffix {suffix} --epoch {next_epoch} --loss {loss}",
     ),
     Reason.BACKING_OFF_AFTER_RELEASES: ReasonWords(

@@ -143,7 +143,8 @@ def test_a_worker_outlives_whatever_its_question_raises(
     database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An address that no driver takes: each question is answered, none kills the worker for good."""
-    unheard_of: Any = "unheard-of"
-    lookup = EventLookup(replace(database, auth=unheard_of), region_settings(), workers=1)
+    no_host: Any = 3
+    lookup = EventLookup(replace(database, host=no_host), region_settings(), workers=1)
     for _ in range(2):
-        assert lookup.find(BODY["eventId"]) == (503, {"error": "the database failed: KeyError"})
+        failed = {"error": "the database failed: AttributeError"}
+        assert lookup.find(BODY["eventId"]) == (503, failed)

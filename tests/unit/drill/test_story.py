@@ -37,7 +37,7 @@ def test_a_recorded_run_holds(kind: str) -> None:
 def test_the_sentence_names_verdict_limit_and_where_the_time_went() -> None:
     assert story.sentence(recorded("fail")) == (
         "FAIL: recovered in 162.6 s, limit 120 s. "
-        "92 s passed after the plan, until transactions came back."
+        "92 s more went by after the plan, until transactions came back."
     )
     said = story.sentence(recorded("pass"))
     assert re.fullmatch(
@@ -119,7 +119,7 @@ def test_an_invalid_run_says_so_and_claims_nothing() -> None:
         ("order_kept", {}, "FAIL: 0 violations of order, limit 0."),
         ("clients_were_served", {}, "FAIL: only 100.0% of 74 transactions came back, limit 80%."),
         ("every_event_answered", {"unaccepted": 3},
-         "FAIL: every event answered: not met (3, limit 0 waiting)."),
+         "FAIL: every event answered: not met (3 unanswered, limit 0 unanswered)."),
     ],
 )  # fmt: skip
 def test_the_objective_that_was_not_met_decides_the_sentence(

@@ -36,7 +36,8 @@ def test_a_loss_above_the_rpo_is_paged_with_everything_to_decide_by() -> None:
     assert page.subject == "Lifeline dev ca-west-1: loss-above-rpo"
     assert page.text.splitlines() == [
         "Environment dev, region ca-west-1. Its keeper decided hold because of loss-above-rpo. A takeover "
-        "would lose more than the tier allows: a person must decide.",
+        "would lose more than the tier allows: the incident lead decides. Look at the whole picture first: "
+        "where the loss falls, wait.",
         "Lease: held by ca-central-1 at epoch 4; the database's writer is ca-central-1.",
         "A takeover would lose: 94.2 s; allowed is 60 s.",
         "Seen: loss_seconds 94.2, allowed_seconds 60.0.",
