@@ -96,8 +96,8 @@ def function(clients: Clients, files: str) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.write(ROOT / "constructs" / "lifeline" / "__init__.py", "lifeline/__init__.py")
-        for package in ("", "adapters", "contracts", "failover", "failover_step"):
-            for path in (ROOT / "lambdas" / package).glob("*.py"):
+        for package in ("", "adapters", "certificates", "contracts", "failover", "failover_step"):
+            for path in (ROOT / "lambdas" / package).glob("*.p*[ym]"):
                 packed.write(path, f"lifeline/{path.relative_to(ROOT)}")
     functions = clients.observer("lambda", RECOVERY)
     variables = {"AWS_ENDPOINT_URL": functions.meta.endpoint_url, "FILE_SYSTEM_ID": files}
