@@ -1,6 +1,53 @@
-"""Rare states that a search must reach: a seed set that never saw one has not tried what it was written
-for."""
+"""Rare states that a search must reach: a seed set that never saw one has not tried what it was for."""
 
 from __future__ import annotations
 
-SOMETIMES: frozenset[str] = frozenset()
+SOMETIMES: frozenset[str] = frozenset(
+    {
+        "database service is the writer",
+        "database service the failover to is accepted",
+        "database service the old copy in is rebuilt as a replica",
+        "decision ask-failsafe: witness-unreachable",
+        "decision hold: lease-moves",
+        "decision hold: lease-not-expired",
+        "decision hold: own-database-unreachable",
+        "decision hold: own-probe-unknown",
+        "decision hold: paused",
+        "decision hold: witness-probe-unknown",
+        "decision hold: witness-unreachable",
+        "decision recover: database-behind-lease",
+        "decision renew: database-unreachable",
+        "decision renew: holder",
+        "decision take: active-lost",
+        "not answered applied until",
+        "not answered ask failsafe",
+        "not answered bump",
+        "not answered complete until",
+        "not answered database clock",
+        "not answered database view",
+        "not answered keep plan",
+        "not answered lease",
+        "not answered memory",
+        "not answered note decision",
+        "not answered own probe",
+        "not answered own promise",
+        "not answered remember",
+        "not answered renew",
+        "not answered report",
+        "not answered witness probe",
+        "plan ends: succeeded",
+        "plan is aborted",
+        "step acquire done",
+        "step assess done",
+        "step await_database done",
+        "step fence done",
+        "step open_api done",
+        "step open_database done",
+        "step raise_capacity done",
+        "step record_evidence done",
+        "step resume_processing done",
+        "step shift_traffic done",
+        "step start_promotion done",
+    }
+)
+"""Reached by the first seeds on 2026-11-22; more are added as seeds reach them."""
