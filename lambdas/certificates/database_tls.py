@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 RDS_CA = Path(__file__).resolve().parent / "rds-ca.pem"
 
 
+@cache
 def verified(ca_file: str) -> ssl.SSLContext:
-    """For pg8000. Raises OSError when the file cannot be read, ssl.SSLError when it has no certificate.
+    """For pg8000, read once a process: the file is part of what was deployed. Do not change what it answers.
 
-    The strict checks of X.509 are Python's default from 3.13 on; here they hold at each version.
+    Raises OSError when the file cannot be read, ssl.SSLError when it has no certificate. The strict checks of
+    X.509 are Python's default from 3.13 on; here they hold at each version.
     """
+    return _read(ca_file)
+
+
+def _read(ca_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
@@ -34,5 +41,5 @@ def earliest_expiry(ca_file: str = str(RDS_CA)) -> datetime:
     """When the first of the authorities ends. Raises as `verified`."""
     return min(
         datetime.fromtimestamp(ssl.cert_time_to_seconds(str(one["notAfter"])), UTC)
-        for one in verified(ca_file).get_ca_certs()
+        for one in _read(ca_file).get_ca_certs()
     )

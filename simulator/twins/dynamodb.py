@@ -63,9 +63,6 @@ class Tables:
         self._table(request).pop(request["Key"]["id"]["S"], None)
         return {}
 
-    def scan(self, **request: Any) -> dict[str, Any]:
-        return {"Items": [dict(one) for one in self._table(request).values()]}
-
     def _table(self, request: Mapping[str, Any]) -> dict[str, Item]:
         return self.items.setdefault(request["TableName"], {})
 

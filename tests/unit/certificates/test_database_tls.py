@@ -50,6 +50,11 @@ def test_the_authorities_outlast_the_next_180_days() -> None:
     assert earliest_expiry().year == 2061
 
 
+def test_the_authorities_are_read_once_a_process() -> None:
+    """A standby's keeper connects anew every few seconds (A16), and reading them takes milliseconds."""
+    assert verified(str(RDS_CA)) is verified(str(RDS_CA))
+
+
 def test_the_earliest_of_several_is_told(tmp_path: Path) -> None:
     """By a file whose two authorities do not end on the same day."""
     first, *others = RDS_CA.read_text().split("# Amazon RDS")[1:]

@@ -28,6 +28,7 @@ from lifeline.naming import ALARM_ACTIONS as PARAMETER
 from lifeline.naming import OFF, ON
 from tests.support.clocks import ManualClock
 from tests.support.http_server import Answer, HttpServer, Request, http_server
+from tests.support.tables import made_table
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
@@ -49,12 +50,7 @@ class Environment:
             (RECOVERY, "region-state-t"),
             (WITNESS, "lease-t"),
         ):
-            self.dynamodb[region].create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            made_table(region, name)
         self.states = {
             region: make("stepfunctions", region_name=region) for region in (HOME, RECOVERY)
         }

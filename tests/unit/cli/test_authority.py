@@ -21,6 +21,7 @@ from lifeline.lambdas.adapters import aws, started_epochs
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.failover.lease import Lease
+from tests.support.tables import made_table
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
 START = Lease(holder=HOME, epoch=3, renewals=7, writer=HOME)
@@ -57,12 +58,7 @@ class Deployed:
             (RECOVERY, "region-state-t"),
             (WITNESS, "lease-t"),
         ):
-            self.dynamodb[region].create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            made_table(region, name)
         self.states = {
             region: make("stepfunctions", region_name=region) for region in (HOME, RECOVERY)
         }

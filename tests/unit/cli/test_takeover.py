@@ -24,6 +24,7 @@ from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover.policy import Policy
 from tests.support.clocks import ManualClock
+from tests.support.tables import made_table
 
 HOME, OTHER = "ca-central-1", "ca-west-1"
 ACTIVE = Lease(holder=HOME, epoch=1, renewals=7, writer=HOME)
@@ -42,14 +43,9 @@ class Deployed:
     def __init__(self) -> None:
         make: Any = boto3.client
         self.dynamodb = {one: make("dynamodb", region_name=one) for one in (HOME, OTHER)}
-        for client in self.dynamodb.values():
+        for region in (HOME, OTHER):
             for name in ("lease-t", "region-state-t"):
-                client.create_table(
-                    TableName=name,
-                    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                    BillingMode="PAY_PER_REQUEST",
-                )
+                made_table(region, name)
         self.states = {one: make("stepfunctions", region_name=one) for one in (HOME, OTHER)}
         for states in self.states.values():
             states.create_state_machine(
