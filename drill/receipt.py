@@ -27,7 +27,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class SafeUpTo:
-    """One entry of a watermark: all of the pair up to `sequence` is in the log of `safe_in` too."""
+    """One entry of a watermark: all of the pair in (`after`, `sequence`] is in the log of `safe_in` too."""
 
     region: str
     incarnation: str
@@ -35,6 +35,7 @@ class SafeUpTo:
     sequence: int
     born_ms: int
     safe_in: str
+    after: int = -1
 
     @property
     def pair(self) -> tuple[str, str, str]:
@@ -61,6 +62,7 @@ def entries_of(body: Mapping[str, Any]) -> list[SafeUpTo]:
                 sequence=int(row["sequence"]),
                 born_ms=int(row["born_ms"]),
                 safe_in=str(row["safe_in"]),
+                after=int(row.get("after", -1)),
             )
         except (KeyError, TypeError, ValueError):
             continue

@@ -9,7 +9,7 @@ from drill.receipt import Receipt, SafeUpTo
 
 
 class SafetyTracker:
-    """Invariant: a number is reported only if one of its receipts lies at or under its pair's entry."""
+    """Invariant: a number is reported only if one of its receipts lies within its pair's entry."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
@@ -23,6 +23,13 @@ class SafetyTracker:
         found = []
         for entry in entries:
             waiting = self._open.get(entry.pair, [])
+            unproven = []
             while waiting and waiting[0][0] <= entry.sequence:
-                found.append(heapq.heappop(waiting)[1])
+                receipt = heapq.heappop(waiting)
+                if receipt[0] > entry.after:
+                    found.append(receipt[1])
+                else:
+                    unproven.append(receipt)
+            for receipt in unproven:
+                heapq.heappush(waiting, receipt)
         return found

@@ -8,15 +8,31 @@ from typing import ClassVar
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract
 from lifeline.lambdas.contracts.log import LOG, LogAddress
 
+DEAD_LETTERS = "error.dlq"
+
 
 @dataclass(frozen=True, kw_only=True)
 class StreamBridge(Contract):
-    """From which stream into which log."""
+    """From which stream into which log, and where it keeps what it counted (B8).
 
-    calls: ClassVar[tuple[Call, ...]] = (LOG, AwsCall("kinesis:DescribeStreamSummary"))
+    Raises ValueError for a log without the topic of dead letters: a reject would have nowhere to go (B7).
+    """
+
+    calls: ClassVar[tuple[Call, ...]] = (
+        LOG,
+        AwsCall("kinesis:DescribeStreamSummary"),
+        AwsCall("dynamodb:GetItem"),
+        AwsCall("dynamodb:PutItem"),
+    )
 
     log: LogAddress
     stream_name: str
+    counts_table: str
+
+    def __post_init__(self) -> None:
+        if DEAD_LETTERS not in self.log.partitions:
+            listed = ", ".join(sorted(self.log.partitions))
+            raise ValueError(f"The log must list the topic {DEAD_LETTERS}; it lists {listed}.")
 
     @property
     def partitions(self) -> tuple[tuple[str, int], ...]:

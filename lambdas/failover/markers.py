@@ -1,11 +1,12 @@
-"""Markers, pairs and the watermark: what is proven to be in a log (rules B1-B4, B6, B10, B17, B20).
+"""Markers, pairs and the watermark vector: what is said to be in a log (B1-B4, B6, B8, B10, B11, B17, B20).
 
 A *stream marker* is put into every open shard of a region's stream. The bridge, having flushed everything
 it read before it in that shard, turns it into a *marker*: one Kafka record in every partition of every
 marked topic. Shard order, partition order and replication order are kept. So a log that holds a pair's
 marker in every partition it declares holds every event of that shard up to the marker's sequence.
 
-Invariant: `Watermark.entries()` never names a sequence beyond an event that the read log lacks.
+A marker also names the one before it and says which records lie between the two in its partition: a
+*manifest* (B8, B11). `log_proof.py` reads them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lifeline.lambdas.failover.manifests import DIGEST_BYTES, Manifest
 from lifeline.lambdas.failover.wire import Wire
 
 STREAM_MARKER_PREFIX = "m:"
@@ -24,6 +26,10 @@ VECTOR = Wire("watermark vector", current=2, unstamped=1)
 """Format 1 carried no number; 2 has the same fields and says so."""
 MAX_MARKER_PAIRS_PER_SECOND = 500
 """Source: rule B17. Marker load is shards x partitions; the interval grows with it."""
+
+
+Place = tuple[str, int]
+"""(topic, partition)"""
 
 
 @dataclass(frozen=True, order=True)
@@ -77,14 +83,18 @@ class Marker:
     sequence: int
     born_ms: int
     shards: tuple[str, ...]
-    partitions: tuple[tuple[str, int], ...]
-    """(topic, partition) of every partition the bridge wrote this marker to (B10)."""
+    partitions: tuple[Place, ...]
+    """Every partition the bridge wrote this marker to (B10)."""
+    previous: int | None = None
+    """The marker before it, or where the bridge began to count (B11). None: written by release 0.1."""
+    manifest: Manifest | None = None
+    """The records in (previous, sequence] of the partition that it lies in (B8). None: by release 0.1."""
 
     def to_bytes(self) -> bytes:
         topics: dict[str, list[int]] = {}
         for topic, partition in self.partitions:
             topics.setdefault(topic, []).append(partition)
-        body = {
+        body: dict[str, Any] = {
             "origin": self.pair.origin,
             "incarnation": self.pair.incarnation,
             "shard": self.pair.shard,
@@ -93,6 +103,11 @@ class Marker:
             "shards": list(self.shards),
             "partitions": topics,
         }
+        if self.previous is not None:
+            body["previous"] = str(self.previous)
+        if self.manifest is not None:
+            digest = self.manifest.digest.to_bytes(DIGEST_BYTES, "big").hex()
+            body["manifest"] = {"count": self.manifest.count, "digest": digest}
         return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
 
     @classmethod
@@ -110,59 +125,27 @@ class Marker:
             partitions=tuple(
                 (topic, partition) for topic in topics for partition in _partitions(topics, topic)
             ),
+            previous=int(_text(body, "previous")) if "previous" in body else None,
+            manifest=_manifest(body["manifest"]) if "manifest" in body else None,
         )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How far one pair is proven to be in a log: a sequence (inclusive) and that marker's birth."""
+    """How far one pair is proven to be in a log: a sequence (inclusive) and that marker's birth.
+
+    `after` (exclusive): where the proof begins; nothing is said of what lies at or under it (B25).
+    """
 
     sequence: int
     born_ms: int
-
-
-class Watermark:
-    """The vector of one log, built by reading every partition of it from its beginning in order.
-
-    Feed each marker record with the partition it was read from. Markers may arrive in any order over
-    partitions and more than once; within a partition they arrive in the log's order.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[Pair, dict[tuple[str, int], Entry]] = {}
-        self._declared: dict[Pair, tuple[tuple[str, int], ...]] = {}
-        self._declared_at: dict[Pair, int] = {}
-
-    def observe(self, marker: Marker, topic: str, partition: int) -> None:
-        """Record that `marker` lies in (topic, partition) of the log that is read."""
-        place = (topic, partition)
-        seen = self._seen.setdefault(marker.pair, {})
-        before = seen.get(place)
-        if before is None or marker.sequence > before.sequence:
-            seen[place] = Entry(marker.sequence, marker.born_ms)
-        if marker.sequence >= self._declared_at.get(marker.pair, -1):
-            self._declared[marker.pair] = marker.partitions
-            self._declared_at[marker.pair] = marker.sequence
-
-    def entries(self) -> dict[Pair, Entry]:
-        """Per pair the least advanced of its declared partitions; a pair with one missing has none."""
-        found: dict[Pair, Entry] = {}
-        for pair, places in self._declared.items():
-            seen = self._seen[pair]
-            if not places or any(place not in seen for place in places):
-                continue
-            found[pair] = min((seen[place] for place in places), key=lambda entry: entry.sequence)
-        return found
-
-    def of(self, origin: str) -> dict[Pair, Entry]:
-        """The entries of one origin's pairs."""
-        return {pair: entry for pair, entry in self.entries().items() if pair.origin == origin}
+    after: int = -1
 
 
 def is_safe(pair: Pair, sequence: int, vector: Mapping[Pair, Entry]) -> bool:
-    """Rule B1: an event is safe iff its sequence lies at or under its pair's entry; no entry, not safe."""
+    """B1, B25: an event is safe iff its sequence lies within its pair's entry; no entry, not safe."""
     entry = vector.get(pair)
-    return entry is not None and sequence <= entry.sequence
+    return entry is not None and entry.after < sequence <= entry.sequence
 
 
 def oldest_born_ms(vector: Mapping[Pair, Entry]) -> int | None:
@@ -197,6 +180,7 @@ def entries_to_json(region: str, vector: Mapping[Pair, Entry]) -> list[dict[str,
             "region": pair.origin,
             "incarnation": pair.incarnation,
             "shard": pair.shard,
+            "after": str(entry.after),
             "sequence": str(entry.sequence),
             "born_ms": entry.born_ms,
             "safe_in": region,
@@ -227,7 +211,7 @@ def entries_from_json(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Entry]:
     """The vector in a `/v1/watermark` answer. Raises KeyError or ValueError for a malformed row."""
     return {
         Pair(str(row["region"]), str(row["incarnation"]), str(row["shard"])): Entry(
-            int(row["sequence"]), int(row["born_ms"])
+            int(row["sequence"]), int(row["born_ms"]), int(row.get("after", -1))
         )
         for row in rows
     }
@@ -255,6 +239,15 @@ def _texts(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f"marker: {key} must be a list, got {value!r}")
     return tuple(str(one) for one in value)
+
+
+def _manifest(told: object) -> Manifest:
+    if not isinstance(told, Mapping):
+        raise ValueError(f"marker: manifest must be an object, got {told!r}")
+    count, digest = _whole(told, "count"), _text(told, "digest")
+    if count < 0 or len(digest) != 2 * DIGEST_BYTES:
+        raise ValueError(f"marker: not a manifest: count {count}, digest {digest!r}")
+    return Manifest(count, int(digest, 16))
 
 
 def _whole(body: Mapping[str, Any], key: str) -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lifeline.lambdas.contracts.stream_bridge import DEAD_LETTERS
+from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
     EVENT_PREFIX,
     STREAM_MARKER_PREFIX,
@@ -19,9 +21,10 @@ from lifeline.lambdas.failover.markers import (
     StreamMarker,
 )
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
+from lifeline.lambdas.stream_bridge.partitioner import partition_of
+from lifeline.lambdas.stream_bridge.shard_count import Counted
 from lifeline.lambdas.stream_bridge.validation import Rejected, judge, total
 
-DEAD_LETTERS = "error.dlq"
 Headers = list[tuple[str, str | bytes | None]]
 
 
@@ -38,9 +41,10 @@ class StreamRecord:
 
 @dataclass(frozen=True)
 class LogRecord:
-    """One record for the log; the partition follows from the key."""
+    """One record for a partition of the log."""
 
     topic: str
+    partition: int
     key: bytes
     value: bytes
     headers: Headers
@@ -51,6 +55,8 @@ class BridgedBatch:
     """Everything to write first, then the one marker (only the last of the batch, B17)."""
 
     records: list[LogRecord]
+    counted: list[Counted]
+    """The same records as the markers' manifests count them."""
     marker: Marker | None
     rejected: dict[str, int]
     """Records by the reason of their reject."""
@@ -84,10 +90,12 @@ def bridged(
 ) -> BridgedBatch:
     """Judge every record. A marker is known by its partition key alone: clients cannot choose that."""
     written: list[LogRecord] = []
+    counted: list[Counted] = []
     marker: Marker | None = None
     rejected: dict[str, int] = {}
     defects: dict[str, int] = {}
-    places = tuple((topic, number) for topic, count in partitions for number in range(count))
+    counts = dict(partitions)
+    places = tuple((topic, number) for topic, count in counts.items() for number in range(count))
     for record in records:
         origin = Pair(region, incarnation, record.shard)
         if record.partition_key.startswith(STREAM_MARKER_PREFIX):
@@ -98,15 +106,24 @@ def bridged(
             verdict: Any = found
         else:
             verdict = judge(record.data, record.arrived_at, schemas)
+            if not isinstance(verdict, Rejected) and verdict.topic not in counts:
+                verdict = Rejected(
+                    "defect", "The log lists no topic for the event's type.", "Topics"
+                )
         headers = origin_headers(origin, record.sequence)
         if isinstance(verdict, Rejected):
             rejected[verdict.reason] = rejected.get(verdict.reason, 0) + 1
             if verdict.defect:
                 defects[verdict.defect] = defects.get(verdict.defect, 0) + 1
-            written.append(_dead_letter(record, verdict, headers))
+            topic, key = DEAD_LETTERS, _dead_letter_key(record)
+            headers += [("reason", verdict.reason.encode()), ("detail", verdict.detail.encode())]
         else:
-            written.append(LogRecord(verdict.topic, verdict.key.encode(), record.data, headers))
-    return BridgedBatch(written, marker, rejected, defects)
+            topic, key = verdict.topic, verdict.key.encode()
+        partition = partition_of(key, counts[topic])
+        written.append(LogRecord(topic, partition, key, record.data, headers))
+        digest = digest_of(str(record.sequence).encode(), record.data)
+        counted.append(Counted(record.sequence, (topic, partition), digest))
+    return BridgedBatch(written, counted, marker, rejected, defects)
 
 
 def origin_headers(pair: Pair, sequence: int) -> Headers:
@@ -132,11 +149,9 @@ def _marker(
     return Marker(origin, record.sequence, found.born_ms, found.shards, places)
 
 
-def _dead_letter(record: StreamRecord, verdict: Rejected, headers: Headers) -> LogRecord:
-    reasons: Headers = [("reason", verdict.reason.encode()), ("detail", verdict.detail.encode())]
+def _dead_letter_key(record: StreamRecord) -> bytes:
     # Not every string of JSON has a UTF-8 form: half a surrogate pair has none.
-    key = record.partition_key.removeprefix(EVENT_PREFIX).encode(errors="replace")
-    return LogRecord(DEAD_LETTERS, key, record.data, [*headers, *reasons])
+    return record.partition_key.removeprefix(EVENT_PREFIX).encode(errors="replace")
 
 
 def _stream_record(raw: Mapping[str, Any], now: datetime) -> StreamRecord:

@@ -10,9 +10,12 @@ from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
+from lifeline.lambdas.stream_bridge.count_table import CountTable
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
+from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
 
 logger = Logger(service="stream-bridge")
@@ -20,25 +23,32 @@ logger = Logger(service="stream-bridge")
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Bridge one batch of one shard. Raises when anything was not acknowledged."""
-    settings, schemas, writer, identity = _parts()
+    settings, schemas, writer, identity, counts = _parts()
     records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
+    incarnation = identity.incarnation(incarnations_named(records))
     batch = bridged(
         records,
         region=settings.log.region,
-        incarnation=identity.incarnation(incarnations_named(records)),
+        incarnation=incarnation,
         partitions=settings.partitions,
         schemas=schemas,
     )
     writer.write(batch.records, _now_ms())
-    if batch.marker is not None:
-        writer.write_marker(batch.marker, _now_ms())
+    markers = counts.settle(
+        Pair(settings.log.region, incarnation, records[0].shard),
+        batch.counted,
+        first=records[0].sequence,
+        acknowledged=records[-1].sequence,
+        marker=batch.marker,
+        write=lambda one: writer.write_marker(one, _now_ms()),
+    )
     if batch.rejected:
         logger.warning("rejected", extra={"rejected": batch.rejected})
     if batch.defects:
         # The class alone: an exception's text may quote a patient's data.
         count = sum(batch.defects.values())
         logger.error("defects", extra={"defects": batch.defects, "records": count})
-    return {"written": len(batch.records), "marker": batch.marker is not None}
+    return {"written": len(batch.records), "markers": markers}
 
 
 def _now_ms() -> int:
@@ -46,7 +56,7 @@ def _now_ms() -> int:
 
 
 @cache
-def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity]:
+def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity, ShardCounts]:
     settings = StreamBridge.from_env()
     writer = LogWriter(
         producer_settings(
@@ -54,4 +64,5 @@ def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity]:
         )
     )
     identity = StreamIdentity(settings.stream_name, settings.log.region)
-    return settings, load_schemas(schemas_folder()), writer, identity
+    counts = ShardCounts(CountTable(settings.counts_table, settings.log.region))
+    return settings, load_schemas(schemas_folder()), writer, identity, counts

@@ -8,8 +8,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from lifeline.lambdas.certificates.log_tls import VERIFIED_LOG
-from lifeline.lambdas.failover.markers import Marker
 from lifeline.lambdas.stream_bridge.batch import Headers, LogRecord, origin_headers
+from lifeline.lambdas.stream_bridge.shard_count import CountedMarker
 
 DELIVERY_TIMEOUT_MS = 5_000
 FLUSH_TIMEOUT_SECONDS = 6.0
@@ -38,6 +38,7 @@ class LogWriter:
                 producer.produce(
                     record.topic,
                     record.value,
+                    partition=record.partition,
                     key=record.key,
                     headers=record.headers,
                     timestamp=at_ms,
@@ -46,16 +47,16 @@ class LogWriter:
 
         self._acknowledged(produce)
 
-    def write_marker(self, marker: Marker, at_ms: int) -> None:
-        """One record in every partition the marker declares. Raises DeliveryFailed."""
-        value = marker.to_bytes()
+    def write_marker(self, counted: CountedMarker, at_ms: int) -> None:
+        """One record in every partition that the marker declares. Raises DeliveryFailed."""
+        marker = counted.marker
         headers: Headers = [("kind", b"marker"), *origin_headers(marker.pair, marker.sequence)]
 
         def produce(producer: Producer, report: Callable[..., None]) -> None:
-            for topic, partition in marker.partitions:
+            for (topic, partition), record in counted.records():
                 producer.produce(
                     topic,
-                    value,
+                    record.to_bytes(),
                     partition=partition,
                     headers=headers,
                     timestamp=at_ms,
@@ -93,13 +94,12 @@ class LogWriter:
 
 
 def producer_settings(*, bootstrap: str, auth: str, region: str) -> dict[str, Any]:
-    """librdkafka's settings. The partitioner is written out: both regions must map a key alike."""
+    """librdkafka's settings. There is no partitioner: each record says its partition (B27)."""
     settings: dict[str, Any] = {
         "bootstrap.servers": bootstrap,
         "client.id": "stream-bridge",
         "enable.idempotence": True,
         "acks": "all",
-        "partitioner": "murmur2_random",
         "linger.ms": 5,
         "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
         "request.timeout.ms": 3_000,

@@ -14,7 +14,6 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.query_api import QueryApi
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
-from lifeline.lambdas.failover.markers import vector_to_json
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.query_api.event_lookup import EventLookup
 from lifeline.services.query_api.health import RegionHealth, keep_checking
@@ -70,7 +69,7 @@ def main() -> int:
     lookup = EventLookup(database, region)
     own: dict[str, Route] = {
         "/health": lambda _rest: health.answer(),
-        "/v1/watermark": lambda _rest: (200, vector_to_json(region.region, published.entries())),
+        "/v1/watermark": lambda _rest: (200, published.answer(region.region)),
     }
     certificate = OwnCertificate.of(told.query_api_tls_name)
     if told.query_api_ca_file:

@@ -1,4 +1,4 @@
-"""Reads every partition of the own log and publishes what of the other region it holds (B1, B20).
+"""Reads every partition of the own log and publishes what of the other region it holds (B1, B8, B20).
 
 Invariant: the vector names nothing that this log lacks. A log that was made anew (offsets start again)
 makes the reader forget everything and start again.
@@ -15,9 +15,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
+from lifeline.lambdas.failover.log_proof import LogProof, Unproven
+from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
     Marker,
-    Watermark,
+    Pair,
     entries_from_json,
     entries_to_json,
     rows_of_vector,
@@ -25,11 +27,18 @@ from lifeline.lambdas.failover.markers import (
 )
 from lifeline.services.shared.log_clients import client_settings, consumer_settings
 from lifeline.services.shared.log_lines import say
+from lifeline.services.shared.metric_lines import say_metric
 from lifeline.services.shared.topics import WATERMARK_TOPIC
 
 PUBLISH_SECONDS = 1.0
+HOLE_SECONDS = 5.0
+"""A stretch that is not proven for longer is told: copies may come out of order, but not by much."""
+TELL_SECONDS = 15.0
 READ_RECORDS = 5_000
 READ_SECONDS = 0.2
+
+_HolePlace = tuple[Pair, str, int, int]
+"""A hole by where it begins: its end moves while it is repaired."""
 
 
 class LogMadeAnew(Exception):
@@ -43,16 +52,23 @@ class PublishedVectors:
         self._lock = threading.Lock()
         self._own: list[dict[str, Any]] = []
         self._peers: list[dict[str, Any]] = []
+        self._holes: list[dict[str, Any]] = []
+
+    def answer(self, region: str) -> dict[str, Any]:
+        """The body of `/v1/watermark` in `region`."""
+        with self._lock:
+            holes = list(self._holes)
+        return {**vector_to_json(region, self.entries()), "holes": holes}
 
     def entries(self) -> list[dict[str, Any]]:
         """Both directions: ours about the other origin, the other's about ours."""
         with self._lock:
             return [*self._own, *self._peers]
 
-    def set_own(self, rows: list[dict[str, Any]]) -> None:
-        """What this region's reader found of the other origin."""
+    def set_own(self, rows: list[dict[str, Any]], holes: list[dict[str, Any]]) -> None:
+        """What this region's reader found of the other origin, and what it can't prove."""
         with self._lock:
-            self._own = rows
+            self._own, self._holes = rows, holes
 
     def set_peers(self, rows: list[dict[str, Any]]) -> None:
         """What the other region's reader published about this origin."""
@@ -72,8 +88,11 @@ class WatermarkReader:
     ) -> None:
         self._clock = clock
         self._log, self._region, self._published = log, region, published
-        self._watermark = Watermark()
+        self._peer = region.peer_region.encode()
+        self._proof = LogProof()
         self._last: dict[tuple[str, int], int] = {}
+        self._told: set[_HolePlace] = set()
+        self._tell_at = float("-inf")
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping; after any failure it starts from the beginning again."""
@@ -102,12 +121,28 @@ class WatermarkReader:
         if offset <= self._last.get(place, -1):
             raise LogMadeAnew(f"{topic}/{partition}: offset {offset} again")
         self._last[place] = offset
-        if ("kind", b"marker") in headers:
-            self._watermark.observe(Marker.from_bytes(value), topic, partition)
+        told = dict(headers)
+        if told.get("origin") != self._peer:
+            return  # our own shards are proven in the other region
+        run = told.get("repair", b"").decode()
+        kind = told.get("kind")
+        if kind == b"marker":
+            self._proof.marker(Marker.from_bytes(value), place, self._clock.monotonic(), run)
+            return
+        if kind is not None:
+            return  # not written by a bridge, so no manifest counts it (B26)
+        sequence = told["sequence"]
+        pair = Pair(self._region.peer_region, told["incarnation"].decode(), told["shard"].decode())
+        self._proof.record(pair, place, int(sequence), digest_of(sequence, value), run)
 
     def rows(self) -> list[dict[str, Any]]:
         """The vector of the other origin, as published."""
-        return entries_to_json(self._region.region, self._watermark.of(self._region.peer_region))
+        return entries_to_json(self._region.region, self._proof.entries())
+
+    def holes(self) -> list[Unproven]:
+        """The stretches that stay unproven for longer than late copies take (B18)."""
+        now = self._clock.monotonic()
+        return [one for one in self._proof.unproven() if now - one.since > HOLE_SECONDS]
 
     def hear(self, key: bytes | None, value: bytes) -> None:
         """A vector read on `system.watermark`; only the other region's word about our origin counts."""
@@ -121,8 +156,8 @@ class WatermarkReader:
         )
 
     def _consumer(self) -> Consumer:
-        self._watermark, self._last = Watermark(), {}
-        self._published.set_own([])
+        self._proof, self._last = LogProof(), {}
+        self._published.set_own([], [])
         group = f"watermark-{self._region.suffix}"
         settings = consumer_settings(self._log, purpose="watermark", group=group)
         consumer = Consumer(settings | {"auto.offset.reset": "error"})
@@ -164,17 +199,18 @@ class WatermarkReader:
                 message.headers() or [],
                 message.value() or b"",
             )
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             say(
-                "a marker cannot be read",
+                "a record's origin cannot be read",
                 topic=message.topic(),
                 partition=message.partition(),
                 error=str(error)[:200],
             )
 
     def _publish(self, producer: Producer) -> None:
-        rows = self.rows()
-        self._published.set_own(rows)
+        rows, holes = self.rows(), self.holes()
+        self._published.set_own(rows, [_told(one) for one in holes])
+        self._tell(holes)
         region = self._region.region
         body = json.dumps(vector_to_json(region, rows), separators=(",", ":")).encode()
         try:
@@ -182,3 +218,34 @@ class WatermarkReader:
         except BufferError:
             say("a vector was not published: the log takes nothing")
         producer.poll(0)
+
+    def _tell(self, holes: list[Unproven]) -> None:
+        """Each hole once, in words; their number for the alarm."""
+        known = {_place(one) for one in holes}
+        for one in holes:
+            if _place(one) not in self._told:
+                say("the log has a hole", **_told(one))
+        if self._told - known:
+            say("a hole is closed", closed=len(self._told - known), left=len(known))
+        self._told = known
+        now = self._clock.monotonic()
+        if now - self._tell_at >= TELL_SECONDS:
+            self._tell_at = now
+            say_metric("LogHoles", len(holes), self._region.suffix)
+
+
+def _place(one: Unproven) -> _HolePlace:
+    return one.pair, one.topic, one.partition, one.after
+
+
+def _told(one: Unproven) -> dict[str, Any]:
+    return {
+        "region": one.pair.origin,
+        "incarnation": one.pair.incarnation,
+        "shard": one.pair.shard,
+        "topic": one.topic,
+        "partition": one.partition,
+        "after": str(one.after),
+        "until": str(one.until),
+        "why": str(one.why),
+    }

@@ -214,6 +214,10 @@ class Services(Construct):
         """
         return self._own_metric("ConsumerLag", **options)
 
+    def metric_log_holes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Stretches of the log that are not proven to be whole (B8), as the query API reads its own log."""
+        return self._own_metric("LogHoles", **options)
+
     def metric_traffic_here(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """1 while the region serves and its traffic switch is on, else 0."""
         return self._own_metric("TrafficHere", **options)

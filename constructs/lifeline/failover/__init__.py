@@ -13,8 +13,9 @@ from lifeline.failover.minute_loop import MinuteLoop
 from lifeline.failover.probe import Probe
 from lifeline.failover.region_failover import RegionFailover
 from lifeline.failover.region_parts import RegionStores, RegionWorkload
-from lifeline.failover.tables import LeaseTable, RegionStateTable, TableReference
+from lifeline.failover.tables import LeaseTable, RegionStateTable
 from lifeline.failover.witness import Witness
+from lifeline.foundation.item_table import TableReference
 from lifeline.lambdas.failover.further_steps import PlanStep
 from lifeline.lambdas.failover.plan import OnFailure
 from lifeline.lambdas.failover.replication_signal import ReplicationSource

@@ -5,8 +5,9 @@ from __future__ import annotations
 from constructs import Construct
 
 from lifeline.data.database_member import IGlobalDatabase
-from lifeline.failover.tables import RegionStateTable, TableReference
+from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Function, Placement, Size
+from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.authority import AuthorityContract
 from lifeline.site import Site

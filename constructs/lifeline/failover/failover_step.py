@@ -11,9 +11,10 @@ from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
 from lifeline.failover.step_exercise import StepExercise
 from lifeline.failover.store_promotion import allow_store_promotion
-from lifeline.failover.tables import RegionStateTable, TableReference
+from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import Placement, Size
+from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.failover_step import ApiClient, FailoverStepContract
 from lifeline.lambdas.failover.plan import LONGEST_STEP_SECONDS

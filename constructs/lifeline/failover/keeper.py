@@ -10,9 +10,10 @@ from lifeline.failover.authority_function import AuthorityFunction
 from lifeline.failover.failover_plan import FailoverPlan
 from lifeline.failover.minute_loop import LOOP_CONCURRENCY, LOOP_TIMEOUT_SECONDS, MinuteLoop
 from lifeline.failover.region_parts import RegionWorkload, address_of
-from lifeline.failover.tables import RegionStateTable, TableReference
+from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import Placement, Size
+from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.site import Site

@@ -11,8 +11,8 @@ from lifeline.failover.minute_loop import (
     LOOP_TIMEOUT_SECONDS,
     MinuteLoop,
 )
-from lifeline.failover.tables import TableReference
 from lifeline.foundation.function import Function, Size
+from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.regions import Region

@@ -102,6 +102,19 @@ def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
             runbook="log-trouble",
         ),
         AlarmSpec(
+            name="log-hole",
+            description="Records of the other region are missing in this region's log: nothing behind them "
+            "is called safe.",
+            metric=path.log_holes,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="log-hole",
+            not_breaching_because="the query API says it four times a minute; services-query-api fires when "
+            "none runs, replication-lag-log when its watermark stands still.",
+        ),
+        AlarmSpec(
             name="log-under-replicated",
             description="A partition has fewer copies than it should; below two it takes no record.",
             metric=path.under_replicated_partitions,

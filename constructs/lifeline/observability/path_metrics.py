@@ -32,6 +32,7 @@ class PathMetrics:
     broker_cpu: AnyMetricSpec
     disk_used: AnyMetricSpec
     consumer_lag: MetricSpec
+    log_holes: MetricSpec
     service_cpu: dict[str, MetricSpec]
     running_tasks: dict[str, MetricSpec]
     quarantined: MetricSpec
@@ -62,6 +63,7 @@ class PathMetrics:
             broker_cpu=metric_spec(log.metric_cpu()),
             disk_used=metric_spec(log.metric_disk_used()),
             consumer_lag=MetricSpec.of(services.metric_consumer_lag()),
+            log_holes=MetricSpec.of(services.metric_log_holes()),
             service_cpu={one: MetricSpec.of(services.metric_cpu(one)) for one in SERVICES},
             running_tasks={
                 one: MetricSpec.of(services.metric_running_tasks(one)) for one in SERVICES

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from lifeline.foundation.code import native_layer_code
 from lifeline.foundation.function import RUNTIME, Function, Placement, Size
+from lifeline.foundation.item_table import ItemTable, TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts import stream_bridge as contracts
 from lifeline.lambdas.contracts.log import LogAddress
@@ -26,6 +27,26 @@ BATCHING_WINDOW_SECONDS = 0
 FOREVER = -1
 ITERATOR_AGE_PAGE_SHARE = 0.25
 """Rule B5: a quarter of the retention is the last moment to find out."""
+
+
+class CountsTable(ItemTable):
+    """What the bridge wrote of each shard since the last marker (B8).
+
+    Covers: a bridge that dies between two markers. Does not cover: the loss of the table; the chain of
+    markers begins anew then, and the watermark stands still at a hole that readers name. Closed shards
+    expire.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+        name = site.names.regional_name("bridge-counts", "table")
+        super().__init__(
+            scope,
+            construct_id,
+            site=site,
+            reference=TableReference(table_name=name, table_arn=site.table_arn(name)),
+            not_backed_up="A count that is restored would count records twice: it belongs to its moment.",
+            time_to_live_attribute="expires_at",
+        )
 
 
 class StreamBridge(Construct):
@@ -68,6 +89,7 @@ class StreamBridge(Construct):
             compatible_architectures=[lambda_.Architecture.ARM_64],
             removal_policy=RemovalPolicy.DESTROY,
         )
+        self.counts = CountsTable(self, "Counts", site=site)
         self.bridge = Function(
             self,
             "Bridge",
@@ -77,6 +99,7 @@ class StreamBridge(Construct):
             contract=contracts.StreamBridge(
                 log=LogAddress(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions),
                 stream_name=stream.stream_name,
+                counts_table=self.counts.table_name,
             ),
             size=Size(
                 memory_mib=1_024,
@@ -94,6 +117,8 @@ class StreamBridge(Construct):
         self.bridge.without_dead_letters(
             "Called by the event source mapping only, which repeats a failed batch and never drops it."
         )
+        self.counts.reference.grant_read(self.bridge)
+        self.counts.reference.grant_put(self.bridge)
         stream.grant_read(self.bridge)
         log.grant_write(self.bridge, log.partitions)
         self._map(stream)

@@ -16,10 +16,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
-from lifeline.lambdas.failover.markers import Marker, StreamMarker
+from lifeline.lambdas.failover.markers import Marker, Pair, StreamMarker
 from lifeline.lambdas.stream_bridge.batch import bridged, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
+from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.services.query_api.watermark_reader import (
     LogMadeAnew,
     PublishedVectors,
@@ -28,6 +29,7 @@ from lifeline.services.query_api.watermark_reader import (
 from tests.integration.conftest import NewLog
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import event_body
+from tests.support.counts import CountsInMemory
 
 PARTITIONS = {"clinical.observation.recorded": 3, "clinical.patient.events": 1, "error.dlq": 1}
 ORIGINS = ("ca-central-1", "ca-west-1")
@@ -49,6 +51,7 @@ class Edge:
             region: LogWriter(producer_settings(bootstrap=bootstrap, auth="none", region=region))
             for region in ORIGINS
         }
+        self.counts = {region: ShardCounts(CountsInMemory()) for region in ORIGINS}
         self.sequence = 0
         self.sent: list[str] = []
 
@@ -58,16 +61,22 @@ class Edge:
         if marker:
             now_ms = int(time.time() * 1000)
             records.append(("m:x", StreamMarker(region, "100", SHARD, now_ms, (SHARD,)).to_bytes()))
+        read = stream_records({"Records": [self._raw(*one) for one in records]}, datetime.now(UTC))
         batch = bridged(
-            stream_records({"Records": [self._raw(*one) for one in records]}, datetime.now(UTC)),
+            read,
             region=region,
             incarnation="100",
             partitions=tuple(sorted(PARTITIONS.items())),
             schemas=SCHEMAS,
         )
         self.writers[region].write(batch.records, time.time_ns() // 1_000_000)
-        if batch.marker is not None:
-            self.writers[region].write_marker(batch.marker, time.time_ns() // 1_000_000)
+        self.counts[region].settle(
+            *(Pair(region, "100", SHARD), batch.counted),
+            first=read[0].sequence,
+            acknowledged=read[-1].sequence,
+            marker=batch.marker,
+            write=lambda one: self.writers[region].write_marker(one, time.time_ns() // 1_000_000),
+        )
         return batch
 
     def _event(self) -> bytes:

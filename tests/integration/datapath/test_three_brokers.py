@@ -52,7 +52,7 @@ class Bridge:
         """One batch. Raises DeliveryFailed."""
         values = [b"%d" % number for number in range(self.next, self.next + BATCH)]
         now_ms = int(time.time() * 1000)
-        self._writer.write([LogRecord(TOPIC, b"patient", one, []) for one in values], now_ms)
+        self._writer.write([LogRecord(TOPIC, 0, b"patient", one, []) for one in values], now_ms)
         self.acknowledged |= set(values)
         self.next += BATCH
 

@@ -76,7 +76,7 @@ def own_log(stack: cdk.Stack, name: str) -> IReplicatedLog:
             cluster_arn=CLUSTER,
             cluster_name="orders",
             bootstrap="b-1.example.org:9098",
-            partitions={"orders": 3},
+            partitions={"orders": 3, "error.dlq": 1},
             security_group=ec2.SecurityGroup.from_security_group_id(
                 stack, f"{name}Brokers", "sg-12345678"
             ),
@@ -424,7 +424,7 @@ def test_the_bridge_is_let_in_by_a_log_that_is_not_ours() -> None:
         for one in template.find_resources("AWS::Lambda::Function").values()
         if "Environment" in one["Properties"]
     )
-    assert json.loads(function["KAFKA_PARTITIONS"]) == {"orders": 3}
+    assert json.loads(function["KAFKA_PARTITIONS"]) == {"orders": 3, "error.dlq": 1}
 
 
 def test_files_that_are_not_ours_are_mounted_by_their_own_names() -> None:

@@ -80,7 +80,7 @@ def test_the_bridge_writes_no_marker_for_one_of_a_future_format() -> None:
             [record],
             region=HERE,
             incarnation=PAIR.incarnation,
-            partitions=[(TOPIC, 1)],
+            partitions=[(TOPIC, 1), ("error.dlq", 1)],
             schemas=load_schemas(schemas_folder()),
         )
     assert made["now"].marker is not None

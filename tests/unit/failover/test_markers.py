@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifeline.lambdas.failover.manifests import Manifest
 from lifeline.lambdas.failover.markers import (
     Entry,
     Marker,
     Pair,
     StreamMarker,
-    Watermark,
     entries_from_json,
     entries_to_json,
     is_safe,
@@ -39,6 +42,8 @@ def marker(sequence: int, pair: Pair = PAIR, born_ms: int = 5) -> Marker:
 def test_markers_survive_their_encoding(sequence: int, born: int) -> None:
     one = marker(sequence, born_ms=born)
     assert Marker.from_bytes(one.to_bytes()) == one
+    link = replace(one, previous=sequence - 1, manifest=Manifest(7, born % 2**64))
+    assert Marker.from_bytes(link.to_bytes()) == link
     stream = StreamMarker("ca-west-1", "17", "shardId-1", born, ("shardId-1", "shardId-2"))
     assert StreamMarker.from_bytes(stream.to_bytes()) == stream
 
@@ -53,23 +58,13 @@ def test_what_is_no_marker_is_refused(raw: bytes) -> None:
         StreamMarker.from_bytes(raw)
 
 
-def test_a_pair_counts_only_when_every_declared_partition_has_it() -> None:
-    watermark = Watermark()
-    for place in PLACES[:-1]:
-        watermark.observe(marker(10), *place)
-    assert watermark.entries() == {}
-    watermark.observe(marker(10), *PLACES[-1])
-    assert watermark.entries() == {PAIR: Entry(10, 5)}
-
-
-def test_the_least_advanced_partition_decides() -> None:
-    watermark = Watermark()
-    for place in PLACES:
-        watermark.observe(marker(10, born_ms=1), *place)
-    watermark.observe(marker(20, born_ms=2), *PLACES[0])
-    assert watermark.entries() == {PAIR: Entry(10, 1)}
-    watermark.observe(marker(5), *PLACES[1])
-    assert watermark.entries() == {PAIR: Entry(10, 1)}
+@pytest.mark.parametrize(
+    "manifest", [None, 7, {}, {"count": -1, "digest": "0" * 16}, {"count": 1, "digest": "0"}]
+)
+def test_a_manifest_that_cannot_be_read_is_refused(manifest: object) -> None:
+    body = {**json.loads(marker(7).to_bytes()), "previous": "3", "manifest": manifest}
+    with pytest.raises(ValueError, match=r"manifest|count|digest"):
+        Marker.from_bytes(json.dumps(body).encode())
 
 
 def test_recreated_stream_is_another_pair() -> None:
@@ -79,15 +74,19 @@ def test_recreated_stream_is_another_pair() -> None:
     assert is_safe(PAIR, 100, vector)
     assert not is_safe(reborn, 4, vector)
     assert not is_safe(Pair("ca-west-1", "1", "s"), 0, vector)
+    assert not is_safe(PAIR, 7, {PAIR: Entry(100, 1, after=7)})
+    assert is_safe(PAIR, 8, {PAIR: Entry(100, 1, after=7)})
     assert newest_incarnations(vector) == {reborn: Entry(3, 9)}
 
 
 def test_vectors_travel_as_text() -> None:
-    vector = {PAIR: Entry(2**180, 7)}
+    vector = {PAIR: Entry(2**180, 7, 2**179)}
     rows = entries_to_json("ca-west-1", vector)
     assert rows[0]["sequence"] == str(2**180)
     assert rows[0]["safe_in"] == "ca-west-1"
     assert entries_from_json(rows) == vector
+    del rows[0]["after"]
+    assert entries_from_json(rows) == {PAIR: Entry(2**180, 7)}, "of release 0.1"
 
 
 def test_an_empty_vector_says_unknown_not_zero() -> None:

@@ -16,13 +16,17 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from moto import mock_aws
 
+from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.failover.manifests import Manifest, digest_of
 from lifeline.lambdas.failover.markers import Marker, StreamMarker
 from lifeline.lambdas.stream_bridge import handler as function
 from lifeline.lambdas.stream_bridge import log_writer
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed
 from lifeline.services.event_applier.batch import LogRecord, batch_of
+from tests.support.tables import made_table
 
 REGION, STREAM, SHARD = "ca-central-1", "edge-test", "shardId-000000000000"
+COUNTS = "bridge-counts-test"
 EVENTS, DEAD = "clinical.observation.recorded", "error.dlq"
 PARTITIONS = {EVENTS: 2, DEAD: 1}
 
@@ -89,6 +93,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "STREAM_NAME": STREAM,
+        "COUNTS_TABLE": COUNTS,
         "KAFKA_BOOTSTRAP": "nowhere:9092",
         "KAFKA_AUTH": "none",
         "KAFKA_PARTITIONS": json.dumps(PARTITIONS),
@@ -98,6 +103,8 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     function._parts.cache_clear()
     with mock_aws():
         boto3.client("kinesis", region_name=REGION).create_stream(StreamName=STREAM, ShardCount=1)
+        aws.client.cache_clear()
+        made_table(REGION, COUNTS)
         yield made
     function._parts.cache_clear()
 
@@ -163,7 +170,7 @@ def test_every_event_is_flushed_before_the_first_marker_and_the_markers_too(
 ) -> None:
     """The marker lies in the middle of the batch; what it proves must be there when it is read."""
     answer = function.handler(batch(event(1), marker(), event(2), ("e:p", b"{poison")), None)
-    assert answer == {"written": 3, "marker": True}
+    assert answer == {"written": 3, "markers": 1}
     assert broker.journal == ["event"] * 3 + ["flush"] + ["marker"] * 3 + ["flush"]
     assert [one["topic"] for one in broker.records[:3]] == [EVENTS, EVENTS, DEAD]
     assert markers(broker) == [(EVENTS, 0), (EVENTS, 1), (DEAD, 0)]
@@ -171,18 +178,65 @@ def test_every_event_is_flushed_before_the_first_marker_and_the_markers_too(
 
 def test_the_markers_claim_is_its_own_place_in_the_stream(broker: Broker) -> None:
     function.handler(batch(event(1), marker(), event(2)), None)
-    [claimed] = {one["value"] for one in broker.records if is_marker(one)}
-    found = Marker.from_bytes(claimed)
-    assert (found.pair.origin, found.pair.incarnation, found.pair.shard, found.sequence) == (
-        REGION,
-        incarnation(),
-        SHARD,
-        101,
-    )
+    claimed = [Marker.from_bytes(one["value"]) for one in broker.records if is_marker(one)]
+    assert {
+        (one.pair.origin, one.pair.incarnation, one.pair.shard, one.sequence, one.previous)
+        for one in claimed
+    } == {(REGION, incarnation(), SHARD, 101, 99)}
+    counts = [one.manifest.count for one in claimed if one.manifest]
+    assert sum(counts) == 1, "the event behind the marker belongs to the next one"
+
+
+def test_a_marker_that_was_counted_and_not_written_comes_first_unchanged(broker: Broker) -> None:
+    """B8: the process died, or the log refused, between the count and the marker."""
+    broker.refuses = is_marker
+    with pytest.raises(DeliveryFailed):
+        function.handler(batch(event(1), marker()), None)
+    function._parts.cache_clear()
+    broker.refuses = lambda _record: False
+    broker.records.clear()
+    again = batch(event(1), marker(), event(2), marker())
+    assert function.handler(again, None) == {"written": 2, "markers": 2}
+    found = [Marker.from_bytes(one["value"]) for one in broker.records if is_marker(one)]
+    assert [(one.previous, one.sequence) for one in found] == [(99, 101)] * 3 + [(101, 103)] * 3
+    assert sum(one.manifest.count for one in found[3:] if one.manifest) == 1
+
+
+def test_without_its_table_events_go_on_and_nothing_is_claimed(broker: Broker) -> None:
+    tables = boto3.client("dynamodb", region_name=REGION)
+    tables.delete_table(TableName=COUNTS)
+    assert function.handler(batch(event(1), marker()), None) == {"written": 1, "markers": 0}
+    made_table(REGION, COUNTS)
+    later = batch(event(2), event(3), event(4), marker())
+    for number, record in enumerate(later["Records"], start=102):
+        record["kinesis"]["sequenceNumber"] = str(number)
+    assert function.handler(later, None) == {"written": 3, "markers": 1}
+    found = [Marker.from_bytes(one["value"]) for one in broker.records if is_marker(one)]
+    assert {(one.previous, one.sequence) for one in found} == {(99, 105)}
+    assert sum(one.manifest.count for one in found if one.manifest) == 4, "the held one is counted"
+
+
+def test_a_record_lies_in_the_partition_that_its_manifest_counts(broker: Broker) -> None:
+    """B27: from the listed count, whatever the broker says."""
+    function.handler(batch(*(event(number) for number in range(20)), marker()), None)
+    held = {place: Manifest() for place in [(EVENTS, 0), (EVENTS, 1), (DEAD, 0)]}
+    for one in broker.records:
+        if not is_marker(one):
+            sequence = dict(one["headers"])["sequence"]
+            place = (one["topic"], one["partition"])
+            held[place] = held[place].and_one(digest_of(sequence, one["value"]))
+    told = {
+        (one["topic"], one["partition"]): Marker.from_bytes(one["value"]).manifest
+        for one in broker.records
+        if is_marker(one)
+    }
+    assert told == held
+    assert held[EVENTS, 0].count > 0
+    assert held[EVENTS, 1].count > 0
 
 
 def test_a_batch_without_a_marker_writes_none(broker: Broker) -> None:
-    assert function.handler(batch(event(1)), None) == {"written": 1, "marker": False}
+    assert function.handler(batch(event(1)), None) == {"written": 1, "markers": 0}
     assert broker.journal == ["event", "flush"]
 
 
@@ -215,7 +269,7 @@ def test_a_failed_producer_is_emptied_and_never_used_again(broker: Broker) -> No
     assert "purge" in broker.journal
     broker.loses = lambda _record: False
     broker.records.clear()
-    assert function.handler(batch(*events, marker()), None)["marker"]
+    assert function.handler(batch(*events, marker()), None)["markers"]
     assert broker.producers == 2
     assert [one["value"] for one in broker.records[:3]] == [body for _, body in events]
     assert len(markers(broker)) == 3
@@ -244,7 +298,7 @@ def test_a_stream_that_does_not_say_who_it_is_writes_nothing(broker: Broker) -> 
 
 def test_a_marker_of_another_incarnation_is_refused_as_poison(broker: Broker) -> None:
     old = StreamMarker(REGION, "1", SHARD, 1, (SHARD,)).to_bytes()
-    assert function.handler(batch(event(1), ("m:x", old)), None) == {"written": 2, "marker": False}
+    assert function.handler(batch(event(1), ("m:x", old)), None) == {"written": 2, "markers": 0}
     assert [one["topic"] for one in broker.records] == [EVENTS, DEAD]
 
 

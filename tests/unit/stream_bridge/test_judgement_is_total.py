@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -214,7 +215,7 @@ def batch_of_stream(
         taken,
         region="ca-central-1",
         incarnation="100",
-        partitions=(("clinical.observation.recorded", 1),),
+        partitions=(("clinical.observation.recorded", 1), ("error.dlq", 1)),
         schemas=schemas or SCHEMAS,
     )
 
@@ -328,7 +329,8 @@ def mutated_events(draw: st.DrawFn) -> bytes:
             holder[key] = float(holder[key])
         else:
             values = {"border": st.sampled_from(BORDERS), "deep": st.just(DEEP)}
-            holder[key] = draw(values.get(change, json_values))
+            # A copy: the next change may go into it.
+            holder[key] = deepcopy(draw(values.get(change, json_values)))
     opening, closing = draw(st.sampled_from([("[", "]"), ('{"a":', "}")]))
     leaf = draw(st.sampled_from(["1", '"\\u0000"', "[]"]))
     raw = raw_of(body, nesting(draw(st.sampled_from(NESTINGS)), leaf, opening, closing))

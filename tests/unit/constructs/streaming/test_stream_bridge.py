@@ -41,7 +41,11 @@ def test_it_reads_the_stream_and_writes_marked_topics_only(make_stack: MakeStack
     _bridge(made, hours=72)
     template = made.template()
     (policy,) = [
-        {one["Sid"]: one for one in found["Properties"]["PolicyDocument"]["Statement"]}
+        {
+            one["Sid"]: one
+            for one in found["Properties"]["PolicyDocument"]["Statement"]
+            if "Sid" in one
+        }
         for name, found in template.find_resources("AWS::IAM::ManagedPolicy").items()
         if name.startswith("BridgePolicy")
     ]

@@ -1,0 +1,371 @@
+"""What a log is proven to hold of each shard: chained markers, manifests, holes (B8-B11, B18, B25, B27).
+
+The markers of one pair form a chain: each names its predecessor's sequence, and says by a manifest which
+records between the two lie in its partition. A reader counts what it finds. Where both agree the proof goes
+on. Where they don't, or where a marker is missing, there is a *hole*: nothing behind it is called safe until
+the missing records have arrived, as a late copy or from a repair, and the count agrees.
+
+Invariant: `LogProof.entries()` never names a sequence beyond a record that the bridge counted and the log
+lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import pairwise
+
+from lifeline.lambdas.failover.manifests import Manifest, Tally
+from lifeline.lambdas.failover.markers import Entry, Marker, Pair, Place
+
+MAX_HOLES = 1_000
+"""Of one pair in one partition; beyond, neighbours are joined: the range is kept, what was counted is not."""
+NOTHING = -1
+"""Before the first sequence."""
+
+
+class Why(StrEnum):
+    """What is wrong with the stretch."""
+
+    MISSING = "missing"
+    """Records that the bridge counted are not in the log."""
+    EXTRA = "extra"
+    """More records than the bridge counted: it can't be said whether others are missing."""
+    CHANGED = "changed"
+    """As many records as counted, but not these."""
+    CHAIN = "chain"
+    """A marker is missing: nobody says what lay before the next one."""
+    LATE_START = "late-start"
+    """A partition that was declared later does not begin where it was declared (B9)."""
+    FEWER_PARTITIONS = "fewer-partitions"
+    """A marker declares fewer partitions than one before it (B27)."""
+
+
+@dataclass
+class Hole:
+    """The stretch (after, until] of a pair in a partition, not proven.
+
+    `expected`: its manifest, None where no marker told one. `since`: when it was found, seconds of the
+    reader's clock. `run`: the repair that it counts.
+    """
+
+    after: int
+    after_born_ms: int
+    until: int
+    expected: Manifest | None
+    found: Tally
+    since: float
+    run: str = ""
+
+    @property
+    def why(self) -> Why:
+        """From what was found up to now."""
+        if self.expected is None:
+            return Why.CHAIN
+        count = len(self.found)
+        if count < self.expected.count:
+            return Why.MISSING
+        return Why.EXTRA if count > self.expected.count else Why.CHANGED
+
+    def closed(self) -> bool:
+        """Whether what was found is what was counted."""
+        return (
+            self.expected is not None
+            and len(self.found) == self.expected.count
+            and self.found.manifest() == self.expected
+        )
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A hole as it is told: which stretch of which shard, where, why, since when."""
+
+    pair: Pair
+    topic: str
+    partition: int
+    after: int
+    until: int
+    why: Why
+    since: float
+
+
+class PlaceProof:
+    """One pair in one partition. Feed it the pair's records and markers in the order of the log."""
+
+    def __init__(self) -> None:
+        self.holes: list[Hole] = []
+        self.repeated = 0
+        self._before: list[Hole] = []
+        """What lies before the first marker that was met: not proven, and nothing behind waits for it."""
+        self._head: int | None = None
+        self._head_born_ms = 0
+        self._chained = False
+        self._open = Tally()
+
+    @property
+    def base(self) -> int:
+        """Nothing is said of what lies at or under it (B25)."""
+        return self._before[-1].until if self._before else NOTHING
+
+    def proven(self) -> tuple[int, int] | None:
+        """(sequence, its marker's birth) up to which everything is here; None before the first marker."""
+        if self._head is None:
+            return None
+        if self.holes:
+            return self.holes[0].after, self.holes[0].after_born_ms
+        return self._head, self._head_born_ms
+
+    def record(self, sequence: int, digest: int, run: str = "") -> None:
+        """A record of the pair; `run` names the repair that copied it."""
+        if self._head is None or sequence > self._head:
+            self.repeated += not self._open.add(sequence, digest)
+            return
+        holes, hole = self._hole_around(sequence - 1, sequence)
+        if hole is None:
+            self.repeated += 1
+            return
+        _count_run(hole, run)
+        hole.found.add(sequence, digest)
+        if hole.closed():
+            holes.remove(hole)
+
+    def marker(self, marker: Marker, now: float, run: str = "") -> None:
+        """A marker of the pair, `now` seconds of the reader's clock."""
+        if self._head is not None and marker.sequence <= self._head:
+            self._late_marker(marker, run)
+        elif marker.previous is None or marker.manifest is None:
+            self._barrier(marker)
+        elif not self._chained:
+            self._first_link(marker, marker.previous, marker.manifest, now)
+        else:
+            self._next_link(marker, marker.previous, marker.manifest, now)
+
+    def _barrier(self, marker: Marker) -> None:
+        """A marker of the release before: order alone proves it, until a first link was seen."""
+        if not self._chained:
+            self._open.split(marker.sequence)
+            self._move(marker)
+
+    def _first_link(self, marker: Marker, previous: int, manifest: Manifest, now: float) -> None:
+        earlier = self._open.split(previous)
+        if self._head is None:
+            # A log that begins here may lack what lay before: nothing is claimed of it (B25).
+            self._before.append(Hole(NOTHING, 0, previous, None, earlier, now))
+            self._interval(self._before, previous, marker, manifest, now)
+        else:
+            # What lies before the first link was written by the release before, which counted nothing.
+            self._interval(self.holes, max(previous, self._head), marker, manifest, now)
+        self._chained = True
+        self._move(marker)
+
+    def _next_link(self, marker: Marker, previous: int, manifest: Manifest, now: float) -> None:
+        assert self._head is not None
+        if previous == self._head:
+            self._interval(self.holes, previous, marker, manifest, now)
+        elif previous > self._head:
+            self._add(self.holes, self._gap(previous, now))
+            self._interval(self.holes, previous, marker, manifest, now)
+        else:
+            # It counts records that lie before our head, which are not counted any more.
+            self._add(self.holes, self._gap(marker.sequence, now))
+        self._move(marker)
+
+    def _gap(self, until: int, now: float) -> Hole:
+        """From the head on, without a manifest."""
+        assert self._head is not None
+        return Hole(self._head, self._head_born_ms, until, None, self._open.split(until), now)
+
+    def _interval(
+        self, holes: list[Hole], after: int, marker: Marker, manifest: Manifest, now: float
+    ) -> None:
+        found = self._open.split(marker.sequence)
+        hole = Hole(after, self._head_born_ms, marker.sequence, manifest, found, now)
+        if not hole.closed():
+            self._add(holes, hole)
+
+    def _late_marker(self, marker: Marker, run: str) -> None:
+        """One that arrives behind a later one: it says what a hole without a manifest, or a repair, needs."""
+        if marker.previous is None or marker.manifest is None:
+            return
+        holes, hole = self._hole_around(marker.previous, marker.sequence)
+        if hole is None or (hole.expected is not None and not run):
+            self.repeated += 1
+            return
+        _count_run(hole, run)
+        before = hole.found.split(marker.previous)
+        inside = hole.found.split(marker.sequence)
+        first, middle, last = (
+            replace(hole, until=marker.previous, expected=None, found=before),
+            replace(
+                hole,
+                after=marker.previous,
+                until=marker.sequence,
+                expected=marker.manifest,
+                found=inside,
+            ),
+            replace(hole, after=marker.sequence, after_born_ms=marker.born_ms, expected=None),
+        )
+        at = holes.index(hole)
+        holes[at : at + 1] = [
+            one for one in (first, middle, last) if one.after < one.until and not one.closed()
+        ]
+
+    def _hole_around(self, after: int, until: int) -> tuple[list[Hole], Hole | None]:
+        """The hole that (after, until] lies in, and its list."""
+        for holes in (self.holes, self._before):
+            for hole in holes:
+                if hole.after <= after and until <= hole.until:
+                    return holes, hole
+        return self.holes, None
+
+    @staticmethod
+    def _add(holes: list[Hole], hole: Hole) -> None:
+        holes.append(hole)
+        if len(holes) > MAX_HOLES:
+            joined = replace(holes[-2], until=holes[-1].until, expected=None, found=Tally())
+            holes[-2:] = [joined]
+
+    def _move(self, marker: Marker) -> None:
+        self._head, self._head_born_ms = marker.sequence, marker.born_ms
+
+
+def _count_run(hole: Hole, run: str) -> None:
+    """A repair copies the whole stretch: it is counted from nothing."""
+    if run and run != hole.run:
+        hole.run, hole.found = run, Tally()
+
+
+@dataclass
+class _Declaration:
+    """A set of partitions, the lowest and the highest marker that declared it."""
+
+    places: tuple[Place, ...]
+    first: int
+    last: int
+    last_born_ms: int
+
+
+@dataclass
+class _PairProof:
+    places: dict[Place, PlaceProof] = field(default_factory=dict)
+    declared: list[_Declaration] = field(default_factory=list)
+    """By their first markers. Partitions are read side by side, so what is known of a set only widens."""
+
+    def declare(self, marker: Marker) -> None:
+        """Which partitions the bridge writes at this marker (B10)."""
+        for one in self.declared:
+            if one.places == marker.partitions:
+                break
+        else:
+            one = _Declaration(marker.partitions, marker.sequence, marker.sequence, marker.born_ms)
+            self.declared.append(one)
+        one.first = min(one.first, marker.sequence)
+        if marker.sequence > one.last:
+            one.last, one.last_born_ms = marker.sequence, marker.born_ms
+        if len(self.declared) > 1:
+            self.declared.sort(key=lambda each: each.first)
+
+    def entry(self) -> Entry | None:
+        """None while a declared partition has no marker."""
+        after, reached = NOTHING, [limit for limit in [self.fewer()] if limit is not None]
+        for place in {place for one in self.declared for place in one.places}:
+            proof, grown_from = self.places.get(place), self._last_without(place)
+            proven = None if proof is None else proof.proven()
+            late = self.late_start(place)
+            if late is not None:
+                proven = late[0]
+            elif proof is not None and proven is not None and grown_from is None:
+                after = max(after, proof.base)
+            if proven is None:
+                return None
+            reached.append(proven)
+        if not reached:
+            return None
+        sequence, born_ms = min(reached)
+        return Entry(sequence, born_ms, after) if sequence > after else None
+
+    def late_start(self, place: Place) -> tuple[tuple[int, int], int] | None:
+        """For a partition that was declared later (B9): the last marker without it, and its own first one.
+
+        None for one that holds everything since then, and for one that was there from the first.
+        """
+        last = self._last_without(place)
+        if last is None:
+            return None
+        proof = self.places.get(place)
+        begins = proof.base if proof is not None and proof.proven() is not None else last.last + 1
+        return None if begins <= last.last else ((last.last, last.last_born_ms), begins)
+
+    def fewer(self) -> tuple[int, int] | None:
+        """The last marker before one that declares fewer partitions (B27); None where there is none."""
+        for before, one in pairwise(self.declared):
+            if set(before.places) - set(one.places):
+                return min(before.last, one.first - 1), before.last_born_ms
+        return None
+
+    def _last_without(self, place: Place) -> _Declaration | None:
+        """The last declaration before the first that names `place`."""
+        found = None
+        for one in self.declared:
+            if place in one.places:
+                return found
+            found = one
+        return None
+
+
+class LogProof:
+    """The proof of one log over every partition that is read, for the pairs of every origin."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[Pair, _PairProof] = {}
+
+    def record(self, pair: Pair, place: Place, sequence: int, digest: int, run: str = "") -> None:
+        """A record that carries a pair lies in `place`."""
+        self._place(pair, place).record(sequence, digest, run)
+
+    def marker(self, marker: Marker, place: Place, now: float, run: str = "") -> None:
+        """A marker lies in `place`; `now` seconds of the reader's clock."""
+        proof = self._place(marker.pair, place)
+        self._pairs[marker.pair].declare(marker)
+        proof.marker(marker, now, run)
+
+    def entries(self, origin: str | None = None) -> dict[Pair, Entry]:
+        """The vector: per pair the least advanced of its declared partitions."""
+        found = {
+            pair: proof.entry()
+            for pair, proof in self._pairs.items()
+            if origin is None or pair.origin == origin
+        }
+        return {pair: entry for pair, entry in found.items() if entry is not None}
+
+    def unproven(self) -> Iterator[Unproven]:
+        """Every hole, the young ones too: a late copy may still close them."""
+        for pair, proof in sorted(self._pairs.items()):
+            for (topic, partition), place in sorted(proof.places.items()):
+                for hole in place.holes:
+                    yield Unproven(
+                        *(pair, topic, partition, hole.after, hole.until, hole.why, hole.since)
+                    )
+            for topic, partition in sorted({one for each in proof.declared for one in each.places}):
+                late = proof.late_start((topic, partition))
+                if late is not None:
+                    (after, _), until = late
+                    yield Unproven(pair, topic, partition, after, until, Why.LATE_START, NOTHING)
+            fewer = proof.fewer()
+            if fewer is not None:
+                until = proof.declared[-1].last
+                yield Unproven(pair, "", -1, fewer[0], until, Why.FEWER_PARTITIONS, NOTHING)
+
+    def repeated(self) -> int:
+        """Records and markers that were met again."""
+        return sum(
+            place.repeated for proof in self._pairs.values() for place in proof.places.values()
+        )
+
+    def _place(self, pair: Pair, place: Place) -> PlaceProof:
+        places = self._pairs.setdefault(pair, _PairProof()).places
+        found = places.get(place)
+        if found is None:
+            found = places[place] = PlaceProof()
+        return found

@@ -1,0 +1,148 @@
+"""The reader of the region's own log: whose records it counts, and what it tells of a hole (B8, B18, B26)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lifeline.lambdas.contracts.log import GroupLog
+from lifeline.lambdas.contracts.serving_region import ServingRegion
+from lifeline.lambdas.failover.manifests import Manifest, digest_of
+from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.services.query_api.watermark_reader import (
+    HOLE_SECONDS,
+    LogMadeAnew,
+    PublishedVectors,
+    WatermarkReader,
+)
+from tests.support.clocks import ManualClock
+
+HERE, PEER = "ca-west-1", "ca-central-1"
+TOPIC = "clinical.observation.recorded"
+PAIR = Pair(PEER, "17", "shardId-0")
+
+
+class Log:
+    """One partition of this region's log, as the reader meets it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.published = PublishedVectors()
+        log = GroupLog("nowhere", "none", {TOPIC: 1}, HERE)
+        region = ServingRegion(region=HERE, peer_region=PEER, suffix="test")
+        self.reader = WatermarkReader(log, region, self.published, self.clock)
+        self.offset = 0
+
+    def record(self, sequence: int, *, origin: str = PEER, **headers: bytes) -> None:
+        told = self._headers(sequence, origin) + list(headers.items())
+        self._observe(told, b"value")
+
+    def marker(self, previous: int, sequence: int, *counted: int) -> None:
+        manifest = Manifest()
+        for one in counted:
+            manifest = manifest.and_one(digest_of(str(one).encode(), b"value"))
+        marker = Marker(
+            *(PAIR, sequence, 5, (PAIR.shard,), ((TOPIC, 0),)), previous=previous, manifest=manifest
+        )
+        told = [("kind", b"marker"), *self._headers(sequence, PEER)]
+        self._observe(told, marker.to_bytes())
+
+    def _observe(self, headers: list[tuple[str, bytes]], value: bytes) -> None:
+        self.reader.observe(TOPIC, 0, self.offset, headers, value)
+        self.offset += 1
+
+    @staticmethod
+    def _headers(sequence: int, origin: str) -> list[tuple[str, bytes]]:
+        return [
+            ("origin", origin.encode()),
+            ("incarnation", PAIR.incarnation.encode()),
+            ("shard", PAIR.shard.encode()),
+            ("sequence", str(sequence).encode()),
+        ]
+
+    def publish(self) -> dict[str, Any]:
+        """The body of `/v1/watermark` after a second's work."""
+        self.reader._publish(Producer())
+        return self.published.answer(HERE)
+
+
+class Producer:
+    """librdkafka's, for vectors that nobody reads."""
+
+    def produce(self, *_: object, **__: object) -> None: ...
+
+    def poll(self, _seconds: float) -> None: ...
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def test_what_agrees_is_safe(log: Log) -> None:
+    log.record(1)
+    log.marker(0, 2, 1)
+    [row] = log.publish()["entries"]
+    assert (row["after"], row["sequence"], row["safe_in"]) == ("0", "2", HERE)
+
+
+@pytest.mark.parametrize("headers", [{"origin": HERE}, {"kind": b"quarantined"}])
+def test_only_a_bridges_records_of_the_other_region_are_counted(
+    log: Log, headers: dict[str, Any]
+) -> None:
+    """B26: what an event applier sets aside names its origin too."""
+    log.record(1)
+    log.record(2, **headers)
+    log.marker(0, 3, 1)
+    assert [row["sequence"] for row in log.publish()["entries"]] == ["3"]
+
+
+def test_a_hole_is_told_once_with_its_place_and_counted_for_the_alarm(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.marker(0, 2)
+    log.record(3)
+    log.marker(2, 5, 3, 4)
+    log.marker(5, 7)
+    assert log.publish()["holes"] == [], "a copy may still come"
+    log.clock.at += HOLE_SECONDS + 1
+    hole = {
+        "region": PEER,
+        "incarnation": "17",
+        "shard": "shardId-0",
+        "topic": TOPIC,
+        "partition": 0,
+        "after": "2",
+        "until": "5",
+        "why": "missing",
+    }
+    body = log.publish()
+    assert body["holes"] == [hole]
+    assert [row["sequence"] for row in body["entries"]] == ["2"]
+    log.clock.at += 20
+    log.publish()
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [one for one in said if one.get("message") == "the log has a hole"]
+    assert [{name: one[name] for name in hole} for one in told] == [hole]
+    assert [one["LogHoles"] for one in said if "LogHoles" in one] == [0, 1]
+    log.record(4)
+    log.clock.at += 20
+    body = log.publish()
+    assert body["holes"] == []
+    assert [row["sequence"] for row in body["entries"]] == ["7"]
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["message"] for one in said if "message" in one] == ["a hole is closed"]
+    assert [one["LogHoles"] for one in said if "LogHoles" in one] == [0]
+
+
+def test_a_record_that_names_half_its_origin_is_refused(log: Log) -> None:
+    with pytest.raises(KeyError):
+        log.reader.observe(TOPIC, 0, 9, [("origin", PEER.encode())], b"value")
+
+
+def test_an_offset_that_comes_again_is_another_log(log: Log) -> None:
+    log.record(1)
+    with pytest.raises(LogMadeAnew):
+        log.reader.observe(TOPIC, 0, 0, [], b"value")
