@@ -30,6 +30,7 @@ class QueryApi(Contract):
         AwsCall("kinesis:ListShards"),
         AwsCall("kinesis:PutRecords"),
         AwsCall("dynamodb:GetItem"),
+        AwsCall("dynamodb:PutItem"),
     )
 
     database: DatabaseAddress
@@ -37,6 +38,8 @@ class QueryApi(Contract):
     region: ServingRegion
     stream_name: str
     region_state_table: str
+    checkpoints_table: str
+    """Where the watermark reader goes on after a start (B25)."""
     query_api_port: int = QUERY_API_PORT
     query_api_tls_port: int = QUERY_API_TLS_PORT
     query_api_tls_name: str = variable(TLS_NAME, "localhost")

@@ -11,10 +11,11 @@ lacks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 from lifeline.lambdas.failover.manifests import Manifest, Tally
 from lifeline.lambdas.failover.markers import Entry, Marker, Pair, Place
@@ -23,6 +24,14 @@ MAX_HOLES = 1_000
 """Of one pair in one partition; beyond, neighbours are joined: the range is kept, what was counted is not."""
 NOTHING = -1
 """Before the first sequence."""
+SAVED_EXACT = 200
+"""Records of one stretch that are saved one by one. More are read again after a start, or folded (B25)."""
+QUIET_SECONDS = 60.0
+"""A pair without a record for so long is saved with what it counted, folded: it holds no reading back."""
+YOUNG_SECONDS = 600.0
+"""What a younger hole found is saved or read again after a start; an older one keeps its range alone."""
+SAVED_HOLES = 5
+"""The first holes of a pair in one partition, whose found records are saved."""
 
 
 class Why(StrEnum):
@@ -47,7 +56,7 @@ class Hole:
     """The stretch (after, until] of a pair in a partition, not proven.
 
     `expected`: its manifest, None where no marker told one. `since`: when it was found, seconds of the
-    reader's clock. `run`: the repair that it counts.
+    reader's clock. `read_from`: an offset before all of its records. `run`: the repair that it counts.
     """
 
     after: int
@@ -56,6 +65,7 @@ class Hole:
     expected: Manifest | None
     found: Tally
     since: float
+    read_from: int = 0
     run: str = ""
 
     @property
@@ -74,6 +84,26 @@ class Hole:
             self.expected is not None
             and len(self.found) == self.expected.count
             and self.found.manifest() == self.expected
+        )
+
+    def saved(self, now: float, exact: int) -> list[Any]:
+        """As JSON: for `restored`. More than `exact` found records are left out."""
+        expected = None if self.expected is None else self.expected.saved()
+        ends = [str(self.after), self.after_born_ms, str(self.until), expected]
+        found = self.found.saved(exact) if self.found.few(exact) else None
+        return [*ends, round(now - self.since), self.read_from, self.run, found]
+
+    @classmethod
+    def restored(cls, row: Sequence[Any], now: float) -> Hole:
+        """Raises as `PlaceProof.restored`."""
+        after, born_ms, until, expected, age, read_from, run, found = row
+        return cls(
+            *(int(after), int(born_ms), int(until)),
+            None if expected is None else Manifest.restored(expected),
+            Tally() if found is None else Tally.restored(found),
+            now - float(age),
+            int(read_from),
+            str(run),
         )
 
 
@@ -102,6 +132,9 @@ class PlaceProof:
         self._head_born_ms = 0
         self._chained = False
         self._open = Tally()
+        self._met_at = 0.0
+        self._first_offset: int | None = None
+        self._head_offset = self._before_head_offset = 0
 
     @property
     def base(self) -> int:
@@ -116,8 +149,64 @@ class PlaceProof:
             return self.holes[0].after, self.holes[0].after_born_ms
         return self._head, self._head_born_ms
 
-    def record(self, sequence: int, digest: int, run: str = "") -> None:
+    def read_from(self, now: float, exact: int = SAVED_EXACT) -> int | None:
+        """The offset from which a reader must read again to go on from `saved`; None: nothing again."""
+        again = [
+            hole.read_from
+            for hole, few in self._saved_holes(exact)
+            if not hole.found.few(few) and now - hole.since < YOUNG_SECONDS
+        ]
+        if not self._open.few(exact) and not self._quiet(now):
+            again.append(self._open_from())
+        return min(again, default=None)
+
+    def saved(self, now: float, exact: int = SAVED_EXACT) -> dict[str, Any]:
+        """As JSON: for `restored`. What `read_from` has read again is left out."""
+        opened = self._open.few(exact) or self._quiet(now)
+        return {
+            "head": None if self._head is None else str(self._head),
+            "born_ms": self._head_born_ms,
+            "chained": self._chained,
+            "open": self._open.saved(exact) if opened else None,
+            "open_from": self._open_from(),
+            "before": [hole.saved(now, 0) for hole in self._before],
+            "holes": [hole.saved(now, few) for hole, few in self._saved_holes(exact)],
+        }
+
+    @classmethod
+    def restored(cls, body: Mapping[str, Any], now: float) -> PlaceProof:
+        """Raises KeyError, TypeError, ValueError for what `saved` did not make."""
+        made = cls()
+        made._head = None if body["head"] is None else int(body["head"])
+        made._head_born_ms, made._chained = int(body["born_ms"]), bool(body["chained"])
+        if body["open"] is not None:
+            made._open = Tally.restored(body["open"])
+        made._first_offset = made._before_head_offset = int(body["open_from"])
+        made._before = [Hole.restored(one, now) for one in body["before"]]
+        made.holes = [Hole.restored(one, now) for one in body["holes"]]
+        made._met_at = now
+        return made
+
+    def _open_from(self) -> int:
+        """An offset before all open records.
+
+        What lies behind the last marker may have been written before it, but not before the one before it: of
+        a batch the bridge writes the last marker alone, and a batch that failed is written again.
+        """
+        return max(self._first_offset or 0, self._before_head_offset)
+
+    def _quiet(self, now: float) -> bool:
+        return now - self._met_at >= QUIET_SECONDS
+
+    def _saved_holes(self, exact: int) -> list[tuple[Hole, int]]:
+        """Each hole, and of how many found records it is saved."""
+        return [(hole, exact if at < SAVED_HOLES else 0) for at, hole in enumerate(self.holes)]
+
+    def record(
+        self, sequence: int, digest: int, *, offset: int = 0, now: float = 0.0, run: str = ""
+    ) -> None:
         """A record of the pair; `run` names the repair that copied it."""
+        self._meet(offset, now)
         if self._head is None or sequence > self._head:
             self.repeated += not self._open.add(sequence, digest)
             return
@@ -130,8 +219,10 @@ class PlaceProof:
         if hole.closed():
             holes.remove(hole)
 
-    def marker(self, marker: Marker, now: float, run: str = "") -> None:
+    def marker(self, marker: Marker, *, offset: int = 0, now: float = 0.0, run: str = "") -> None:
         """A marker of the pair, `now` seconds of the reader's clock."""
+        self._meet(offset, now)
+        before = self._head
         if self._head is not None and marker.sequence <= self._head:
             self._late_marker(marker, run)
         elif marker.previous is None or marker.manifest is None:
@@ -140,6 +231,13 @@ class PlaceProof:
             self._first_link(marker, marker.previous, marker.manifest, now)
         else:
             self._next_link(marker, marker.previous, marker.manifest, now)
+        if self._head != before:
+            self._before_head_offset, self._head_offset = self._head_offset, offset
+
+    def _meet(self, offset: int, now: float) -> None:
+        self._met_at = now
+        if self._first_offset is None:
+            self._first_offset = self._before_head_offset = offset
 
     def _barrier(self, marker: Marker) -> None:
         """A marker of the release before: order alone proves it, until a first link was seen."""
@@ -174,13 +272,19 @@ class PlaceProof:
     def _gap(self, until: int, now: float) -> Hole:
         """From the head on, without a manifest."""
         assert self._head is not None
-        return Hole(self._head, self._head_born_ms, until, None, self._open.split(until), now)
+        return Hole(
+            *(self._head, self._head_born_ms, until, None),
+            *(self._open.split(until), now, self._before_head_offset),
+        )
 
     def _interval(
         self, holes: list[Hole], after: int, marker: Marker, manifest: Manifest, now: float
     ) -> None:
         found = self._open.split(marker.sequence)
-        hole = Hole(after, self._head_born_ms, marker.sequence, manifest, found, now)
+        hole = Hole(
+            *(after, self._head_born_ms, marker.sequence, manifest),
+            *(found, now, self._before_head_offset),
+        )
         if not hole.closed():
             self._add(holes, hole)
 
@@ -244,6 +348,18 @@ class _Declaration:
     first: int
     last: int
     last_born_ms: int
+
+    def saved(self) -> list[Any]:
+        topics: dict[str, list[int]] = {}
+        for topic, partition in self.places:
+            topics.setdefault(topic, []).append(partition)
+        return [topics, str(self.first), str(self.last), self.last_born_ms]
+
+    @classmethod
+    def restored(cls, row: Sequence[Any]) -> _Declaration:
+        topics, first, last, born_ms = row
+        places = tuple((str(topic), int(one)) for topic, all_ in topics.items() for one in all_)
+        return cls(places, int(first), int(last), int(born_ms))
 
 
 @dataclass
@@ -320,15 +436,77 @@ class LogProof:
     def __init__(self) -> None:
         self._pairs: dict[Pair, _PairProof] = {}
 
-    def record(self, pair: Pair, place: Place, sequence: int, digest: int, run: str = "") -> None:
-        """A record that carries a pair lies in `place`."""
-        self._place(pair, place).record(sequence, digest, run)
+    def record(
+        self,
+        pair: Pair,
+        place: Place,
+        sequence: int,
+        digest: int,
+        *,
+        offset: int = 0,
+        now: float = 0.0,
+        run: str = "",
+    ) -> None:
+        """A record that carries a pair lies in `place` at `offset`; `now` seconds of the reader's clock."""
+        self._place(pair, place).record(sequence, digest, offset=offset, now=now, run=run)
 
-    def marker(self, marker: Marker, place: Place, now: float, run: str = "") -> None:
-        """A marker lies in `place`; `now` seconds of the reader's clock."""
+    def marker(
+        self, marker: Marker, place: Place, *, offset: int = 0, now: float = 0.0, run: str = ""
+    ) -> None:
+        """A marker lies in `place` at `offset`."""
         proof = self._place(marker.pair, place)
         self._pairs[marker.pair].declare(marker)
-        proof.marker(marker, now, run)
+        proof.marker(marker, offset=offset, now=now, run=run)
+
+    def read_from(self, place: Place, now: float, exact: int = SAVED_EXACT) -> int | None:
+        """The offset of `place` from which a reader of `saved` must read again; None: nothing again."""
+        again = (
+            proof.places[place].read_from(now, exact)
+            for proof in self._pairs.values()
+            if place in proof.places
+        )
+        return min((offset for offset in again if offset is not None), default=None)
+
+    def saved(self, place: Place, now: float, exact: int = SAVED_EXACT) -> list[Any]:
+        """What is known of `place`, a row for each pair, as JSON; of a stretch `exact` records at most.
+
+        Each row says how many sets of partitions the pair had declared by then.
+        """
+        return [
+            [
+                *(pair.origin, pair.incarnation, pair.shard, len(proof.declared)),
+                proof.places[place].saved(now, exact),
+            ]
+            for pair, proof in sorted(self._pairs.items())
+            if place in proof.places
+        ]
+
+    def saved_declarations(self) -> list[Any]:
+        """Which partitions each pair's markers declared, as JSON."""
+        return [
+            [pair.origin, pair.incarnation, pair.shard, [one.saved() for one in proof.declared]]
+            for pair, proof in sorted(self._pairs.items())
+        ]
+
+    @classmethod
+    def restored(
+        cls, declarations: Iterable[Any], places: Mapping[Place, Iterable[Any]], now: float
+    ) -> LogProof:
+        """What `saved_declarations` and `saved` told.
+
+        Raises as `PlaceProof.restored`, and ValueError for declarations older than a place: a partition that
+        it does not know would be passed over.
+        """
+        made = cls()
+        for *pair, sets in declarations:
+            made._pairs[Pair(*pair)] = _PairProof({}, [_Declaration.restored(one) for one in sets])
+        for place, rows in places.items():
+            for *pair, declared, body in rows:
+                known = made._pairs.setdefault(Pair(*pair), _PairProof())
+                if len(known.declared) < declared:
+                    raise ValueError(f"the declarations of {pair} are older than {place}")
+                known.places[place] = PlaceProof.restored(body, now)
+        return made
 
     def entries(self, origin: str | None = None) -> dict[Pair, Entry]:
         """The vector: per pair the least advanced of its declared partitions."""

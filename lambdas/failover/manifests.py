@@ -6,8 +6,10 @@ it lies in the log: a retry of the bridge, and the replicator, write some record
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 DIGEST_BYTES = 8
 MAX_EXACT = 50_000
@@ -33,6 +35,16 @@ class Manifest:
 
     def __add__(self, other: Manifest) -> Manifest:
         return Manifest(self.count + other.count, self.digest ^ other.digest)
+
+    def saved(self) -> list[Any]:
+        """As JSON: for `restored`."""
+        return [self.count, str(self.digest)]
+
+    @classmethod
+    def restored(cls, row: Sequence[Any]) -> Manifest:
+        """Raises TypeError, ValueError for what `saved` did not make."""
+        count, digest = row
+        return cls(int(count), int(digest))
 
     def and_one(self, digest: int) -> Manifest:
         """With one record more."""
@@ -69,6 +81,28 @@ class Tally:
         for digest in self._exact.values():
             found = found.and_one(digest)
         return found
+
+    def saved(self, exact: int) -> list[Any]:
+        """As JSON: for `restored`. More than `exact` records are folded."""
+        if len(self._exact) > exact:
+            known = [*self._exact, *([self._folded_from] if self._folded.count else [])]
+            return [self.manifest().saved(), str(min(known)), str(max(known)), []]
+        each = [[str(sequence), str(digest)] for sequence, digest in self._exact.items()]
+        return [self._folded.saved(), str(self._folded_from), str(self._folded_to), each]
+
+    @classmethod
+    def restored(cls, row: Sequence[Any]) -> Tally:
+        """Raises TypeError, ValueError for what `saved` did not make."""
+        folded, low, high, each = row
+        made = cls()
+        made._folded = Manifest.restored(folded)
+        made._folded_from, made._folded_to = int(low), int(high)
+        made._exact = {int(sequence): int(digest) for sequence, digest in each}
+        return made
+
+    def few(self, exact: int) -> bool:
+        """Whether at most `exact` records would be saved one by one."""
+        return len(self._exact) <= exact
 
     def split(self, until: int) -> Tally:
         """Take out what lies at or under `until`.

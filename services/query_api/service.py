@@ -20,6 +20,7 @@ from lifeline.services.query_api.health import RegionHealth, keep_checking
 from lifeline.services.query_api.http_api import Route, http_server
 from lifeline.services.query_api.marker_writer import MarkerWriter
 from lifeline.services.query_api.own_certificate import OwnCertificate
+from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.stream_client import BRIEF, StreamClient
 from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
 from lifeline.services.shared.database import Connection, connect
@@ -48,11 +49,12 @@ def main() -> int:
         region.region,
         sum(log.partitions.values()),
     )
+    checkpoint = ReaderCheckpoint(told.checkpoints_table, region.region)
     traffic = TrafficSwitch(told.region_state_table, region.region)
     authority = AuthorityCheck(database, region)
     loops: dict[str, Callable[[], None]] = {
         "markers": lambda: markers.run(stopping),
-        "watermark": lambda: WatermarkReader(log, region, published).run(stopping),
+        "watermark": lambda: WatermarkReader(log, region, published, checkpoint).run(stopping),
         "ingest": lambda: keep_checking(
             health.ingest, stream.incarnation, CHECK_SECONDS, stopping, "ingest"
         ),

@@ -1,16 +1,27 @@
 """Reads every partition of the own log and publishes what of the other region it holds (B1, B8, B20).
 
 Invariant: the vector names nothing that this log lacks. A log that was made anew (offsets start again)
-makes the reader forget everything and start again.
+makes the reader forget everything and start again. After any other failure, and after a start, it goes on
+from its checkpoint (B25).
 """
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
@@ -25,6 +36,7 @@ from lifeline.lambdas.failover.markers import (
     rows_of_vector,
     vector_to_json,
 )
+from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint, Resumed
 from lifeline.services.shared.log_clients import client_settings, consumer_settings
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
@@ -34,6 +46,11 @@ PUBLISH_SECONDS = 1.0
 HOLE_SECONDS = 5.0
 """A stretch that is not proven for longer is told: copies may come out of order, but not by much."""
 TELL_SECONDS = 15.0
+SAVE_SECONDS = 60.0
+"""A start reads again what came since, a minute of it (B25)."""
+RECENT_VECTORS = 200
+"""Two regions' tasks publish each second; the last one of the other region is saved with the checkpoint."""
+LOOKUP_SECONDS = 5.0
 READ_RECORDS = 5_000
 READ_SECONDS = 0.2
 
@@ -65,6 +82,11 @@ class PublishedVectors:
         with self._lock:
             return [*self._own, *self._peers]
 
+    def peers(self) -> list[dict[str, Any]]:
+        """What the other region's reader published last."""
+        with self._lock:
+            return list(self._peers)
+
     def set_own(self, rows: list[dict[str, Any]], holes: list[dict[str, Any]]) -> None:
         """What this region's reader found of the other origin, and what it can't prove."""
         with self._lock:
@@ -77,17 +99,21 @@ class PublishedVectors:
 
 
 class WatermarkReader:
-    """The thread's loop: read, observe, publish each second."""
+    """The thread's loop: read, observe, publish each second, save each minute."""
 
     def __init__(
         self,
         log: GroupLog,
         region: ServingRegion,
         published: PublishedVectors,
+        checkpoint: ReaderCheckpoint,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
         self._log, self._region, self._published = log, region, published
+        self._checkpoint = checkpoint
+        self._from_beginning = False
+        self._topic_ids: dict[str, str] = {}
         self._peer = region.peer_region.encode()
         self._proof = LogProof()
         self._last: dict[tuple[str, int], int] = {}
@@ -95,12 +121,15 @@ class WatermarkReader:
         self._tell_at = float("-inf")
 
     def run(self, stopping: threading.Event) -> None:
-        """Until stopping; after any failure it starts from the beginning again."""
+        """Until stopping; no exception ends it."""
         while not stopping.is_set():
             consumer: Consumer | None = None
             try:
                 consumer = self._consumer()
                 self._follow(consumer, stopping)
+            except LogMadeAnew as error:
+                self._from_beginning = True
+                say("the log is another one than before", error=str(error)[:200])
             except Exception as error:
                 say("watermark reader starts again", error=f"{type(error).__name__}: {error}"[:200])
                 self._clock.wait(stopping, 1.0)
@@ -124,16 +153,18 @@ class WatermarkReader:
         told = dict(headers)
         if told.get("origin") != self._peer:
             return  # our own shards are proven in the other region
-        run = told.get("repair", b"").decode()
+        run, now = told.get("repair", b"").decode(), self._clock.monotonic()
         kind = told.get("kind")
         if kind == b"marker":
-            self._proof.marker(Marker.from_bytes(value), place, self._clock.monotonic(), run)
+            marker = Marker.from_bytes(value)
+            self._proof.marker(marker, place, offset=offset, now=now, run=run)
             return
         if kind is not None:
             return  # not written by a bridge, so no manifest counts it (B26)
         sequence = told["sequence"]
         pair = Pair(self._region.peer_region, told["incarnation"].decode(), told["shard"].decode())
-        self._proof.record(pair, place, int(sequence), digest_of(sequence, value), run)
+        digest = digest_of(sequence, value)
+        self._proof.record(pair, place, int(sequence), digest, offset=offset, now=now, run=run)
 
     def rows(self) -> list[dict[str, Any]]:
         """The vector of the other origin, as published."""
@@ -156,15 +187,43 @@ class WatermarkReader:
         )
 
     def _consumer(self) -> Consumer:
-        self._proof, self._last = LogProof(), {}
+        places = [(t, p) for t, count in self._log.partitions.items() for p in range(count)]
+        client = client_settings(self._log, purpose="watermark")
+        self._topic_ids = _topic_ids(AdminClient(client), self._log.partitions)
+        resumed = None
+        if not self._from_beginning:
+            resumed = self._checkpoint.load(self._topic_ids, places, self._clock.monotonic())
+        if resumed is None:
+            resumed = Resumed(LogProof(), dict.fromkeys(places, OFFSET_BEGINNING), [])
+        say("the watermark is read", checkpoint=OFFSET_BEGINNING not in resumed.offsets.values())
+        self._proof = resumed.proof
+        self._last = {place: offset - 1 for place, offset in resumed.offsets.items() if offset >= 0}
         self._published.set_own([], [])
+        if resumed.peers:
+            self._published.set_peers(resumed.peers)
         group = f"watermark-{self._region.suffix}"
         settings = consumer_settings(self._log, purpose="watermark", group=group)
         consumer = Consumer(settings | {"auto.offset.reset": "error"})
-        places = [(t, p) for t, count in self._log.partitions.items() for p in range(count)]
-        places.append((WATERMARK_TOPIC, 0))
-        consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t, p in places])
+        vectors = TopicPartition(WATERMARK_TOPIC, 0)
+        low, high = consumer.get_watermark_offsets(vectors, timeout=LOOKUP_SECONDS)
+        vectors.offset = max(low, high - RECENT_VECTORS)
+        starts = [TopicPartition(t, p, offset) for (t, p), offset in resumed.offsets.items()]
+        consumer.assign([*starts, vectors])
         return consumer
+
+    def _save(self) -> None:
+        """Nothing waits for it: a checkpoint that is not written costs reading at the next start."""
+        following = {place: offset + 1 for place, offset in self._last.items()}
+        if len(following) < sum(self._log.partitions.values()):
+            return  # a partition was not met yet
+        try:
+            now = self._clock.monotonic()
+            self._checkpoint.save(
+                self._proof, following, self._topic_ids, now, self._published.peers()
+            )
+            self._from_beginning = False
+        except (ClientError, BotoCoreError) as error:
+            say("no checkpoint was written", error=type(error).__name__)
 
     def _follow(self, consumer: Consumer, stopping: threading.Event) -> None:
         producer = Producer(
@@ -172,12 +231,16 @@ class WatermarkReader:
             | {"acks": "all", "delivery.timeout.ms": 4_000}
         )
         publish_at = self._clock.monotonic()
+        save_at = publish_at + SAVE_SECONDS
         while not stopping.is_set():
             for message in consumer.consume(READ_RECORDS, READ_SECONDS):
                 self._take(message)
             if self._clock.monotonic() >= publish_at:
                 publish_at = self._clock.monotonic() + PUBLISH_SECONDS
                 self._publish(producer)
+            if self._clock.monotonic() >= save_at:
+                save_at = self._clock.monotonic() + SAVE_SECONDS
+                self._save()
 
     def _take(self, message: Any) -> None:
         error = message.error()
@@ -232,6 +295,12 @@ class WatermarkReader:
         if now - self._tell_at >= TELL_SECONDS:
             self._tell_at = now
             say_metric("LogHoles", len(holes), self._region.suffix)
+
+
+def _topic_ids(admin: AdminClient, topics: Iterable[str]) -> dict[str, str]:
+    """A topic that is made anew has another id. Raises KafkaException."""
+    asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=LOOKUP_SECONDS)
+    return {topic: str(found.result().topic_id) for topic, found in asked.items()}
 
 
 def _place(one: Unproven) -> _HolePlace:

@@ -12,6 +12,7 @@ from lifeline.compliance.acknowledge import acknowledge_pattern
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
+from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
@@ -47,6 +48,7 @@ class ServiceRoles(Construct):
         stream: IEventStream,
         log: IReplicatedLog,
         keys: Keys | None = None,
+        checkpoints: TableReference,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -60,6 +62,8 @@ class ServiceRoles(Construct):
         log.grant_write(applier, [REJECTED])
         log.grant_read(query_api, topics, group=site.names.regional_name("watermark"))
         log.grant_write(query_api, [WATERMARK])
+        checkpoints.grant_read(query_api)
+        checkpoints.grant_put(query_api)
         self._allow_markers(query_api, stream)
 
     def of(self, service: str) -> iam.Role:

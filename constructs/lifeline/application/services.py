@@ -19,6 +19,7 @@ from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.database_credentials import ADMIN_USER
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.foundation.images import ImageRepositories
+from lifeline.foundation.item_table import ItemTable, TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
@@ -59,6 +60,24 @@ def health_check(module: str) -> ecs.HealthCheck:
         retries=3,
         start_period=Duration.seconds(60),
     )
+
+
+class CheckpointsTable(ItemTable):
+    """Where the watermark reader goes on after a start (B25).
+
+    Covers: a task that is replaced. Does not cover: the loss of the table; the next start reads the log from
+    its beginning.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+        name = site.names.regional_name("log-checkpoints", "table")
+        super().__init__(
+            scope,
+            construct_id,
+            site=site,
+            reference=TableReference(table_name=name, table_arn=site.table_arn(name)),
+            not_backed_up="A checkpoint that is lost is made again from the log that it speaks of.",
+        )
 
 
 class Services(Construct):
@@ -155,6 +174,7 @@ class Services(Construct):
             )
             _let_in(group, stores)
             applier_security_groups = [group]
+        self.checkpoints = CheckpointsTable(self, "Checkpoints", site=site)
         self._group = self._logs()
         self._roles = ServiceRoles(
             self,
@@ -164,6 +184,7 @@ class Services(Construct):
             stream=stream,
             log=log,
             keys=keys,
+            checkpoints=self.checkpoints.reference,
         )
         signs_in, here = self._database_address(), self._serving_region()
         group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
@@ -180,6 +201,7 @@ class Services(Construct):
                 region=here,
                 stream_name=stream.stream_name,
                 region_state_table=site.names.regional_name("region-state", "table"),
+                checkpoints_table=self.checkpoints.table_name,
             ),
             [*(query_api_security_groups or []), self.query_api_group],
             tasks=site.settings.profile.query_api_tasks,

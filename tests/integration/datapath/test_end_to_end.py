@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from moto import mock_aws
 
+from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
@@ -21,6 +25,8 @@ from lifeline.lambdas.stream_bridge.batch import bridged, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
+from lifeline.services.query_api import watermark_reader
+from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.watermark_reader import (
     LogMadeAnew,
     PublishedVectors,
@@ -30,6 +36,7 @@ from tests.integration.conftest import NewLog
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import event_body
 from tests.support.counts import CountsInMemory
+from tests.support.tables import made_table
 
 PARTITIONS = {"clinical.observation.recorded": 3, "clinical.patient.events": 1, "error.dlq": 1}
 ORIGINS = ("ca-central-1", "ca-west-1")
@@ -175,7 +182,7 @@ def test_the_watermark_is_never_ahead_of_the_log(bootstrap: str) -> None:
         if ("kind", b"marker") not in m.headers()
         and dict(m.headers())["origin"] == ORIGINS[1].encode()
     }
-    reader = WatermarkReader(log, here, PublishedVectors())
+    reader = WatermarkReader(log, here, PublishedVectors(), ReaderCheckpoint("none", "", object()))
     furthest = 0
     for number, m in enumerate(records):
         reader.observe(m.topic(), m.partition(), m.offset(), m.headers(), m.value() or b"")
@@ -192,6 +199,83 @@ def test_the_watermark_is_never_ahead_of_the_log(bootstrap: str) -> None:
     assert furthest == newest, "all that is marked is found safe in the end"
     with pytest.raises(LogMadeAnew):
         reader.observe(records[0].topic(), records[0].partition(), 0, [], b"")
+
+
+def test_a_reader_goes_on_from_its_checkpoint_and_reads_another_log_whole(
+    bootstrap: str, new_log: NewLog, checkpoints: ReaderCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B25: a start reads what came since, not the log; a log with the same names is another one."""
+    monkeypatch.setattr(watermark_reader, "SAVE_SECONDS", 0.5)
+    here = ServingRegion(region=ORIGINS[0], peer_region=ORIGINS[1], suffix="test")
+    edge = Edge(bootstrap)
+
+    def started(at: str) -> CountingReader:
+        log = GroupLog(at, "none", PARTITIONS, ORIGINS[0])
+        return CountingReader(log, here, PublishedVectors(), checkpoints)
+
+    for _ in range(40):
+        edge.bridge(ORIGINS[1], 50)
+    first = started(bootstrap)
+    with first.running():
+        until("all is proven", lambda: first.reached() == edge.sequence + 10**50)
+        until("it is saved", lambda: first.saves > 1)
+    assert first.records > 2_000
+    edge.bridge(ORIGINS[1], 50)
+    second = started(bootstrap)
+    with second.running():
+        until("all is proven", lambda: second.reached() == edge.sequence + 10**50)
+    assert second.records < 200, "the fifty new ones, their markers, and what lay open"
+    third = started(new_log({**PARTITIONS, "system.watermark": 1}))
+    with third.running():
+        until("the other log is known as such", lambda: third.started_from == [False])
+
+
+class CountingReader(WatermarkReader):
+    """Counts what it reads and saves; runs on a thread."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.records = self.saves = 0
+        self.started_from: list[bool] = []
+
+    def observe(self, *arguments: Any) -> None:
+        self.records += 1
+        super().observe(*arguments)
+
+    def _save(self) -> None:
+        super()._save()
+        self.saves += 1
+
+    def _consumer(self) -> Consumer:
+        made = super()._consumer()
+        self.started_from.append(bool(self._last))
+        return made
+
+    def reached(self) -> int:
+        return max((int(row["sequence"]) for row in self.rows()), default=-1)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        stopping = threading.Event()
+        thread = threading.Thread(target=self.run, args=[stopping])
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def checkpoints(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderCheckpoint]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    aws.client.cache_clear()
+    with mock_aws():
+        made_table(ORIGINS[0], "log-checkpoints-test")
+        yield ReaderCheckpoint("log-checkpoints-test", ORIGINS[0])
+    aws.client.cache_clear()
 
 
 def read_all(bootstrap: str) -> list[Any]:

@@ -15,6 +15,7 @@ from lifeline.lambdas.failover.markers import Marker, Pair, StreamMarker
 from lifeline.lambdas.stream_bridge.batch import StreamRecord, bridged
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.services.event_applier.batch import LogRecord, batch_of
+from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
 
 HERE, PEER = "ca-central-1", "ca-west-1"
@@ -100,7 +101,7 @@ def reader_of(published: PublishedVectors) -> WatermarkReader:
     """A reader that has not connected to anything."""
     log = GroupLog("nowhere", "none", {TOPIC: 1}, HERE)
     region = ServingRegion(region=HERE, peer_region=PEER, suffix="test")
-    return WatermarkReader(log, region, published)
+    return WatermarkReader(log, region, published, ReaderCheckpoint("none", HERE, object()))
 
 
 def vector(stamped: dict[str, Any], sequence: int) -> bytes:

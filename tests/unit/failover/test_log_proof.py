@@ -48,9 +48,9 @@ def feed(
 ) -> None:
     for one in read:
         if isinstance(one, Marker):
-            proof.marker(one, place, now, run)
+            proof.marker(one, place, now=now, run=run)
         else:
-            proof.record(PAIR, place, one.sequence, one.digest, run)
+            proof.record(PAIR, place, one.sequence, one.digest, run=run)
 
 
 def proven(*read: Read) -> LogProof:

@@ -11,6 +11,7 @@ from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.manifests import Manifest, digest_of
 from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.watermark_reader import (
     HOLE_SECONDS,
     LogMadeAnew,
@@ -32,7 +33,8 @@ class Log:
         self.published = PublishedVectors()
         log = GroupLog("nowhere", "none", {TOPIC: 1}, HERE)
         region = ServingRegion(region=HERE, peer_region=PEER, suffix="test")
-        self.reader = WatermarkReader(log, region, self.published, self.clock)
+        checkpoint = ReaderCheckpoint("none", HERE, object())
+        self.reader = WatermarkReader(log, region, self.published, checkpoint, self.clock)
         self.offset = 0
 
     def record(self, sequence: int, *, origin: str = PEER, **headers: bytes) -> None:
@@ -64,7 +66,8 @@ class Log:
 
     def publish(self) -> dict[str, Any]:
         """The body of `/v1/watermark` after a second's work."""
-        self.reader._publish(Producer())
+        producer: Any = Producer()
+        self.reader._publish(producer)
         return self.published.answer(HERE)
 
 

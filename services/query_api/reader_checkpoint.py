@@ -1,0 +1,111 @@
+"""Where the watermark reader goes on after a start: positions and proofs, in a small table (B25).
+
+One item for each partition, and one for what the markers declared. Each task writes them once a minute; the
+last writer wins, since each of them is a state that this log proved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from lifeline.lambdas.failover.log_proof import SAVED_EXACT, LogProof
+from lifeline.lambdas.failover.markers import Place
+from lifeline.services.query_api.stream_client import BRIEF
+from lifeline.services.shared.log_lines import say
+
+DECLARED = "declared"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A proof as it was saved, and the offset to read from in every partition."""
+
+    proof: LogProof
+    offsets: dict[Place, int]
+    peers: list[dict[str, Any]]
+    """The rows that the other region had published."""
+
+
+class ReaderCheckpoint:
+    """Every method raises what the client raises, within a few seconds for each partition."""
+
+    def __init__(self, table: str, region: str, client: Any = None) -> None:
+        self._table = table
+        self._client: Any = client or boto3.client("dynamodb", region_name=region, config=BRIEF)
+
+    def load(
+        self, topics: Mapping[str, str], places: Iterable[Place], now: float
+    ) -> Resumed | None:
+        """None when a partition was never saved, or of another log; `topics` gives each topic's id."""
+        declared = self._get(DECLARED)
+        if declared is None:
+            return None
+        rows: dict[Place, list[Any]] = {}
+        offsets: dict[Place, int] = {}
+        for place in places:
+            body = self._get(_name(place))
+            if body is None or body["topic_id"] != topics[place[0]]:
+                say("no checkpoint for a partition", topic=place[0], partition=place[1])
+                return None
+            rows[place], offsets[place] = body["pairs"], int(body["offset"])
+        try:
+            proof = LogProof.restored(declared["pairs"], rows, now)
+            return Resumed(proof, offsets, list(declared["peers"]))
+        except (KeyError, TypeError, ValueError) as error:
+            say("a checkpoint cannot be read", error=type(error).__name__)
+            return None
+
+    def save(
+        self,
+        proof: LogProof,
+        following: Mapping[Place, int],
+        topics: Mapping[str, str],
+        now: float,
+        peers: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """`following`: the offset of the next record to read, by partition."""
+        # First: what it declares must not be older than the places.
+        self._put(DECLARED, {"pairs": proof.saved_declarations(), "peers": list(peers)})
+        for place, offset in following.items():
+            try:
+                self._save(proof, place, offset, topics[place[0]], now, SAVED_EXACT)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ValidationException":
+                    raise
+                # Larger than an item may be: without single records, which are read again then.
+                self._save(proof, place, offset, topics[place[0]], now, 0)
+
+    def _save(
+        self, proof: LogProof, place: Place, offset: int, topic_id: str, now: float, exact: int
+    ) -> None:
+        again = proof.read_from(place, now, exact)
+        body = {
+            "offset": offset if again is None else min(again, offset),
+            "topic_id": topic_id,
+            "pairs": proof.saved(place, now, exact),
+        }
+        self._put(_name(place), body)
+
+    def _get(self, name: str) -> dict[str, Any] | None:
+        answer = self._client.get_item(
+            TableName=self._table, Key={"id": {"S": name}}, ConsistentRead=True
+        )
+        if "Item" not in answer:
+            return None
+        body: dict[str, Any] = json.loads(answer["Item"]["body"]["S"])
+        return body if body.get("format") == FORMAT else None
+
+    def _put(self, name: str, body: Mapping[str, Any]) -> None:
+        text = json.dumps({"format": FORMAT, **body}, separators=(",", ":"))
+        self._client.put_item(TableName=self._table, Item={"id": {"S": name}, "body": {"S": text}})
+
+
+def _name(place: Place) -> str:
+    return f"{place[0]}#{place[1]}"

@@ -1,0 +1,117 @@
+"""The watermark reader's checkpoint, against DynamoDB's emulation (B25)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.failover.log_proof import LogProof
+from lifeline.lambdas.failover.manifests import Manifest
+from lifeline.lambdas.failover.markers import Marker, Pair, Place
+from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
+from tests.support.tables import made_table
+
+REGION, TABLE = "ca-west-1", "log-checkpoints-test"
+PAIR = Pair("ca-central-1", "17", "shardId-0")
+P, Q = ("a", 0), ("a", 1)
+TOPICS = {"a": "id-1"}
+FOLLOWING = {P: 8, Q: 5}
+
+
+def link(previous: int, sequence: int, *counted: int, places: tuple[Place, ...] = (P, Q)) -> Marker:
+    manifest = Manifest()
+    for one in counted:
+        manifest = manifest.and_one(one)
+    return Marker(PAIR, sequence, 5, ("s",), places, previous=previous, manifest=manifest)
+
+
+@pytest.fixture
+def proof() -> LogProof:
+    """Proven to 2 in both partitions; in P two records lie open, in Q one is missing."""
+    made = LogProof()
+    for place in (P, Q):
+        made.marker(link(0, 2), place, offset=0, now=0.0)
+    made.record(PAIR, P, 3, 3, offset=6, now=0.0)
+    made.record(PAIR, P, 4, 4, offset=7, now=0.0)
+    made.marker(link(2, 6, 5), Q, offset=4, now=0.0)
+    return made
+
+
+@pytest.fixture
+def checkpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderCheckpoint]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    aws.client.cache_clear()
+    with mock_aws():
+        made_table(REGION, TABLE)
+        yield ReaderCheckpoint(TABLE, REGION)
+    aws.client.cache_clear()
+
+
+def test_what_is_loaded_goes_on_where_it_was_saved(
+    checkpoint: ReaderCheckpoint, proof: LogProof
+) -> None:
+    assert checkpoint.load(TOPICS, FOLLOWING, 0.0) is None, "never saved"
+    checkpoint.save(proof, FOLLOWING, TOPICS, 1.0, [{"region": "x"}])
+    resumed = checkpoint.load(TOPICS, FOLLOWING, 900.0)
+    assert resumed is not None
+    assert resumed.offsets == FOLLOWING, "so little lies open that it is saved itself"
+    assert resumed.peers == [{"region": "x"}]
+    again = resumed.proof
+    assert again.entries() == proof.entries()
+    assert [one.after for one in again.unproven()] == [2]
+    again.marker(link(2, 6, 3, 4), P, offset=8, now=900.0)
+    assert again.entries()[PAIR].sequence == 2
+    again.record(PAIR, Q, 5, 5, offset=5, now=900.0)
+    assert again.entries()[PAIR].sequence == 6
+
+
+def test_a_topic_that_was_made_anew_has_no_checkpoint(
+    checkpoint: ReaderCheckpoint, proof: LogProof
+) -> None:
+    checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
+    assert checkpoint.load({"a": "id-2"}, FOLLOWING, 2.0) is None
+
+
+def test_a_partition_that_was_never_saved_has_none(
+    checkpoint: ReaderCheckpoint, proof: LogProof
+) -> None:
+    checkpoint.save(proof, {P: 8}, TOPICS, 1.0)
+    assert checkpoint.load(TOPICS, FOLLOWING, 2.0) is None
+
+
+def test_declarations_older_than_a_partition_are_not_used(
+    checkpoint: ReaderCheckpoint, proof: LogProof
+) -> None:
+    """Two tasks save beside each other: a partition that the older one did not know would be passed over."""
+    table: Any = boto3.client("dynamodb", region_name=REGION)
+    checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
+    older = table.get_item(TableName=TABLE, Key={"id": {"S": "declared"}})["Item"]
+    proof.marker(link(2, 6, 3, 4, places=(P, Q, ("a", 2))), P, offset=8, now=1.0)
+    checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
+    table.put_item(TableName=TABLE, Item=older)
+    assert checkpoint.load(TOPICS, FOLLOWING, 2.0) is None
+
+
+def test_what_would_be_too_large_is_read_again_instead(checkpoint: ReaderCheckpoint) -> None:
+    """An item holds 400 KB."""
+    proof = LogProof()
+    for shard in range(40):
+        pair = Pair("ca-central-1", "1" * 10, f"shardId-{shard:012}")
+        for number in range(190):
+            proof.record(pair, P, 10**55 + number, 2**63 + number, offset=100 + number, now=0.0)
+    checkpoint.save(proof, {P: 7_000}, TOPICS, 1.0)
+    resumed = checkpoint.load(TOPICS, [P], 2.0)
+    assert resumed is not None
+    assert resumed.offsets == {P: 100}
+
+
+def test_a_refusal_is_raised_for_the_reader_to_tell(proof: LogProof) -> None:
+    with mock_aws(), pytest.raises(ClientError):
+        ReaderCheckpoint("not-there", REGION).save(proof, FOLLOWING, TOPICS, 1.0)
