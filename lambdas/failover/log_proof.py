@@ -56,7 +56,7 @@ class Hole:
     """The stretch (after, until] of a pair in a partition, not proven.
 
     `expected`: its manifest, None where no marker told one. `since`: when it was found, seconds of the
-    reader's clock. `read_from`: an offset before all of its records. `run`: the repair that it counts.
+    reader's clock. `run`: the repair that it counts.
     """
 
     after: int
@@ -65,7 +65,6 @@ class Hole:
     expected: Manifest | None
     found: Tally
     since: float
-    read_from: int = 0
     run: str = ""
 
     @property
@@ -91,18 +90,17 @@ class Hole:
         expected = None if self.expected is None else self.expected.saved()
         ends = [str(self.after), self.after_born_ms, str(self.until), expected]
         found = self.found.saved(exact) if self.found.few(exact) else None
-        return [*ends, round(now - self.since), self.read_from, self.run, found]
+        return [*ends, round(now - self.since), self.run, found]
 
     @classmethod
     def restored(cls, row: Sequence[Any], now: float) -> Hole:
         """Raises as `PlaceProof.restored`."""
-        after, born_ms, until, expected, age, read_from, run, found = row
+        after, born_ms, until, expected, age, run, found = row
         return cls(
             *(int(after), int(born_ms), int(until)),
             None if expected is None else Manifest.restored(expected),
             Tally() if found is None else Tally.restored(found),
             now - float(age),
-            int(read_from),
             str(run),
         )
 
@@ -133,8 +131,6 @@ class PlaceProof:
         self._chained = False
         self._open = Tally()
         self._met_at = 0.0
-        self._first_offset: int | None = None
-        self._head_offset = self._before_head_offset = 0
 
     @property
     def base(self) -> int:
@@ -152,13 +148,13 @@ class PlaceProof:
     def read_from(self, now: float, exact: int = SAVED_EXACT) -> int | None:
         """The offset from which a reader must read again to go on from `saved`; None: nothing again."""
         again = [
-            hole.read_from
+            hole.found.read_from()
             for hole, few in self._saved_holes(exact)
             if not hole.found.few(few) and now - hole.since < YOUNG_SECONDS
         ]
         if not self._open.few(exact) and not self._quiet(now):
-            again.append(self._open_from())
-        return min(again, default=None)
+            again.append(self._open.read_from())
+        return min((offset for offset in again if offset is not None), default=None)
 
     def saved(self, now: float, exact: int = SAVED_EXACT) -> dict[str, Any]:
         """As JSON: for `restored`. What `read_from` has read again is left out."""
@@ -168,7 +164,6 @@ class PlaceProof:
             "born_ms": self._head_born_ms,
             "chained": self._chained,
             "open": self._open.saved(exact) if opened else None,
-            "open_from": self._open_from(),
             "before": [hole.saved(now, 0) for hole in self._before],
             "holes": [hole.saved(now, few) for hole, few in self._saved_holes(exact)],
         }
@@ -181,19 +176,10 @@ class PlaceProof:
         made._head_born_ms, made._chained = int(body["born_ms"]), bool(body["chained"])
         if body["open"] is not None:
             made._open = Tally.restored(body["open"])
-        made._first_offset = made._before_head_offset = int(body["open_from"])
         made._before = [Hole.restored(one, now) for one in body["before"]]
         made.holes = [Hole.restored(one, now) for one in body["holes"]]
         made._met_at = now
         return made
-
-    def _open_from(self) -> int:
-        """An offset before all open records.
-
-        What lies behind the last marker may have been written before it, but not before the one before it: of
-        a batch the bridge writes the last marker alone, and a batch that failed is written again.
-        """
-        return max(self._first_offset or 0, self._before_head_offset)
 
     def _quiet(self, now: float) -> bool:
         return now - self._met_at >= QUIET_SECONDS
@@ -206,23 +192,22 @@ class PlaceProof:
         self, sequence: int, digest: int, *, offset: int = 0, now: float = 0.0, run: str = ""
     ) -> None:
         """A record of the pair; `run` names the repair that copied it."""
-        self._meet(offset, now)
+        self._met_at = now
         if self._head is None or sequence > self._head:
-            self.repeated += not self._open.add(sequence, digest)
+            self.repeated += not self._open.add(sequence, digest, offset)
             return
         holes, hole = self._hole_around(sequence - 1, sequence)
         if hole is None:
             self.repeated += 1
             return
         _count_run(hole, run)
-        hole.found.add(sequence, digest)
+        hole.found.add(sequence, digest, offset)
         if hole.closed():
             holes.remove(hole)
 
-    def marker(self, marker: Marker, *, offset: int = 0, now: float = 0.0, run: str = "") -> None:
+    def marker(self, marker: Marker, *, now: float = 0.0, run: str = "") -> None:
         """A marker of the pair, `now` seconds of the reader's clock."""
-        self._meet(offset, now)
-        before = self._head
+        self._met_at = now
         if self._head is not None and marker.sequence <= self._head:
             self._late_marker(marker, run)
         elif marker.previous is None or marker.manifest is None:
@@ -231,13 +216,6 @@ class PlaceProof:
             self._first_link(marker, marker.previous, marker.manifest, now)
         else:
             self._next_link(marker, marker.previous, marker.manifest, now)
-        if self._head != before:
-            self._before_head_offset, self._head_offset = self._head_offset, offset
-
-    def _meet(self, offset: int, now: float) -> None:
-        self._met_at = now
-        if self._first_offset is None:
-            self._first_offset = self._before_head_offset = offset
 
     def _barrier(self, marker: Marker) -> None:
         """A marker of the release before: order alone proves it, until a first link was seen."""
@@ -272,19 +250,13 @@ class PlaceProof:
     def _gap(self, until: int, now: float) -> Hole:
         """From the head on, without a manifest."""
         assert self._head is not None
-        return Hole(
-            *(self._head, self._head_born_ms, until, None),
-            *(self._open.split(until), now, self._before_head_offset),
-        )
+        return Hole(self._head, self._head_born_ms, until, None, self._open.split(until), now)
 
     def _interval(
         self, holes: list[Hole], after: int, marker: Marker, manifest: Manifest, now: float
     ) -> None:
         found = self._open.split(marker.sequence)
-        hole = Hole(
-            *(after, self._head_born_ms, marker.sequence, manifest),
-            *(found, now, self._before_head_offset),
-        )
+        hole = Hole(after, self._head_born_ms, marker.sequence, manifest, found, now)
         if not hole.closed():
             self._add(holes, hole)
 
@@ -450,13 +422,11 @@ class LogProof:
         """A record that carries a pair lies in `place` at `offset`; `now` seconds of the reader's clock."""
         self._place(pair, place).record(sequence, digest, offset=offset, now=now, run=run)
 
-    def marker(
-        self, marker: Marker, place: Place, *, offset: int = 0, now: float = 0.0, run: str = ""
-    ) -> None:
-        """A marker lies in `place` at `offset`."""
+    def marker(self, marker: Marker, place: Place, *, now: float = 0.0, run: str = "") -> None:
+        """A marker lies in `place`."""
         proof = self._place(marker.pair, place)
         self._pairs[marker.pair].declare(marker)
-        proof.marker(marker, offset=offset, now=now, run=run)
+        proof.marker(marker, now=now, run=run)
 
     def read_from(self, place: Place, now: float, exact: int = SAVED_EXACT) -> int | None:
         """The offset of `place` from which a reader of `saved` must read again; None: nothing again."""

@@ -59,50 +59,59 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self._exact: dict[int, int] = {}
-        self._folded = Manifest()
-        self._folded_from = self._folded_to = -1
+        self._exact: dict[int, tuple[int, int]] = {}
+        """Sequence to digest and offset."""
+        self._folded = _Folded()
 
     def __len__(self) -> int:
-        return self._folded.count + len(self._exact)
+        return self._folded.manifest.count + len(self._exact)
 
-    def add(self, sequence: int, digest: int) -> bool:
+    def add(self, sequence: int, digest: int, offset: int = 0) -> bool:
         """False for a repetition."""
-        if sequence <= self._folded_to or sequence in self._exact:
+        if sequence <= self._folded.last or sequence in self._exact:
             return False
-        self._exact[sequence] = digest
+        self._exact[sequence] = (digest, offset)
         if len(self._exact) > MAX_EXACT:
-            self._fold()
+            self._fold(KEPT_EXACT)
         return True
 
     def manifest(self) -> Manifest:
         """Over everything in it."""
-        found = self._folded
-        for digest in self._exact.values():
+        found = self._folded.manifest
+        for digest, _ in self._exact.values():
             found = found.and_one(digest)
         return found
 
+    def few(self, exact: int) -> bool:
+        """Whether at most `exact` records are known one by one."""
+        return len(self._exact) <= exact
+
+    def read_from(self) -> int | None:
+        """The lowest offset of a record in it; None when it is empty."""
+        offsets = [offset for _, offset in self._exact.values()]
+        if self._folded.manifest.count:
+            offsets.append(self._folded.offset)
+        return min(offsets, default=None)
+
     def saved(self, exact: int) -> list[Any]:
-        """As JSON: for `restored`. More than `exact` records are folded."""
-        if len(self._exact) > exact:
-            known = [*self._exact, *([self._folded_from] if self._folded.count else [])]
-            return [self.manifest().saved(), str(min(known)), str(max(known)), []]
-        each = [[str(sequence), str(digest)] for sequence, digest in self._exact.items()]
-        return [self._folded.saved(), str(self._folded_from), str(self._folded_to), each]
+        """As JSON: for `restored`. With more than `exact` records all are folded."""
+        if not self.few(exact):
+            folded = Tally()
+            folded._exact, folded._folded = dict(self._exact), self._folded
+            folded._fold(0)
+            return folded.saved(0)
+        each = [[str(one), str(digest), offset] for one, (digest, offset) in self._exact.items()]
+        first, last, offset = self._folded.first, self._folded.last, self._folded.offset
+        return [self._folded.manifest.saved(), str(first), str(last), offset, each]
 
     @classmethod
     def restored(cls, row: Sequence[Any]) -> Tally:
         """Raises TypeError, ValueError for what `saved` did not make."""
-        folded, low, high, each = row
+        folded, first, last, offset, each = row
         made = cls()
-        made._folded = Manifest.restored(folded)
-        made._folded_from, made._folded_to = int(low), int(high)
-        made._exact = {int(sequence): int(digest) for sequence, digest in each}
+        made._folded = _Folded(Manifest.restored(folded), int(first), int(last), int(offset))
+        made._exact = {int(one): (int(digest), int(offset)) for one, digest, offset in each}
         return made
-
-    def few(self, exact: int) -> bool:
-        """Whether at most `exact` records would be saved one by one."""
-        return len(self._exact) <= exact
 
     def split(self, until: int) -> Tally:
         """Take out what lies at or under `until`.
@@ -114,20 +123,31 @@ class Tally:
         if self._exact and max(self._exact) <= until:
             taken._exact, self._exact = self._exact, {}
         else:
-            taken._exact = {one: value for one, value in self._exact.items() if one <= until}
+            taken._exact = {one: known for one, known in self._exact.items() if one <= until}
             for sequence in taken._exact:
                 del self._exact[sequence]
-        if self._folded_from <= until:
-            taken._folded, self._folded = self._folded, Manifest()
-            taken._folded_from, taken._folded_to = self._folded_from, self._folded_to
-            self._folded_from = self._folded_to = -1
+        if self._folded.first <= until:
+            taken._folded, self._folded = self._folded, _Folded()
         return taken
 
-    def _fold(self) -> None:
-        """Sequences may lie out of order: only then does the sorting cost."""
-        oldest = sorted(self._exact)[:-KEPT_EXACT]
+    def _fold(self, kept: int) -> None:
+        """All but the newest `kept`. Sequences may lie out of order: only then does the sorting cost."""
+        oldest = sorted(self._exact)[: len(self._exact) - kept]
+        folded = self._folded.manifest
+        offsets = [self._folded.offset] if folded.count else []
         for sequence in oldest:
-            self._folded = self._folded.and_one(self._exact.pop(sequence))
-        if self._folded_from < 0:
-            self._folded_from = oldest[0]
-        self._folded_to = oldest[-1]
+            digest, offset = self._exact.pop(sequence)
+            folded = folded.and_one(digest)
+            offsets.append(offset)
+        first = self._folded.first if self._folded.manifest.count else oldest[0]
+        self._folded = _Folded(folded, first, oldest[-1], min(offsets))
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """Records that are known together only: the first and the last sequence, the lowest offset."""
+
+    manifest: Manifest = Manifest()
+    first: int = -1
+    last: int = -1
+    offset: int = 0

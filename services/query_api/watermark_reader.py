@@ -157,7 +157,7 @@ class WatermarkReader:
         kind = told.get("kind")
         if kind == b"marker":
             marker = Marker.from_bytes(value)
-            self._proof.marker(marker, place, offset=offset, now=now, run=run)
+            self._proof.marker(marker, place, now=now, run=run)
             return
         if kind is not None:
             return  # not written by a bridge, so no manifest counts it (B26)

@@ -211,7 +211,7 @@ class Reader:
     def _line(self, place: Place, offset: int) -> None:
         line = self.log[place][offset]
         if isinstance(line, Marker):
-            self.proof.marker(line, place, offset=offset, now=self.now)
+            self.proof.marker(line, place, now=self.now)
             return
         self.held.add(line.sequence)
         self.proof.record(

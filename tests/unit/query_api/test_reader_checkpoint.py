@@ -36,10 +36,10 @@ def proof() -> LogProof:
     """Proven to 2 in both partitions; in P two records lie open, in Q one is missing."""
     made = LogProof()
     for place in (P, Q):
-        made.marker(link(0, 2), place, offset=0, now=0.0)
+        made.marker(link(0, 2), place, now=0.0)
     made.record(PAIR, P, 3, 3, offset=6, now=0.0)
     made.record(PAIR, P, 4, 4, offset=7, now=0.0)
-    made.marker(link(2, 6, 5), Q, offset=4, now=0.0)
+    made.marker(link(2, 6, 5), Q, now=0.0)
     return made
 
 
@@ -66,7 +66,7 @@ def test_what_is_loaded_goes_on_where_it_was_saved(
     again = resumed.proof
     assert again.entries() == proof.entries()
     assert [one.after for one in again.unproven()] == [2]
-    again.marker(link(2, 6, 3, 4), P, offset=8, now=900.0)
+    again.marker(link(2, 6, 3, 4), P, now=900.0)
     assert again.entries()[PAIR].sequence == 2
     again.record(PAIR, Q, 5, 5, offset=5, now=900.0)
     assert again.entries()[PAIR].sequence == 6
@@ -93,7 +93,7 @@ def test_declarations_older_than_a_partition_are_not_used(
     table: Any = boto3.client("dynamodb", region_name=REGION)
     checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
     older = table.get_item(TableName=TABLE, Key={"id": {"S": "declared"}})["Item"]
-    proof.marker(link(2, 6, 3, 4, places=(P, Q, ("a", 2))), P, offset=8, now=1.0)
+    proof.marker(link(2, 6, 3, 4, places=(P, Q, ("a", 2))), P, now=1.0)
     checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
     table.put_item(TableName=TABLE, Item=older)
     assert checkpoint.load(TOPICS, FOLLOWING, 2.0) is None
