@@ -356,7 +356,7 @@ class _PairProof:
 
     def entry(self) -> Entry | None:
         """None while a declared partition has no marker."""
-        after, reached = NOTHING, [limit for limit in [self.fewer()] if limit is not None]
+        after, reached = NOTHING, list[tuple[int, int]]()
         for place in {place for one in self.declared for place in one.places}:
             proof, grown_from = self.places.get(place), self._last_without(place)
             proven = None if proof is None else proof.proven()
@@ -386,10 +386,13 @@ class _PairProof:
         return None if begins <= last.last else ((last.last, last.last_born_ms), begins)
 
     def fewer(self) -> tuple[int, int] | None:
-        """The last marker before one that declares fewer partitions (B27); None where there is none."""
+        """The stretch of the first marker that declares fewer partitions than one before it (B27).
+
+        The entry stands still by itself: a partition that was declared once must go on having markers.
+        """
         for before, one in pairwise(self.declared):
             if set(before.places) - set(one.places):
-                return min(before.last, one.first - 1), before.last_born_ms
+                return min(before.last, one.first - 1), one.last
         return None
 
     def _last_without(self, place: Place) -> _Declaration | None:
@@ -502,8 +505,7 @@ class LogProof:
                     yield Unproven(pair, topic, partition, after, until, Why.LATE_START, NOTHING)
             fewer = proof.fewer()
             if fewer is not None:
-                until = proof.declared[-1].last
-                yield Unproven(pair, "", -1, fewer[0], until, Why.FEWER_PARTITIONS, NOTHING)
+                yield Unproven(pair, "", -1, *fewer, Why.FEWER_PARTITIONS, NOTHING)
 
     def repeated(self) -> int:
         """Records and markers that were met again."""

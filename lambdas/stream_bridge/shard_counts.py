@@ -68,8 +68,7 @@ class ShardCounts:
         try:
             return self._store(pair, known, marker, write)
         except (Conflict, ClientError, BotoCoreError) as error:
-            # An unknown outcome: the table is read again before it is written again.
-            known.stored = None
+            # Whatever became of it, the version that is written next says whether it was.
             logger.error(
                 "uncounted", extra={"held": len(known.held), "error": type(error).__name__}
             )

@@ -41,6 +41,10 @@ class Died(Exception):
     """The bridge's process ended here."""
 
 
+class LogRefused(Exception):
+    """The log did not acknowledge a marker: the batch comes again to the same process."""
+
+
 class Table(CountsInMemory):
     """The table of counts; refusals, lost replies and deaths are drawn from `random`."""
 
@@ -93,6 +97,8 @@ class World:
             except Died:
                 counts = ShardCounts(table)
                 continue
+            except LogRefused:
+                continue
             at += len(batch)
 
     def _bridge(self, counts: ShardCounts, batch: list[tuple[int, bool]]) -> None:
@@ -118,6 +124,8 @@ class World:
     def _write(self, marker: CountedMarker) -> None:
         for place, record in marker.records():
             self._may_die()
+            if self.random.random() < self.refusals / 10:
+                raise LogRefused
             self.log[place].append(record)
         self.markers.append(marker.marker.sequence)
 
@@ -150,6 +158,17 @@ def check(proof: LogProof, accepted: set[int], held: set[int]) -> int:
     covered = {one for one in accepted if entry.after < one <= entry.sequence}
     assert covered <= held, f"called safe and not in the log: {sorted(covered - held)}"
     return entry.sequence
+
+
+def out_of_order(random: Random, lines: list[Line]) -> list[Line]:
+    """Some stretches later than they were written, and none is missing."""
+    for _ in range(random.randint(0, 3)):
+        at = random.randrange(len(lines))
+        taken, rest = lines[at : at + random.randint(1, 8)], list(lines)
+        del rest[at : at + len(taken)]
+        to = min(len(rest), at + random.randint(1, 10))
+        lines = [*rest[:to], *taken, *rest[to:]]
+    return lines
 
 
 class Reader:
@@ -252,6 +271,23 @@ def test_a_reader_that_starts_again_where_it_was_saved_proves_the_same(restarts:
         proof, reached = proven(random, copied, world.accepted, restarts)
         assert list(proof.unproven()) == [], seed
         assert reached == max(world.markers), seed
+
+
+@pytest.mark.parametrize("restarts", [0.0, 0.06])
+def test_a_stretch_out_of_order_leaves_no_hole(restarts: float) -> None:
+    """It may for a moment: what comes late closes it, and a start in between forgets nothing."""
+    for seed in range(SEEDS):
+        random = Random(seed)
+        world = World(random, deaths=0.02, refusals=0.0)
+        world.bridge()
+        copied = {
+            place: out_of_order(random, with_repetitions(random, lines))
+            for place, lines in world.log.items()
+        }
+        proof, reached = proven(random, copied, world.accepted, restarts)
+        assert list(proof.unproven()) == [], seed
+        if reached >= 0:
+            assert reached == max(world.markers), seed
 
 
 def test_a_table_that_refuses_now_and_then_costs_time_and_no_hole() -> None:

@@ -305,6 +305,13 @@ class TestBounds:
         assert len(tally._exact) <= MAX_EXACT
         assert len(tally._exact) >= KEPT_EXACT
 
+    def test_a_record_that_was_folded_is_not_counted_again(self) -> None:
+        tally = Tally()
+        for number in range(1, MAX_EXACT + 2):
+            assert tally.add(number, number)
+        assert not tally.add(7, 7)
+        assert len(tally) == MAX_EXACT + 1
+
     def test_a_folded_part_that_reaches_too_far_agrees_with_nothing(self) -> None:
         tally = Tally()
         for number in range(1, MAX_EXACT + 2):
