@@ -117,6 +117,8 @@ class AuthorityWorld:
             place: tuple(PlaceAlarm(rule, partial(self._alarm, place)) for rule in RULES)
             for place in PLACES
         }
+        self.told: dict[str, list[str]] = {place: [] for place in PLACES}
+        """The metric lines of each place's functions, in order."""
         self.missed_schedules: set[tuple[str, str]] = set()
         """(region, function) that nobody starts."""
         self.in_log: dict[tuple[str, str], float] = {}
@@ -398,6 +400,7 @@ class AuthorityWorld:
     def _printed(self, line: str) -> None:
         task = self.scheduler.current
         assert task is not None
+        self.told[task.machine.region].append(line)
         for one in self.alarms[task.machine.region]:
             one.line(line)
 
