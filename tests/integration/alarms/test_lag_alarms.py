@@ -47,6 +47,8 @@ FAULTS: dict[str, set[str]] = {
     },
 }  # fmt: skip
 
+FIRED_OVER_DAYS = {"drill-overdue"}
+
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
@@ -175,4 +177,4 @@ def test_a_drill_that_is_overdue_fires_and_the_next_one_ends_it(
             region.drilled_at = fault.healed
         lines += region.look(now)
     samples = {one: said for one, said in told(lines).items() if one.name == "DaysSinceDrill"}
-    assert deployed.fired(HOME, samples, fault) == {"drill-overdue"}
+    assert deployed.fired(HOME, samples, fault) == FIRED_OVER_DAYS

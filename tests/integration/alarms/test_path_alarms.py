@@ -46,6 +46,18 @@ BRIDGE_LOG, SERVICES_LOG = f"/aws/lambda/stream-bridge-{SUFFIX}", f"/lifeline/se
 BATCH = 50
 """Records a minute: one bad one is more than the hundredth at which apply-failures fires."""
 
+REJECTED, DEFECTS, FAILURES = {"events-rejected"}, {"bridge-defects"}, {"apply-failures"}
+SCALES = "scale-event-applier"
+"""It tells nobody: it starts another task, below the limits at which people are told."""
+BEHIND: dict[int, set[str]] = {
+    3: set(),
+    1_000: {SCALES},
+    1_001: {SCALES, "apply-behind-warning"},
+    10_001: {SCALES, "apply-behind-warning", "apply-behind-critical"},
+}
+"""By records that the event applier has yet to apply."""
+FIRED = REJECTED | DEFECTS | FAILURES | {name for names in BEHIND.values() for name in names}
+
 
 def minutes() -> Iterable[tuple[float, bool]]:
     """A moment in each minute of the run, and whether it lies in the fault."""
@@ -112,7 +124,7 @@ def test_events_that_must_be_refused_are_told_when_they_do_not_end(
         for line in bridged([GOOD, b"{no json"] if broken else [GOOD])
     ]
     samples = deployed.counted(HOME, {BRIDGE_LOG: lines})
-    assert deployed.fired(HOME, samples, FAULT) == {"events-rejected"}
+    assert deployed.fired(HOME, samples, FAULT) == REJECTED
 
 
 def test_a_defect_of_the_bridge_is_told_at_once(
@@ -127,7 +139,7 @@ def test_a_defect_of_the_bridge_is_told_at_once(
         monkeypatch.setattr(validation, "_refused_kind", defective if defect else sound)
         lines += [(at, line) for line in bridged([GOOD])]
     samples = deployed.counted(HOME, {BRIDGE_LOG: lines})
-    assert deployed.fired(HOME, samples, FAULT) == {"bridge-defects"}
+    assert deployed.fired(HOME, samples, FAULT) == DEFECTS
 
 
 def test_records_that_cannot_be_applied_are_told_by_their_share(
@@ -145,11 +157,7 @@ def test_records_that_cannot_be_applied_are_told_by_their_share(
         came.append((at, float(BATCH)))
     incoming = deployed.input_of(HOME, "apply-failures", "came")
     samples = {**deployed.counted(HOME, {SERVICES_LOG: lines}), incoming: came}
-    assert deployed.fired(HOME, samples, FAULT) == {"apply-failures"}
-
-
-SCALES = "scale-event-applier"
-"""It tells nobody: it starts another task, below the limits at which people are told."""
+    assert deployed.fired(HOME, samples, FAULT) == FAILURES
 
 
 @dataclass
@@ -169,18 +177,9 @@ class Broker:
         return 0, self.end
 
 
-@pytest.mark.parametrize(
-    ("behind", "fires"),
-    [
-        (3, set()),
-        (1_000, {SCALES}),
-        (1_001, {SCALES, "apply-behind-warning"}),
-        (10_001, {SCALES, "apply-behind-warning", "apply-behind-critical"}),
-    ],
-)
+@pytest.mark.parametrize("behind", BEHIND)
 def test_an_event_applier_that_is_behind_is_told_by_how_far(
     behind: int,
-    fires: set[str],
     deployed: Deployed,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -197,4 +196,4 @@ def test_an_event_applier_that_is_behind_is_told_by_how_far(
         clock.at, broker.end = at - START, behind if broken else 3
         applier._say_lag(reader)
     samples = told(capsys.readouterr().out.splitlines())
-    assert deployed.fired(HOME, samples, FAULT) == fires
+    assert deployed.fired(HOME, samples, FAULT) == BEHIND[behind]
