@@ -109,8 +109,9 @@ class Cycle:
         memory = look.memory
         if memory is not None:
             self._call("remember", lambda: self._ports.local.remember(memory.to_json()))
-        self._note(look.observation, decision, now)
-        self._tell(look.observation, decision, now)
+        serving = seen_by_keeper(look.observation, self._policy, renewed_row=self._renewed_row)
+        self._note(look.observation, decision, serving, now)
+        self._tell(look.observation, decision, serving, now)
         return decision
 
     def _look(self) -> Look:
@@ -340,7 +341,9 @@ class Cycle:
             return None, False
         return lease, lease is None
 
-    def _note(self, observation: Observation, decision: Decision, now: float) -> None:
+    def _note(
+        self, observation: Observation, decision: Decision, serving: bool | None, now: float
+    ) -> None:
         self._log("decision", action=str(decision.action), reason=decision.reason)
         epoch = "" if observation.lease is None else str(observation.lease.epoch)
         noted = self._call(
@@ -359,16 +362,19 @@ class Cycle:
             ),
         )
         if decision.page and noted is not False:
-            self._page(self._sender.of_decision(observation, decision, self._policy))
+            self._page(
+                self._sender.of_decision(observation, decision, self._policy, serving=serving)
+            )
 
     def _page(self, page: Page) -> None:
         self._ports.pager.page(page.subject, page.text)
 
-    def _tell(self, observation: Observation, decision: Decision, now: float) -> None:
+    def _tell(
+        self, observation: Observation, decision: Decision, serving: bool | None, now: float
+    ) -> None:
         """Readiness and service as metrics, and the cycle as an item of the own table (A19, A22)."""
         said = readiness(observation, self._policy, now)
-        served = seen_by_keeper(observation, self._policy, renewed_row=self._renewed_row)
-        self._publish([takeover_ready(said), *serving_seen(served)], now)
+        self._publish([takeover_ready(said), *serving_seen(serving)], now)
         report = KeeperReport.of(
             observation, decision, said, self._policy, renewed_row=self._renewed_row, now=now
         )
