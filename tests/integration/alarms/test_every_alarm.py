@@ -1,10 +1,14 @@
-"""Every alarm that is deployed is set off by its fault in a test, or stands here with why it cannot be."""
+"""Every alarm that is deployed is set off by its fault in a test, or stands here with why it cannot be.
+
+An environment with a domain of its own has one more, `traffic-here`: Route 53 reads it, and it tells nobody
+(tests/unit/constructs/application/test_api_domain.py).
+"""
 
 from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Assembly
 from tests.integration.alarms import test_authority_alarms as authority
 from tests.integration.alarms import test_lag_alarms as lags
 from tests.integration.alarms import test_path_alarms as path
@@ -81,6 +86,14 @@ def test_every_alarm_is_set_off_or_listed_with_why_not(deployed: Deployed) -> No
     assert FIRED & apart == set()
     every = {name for region in CODES for name in deployed.alarms(region)}
     assert every == FIRED | apart | COMPOSITE
+
+
+def test_a_production_environment_has_the_same_alarms(
+    deployed: Deployed, assembly_of: Callable[[str], Assembly]
+) -> None:
+    production = Deployed(assembly_of("prod"))
+    for region in CODES:
+        assert set(production.alarms(region)) == set(deployed.alarms(region))
 
 
 def test_an_alarm_that_is_listed_stands_on_the_metrics_of_its_service_alone(
