@@ -2,8 +2,9 @@
 
 The emulator keeps metric filters and runs none. Here the pattern `{ $.field = "word" }` is known, the only
 one that the templates have; any other is refused. A line that does not match counts as the filter's default
-value. Source: Amazon CloudWatch Logs User Guide, "Filter pattern syntax for metric filters" (JSON) and
-"Creating metric filters" (default value; a value `$.field` is read from the line).
+value; CloudWatch Logs reports that once a period in which nothing matched, which is the same for the sums of
+our alarms. Source: Amazon CloudWatch Logs User Guide, "Creating metrics from log events using filters",
+Concepts.
 """
 
 from __future__ import annotations

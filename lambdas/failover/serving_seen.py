@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lifeline.lambdas.failover.decision import Observation
+from lifeline.lambdas.failover.decision import DatabaseView, Observation
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import NO_HOLDER
 from lifeline.lambdas.failover.policy import Policy
@@ -45,9 +45,7 @@ def seen_by_keeper(seen: Observation, policy: Policy, *, renewed_row: bool) -> b
         return True
     lease, row = seen.lease, seen.database
     if lease is None:
-        if row is not None and row.holder == seen.region and not row.in_recovery:
-            return False  # it may not serve, and nobody else can have been made active
-        return PROBED.get(seen.own_probe)
+        return None if row is None else _seen_by_row(seen, row)
     if lease.holder in (seen.region, NO_HOLDER):
         return False
     if Health.HEALTHY in (seen.own_probe, seen.witness_probe):
@@ -55,6 +53,14 @@ def seen_by_keeper(seen: Observation, policy: Policy, *, renewed_row: bool) -> b
     if seen.unmoved_seconds is None:
         return None
     return seen.unmoved_seconds < policy.expiry_seconds
+
+
+def _seen_by_row(seen: Observation, row: DatabaseView) -> bool | None:
+    """Without the lease: the database's row says whose health it is that the probe sees (A18)."""
+    if row.holder == seen.region:
+        # It may not serve, and without the witness nobody else was made active. A replica knows less.
+        return None if row.in_recovery else False
+    return PROBED.get(seen.own_probe) if row.holder else None
 
 
 def seen_by_witness(

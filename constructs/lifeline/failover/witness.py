@@ -15,8 +15,7 @@ class Witness(Construct):
 
     Covers: two regions that both believe to be active, one observer that is cut off, and both regions lost:
     its probe tells that nobody serves (A22). Does not cover: the loss of the witness itself, during which
-    nobody takes over (A2). Raises ValueError in a stack of
-    any other region than the environment's witness.
+    nobody takes over (A2). Raises ValueError in a stack of any other region than the environment's witness.
     """
 
     def __init__(

@@ -46,6 +46,9 @@ ALONE = replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds, own_probe=Health
         (BLIND_STANDBY, False, None),
         (replace(BLIND_STANDBY, own_probe=Health.HEALTHY), False, True),
         (replace(BLIND_STANDBY, own_probe=Health.UNHEALTHY), False, False),
+        # A standby that is well answers 200, too: without a row nobody says which of the two it is.
+        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY, database=None), False, None),
+        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY, region=HOME), False, None),
         # Its own copy names itself, and is a replica: it lost the lease, and is rebuilt.
         (replace(BLIND_STANDBY, region=HOME), False, None),
     ],
