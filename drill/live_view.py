@@ -122,7 +122,8 @@ def _regions(body: Body) -> list[Region]:
     for name, part in ((story.home(body), "home"), (story.standby(body), "standby")):
         broken = dead if part == "home" and name != "" else []
         holds = name == holder
-        state = f"holds the lease, epoch {epoch}" if holds else "does not hold the lease"
+        # "holds" is a guard's word on this page.
+        state = f"has the lease, epoch {epoch}" if holds else "does not have the lease"
         if broken:
             state = f"{'frozen' if body['scenario'] == 'hang' else 'dead'}; {state}"
         found.append(Region(name, part, state, not broken, broken))

@@ -143,6 +143,32 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A row for each of several things that may last at once, with its words in or beside its bar."""
+
+    title: str
+    rows: Sequence[Stretch]
+
+    @property
+    def height(self) -> int:
+        return 20 * len(self.rows)
+
+    def draw(self, axis: Axis, top: float) -> str:
+        parts = []
+        for number, one in enumerate(self.rows):
+            left, right, y = axis.x(one.begin), axis.x(one.end), top + 20 * number
+            parts.append(
+                f'<rect x="{left:.1f}" y="{y + 2:.1f}" width="{max(3.0, right - left):.1f}" '
+                f'height="15" rx="2" fill="{one.colour}"><title>{escape(one.words)}</title></rect>'
+            )
+            if right - left >= len(one.words) * LETTER + 6:
+                parts.append(_text(left + 4, y + 13.5, one.words, "#fff"))
+            else:
+                parts.append(_beside(axis, left, right, y + 13.5, one.words, INK))
+        return "".join(parts)
+
+
+@dataclass(frozen=True)
 class Line:
     """A series. None is a gap: unknown is not drawn as zero. A `limit` is drawn, or named when far."""
 

@@ -78,6 +78,8 @@ LAGS = (
     "replication-lag-database-warning", "replication-lag-cache", "events-at-risk",
 )  # fmt: skip
 """What no longer comes over the link between the regions."""
+UNSERVED = "nobody-serves"
+"""After two whole minutes of the clock: only a failover that takes about as long as its limit sets it off."""
 
 SCENARIOS = {
     one.name: one
@@ -90,7 +92,7 @@ SCENARIOS = {
             RECOVERY_DEADLINE_SECONDS,
             RTO_LIMIT_SECONDS,
             alarms_that_must_fire=LOST_LAG,
-            alarms_that_may_fire=LAGS,
+            alarms_that_may_fire=(*LAGS, UNSERVED),
         ),
         Scenario(
             "hang",
@@ -100,7 +102,7 @@ SCENARIOS = {
             RECOVERY_DEADLINE_SECONDS,
             RTO_LIMIT_SECONDS,
             alarms_that_must_fire=LOST_LAG,
-            alarms_that_may_fire=LAGS,
+            alarms_that_may_fire=(*LAGS, UNSERVED),
         ),
         Scenario(
             "noop",

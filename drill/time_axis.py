@@ -20,6 +20,7 @@ from drill.plots import (
     Lane,
     Line,
     Mark,
+    Rows,
     Stretch,
     Tries,
     picture,
@@ -82,6 +83,9 @@ def lanes(body: Body) -> list[Lane]:
     plan = _plan(body)
     if plan is not None:
         found.append(plan)
+    alarms = _alarms(body)
+    if alarms is not None:
+        found.append(alarms)
     found += [_exposure(body), _accepted(body)]
     backlog = _backlog(body)
     if backlog is not None:
@@ -162,6 +166,27 @@ def _plan(body: Body) -> Lane | None:
     return Bars(
         "Failover plan", [Stretch(begin, end, f"{len(steps)} steps, {end - begin:.1f} s", WORK)]
     )
+
+
+def _alarms(body: Body) -> Lane | None:
+    """Each alarm that fired, for as long as it did; None where nothing was judged, or not yet."""
+    judged = [one for one in body.get("alarms", ()) if one["changes"]]
+    if not judged or not body["verdict"]:
+        return None
+    zero, end = zero_of(body), axis(body, WIDE).end
+    rows = []
+    for one in judged:
+        states = one["changes"]
+        for number, change in enumerate(states):
+            begin = seconds_of(change["at"]) - zero
+            if change["state"] != "ALARM" or begin >= end:
+                continue
+            later = states[number + 1]["at"] if number + 1 < len(states) else None
+            until = end if later is None else min(end, seconds_of(later) - zero)
+            rows.append(Stretch(begin, until, f"{one['name']} ({one['region']})", BAD))
+    rows.sort(key=lambda row: row.begin)
+    title = f"Alarms: {len(judged)} were judged, by whole minutes; "
+    return Rows(title + ("each that fired" if rows else "none fired in this time"), rows)
 
 
 def _exposure(body: Body) -> Lane:

@@ -91,25 +91,30 @@ def alarms_of(template: Mapping[str, Any]) -> tuple[list[Alarm], dict[str, str]]
         if reason := _not_provable(said):
             unable[str(said["AlarmName"])] = reason
             continue
-        periods = int(said["EvaluationPeriods"])
-        able.append(
-            Alarm(
-                name=said["AlarmName"],
-                series=Series(
-                    said["Namespace"],
-                    said["MetricName"],
-                    frozenset((one["Name"], one["Value"]) for one in said.get("Dimensions", [])),
-                ),
-                statistic=said["Statistic"],
-                period=int(said["Period"]),
-                evaluation_periods=periods,
-                datapoints_to_alarm=int(said.get("DatapointsToAlarm", periods)),
-                operator=said["ComparisonOperator"],
-                threshold=float(said["Threshold"]),
-                missing=said["TreatMissingData"],
-            )
-        )
+        able.append(alarm_over(said, series_of(said), said["Statistic"], int(said["Period"])))
     return able, unable
+
+
+def series_of(metric: Mapping[str, Any]) -> Series:
+    """From a template's namespace, name and dimensions."""
+    dimensions = frozenset((one["Name"], str(one["Value"])) for one in metric.get("Dimensions", []))
+    return Series(metric["Namespace"], metric["MetricName"], dimensions)
+
+
+def alarm_over(said: Mapping[str, Any], series: Series, statistic: str, period: int) -> Alarm:
+    """An alarm with the limits of a template's properties."""
+    periods = int(said["EvaluationPeriods"])
+    return Alarm(
+        name=said["AlarmName"],
+        series=series,
+        statistic=statistic,
+        period=period,
+        evaluation_periods=periods,
+        datapoints_to_alarm=int(said.get("DatapointsToAlarm", periods)),
+        operator=said["ComparisonOperator"],
+        threshold=float(said["Threshold"]),
+        missing=said["TreatMissingData"],
+    )
 
 
 def _not_provable(said: Mapping[str, Any]) -> str:

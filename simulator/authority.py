@@ -31,7 +31,7 @@ from lifeline.lambdas.failover_step import handler as failover_step
 from lifeline.lambdas.keeper import handler as keeper
 from lifeline.lambdas.probe import handler as probe
 from lifeline.services.query_api import health as health_module
-from simulator.alarms import PERIOD_SECONDS, ReadinessAlarm
+from simulator.alarms import PERIOD_SECONDS, RULES, PlaceAlarm
 from simulator.network import Network
 from simulator.places import (
     HOME,
@@ -113,7 +113,12 @@ class AuthorityWorld:
         self.served: dict[str, Served] = {}
         self.violations: list[str] = []
         self.functions: dict[tuple[str, str], list[Task]] = {}
-        self.alarms = {place: ReadinessAlarm(partial(self._alarm, place)) for place in PLACES}
+        self.alarms = {
+            place: tuple(PlaceAlarm(rule, partial(self._alarm, place)) for rule in RULES)
+            for place in PLACES
+        }
+        self.told: dict[str, list[str]] = {place: [] for place in PLACES}
+        """The metric lines of each place's functions, in order."""
         self.missed_schedules: set[tuple[str, str]] = set()
         """(region, function) that nobody starts."""
         self.in_log: dict[tuple[str, str], float] = {}
@@ -240,12 +245,13 @@ class AuthorityWorld:
     def _period_ends(self) -> None:
         for place in PLACES:
             if place not in self.network.dead_regions:
-                self.alarms[place].period_ends()
+                for one in self.alarms[place]:
+                    one.period_ends()
         self.scheduler.at(self.scheduler.now + PERIOD_SECONDS, self._period_ends)
 
-    def _alarm(self, place: str) -> None:
+    def _alarm(self, place: str, name: str) -> None:
         if (place, "sns") not in self.network.silent | self.network.refusing:
-            self._tell(place, "alarm takeover-not-ready")
+            self._tell(place, f"alarm {name}")
 
     def _tell(self, place: str, what: str) -> None:
         self.pages.append((self.scheduler.now, place, what))
@@ -394,7 +400,9 @@ class AuthorityWorld:
     def _printed(self, line: str) -> None:
         task = self.scheduler.current
         assert task is not None
-        self.alarms[task.machine.region].line(line)
+        self.told[task.machine.region].append(line)
+        for one in self.alarms[task.machine.region]:
+            one.line(line)
 
     def _logged(self, message: str, extra: Mapping[str, Any]) -> None:
         """What the shipped code logs, as far as the story needs it."""

@@ -22,6 +22,7 @@ from simulator.places import (
     state_machine_arn,
 )
 
+SUFFIX = "sim"
 APPLIERS = 2
 MAX_LOSS_SECONDS = 60.0
 
@@ -47,7 +48,7 @@ def address(region: str) -> DatabaseAddress:
 
 def serving_region(region: str) -> ServingRegion:
     """Who the region's services are."""
-    return ServingRegion(region=region, peer_region=peer(region), suffix="sim")
+    return ServingRegion(region=region, peer_region=peer(region), suffix=SUFFIX)
 
 
 def _keeper(region: str) -> Contract:
@@ -73,7 +74,7 @@ def _step(region: str) -> Contract:
 def _probe(region: str) -> Contract:
     witness = region == WITNESS
     return ProbeContract(
-        suffix="sim",
+        suffix=SUFFIX,
         witness_region=WITNESS,
         lease_table=LEASE_TABLE,
         results_table=LEASE_TABLE if witness else STATE_TABLE,
@@ -83,7 +84,7 @@ def _probe(region: str) -> Contract:
 
 def _authority(region: str) -> dict[str, Any]:
     return {
-        "suffix": "sim",
+        "suffix": SUFFIX,
         "peer_region": peer(region),
         "witness_region": WITNESS,
         "lease_table": LEASE_TABLE,

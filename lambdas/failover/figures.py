@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lifeline.lambdas.failover.protocol import TAKEOVER_READY
+from lifeline.lambdas.failover.protocol import SERVING_SEEN, TAKEOVER_READY
 from lifeline.lambdas.failover.readiness import Readiness
 
 NAMESPACE = "Lifeline"
@@ -36,6 +36,11 @@ def lag(store: str, seconds: float) -> Figure:
 def takeover_ready(said: Readiness) -> Figure:
     """`TakeoverReady`: 1, or 0 with the reason (A19)."""
     return Figure(TAKEOVER_READY, float(said.ready), COUNT, reason=said.reason)
+
+
+def serving_seen(seen: bool | None) -> list[Figure]:
+    """`ServingSeen`: 1 or 0 (A22). No opinion is no figure."""
+    return [] if seen is None else [Figure(SERVING_SEEN, float(seen), COUNT)]
 
 
 def log_lines(figures: Iterable[Figure], *, suffix: str, now: float) -> list[str]:

@@ -51,12 +51,15 @@ class Sender:
         ]
         return Page(f"Lifeline {self.suffix} {self.region}: {what}", "\n".join(lines))
 
-    def of_decision(self, observation: Observation, decision: Decision, policy: Policy) -> Page:
-        """Of a decision that a person must know of."""
+    def of_decision(
+        self, observation: Observation, decision: Decision, policy: Policy, *, serving: bool | None
+    ) -> Page:
+        """Of a decision that a person must know of. `serving`: whether its keeper sees that anybody does."""
         lease, word = observation.lease, WORDS[decision.reason]
         return self.page(
             str(decision.reason),
             f"Its keeper decided {decision.action} because of {decision.reason}. {word.meaning}",
+            serving_line(serving),
             lease_line(lease),
             loss_line(observation.estimated_loss_seconds, policy.max_loss_seconds),
             *_evidence(decision.evidence),
@@ -69,6 +72,7 @@ class Sender:
         return self.page(
             what,
             happened,
+            serving_line(None),
             lease_line(lease),
             f"Execution: {execution}",
             command=WATCH.format_map({"suffix": self.suffix}),
@@ -87,6 +91,16 @@ class Sender:
             "next_epoch": epoch + 1,
             "loss": 0 if loss_seconds is None else math.ceil(loss_seconds),
         }
+
+
+def serving_line(seen: bool | None) -> str:
+    """What the reader wants to know first, as far as the sender sees it (A22)."""
+    answers = {
+        True: "Yes, as this region sees it.",
+        False: "No region that this one sees. Patients' alarms wait at the edges.",
+        None: "This region cannot tell; lifeline status asks both.",
+    }
+    return f"Does anybody serve? {answers[seen]}"
 
 
 def lease_line(lease: Lease | None) -> str:

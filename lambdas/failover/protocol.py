@@ -26,6 +26,8 @@ COOL_DOWN_SECONDS = 600
 
 TAKEOVER_READY = "TakeoverReady"
 """The metric of readiness: 1 or 0 each cycle, in both regions and the witness; nothing is 0 (A19)."""
+SERVING_SEEN = "ServingSeen"
+"""The metric of service: 1 while this place sees a region that serves, 0 while it sees none (A22)."""
 
 APPLY_LOCK = 7310001
 """Advisory lock: shared by appliers, exclusive for a change of the epoch (C1)."""

@@ -8,11 +8,12 @@ is read after the lease (A7).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lifeline.lambdas.failover.decision import Action, Decision, Observation, decide
+from lifeline.lambdas.failover.figures import Figure, serving_seen, takeover_ready
 from lifeline.lambdas.failover.health import Health, verdict
 from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
@@ -20,8 +21,9 @@ from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.pages import STARTED_AGAIN, Page, Sender
 from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.lambdas.failover.readiness import Readiness, readiness
+from lifeline.lambdas.failover.readiness import readiness
 from lifeline.lambdas.failover.replication_signal import ReplicationSignal
+from lifeline.lambdas.failover.serving_seen import seen_by_keeper
 from lifeline.lambdas.keeper.memory import Memory
 from lifeline.lambdas.keeper.plan_runs import ensure_running
 from lifeline.lambdas.keeper.ports import (
@@ -64,8 +66,8 @@ class Look:
 class Cycle:
     """A region's keeper. `clock` answers epoch seconds of the own machine; one object per run.
 
-    `sender` says which region of which environment it is. `publish` takes each cycle's readiness, and when
-    it was judged (A19).
+    `sender` says which region of which environment it is. `publish` takes each cycle's figures, and when
+    they were judged (A19, A22).
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Cycle:
         ports: Ports,
         clock: Callable[[], float],
         log: Callable[..., None],
-        publish: Callable[[Readiness, float], None],
+        publish: Callable[[Sequence[Figure], float], None],
         alone: bool = False,
     ) -> None:
         """`alone`: there is no witness, and the lease is in the region's own table (A21)."""
@@ -107,8 +109,9 @@ class Cycle:
         memory = look.memory
         if memory is not None:
             self._call("remember", lambda: self._ports.local.remember(memory.to_json()))
-        self._note(look.observation, decision, now)
-        self._tell(look.observation, decision, now)
+        serving = seen_by_keeper(look.observation, self._policy, renewed_row=self._renewed_row)
+        self._note(look.observation, decision, serving, now)
+        self._tell(look.observation, decision, serving, now)
         return decision
 
     def _look(self) -> Look:
@@ -127,8 +130,10 @@ class Cycle:
             pause_read_seconds_ago=self._pause_read_seconds_ago(now),
             alone=self._alone,
         )
-        if lease is None or self._alone:
+        if self._alone:
             return Look(self._ask_other(observation), stamp)
+        if lease is None:
+            return Look(self._without_lease(observation, now), stamp)
         if lease.holder == self._region:
             return Look(observation, stamp)
         promise = self._call("own promise", ports.local.promise)
@@ -139,6 +144,15 @@ class Cycle:
         return self._look_as_candidate(
             Look(observation, stamp, promise, Memory.from_json(remembered)), lease, now
         )
+
+    def _without_lease(self, observation: Observation, now: float) -> Observation:
+        """What a standby still sees of the other region; an active one asks nothing more (A22)."""
+        row = observation.database
+        if row is not None and row.holder == self._region:
+            return observation
+        peer = self._peer_region
+        samples = self._call("own probe", lambda: self._ports.local.samples(peer)) or []
+        return replace(observation, own_probe=verdict(samples, self._policy, now))
 
     def _ask_other(self, observation: Observation) -> Observation:
         """Without a witness the other region's table is asked in each cycle whether this one was replaced.
@@ -327,7 +341,9 @@ class Cycle:
             return None, False
         return lease, lease is None
 
-    def _note(self, observation: Observation, decision: Decision, now: float) -> None:
+    def _note(
+        self, observation: Observation, decision: Decision, serving: bool | None, now: float
+    ) -> None:
         self._log("decision", action=str(decision.action), reason=decision.reason)
         epoch = "" if observation.lease is None else str(observation.lease.epoch)
         noted = self._call(
@@ -346,15 +362,19 @@ class Cycle:
             ),
         )
         if decision.page and noted is not False:
-            self._page(self._sender.of_decision(observation, decision, self._policy))
+            self._page(
+                self._sender.of_decision(observation, decision, self._policy, serving=serving)
+            )
 
     def _page(self, page: Page) -> None:
         self._ports.pager.page(page.subject, page.text)
 
-    def _tell(self, observation: Observation, decision: Decision, now: float) -> None:
-        """The readiness as a metric, and the cycle as an item of the own table (A19)."""
+    def _tell(
+        self, observation: Observation, decision: Decision, serving: bool | None, now: float
+    ) -> None:
+        """Readiness and service as metrics, and the cycle as an item of the own table (A19, A22)."""
         said = readiness(observation, self._policy, now)
-        self._publish(said, now)
+        self._publish([takeover_ready(said), *serving_seen(serving)], now)
         report = KeeperReport.of(
             observation, decision, said, self._policy, renewed_row=self._renewed_row, now=now
         )

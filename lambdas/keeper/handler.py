@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -9,10 +10,9 @@ from aws_lambda_powertools import Logger
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
-from lifeline.lambdas.failover.figures import log_lines, takeover_ready
+from lifeline.lambdas.failover.figures import Figure, log_lines
 from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.lambdas.failover.readiness import Readiness
 from lifeline.lambdas.keeper.adapters import ports, publish_directory
 from lifeline.lambdas.keeper.cycle import Cycle
 
@@ -31,8 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except Exception as error:  # the directory is for others; this keeper works without it
         logger.warning("directory not published", extra={"error": repr(error)})
 
-    def publish(said: Readiness, now: float) -> None:
-        for line in log_lines([takeover_ready(said)], suffix=settings.suffix, now=now):
+    def publish(figures: Sequence[Figure], now: float) -> None:
+        for line in log_lines(figures, suffix=settings.suffix, now=now):
             print(line)
 
     cycle = Cycle(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,7 +13,7 @@ from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import ProbeResults
 from lifeline.lambdas.contracts.probe import ProbeContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
-from lifeline.lambdas.failover.figures import log_lines, takeover_ready
+from lifeline.lambdas.failover.figures import Figure, log_lines, serving_seen, takeover_ready
 from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.readiness import NOT_KEPT, Readiness, witness_readiness
 from lifeline.lambdas.probe.cycle import probe_once
@@ -40,19 +41,20 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             )
         except Exception as error:  # an observer that cannot write is silent: its samples grow old
             logger.warning("cycle failed", extra={"error": repr(error)})
-            _tell(settings, Readiness(False, NOT_KEPT), now)
+            _tell(settings, [takeover_ready(Readiness(False, NOT_KEPT))], now)
             return
-        if seen:  # else an overlapping run has this cycle, and tells of it
-            _tell(settings, witness_readiness(seen), now)
+        if seen is not None:  # else an overlapping run has this cycle, and tells of it
+            ready = takeover_ready(witness_readiness(seen.health))
+            _tell(settings, [ready, *serving_seen(seen.serving)], now)
 
     return {"cycles": run_until_deadline(cycle, policy.probe_cycle_seconds / 2, context, event)}
 
 
-def _tell(settings: ProbeContract, said: Readiness, now: float) -> None:
-    """The witness says each cycle whether it can see (A19); of a data region its keeper says so."""
+def _tell(settings: ProbeContract, figures: Sequence[Figure], now: float) -> None:
+    """The witness says each cycle what it sees (A19, A22); of a data region its keeper says so."""
     if settings.region != settings.witness_region:
         return
-    for line in log_lines([takeover_ready(said)], suffix=settings.suffix, now=now):
+    for line in log_lines(figures, suffix=settings.suffix, now=now):
         print(line)
 
 

@@ -13,9 +13,9 @@ from lifeline.site import Site
 class Witness(Construct):
     """The lease table and a probe of both regions. No patient data.
 
-    Covers: two regions that both believe to be active, and one observer that is cut off. Does not cover:
-    the loss of the witness itself, during which nobody takes over (A2). Raises ValueError in a stack of
-    any other region than the environment's witness.
+    Covers: two regions that both believe to be active, one observer that is cut off, and both regions lost:
+    its probe tells that nobody serves (A22). Does not cover: the loss of the witness itself, during which
+    nobody takes over (A2). Raises ValueError in a stack of any other region than the environment's witness.
     """
 
     def __init__(

@@ -19,6 +19,7 @@ from lifeline.observability.lifeline_metrics import (
     days_since_drill,
     events_at_risk,
     replication_lag,
+    serving_seen,
     takeover_ready,
 )
 from lifeline.observability.metric_specs import MetricSpec, sum_of
@@ -46,6 +47,7 @@ def failover_alarms(
             site,
             "This region would not take over, or does not renew what it holds; its keeper's report says why.",
         ),
+        service_alarm(site, "This region's keeper"),
         *_lag_alarms(site, lag),
         *_loop_alarms(site),
         *_exercise_alarms(site),
@@ -94,7 +96,8 @@ def witness_alarms(site: Site) -> list[AlarmSpec]:
         takeover_alarm(
             site,
             "The witness has no opinion of a region: without it no region takes over by itself.",
-        )
+        ),
+        service_alarm(site, "The witness"),
     ]
 
 
@@ -109,6 +112,25 @@ def takeover_alarm(site: Site, description: str) -> AlarmSpec:
         evaluation=THREE_MINUTES,
         severity=Severity.CRITICAL,
         runbook="takeover-not-ready",
+    )
+
+
+TWO_MINUTES = Evaluation(datapoints_to_alarm=2, evaluation_periods=2)
+
+
+def service_alarm(site: Site, observer: str) -> AlarmSpec:
+    """No region serves, as far as this place sees, and no failover ended that in time (A22)."""
+    return AlarmSpec(
+        name="nobody-serves",
+        description=f"{observer} sees no region that serves, for two minutes: patients' alarms wait at the "
+        "edges.",
+        metric=serving_seen(site),
+        operator=Operator.BELOW,
+        threshold=1,
+        evaluation=TWO_MINUTES,
+        severity=Severity.CRITICAL,
+        runbook="nobody-serves",
+        not_breaching_because="who has no opinion says nothing; takeover-not-ready fires on silence.",
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from lifeline.lambdas.failover.protocol import TAKEOVER_READY
+from lifeline.lambdas.failover.protocol import SERVING_SEEN, TAKEOVER_READY
 from lifeline.observability.metric_specs import MetricSpec
 from lifeline.site import Site
 
@@ -50,6 +50,11 @@ def days_since_drill(site: Site) -> MetricSpec:
 def takeover_ready(site: Site) -> MetricSpec:
     """1 while the region, or the witness, does its part in a failover; its best value in the period (A19)."""
     return _published(site, TAKEOVER_READY)
+
+
+def serving_seen(site: Site) -> MetricSpec:
+    """1 while this place sees a region that serves, else 0; its best value in the period (A22)."""
+    return _published(site, SERVING_SEEN)
 
 
 class DrillTarget(StrEnum):

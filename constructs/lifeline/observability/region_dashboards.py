@@ -23,6 +23,7 @@ from lifeline.observability.lifeline_metrics import (
     events_at_risk,
     patients_at_risk,
     replication_lag,
+    serving_seen,
     takeover_ready,
 )
 from lifeline.observability.path_metrics import PathMetrics
@@ -54,7 +55,8 @@ def region_rows(
         ],
         [
             GraphWidget(
-                title="Ready to take over? 1 is yes", metrics={"ready": takeover_ready(site)}
+                title="Does anybody serve? Ready to take over? 1 is yes",
+                metrics={"served": serving_seen(site), "ready": takeover_ready(site)},
             ),
             GraphWidget(
                 title="At risk",
@@ -184,8 +186,8 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
         ],
         [
             GraphWidget(
-                title=f"Ready to take over? 1 is yes, seen in {one.region.name}",
-                metrics={"ready": takeover_ready(one)},
+                title=f"Does anybody serve? Ready to take over? 1 is yes, seen in {one.region.name}",
+                metrics={"served": serving_seen(one), "ready": takeover_ready(one)},
                 region=one.region.name,
             )
             for one in (*both, *([] if site.witness is None else [site.witness]))

@@ -24,7 +24,7 @@ SAYS_NOT_BUILT = re.compile(
 )
 PROMISED = re.compile(r"\bgenesis\b|\bchained markers?\b|marker's (?:manifest|predecessor)", re.I)
 FREEZE = re.compile(r"\b(?:freezes?|froze)\b", re.I)
-LAST = {"A": 21, "B": 27, "C": 10, "D": 12, "E": 5}
+LAST = {"A": 22, "B": 27, "C": 10, "D": 12, "E": 5}
 
 
 def test_the_page_has_every_rule_once_and_in_order() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from drill import evidence, live_view, replay, report
+from drill import evidence, live_view, replay, report, time_axis
 from drill.live import LivePage
-from drill.platform_records import seconds_of
+from drill.platform_records import instant_text, seconds_of
 from scripts.browser import Browser
 from tests.unit.drill.recorded_runs import KINDS, recorded
 from tests.unit.drill.sample_evidence import body
@@ -93,6 +93,67 @@ def test_nothing_overflows_and_every_graphic_has_its_words(
     assert len(sizes) == 1
     assert sizes[0] >= SMALLEST_LETTER
     assert browser.value("document.querySelectorAll('th:not([scope])').length") == 0
+
+
+UNDER = """[...document.querySelectorAll(".went .part")].map((part, number) => {
+  const caption = document.querySelectorAll(".parts li")[number].getBoundingClientRect();
+  return caption.left - part.getBoundingClientRect().left;
+})"""
+
+
+@pytest.mark.parametrize("kind", ["pass", "fail"])
+def test_run_and_commit_stand_on_the_screen_and_captions_under_their_parts(
+    browser: Browser, tmp_path: Path, kind: str
+) -> None:
+    run = recorded(kind)
+    browser.open(written(tmp_path, report.render(run)), width=1200)
+    shown = browser.value("document.querySelector('.crumb').innerText")
+    assert run["id"] in shown
+    assert run["versions"]["git"][:12] in shown
+    assert ("+changes" in shown) is ("+changes" in run["versions"]["git"])
+    apart = browser.value(UNDER)
+    assert len(apart) >= 3
+    assert max(map(abs, apart)) <= 6, apart
+
+
+def test_holds_has_one_meaning_on_the_live_page() -> None:
+    """A guard holds; a region has the lease."""
+    run = recorded("pass")
+    growing = replay.at(run, seconds_of(run["fault_at"]) + 22)
+    cards = live_view.view(growing, replay.lines(growing)).regions
+    assert [one.state for one in cards if one.part != "witness"] == [
+        "dead; has the lease, epoch 1",
+        "does not have the lease",
+    ]
+
+
+def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) -> None:
+    """For as long as each fired; a run whose alarms nobody judged shows none."""
+    run = recorded("pass")
+    assert "Alarms:" not in time_axis.drawn({**run, "alarms": []})
+    fault = seconds_of(run["fault_at"])
+
+    def alarm(name: str, *states: tuple[float, str]) -> dict[str, Any]:
+        changes = [{"at": instant_text(fault + at), "state": state} for at, state in states]
+        return {"name": name, "region": "ca-west-1", "changes": changes, "not_provable": ""}
+
+    quiet = alarm("events-at-risk", (-60.0, "OK"))
+    assert "Alarms: 1 were judged, by whole minutes; none fired" in time_axis.drawn(
+        {**run, "alarms": [quiet]}
+    )
+    fired = alarm("replication-lag-log", (-60.0, "OK"), (20.0, "ALARM"), (40.0, "OK"))
+    page = report.render({**run, "alarms": [quiet, fired]})
+    browser.open(written(tmp_path, page), width=400)
+    assert "each that fired" in page
+    assert "replication-lag-log (ca-west-1)" in browser.value(
+        "document.querySelector('svg.narrow').textContent"
+    )
+    assert "events-at-risk (" not in browser.value(
+        "document.querySelector('svg.narrow').textContent"
+    )
+    assert browser.value(LETTERS_OUTSIDE) == []
+    growing = replay.at({**run, "alarms": [fired]}, fault + 30)
+    assert "Alarms:" not in time_axis.drawn(growing), "nobody has judged them yet"
 
 
 def test_the_page_that_overflows_is_found(browser: Browser, tmp_path: Path) -> None:

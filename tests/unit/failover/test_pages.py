@@ -32,12 +32,13 @@ def test_every_word_of_a_decision_has_a_meaning() -> None:
 
 def test_a_loss_above_the_rpo_is_paged_with_everything_to_decide_by() -> None:
     lossy = replace(LOST, lease=LEASE, estimated_loss_seconds=94.2)
-    page = SENDER.of_decision(lossy, decide(lossy, POLICY, 1e4), POLICY)
+    page = SENDER.of_decision(lossy, decide(lossy, POLICY, 1e4), POLICY, serving=False)
     assert page.subject == "Lifeline dev ca-west-1: loss-above-rpo"
     assert page.text.splitlines() == [
         "Environment dev, region ca-west-1. Its keeper decided hold because of loss-above-rpo. A takeover "
         "would lose more than the tier allows: the incident lead decides. Look at the whole picture first: "
         "where the loss falls, wait.",
+        "Does anybody serve? No region that this one sees. Patients' alarms wait at the edges.",
         "Lease: held by ca-central-1 at epoch 4; the database's writer is ca-central-1.",
         "A takeover would lose: 94.2 s; allowed is 60 s.",
         "Seen: loss_seconds 94.2, allowed_seconds 60.0.",
@@ -51,18 +52,21 @@ def test_a_loss_above_the_rpo_is_paged_with_everything_to_decide_by() -> None:
 def test_what_is_not_known_is_not_zero() -> None:
     assert loss_line(None, 60) == "A takeover would lose: unknown; allowed is 60 s."
     blind = replace(LOST, lease=None, estimated_loss_seconds=None)
-    page = SENDER.of_decision(blind, decide(blind, POLICY, 1e4), POLICY)
+    page = SENDER.of_decision(blind, decide(blind, POLICY, 1e4), POLICY, serving=None)
+    assert "Does anybody serve? This region cannot tell" in page.text
     assert "Lease: not readable, or there is none." in page.text
     assert "would lose: unknown" in page.text
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_page_of_any_word_says_where_what_next_and_which_runbook(reason: Reason) -> None:
-    page = SENDER.of_decision(LOST, Decision(action=LOST_ACTION, reason=reason), POLICY)
+    decision = Decision(action=LOST_ACTION, reason=reason)
+    page = SENDER.of_decision(LOST, decision, POLICY, serving=True)
     assert len(page.subject) <= 100
     assert "{" not in page.text
     for words in (
         "Environment dev, region ca-west-1",
+        "Does anybody serve? Yes",
         "Lease: ",
         "allowed is",
         "Type next: ",

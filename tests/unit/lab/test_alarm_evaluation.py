@@ -149,6 +149,7 @@ def test_what_an_emulator_does_not_tell_is_listed(make_stack: MakeStack) -> None
     able, unable = product_alarms(make_stack)
     assert {one.name for one in able} == {
         "takeover-not-ready-test",
+        "nobody-serves-test",
         "events-at-risk-test",
         "drill-overdue-test",
         *(

@@ -13,8 +13,9 @@ from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.region_state_table import ProbeResults
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.serving_seen import RegionAnswer
 from lifeline.lambdas.probe import cycle
-from lifeline.lambdas.probe.cycle import answers, probe_once
+from lifeline.lambdas.probe.cycle import Probed, answers, ask_region, probe_once
 from tests.support.http_server import Answer, Request, closed_port, http_server, silent_port
 from tests.support.tables import made_table
 
@@ -36,6 +37,13 @@ def _results(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProbeResults]:
 def probed(
     results: ProbeResults, targets: dict[str, str], control_url: str, now: float = NOW
 ) -> dict[str, Health]:
+    seen = looked(results, targets, control_url, now)
+    return {} if seen is None else dict(seen.health)
+
+
+def looked(
+    results: ProbeResults, targets: dict[str, str], control_url: str, now: float = NOW
+) -> Probed | None:
     return probe_once(
         targets=targets,
         control_url=control_url,
@@ -152,4 +160,61 @@ def test_the_window_of_samples_is_all_that_is_kept(results: ProbeResults) -> Non
 def test_a_host_that_hangs_did_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycle, "PROBE_TIMEOUT_SECONDS", 0.2)
     with silent_port() as port:
-        assert not answers(f"http://127.0.0.1:{port}/health", healthy_only=False)
+        assert not answers(f"http://127.0.0.1:{port}/health")
+        assert ask_region(f"http://127.0.0.1:{port}/health") == RegionAnswer()
+
+
+SERVES = (200, {"database": True, "serving": True, "epoch": 2})
+STANDS_BY = (200, {"database": True, "serving": False, "epoch": 2})
+STOPPED = (503, {"database": True, "serving": False, "epoch": 1})
+NEW = (200, {"database": True, "serving": False, "epoch": 0})
+NO_DATABASE = (503, {"database": False, "serving": False, "epoch": 0})
+NOT_OURS: Answer = (502, {})
+
+
+@pytest.mark.parametrize(
+    ("home", "recovery", "seen"),
+    [
+        (SERVES, STANDS_BY, True),
+        (STOPPED, SERVES, True),
+        (None, SERVES, True),
+        (None, None, False),
+        (None, STANDS_BY, False),
+        (STOPPED, STANDS_BY, False),
+        (NO_DATABASE, NO_DATABASE, False),
+        (NOT_OURS, NOT_OURS, False),
+        (NEW, NEW, None),
+        (NEW, None, None),
+    ],
+)
+def test_whether_anybody_serves(
+    results: ProbeResults, home: Answer | None, recovery: Answer | None, seen: bool | None
+) -> None:
+    """A22. `None`: the region refuses connections. Before the first activation there is no opinion."""
+
+    def answer(request: Request) -> Answer:
+        found = {"/home/health": home, "/recovery/health": recovery, "/control": (200, {})}
+        return found[request.path] or (404, {})
+
+    with http_server(answer) as at:
+        targets = {
+            HOME: refused() if home is None else f"{at.url}/home",
+            RECOVERY: refused() if recovery is None else f"{at.url}/recovery",
+        }
+        look = looked(results, targets, f"{at.url}/control")
+    assert look is not None
+    assert look.serving is seen
+
+
+@pytest.mark.parametrize(
+    ("targets", "control"), [((HOME,), "refused"), ((HOME, RECOVERY), "answers")]
+)
+def test_an_observer_that_does_not_see_every_region_does_not_say_that_nobody_serves(
+    results: ProbeResults, targets: tuple[str, ...], control: str
+) -> None:
+    """Its own network is broken, or nobody told it where a region is."""
+    with http_server(saying({"/control": 200})) as at:
+        there = {one: refused() if one == HOME else "" for one in targets}
+        look = looked(results, there, refused() if control == "refused" else f"{at.url}/control")
+    assert look is not None
+    assert look.serving is None

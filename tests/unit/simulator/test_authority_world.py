@@ -12,7 +12,7 @@ import pytest
 
 from simulator.authority import AuthorityWorld
 from simulator.faults import Fault, draw
-from simulator.places import HOME, RECOVERY
+from simulator.places import HOME, RECOVERY, WITNESS
 from simulator.properties import END_SECONDS
 from simulator.run import Finding, run_authority, run_with, shrink
 from simulator.scenarios import Scenario, kept
@@ -74,6 +74,56 @@ def test_a_keeper_that_is_gone_is_taken_over_because_its_region_says_that_it_sto
     assert said(found, RECOVERY) == ["serves at epoch 2"]
     with switched_off("A18"):
         assert said(run_with(1, (), (fault,)), RECOVERY) == []
+
+
+def losing(*regions: str, of: str = "") -> tuple[Fault, ...]:
+    """Each region is lost for good at about the same time; `of`: the region whose keeper is gone before."""
+
+    def lose(region: str, at: float) -> Fault:
+        return Fault(at, 1_200.0, f"{region} is lost", lambda world: world.lose_region(region))
+
+    def no_keeper(world: AuthorityWorld) -> None:
+        world.missed_schedules.add((of, "keeper"))
+        world.kill(of, "keeper")
+
+    faults = [lose(region, 300.0 + number) for number, region in enumerate(regions)]
+    return (*faults, Fault(299.0, 1_200.0, "no keeper", no_keeper)) if of else tuple(faults)
+
+
+def paged(finding: Finding, what: str) -> list[tuple[str, float]]:
+    """Who paged it, and when."""
+    return [
+        (line.who.removeprefix("page from "), line.at)
+        for line in finding.lines
+        if line.who.startswith("page from ") and line.what == what
+    ]
+
+
+def test_when_both_regions_are_lost_the_witness_tells_a_person() -> None:
+    """A22: nobody else is left to say it."""
+    ((who, at),) = paged(run_with(1, (), losing(HOME, RECOVERY)), "alarm nobody-serves")
+    assert (who, at) == (WITNESS, 420.0), "two whole minutes"
+
+
+def test_a_standby_that_answers_does_not_hide_that_nobody_serves() -> None:
+    """A22: it is well and takes nothing, for its keeper is gone; the witness sees that it serves nothing."""
+    found = run_with(1, (), losing(HOME, of=RECOVERY))
+    assert (WITNESS, 420.0) in paged(found, "alarm nobody-serves")
+
+
+def test_a_region_that_stops_without_witness_and_other_region_tells_a_person() -> None:
+    """Seed 1083's class: readiness had paged while it still served, and so said nothing any more."""
+    cut = {(HOME, RECOVERY), (RECOVERY, HOME)}
+    link = Fault(600.0, 1_200.0, "cut", lambda world: world.network.cut_links.update(cut))
+    found = run_with(1, (), (*losing(WITNESS), link))
+    assert max(at for _, at in paged(found, "alarm takeover-not-ready")) < link.at
+    assert {who for who, _ in paged(found, "alarm nobody-serves")} == {HOME, RECOVERY}
+
+
+@pytest.mark.parametrize("lost", [RECOVERY, WITNESS, HOME])
+def test_nobody_says_that_nobody_serves_when_one_place_is_lost(lost: str) -> None:
+    """Somebody serves, or the other region does within two minutes."""
+    assert paged(run_with(1, (), losing(lost)), "alarm nobody-serves") == []
 
 
 def test_one_seed_is_one_trace() -> None:

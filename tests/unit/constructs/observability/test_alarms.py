@@ -12,10 +12,11 @@ from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
 from lifeline.failover.step_exercise import EXERCISE_MINUTES
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
-from lifeline.observability.failover_alarms import LOOPS, witness_alarms
+from lifeline.observability.failover_alarms import LOOPS, TWO_MINUTES, witness_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
 from lifeline.observability.region_alarms import region_alarms
+from simulator.alarms import PERIOD_SECONDS, RULES, Rule
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.observability.observed import metrics_of
 
@@ -323,12 +324,40 @@ def test_readiness_pages_when_it_is_zero_or_not_told(make_stack: MakeStack) -> N
     """R4, A19: automatic failover cannot be off in silence."""
     made = make_stack()
     (ready,) = [one for one in all_specs(made) if one.name == "takeover-not-ready"]
-    (witness,) = witness_alarms(made.site)
+    witness = witness_alarms(made.site)[0]
+    assert witness.name == ready.name
     for one in (ready, witness):
         assert (one.severity, one.treat_missing_data) == (Severity.CRITICAL, "breaching")
         assert (one.operator, one.threshold) == (Operator.BELOW, 1)
         assert isinstance(one.metric, MetricSpec)
         assert one.metric.dimensions == {"Suffix": "test"}
+
+
+def test_nobody_serves_pages_in_three_places_and_never_for_silence(make_stack: MakeStack) -> None:
+    """A22: two minutes without a region that serves; who has no opinion says nothing."""
+    made = make_stack()
+    (region,) = [one for one in all_specs(made) if one.name == "nobody-serves"]
+    witness = witness_alarms(made.site)[1]
+    assert witness.name == region.name
+    for one in (region, witness):
+        assert (one.severity, one.treat_missing_data) == (Severity.CRITICAL, "notBreaching")
+        assert (one.operator, one.threshold, one.evaluation) == (Operator.BELOW, 1, TWO_MINUTES)
+        assert isinstance(one.metric, MetricSpec)
+        assert one.metric.dimensions == {"Suffix": "test"}
+
+
+def test_the_simulator_judges_the_deployed_alarms(make_stack: MakeStack) -> None:
+    """The witness has exactly those that tell of authority; what the simulator calls told, is."""
+    deployed = set()
+    for one in witness_alarms(make_stack().site):
+        assert isinstance(one.metric, MetricSpec)
+        assert (one.operator, one.threshold) == (Operator.BELOW, 1)
+        assert (one.metric.statistic, one.evaluation.period_seconds) == ("Maximum", PERIOD_SECONDS)
+        assert one.evaluation.datapoints_to_alarm == one.evaluation.evaluation_periods
+        silence = one.treat_missing_data == "breaching"
+        periods = one.evaluation.evaluation_periods
+        deployed.add(Rule(one.name, one.metric.metric_name, periods, silence))
+    assert deployed == set(RULES)
 
 
 def test_the_packs_find_nothing(make_stack: MakeStack) -> None:

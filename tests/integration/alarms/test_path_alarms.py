@@ -1,0 +1,199 @@
+"""The data path: the deployed bridge and event applier on a virtual clock, the deployed metric filters over
+their lines, the deployed alarms over both.
+
+`IncomingRecords` is AWS's own metric (aws_figures.py): here it counts what the test puts into the stream.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from lab.alarm_evaluation import told
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.event_applier import Apply
+from lifeline.lambdas.contracts.log import LogAddress
+from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.lambdas.failover.markers import Marker
+from lifeline.lambdas.stream_bridge import handler as bridge
+from lifeline.lambdas.stream_bridge import validation
+from lifeline.lambdas.stream_bridge.batch import LogRecord
+from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.services.event_applier import log_reader
+from lifeline.services.event_applier.apply import Applier
+from lifeline.services.event_applier.batch import batch_of
+from lifeline.services.event_applier.log_reader import LogReader
+from lifeline.services.event_applier.quarantine import Quarantine
+from lifeline.services.shared import metric_lines
+from tests.integration.alarms.deployed import HOME, SUFFIX, Deployed, Fault
+from tests.integration.conftest import NewLog
+from tests.integration.datapath.applying import PARTITIONS, log_settings, region_settings
+from tests.integration.datapath.log_records import TOPIC, event_body, event_record
+from tests.support.clocks import ManualClock
+from tests.unit.stream_bridge.test_validation import event
+
+pytestmark = [pytest.mark.synth, pytest.mark.slow]
+START = 1_795_248_000.0
+FAULT = Fault(START, START + 1_200, START + 2_700, START + 4_200)
+BRIDGE_LOG, SERVICES_LOG = f"/aws/lambda/stream-bridge-{SUFFIX}", f"/lifeline/services-{SUFFIX}"
+BATCH = 50
+"""Records a minute: one bad one is more than the hundredth at which apply-failures fires."""
+
+REJECTED, DEFECTS, FAILURES = {"events-rejected"}, {"bridge-defects"}, {"apply-failures"}
+SCALES = "scale-event-applier"
+"""It tells nobody: it starts another task, below the limits at which people are told."""
+BEHIND: dict[int, set[str]] = {
+    3: set(),
+    1_000: {SCALES},
+    1_001: {SCALES, "apply-behind-warning"},
+    10_001: {SCALES, "apply-behind-warning", "apply-behind-critical"},
+}
+"""By records that the event applier has yet to apply."""
+FIRED = REJECTED | DEFECTS | FAILURES | {name for names in BEHIND.values() for name in names}
+
+
+def minutes() -> Iterable[tuple[float, bool]]:
+    """A moment in each minute of the run, and whether it lies in the fault."""
+    for number in range(int((FAULT.end - FAULT.start) / 60)):
+        at = FAULT.start + 60.0 * number + 5.0
+        yield at, FAULT.at <= at < FAULT.healed
+
+
+class LogInMemory:
+    """What the bridge writes to; the records are not looked at here."""
+
+    def write(self, _records: Iterable[LogRecord], _at_ms: int) -> None: ...
+
+    def write_marker(self, _marker: Marker, _at_ms: int) -> None: ...
+
+
+class OneStream:
+    """The stream's identity, which AWS tells."""
+
+    def incarnation(self, _named: set[str]) -> str:
+        return "100"
+
+
+@pytest.fixture(name="bridged")
+def _bridged(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the bridge's function on a batch; the lines that it logs."""
+    said = io.StringIO()
+    settings = StreamBridge(
+        log=LogAddress("", "none", {"error.dlq": 1, TOPIC: 1}, HOME), stream_name="edge"
+    )
+    parts = (settings, load_schemas(schemas_folder()), LogInMemory(), OneStream())
+    monkeypatch.setattr(bridge, "_parts", lambda: parts)
+    monkeypatch.setattr(bridge.logger.registered_handler, "stream", said)
+
+    def run(bodies: list[bytes]) -> list[str]:
+        said.seek(0)
+        said.truncate()
+        records = [
+            {
+                "eventID": f"shardId-0:{number}",
+                "kinesis": {
+                    "sequenceNumber": str(number),
+                    "partitionKey": "e:p",
+                    "data": base64.b64encode(body).decode(),
+                },
+            }
+            for number, body in enumerate(bodies)
+        ]
+        bridge.handler({"Records": records}, None)
+        return said.getvalue().splitlines() or ['{"message": "bridged"}']
+
+    return run
+
+
+GOOD = json.dumps(event(occurredOn="2026-11-21T11:59:59Z")).encode()
+
+
+def test_events_that_must_be_refused_are_told_when_they_do_not_end(
+    deployed: Deployed, bridged: Any
+) -> None:
+    lines = [
+        (at, line)
+        for at, broken in minutes()
+        for line in bridged([GOOD, b"{no json"] if broken else [GOOD])
+    ]
+    samples = deployed.counted(HOME, {BRIDGE_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == REJECTED
+
+
+def test_a_defect_of_the_bridge_is_told_at_once(
+    deployed: Deployed, bridged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defective(*_: object) -> None:
+        raise KeyError("a defect")
+
+    sound, lines = validation._refused_kind, []
+    for at, broken in minutes():
+        defect = broken and at < FAULT.at + 120
+        monkeypatch.setattr(validation, "_refused_kind", defective if defect else sound)
+        lines += [(at, line) for line in bridged([GOOD])]
+    samples = deployed.counted(HOME, {BRIDGE_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == DEFECTS
+
+
+def test_records_that_cannot_be_applied_are_told_by_their_share(
+    deployed: Deployed, new_log: NewLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each dead letter is acknowledged by a broker before its line is said."""
+    quarantine = Quarantine(log_settings(new_log(PARTITIONS)))
+    unreadable = event_record(0, event_body(0))._replace(value=b"{no json")
+    lines: list[tuple[float, str]] = []
+    came: list[tuple[float, float]] = []
+    for at, broken in minutes():
+        quarantine.keep(batch_of([unreadable] if broken else []).unreadable)
+        said = capsys.readouterr().out.splitlines()
+        lines += [(at, line) for line in said or ['{"message": "applied"}']]
+        came.append((at, float(BATCH)))
+    incoming = deployed.input_of(HOME, "apply-failures", "came")
+    samples = {**deployed.counted(HOME, {SERVICES_LOG: lines}), incoming: came}
+    assert deployed.fired(HOME, samples, FAULT) == FAILURES
+
+
+@dataclass
+class Broker:
+    """librdkafka's consumer: `end` is the log's end, as the last fetch told it."""
+
+    end: int = 0
+    assigned: list[TopicPartition] = field(default_factory=list)
+
+    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any) -> None:
+        on_assign(self, [TopicPartition(topics[0], 0)])
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = partitions
+
+    def get_watermark_offsets(self, _where: TopicPartition, **_: Any) -> tuple[int, int]:
+        return 0, self.end
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+def test_an_event_applier_that_is_behind_is_told_by_how_far(
+    behind: int,
+    deployed: Deployed,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broker, clock = Broker(), ManualClock(at=0.0, wall_offset=START)
+    monkeypatch.setattr(log_reader, "Consumer", lambda _settings: broker)
+    monkeypatch.setattr(metric_lines, "SYSTEM_CLOCK", clock)
+    reader = LogReader({}, [TOPIC])
+    reader.unplaced, reader._next = False, {(TOPIC, 0): 0}
+    nowhere = DatabaseAddress("127.0.0.1", 9, "lifeline", "lifeline", "none", HOME)
+    settings = Apply(database=nowhere, log=log_settings("127.0.0.1:9"), region=region_settings())
+    applier = Applier(settings, clock)
+    for at, broken in minutes():
+        clock.at, broker.end = at - START, behind if broken else 3
+        applier._say_lag(reader)
+    samples = told(capsys.readouterr().out.splitlines())
+    assert deployed.fired(HOME, samples, FAULT) == BEHIND[behind]

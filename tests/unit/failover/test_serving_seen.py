@@ -1,0 +1,57 @@
+"""Whether anybody serves, as a keeper sees it (A22): what it cannot know it does not say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lifeline.lambdas.failover.decision import DatabaseView, Observation
+from lifeline.lambdas.failover.health import Health
+from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.serving_seen import seen_by_keeper
+
+HOME, RECOVERY = "ca-central-1", "ca-west-1"
+POLICY = Policy()
+LEASE = Lease(holder=HOME, epoch=1, renewals=7, writer=HOME)
+OWN_ROW = DatabaseView(epoch=1, holder=HOME, in_recovery=False)
+ACTIVE = Observation(region=HOME, lease=LEASE, database=OWN_ROW)
+STANDBY = Observation(
+    region=RECOVERY,
+    lease=LEASE,
+    unmoved_seconds=2.0,
+    database=DatabaseView(epoch=1, holder=HOME, in_recovery=True),
+)
+BLIND_STANDBY = replace(STANDBY, lease=None, unmoved_seconds=None)
+ALONE = replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds, own_probe=Health.UNHEALTHY)
+
+
+@pytest.mark.parametrize(
+    ("seen", "renewed", "serves"),
+    [
+        (ACTIVE, True, True),
+        (ACTIVE, False, False),
+        (replace(ACTIVE, lease=None), True, True),
+        (replace(ACTIVE, lease=None), False, False),
+        (replace(ACTIVE, database=None), False, False),
+        (replace(ACTIVE, lease=replace(LEASE, holder=NO_HOLDER)), False, False),
+        (STANDBY, False, True),
+        (replace(STANDBY, unmoved_seconds=None), False, None),
+        (replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds - 0.001), False, True),
+        (replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds), False, False),
+        (ALONE, False, False),
+        (replace(ALONE, witness_probe=Health.HEALTHY), False, True),
+        (replace(STANDBY, unmoved_seconds=99.0, own_probe=Health.HEALTHY), False, True),
+        (BLIND_STANDBY, False, None),
+        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY), False, True),
+        (replace(BLIND_STANDBY, own_probe=Health.UNHEALTHY), False, False),
+        # A standby that is well answers 200, too: without a row nobody says which of the two it is.
+        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY, database=None), False, None),
+        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY, region=HOME), False, None),
+        # Its own copy names itself, and is a replica: it lost the lease, and is rebuilt.
+        (replace(BLIND_STANDBY, region=HOME), False, None),
+    ],
+)
+def test_a_keeper_says_what_it_knows(seen: Observation, renewed: bool, serves: bool | None) -> None:
+    assert seen_by_keeper(seen, POLICY, renewed_row=renewed) is serves
