@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from lifeline.capacity import CapacityPlan
+from lifeline.lambdas.failover.plan import plan_for, rto_budget_seconds
 from lifeline.limits import refusals
 from lifeline.profiles import PROFILES, Profile
 from lifeline.regions import (
@@ -28,6 +29,7 @@ from lifeline.regions import (
     require_residency,
     require_services,
 )
+from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier
 
 SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
@@ -92,6 +94,7 @@ class Settings:
     """None: automatic failover is off."""
     account: str | None = None
     """None: templates work in any account and name it with a token."""
+    strategy: Strategy = Strategy.WARM_STANDBY
     tier: RecoveryTier = RecoveryTier.CRITICAL
     events_per_minute: int | None = None
     """The mean. None: the profile's, and the profile's peak with it."""
@@ -120,6 +123,7 @@ class Settings:
             self._check_regions()
             self._check_numbers()
             self._check_replication()
+            self._check_strategy()
             self._check_limits()
         except SettingsError:
             raise
@@ -251,6 +255,17 @@ class Settings:
                 f"{self.domain.hosted_zone_name!r}; allowed is a name that ends in it."
             )
 
+    def _check_strategy(self) -> None:
+        """The plan of the whole environment: a region with fewer parts has a shorter one."""
+        budget = rto_budget_seconds(plan_for(services_rest=self.strategy.services_rest))
+        if self.strategy.services_rest and budget > self.tier.rto_seconds:
+            slow = ", ".join(one.name for one in RecoveryTier if budget <= one.rto_seconds)
+            raise SettingsError(
+                f"The strategy {self.strategy} recovers within {budget} s, as tasks must start first, "
+                f"and the tier {self.tier.name} promises {self.tier.rto_seconds} s; allowed are the tiers "
+                f"{slow}, or the strategy {Strategy.WARM_STANDBY}."
+            )
+
     def _check_limits(self) -> None:
         for sentence in refusals(self).values():
             raise SettingsError(sentence)
@@ -337,6 +352,13 @@ def _tier(key: str, raw: Any) -> RecoveryTier:
         raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
 
 
+def _strategy(key: str, raw: Any) -> Strategy:
+    try:
+        return Strategy(str(raw))
+    except ValueError:
+        raise SettingsError(f"Unknown {key} {raw!r}; allowed are {', '.join(Strategy)}.") from None
+
+
 def _log_replication(key: str, raw: Any) -> LogReplication:
     try:
         return LogReplication(str(raw))
@@ -391,6 +413,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "homeRegion": _required_text,
     "recoveryRegion": _required_text,
     "witnessRegion": _region_or_none,
+    "strategy": _strategy,
     "tier": _tier,
     "eventsPerMinute": _whole,
     "peakEventsPerMinute": _whole,

@@ -34,11 +34,12 @@ class LogMetricSource(Protocol):
 
 
 class ServicesMetricSource(Protocol):
-    """`lifeline.application.services.Services`; `service` is `event-applier` or `query-api`."""
+    """`lifeline.application.services.Services`; `service` is `event-applier`, `query-api` or `watermark`."""
 
     def metric_cpu(self, service: str) -> cloudwatch.Metric: ...
     def metric_running_tasks(self, service: str) -> cloudwatch.Metric: ...
     def metric_consumer_lag(self) -> cloudwatch.Metric: ...
+    def metric_traffic_here(self) -> cloudwatch.Metric: ...
 
 
 class DatabaseMetricSource(Protocol):

@@ -10,8 +10,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.failover.plan import PLAN
-from lifeline.lambdas.failover_step import cache_step, files_step, secrets_step, service_steps
+from lifeline.lambdas.failover.plan import EVERY_STEP
+from lifeline.lambdas.failover_step import cache_step, capacity_steps, files_step, secrets_step
 from lifeline.lambdas.failover_step import handler as function
 from lifeline.lambdas.failover_step.exercise import (
     NO_READS_OF_ITS_OWN,
@@ -43,7 +43,7 @@ def tables(credentials: None) -> Iterator[None]:
 
 
 def test_every_step_of_the_plan_is_exercised_or_says_why_not() -> None:
-    assert set(READS) | set(NO_READS_OF_ITS_OWN) == {step.name for step in PLAN}
+    assert set(READS) | set(NO_READS_OF_ITS_OWN) == {step.name for step in EVERY_STEP}
     assert not set(READS) & set(NO_READS_OF_ITS_OWN)
 
 
@@ -62,7 +62,7 @@ def test_each_store_is_looked_at_and_left_alone() -> None:
     )
     with (
         Stubber(client("rds", OWN, 8.0)) as rds,
-        Stubber(client("ecs", OWN, service_steps.ECS_SECONDS)) as ecs,
+        Stubber(client("ecs", OWN, capacity_steps.ECS_SECONDS)) as ecs,
         Stubber(client("elasticache", OWN, cache_step.LOOK_SECONDS)) as cache,
         Stubber(client("efs", OWN, files_step.CALL_SECONDS)) as files,
         Stubber(client("secretsmanager", OWN, secrets_step.CALL_SECONDS)) as secrets,

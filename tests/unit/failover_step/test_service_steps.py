@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +16,13 @@ from lifeline.lambdas.contracts.failover_step import ApiClient
 from lifeline.lambdas.failover_step import api_token
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 from lifeline.lambdas.failover_step.service_steps import (
-    POLL_BUDGET_SECONDS,
     USER_AGENT,
     open_api,
-    raise_capacity,
     shift_traffic,
     verify,
     watermark,
 )
+from lifeline.lambdas.failover_step.waiting import POLL_BUDGET_SECONDS
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.validation import Accepted, judge
 from tests.support.clocks import ManualClock
@@ -35,62 +34,13 @@ from tests.unit.failover_step.test_store_steps import credentials
 
 __all__ = ["credentials"]
 
-CLUSTER, SERVICE = "processing-test", "apply-test"
 STARTED = "2026-11-21T11:59:59.123Z"
-ServiceOf = Callable[[int], Any]
 
 
 @pytest.fixture
 def mocked(credentials: None) -> Iterator[None]:
     with mock_aws():
         yield
-
-
-@pytest.fixture
-def service_of(mocked: None) -> ServiceOf:
-    """Make the event applier's service with a desired count; the ECS client."""
-
-    def made(desired: int) -> Any:
-        ecs = aws.client("ecs", OWN)
-        ecs.create_cluster(clusterName=CLUSTER)
-        ecs.register_task_definition(
-            family=SERVICE, containerDefinitions=[{"name": "a", "image": "a", "memory": 64}]
-        )
-        ecs.create_service(
-            cluster=CLUSTER, serviceName=SERVICE, taskDefinition=SERVICE, desiredCount=desired
-        )
-        return ecs
-
-    return made
-
-
-def raising(tasks: int) -> StepContext:
-    return step_run(ecs_cluster=CLUSTER, applier_service=SERVICE, applier_tasks=tasks)
-
-
-def desired(ecs: Any) -> int:
-    found = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
-    return int(found[0]["desiredCount"])
-
-
-def test_capacity_is_raised_to_what_an_active_region_needs(service_of: ServiceOf) -> None:
-    ecs = service_of(1)
-    assert raise_capacity(raising(4)) == "4 tasks desired, 1 before"
-    assert desired(ecs) == 4
-    assert raise_capacity(raising(4)) == "4 tasks are desired already"
-
-
-def test_capacity_is_never_lowered(service_of: ServiceOf) -> None:
-    """Somebody, or the scaling, asked for more: a recovery takes no task away."""
-    ecs = service_of(9)
-    assert raise_capacity(raising(4)) == "9 tasks are desired already"
-    assert desired(ecs) == 9
-
-
-def test_a_service_that_is_not_there_is_looked_for_again(mocked: None) -> None:
-    aws.client("ecs", OWN).create_cluster(clusterName=CLUSTER)
-    with pytest.raises(NotReady, match=f"there is no service {SERVICE}"):
-        raise_capacity(raising(4))
 
 
 def healthy(**changes: Any) -> Answer:
