@@ -10,6 +10,7 @@ import typer
 from lifeline.cli import authority_commands, evidence_commands
 from lifeline.cli.activate import activate, migrate
 from lifeline.cli.checkout import WithDrill
+from lifeline.cli.cost import cost
 from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.preflight import EXIT_CODES as PREFLIGHT_CODES
@@ -31,6 +32,7 @@ app.add_typer(authority_commands.app, name="authority")
 app.add_typer(evidence_commands.app, name="evidence")
 app.command("activate", epilog=EXIT_CODES)(activate)
 app.command("migrate", epilog=EXIT_CODES)(migrate)
+app.command("cost", epilog=EXIT_CODES)(cost)
 app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
