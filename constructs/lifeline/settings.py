@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +33,10 @@ from lifeline.regions import (
 from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier
 
+DRILL_SUFFIX = re.compile(r"dr[a-z0-9]{1,10}")
+"""Of an environment that a drill throws away; the pipeline makes them of its execution's id."""
+DRILL_ENDS_AT = "DrillEndsAt"
+"""The tag on every stack of a drill environment: `lifeline sweep` destroys it after that time."""
 SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 ACCOUNT = re.compile(r"[0-9]{12}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -107,6 +112,8 @@ class Settings:
     lag_alarm_seconds: int = 30
     page_email: str | None = None
     deletion_protection: bool = False
+    drill_ends_at: str | None = None
+    """Of a throw-away environment: an instant in UTC, after which `lifeline sweep` destroys it."""
     image_tag: str = "0.1.0"
     log_replication: LogReplication | None = None
     """None: MSK Replicator where both regions have it, else MirrorMaker 2."""
@@ -208,9 +215,20 @@ class Settings:
             raise SettingsError(
                 f"Bad pageEmail {self.page_email!r}; allowed is an address such as oncall@example.org."
             )
+        if self.drill_ends_at is not None:
+            self._check_drill(self.drill_ends_at)
         if not IMAGE_TAG.fullmatch(self.image_tag):
             raise SettingsError(
                 f"Bad imageTag {self.image_tag!r}; allowed are up to 128 letters, digits, '.', '_', '-'."
+            )
+
+    def _check_drill(self, ends_at: str) -> None:
+        drill_end(ends_at)
+        if not DRILL_SUFFIX.fullmatch(self.environment_suffix) or self.deletion_protection:
+            raise SettingsError(
+                f"The environment {self.environment_suffix!r} cannot end by itself at {ends_at}; allowed is "
+                "drillEndsAt for a suffix of dr and 1 to 10 lower-case letters or digits, without "
+                "deletionProtection."
             )
 
     def _check_regions(self) -> None:
@@ -285,6 +303,19 @@ class Settings:
                 f"{self.tier.rpo_seconds} s (tier {self.tier.name}); allowed are 1 to "
                 f"{self.tier.rpo_seconds} s."
             )
+
+
+def drill_end(text: str) -> datetime:
+    """When a drill environment ends. Raises SettingsError for what is no instant in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.utcoffset() != timedelta(0):
+        raise SettingsError(
+            f"Bad drillEndsAt {text!r}; allowed is an instant in UTC such as 2026-11-22T18:00:00Z."
+        )
+    return moment
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:
@@ -424,6 +455,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "budgets": _no_budgets,
     "pageEmail": _text,
     "deletionProtection": _switch,
+    "drillEndsAt": _text,
     "imageTag": _required_text,
     "logReplication": _log_replication,
     "domain": _domain,

@@ -18,6 +18,7 @@ from lifeline.cli.preflight import preflight
 from lifeline.cli.running import run
 from lifeline.cli.smoke_check import smoke_check
 from lifeline.cli.status_command import status
+from lifeline.cli.sweep import sweep
 from lifeline.cli.version import version
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)
+app.command("sweep", epilog=EXIT_CODES)(sweep)
 app.command("version", epilog=EXIT_CODES)(version)
 
 

@@ -57,6 +57,17 @@ def test_no_witness_turns_automatic_failover_off() -> None:
             "300 s; allowed are the tiers IMPORTANT, STANDARD, DEFERRABLE, or the strategy warm-standby",
         ),
         ({"account": "123"}, "exactly 12 digits"),
+        ({"drill_ends_at": "2026-11-22T18:00:00Z"}, "'dev' cannot end by itself"),
+        ({"drill_ends_at": "soon"}, "Bad drillEndsAt 'soon'; allowed is an instant in UTC"),
+        ({"drill_ends_at": "2026-11-22T18:00:00"}, "allowed is an instant in UTC"),
+        (
+            {
+                "environment_suffix": "dr1",
+                "drill_ends_at": "2026-11-22T18:00:00Z",
+                "deletion_protection": True,
+            },
+            "without deletionProtection",
+        ),
         ({"events_per_minute": 0}, "Bad eventsPerMinute 0"),
         ({"page_email": "nobody"}, "Bad pageEmail"),
         (
