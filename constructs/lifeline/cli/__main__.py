@@ -15,6 +15,7 @@ from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.preflight import EXIT_CODES as PREFLIGHT_CODES
 from lifeline.cli.preflight import preflight
+from lifeline.cli.release import release
 from lifeline.cli.running import run
 from lifeline.cli.smoke_check import smoke_check
 from lifeline.cli.status_command import status
@@ -35,6 +36,7 @@ app.command("activate", epilog=EXIT_CODES)(activate)
 app.command("migrate", epilog=EXIT_CODES)(migrate)
 app.command("cost", epilog=EXIT_CODES)(cost)
 app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
+app.command("release", epilog=EXIT_CODES)(release)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)
