@@ -275,6 +275,12 @@ class Settings:
 
     def _check_strategy(self) -> None:
         """The plan of the whole environment: a region with fewer parts has a shorter one."""
+        if self.strategy.services_rest and self.witness_region is None:
+            raise SettingsError(
+                f"The strategy {self.strategy} needs a witness region, whose lease tells the standby that it "
+                f"may rest; witnessRegion is {NO_WITNESS!r}: allowed is a region, or the strategy "
+                f"{Strategy.WARM_STANDBY}."
+            )
         budget = rto_budget_seconds(plan_for(services_rest=self.strategy.services_rest))
         if self.strategy.services_rest and budget > self.tier.rto_seconds:
             slow = ", ".join(one.name for one in RecoveryTier if budget <= one.rto_seconds)

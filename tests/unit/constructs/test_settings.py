@@ -52,6 +52,14 @@ def test_no_witness_turns_automatic_failover_off() -> None:
         ({"lag_alarm_seconds": 61}, "cannot guard an RPO of 60 s"),
         ({"lag_alarm_seconds": 0}, "cannot guard"),
         (
+            {
+                "strategy": Strategy.PILOT_LIGHT,
+                "tier": RecoveryTier.STANDARD,
+                "witness_region": None,
+            },
+            "pilot-light needs a witness region",
+        ),
+        (
             {"strategy": Strategy.PILOT_LIGHT},
             "pilot-light recovers within 335 s, as tasks must start first, and the tier CRITICAL promises "
             "300 s; allowed are the tiers IMPORTANT, STANDARD, DEFERRABLE, or the strategy warm-standby",
