@@ -18,6 +18,7 @@ ACCOUNT_REGIONS ?= ca-central-1 ca-west-1
 WITNESS_REGION ?= us-east-2
 DRILLS ?=
 SKIP_PREFLIGHT ?=
+BAKE ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -27,7 +28,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account images docs snapshots clean
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account images docs snapshots clean sweep release
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -95,6 +96,12 @@ deploy: setup ## preflight, then cdk deploy --all to AWS (SKIP_PREFLIGHT="images
 		$(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) $(addprefix --witness ,$(call CONTEXT,witnessRegion))); \
 	PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $$quiet $(ARGS)
 
+release: setup ## Deploy a new release in stages: standby, bake time, active region (BAKE= minutes)
+	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
+	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH" $(PY) -m lifeline.cli release --suffix $(SUFFIX) --profile $(PROFILE) \
+		$(addprefix --home ,$(call CONTEXT,homeRegion)) $(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) \
+		$(addprefix --witness ,$(call CONTEXT,witnessRegion)) $(addprefix --bake ,$(BAKE)) -- $(ARGS)
+
 preflight: setup ## Ask the account for what a deployment rests on; writes nothing (SKIP_PREFLIGHT=, ARGS=)
 	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 
@@ -121,6 +128,9 @@ destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; afte
 	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) $(filter --switch-back,$(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
 	@$(PY) scripts/after_destroy.py --suffix $(SUFFIX) $(addprefix --recovery ,$(DESTROY_RECOVERY))
+
+sweep: setup ## List the drill environments that are past their time; ARGS=--destroy destroys them
+	@$(PY) -m lifeline.cli sweep --profile $(PROFILE) $(ARGS)
 
 nag: setup ## Check PROFILE= against every rule pack; build/nag/<profile>/report.html by HIPAA control
 	@$(PY) scripts/nag_report.py --profile $(PROFILE) --suffix $(SUFFIX) $(ARGS)

@@ -54,6 +54,7 @@ class Application(SiteStack):
             vpc=network.vpc,
             stream=streaming.stream,
             query_api=self.services.query_api,
+            watermark=self.services.watermark,
             identity=self.identity,
             keys=keys,
         )

@@ -38,6 +38,7 @@ class Failover(SiteStack):
             access_log=foundation.audit.access_log.bucket_name,
         )
         services = application.services
+        rests = site.settings.strategy.services_rest
         self.region_failover = RegionFailover(
             self,
             # Left out of logical ids: those of tables, roles and log groups stay what they were.
@@ -53,6 +54,8 @@ class Failover(SiteStack):
                 cluster_name=services.cluster_name,
                 applier_name=services.applier_name,
                 applier_tasks=site.settings.capacity.applier_tasks,
+                query_api_name=services.query_api_name if rests else "",
+                query_api_tasks=site.settings.profile.query_api_tasks if rests else 0,
                 identity=application.identity,
             ),
             stores=RegionStores(

@@ -8,6 +8,7 @@ from aws_cdk import Environment, Fn, Stack, Tags
 from constructs import Construct
 
 from lifeline.capacity import AVAILABILITY_ZONES
+from lifeline.settings import DRILL_ENDS_AT
 from lifeline.site import Site
 
 
@@ -28,6 +29,8 @@ class SiteStack(Stack):
         Tags.of(self).add("Environment", site.settings.environment_suffix)
         Tags.of(self).add("Project", "Lifeline")
         Tags.of(self).add("Compliance", "HIPAA")
+        if site.settings.drill_ends_at is not None:
+            Tags.of(self).add(DRILL_ENDS_AT, site.settings.drill_ends_at)
 
     @property
     def availability_zones(self) -> list[str]:

@@ -105,19 +105,21 @@ def synthesize(folder: Path, *arguments: str) -> Assembly:
 
 @pytest.fixture(scope="session")
 def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Assembly]:
-    """From a profile, and a suffix other than `test` if one is given, to its assembly; made once."""
+    """From a profile, a suffix other than `test` if one is given, and settings (`key=value`) to its assembly;
+    made once."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if WORKER else own
 
     @functools.cache
-    def made(profile: str, suffix: str = "test") -> Assembly:
-        folder = shared / f"assembly-{profile}-{suffix}"
+    def made(profile: str, suffix: str = "test", *settings: str) -> Assembly:
+        folder = shared / "-".join(("assembly", profile, suffix, *settings))
         folder.mkdir(exist_ok=True)
         told = folder / "told.json"
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker makes it, or has made it
             if not told.exists():
-                new = synthesize(folder / "out", "--profile", profile, "--suffix", suffix)
+                context = [word for one in settings for word in ("-c", one)]
+                new = synthesize(folder / "out", "--profile", profile, "--suffix", suffix, *context)
                 told.write_text(json.dumps([new.exit_code, new.said]))
         assembly = Assembly(folder / "out", *json.loads(told.read_text()))
         assert assembly.exit_code == 0, assembly.said

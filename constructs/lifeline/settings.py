@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from lifeline.capacity import CapacityPlan
+from lifeline.lambdas.failover.plan import plan_for, rto_budget_seconds
 from lifeline.limits import refusals
 from lifeline.profiles import PROFILES, Profile
 from lifeline.regions import (
@@ -28,8 +30,13 @@ from lifeline.regions import (
     require_residency,
     require_services,
 )
+from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier
 
+DRILL_SUFFIX = re.compile(r"dr[a-z0-9]{1,10}")
+"""Of an environment that a drill throws away; the pipeline makes them of its execution's id."""
+DRILL_ENDS_AT = "DrillEndsAt"
+"""The tag on every stack of a drill environment: `lifeline sweep` destroys it after that time."""
 SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 ACCOUNT = re.compile(r"[0-9]{12}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -92,6 +99,7 @@ class Settings:
     """None: automatic failover is off."""
     account: str | None = None
     """None: templates work in any account and name it with a token."""
+    strategy: Strategy = Strategy.WARM_STANDBY
     tier: RecoveryTier = RecoveryTier.CRITICAL
     events_per_minute: int | None = None
     """The mean. None: the profile's, and the profile's peak with it."""
@@ -104,6 +112,8 @@ class Settings:
     lag_alarm_seconds: int = 30
     page_email: str | None = None
     deletion_protection: bool = False
+    drill_ends_at: str | None = None
+    """Of a throw-away environment: an instant in UTC, after which `lifeline sweep` destroys it."""
     image_tag: str = "0.1.0"
     log_replication: LogReplication | None = None
     """None: MSK Replicator where both regions have it, else MirrorMaker 2."""
@@ -120,6 +130,7 @@ class Settings:
             self._check_regions()
             self._check_numbers()
             self._check_replication()
+            self._check_strategy()
             self._check_limits()
         except SettingsError:
             raise
@@ -204,9 +215,20 @@ class Settings:
             raise SettingsError(
                 f"Bad pageEmail {self.page_email!r}; allowed is an address such as oncall@example.org."
             )
+        if self.drill_ends_at is not None:
+            self._check_drill(self.drill_ends_at)
         if not IMAGE_TAG.fullmatch(self.image_tag):
             raise SettingsError(
                 f"Bad imageTag {self.image_tag!r}; allowed are up to 128 letters, digits, '.', '_', '-'."
+            )
+
+    def _check_drill(self, ends_at: str) -> None:
+        drill_end(ends_at)
+        if not DRILL_SUFFIX.fullmatch(self.environment_suffix) or self.deletion_protection:
+            raise SettingsError(
+                f"The environment {self.environment_suffix!r} cannot end by itself at {ends_at}; allowed is "
+                "drillEndsAt for a suffix of dr and 1 to 10 lower-case letters or digits, without "
+                "deletionProtection."
             )
 
     def _check_regions(self) -> None:
@@ -251,6 +273,23 @@ class Settings:
                 f"{self.domain.hosted_zone_name!r}; allowed is a name that ends in it."
             )
 
+    def _check_strategy(self) -> None:
+        """The plan of the whole environment: a region with fewer parts has a shorter one."""
+        if self.strategy.services_rest and self.witness_region is None:
+            raise SettingsError(
+                f"The strategy {self.strategy} needs a witness region, whose lease tells the standby that it "
+                f"may rest; witnessRegion is {NO_WITNESS!r}: allowed is a region, or the strategy "
+                f"{Strategy.WARM_STANDBY}."
+            )
+        budget = rto_budget_seconds(plan_for(services_rest=self.strategy.services_rest))
+        if self.strategy.services_rest and budget > self.tier.rto_seconds:
+            slow = ", ".join(one.name for one in RecoveryTier if budget <= one.rto_seconds)
+            raise SettingsError(
+                f"The strategy {self.strategy} recovers within {budget} s, as tasks must start first, "
+                f"and the tier {self.tier.name} promises {self.tier.rto_seconds} s; allowed are the tiers "
+                f"{slow}, or the strategy {Strategy.WARM_STANDBY}."
+            )
+
     def _check_limits(self) -> None:
         for sentence in refusals(self).values():
             raise SettingsError(sentence)
@@ -270,6 +309,19 @@ class Settings:
                 f"{self.tier.rpo_seconds} s (tier {self.tier.name}); allowed are 1 to "
                 f"{self.tier.rpo_seconds} s."
             )
+
+
+def drill_end(text: str) -> datetime:
+    """When a drill environment ends. Raises SettingsError for what is no instant in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.utcoffset() != timedelta(0):
+        raise SettingsError(
+            f"Bad drillEndsAt {text!r}; allowed is an instant in UTC such as 2026-11-22T18:00:00Z."
+        )
+    return moment
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:
@@ -337,6 +389,13 @@ def _tier(key: str, raw: Any) -> RecoveryTier:
         raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
 
 
+def _strategy(key: str, raw: Any) -> Strategy:
+    try:
+        return Strategy(str(raw))
+    except ValueError:
+        raise SettingsError(f"Unknown {key} {raw!r}; allowed are {', '.join(Strategy)}.") from None
+
+
 def _log_replication(key: str, raw: Any) -> LogReplication:
     try:
         return LogReplication(str(raw))
@@ -391,6 +450,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "homeRegion": _required_text,
     "recoveryRegion": _required_text,
     "witnessRegion": _region_or_none,
+    "strategy": _strategy,
     "tier": _tier,
     "eventsPerMinute": _whole,
     "peakEventsPerMinute": _whole,
@@ -401,6 +461,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "budgets": _no_budgets,
     "pageEmail": _text,
     "deletionProtection": _switch,
+    "drillEndsAt": _text,
     "imageTag": _required_text,
     "logReplication": _log_replication,
     "domain": _domain,

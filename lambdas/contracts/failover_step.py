@@ -42,6 +42,7 @@ class ApiClient(Contract):
 class FailoverStepContract(AuthorityContract):
     """`cache_group`, `file_system_id` and `admin_secret` name the region's own stores, `ecs_cluster`,
     `applier_service` and `applier_tasks` what applies its events; empty: there is none.
+    `query_api_service` and `query_api_tasks` only where the services rest at 0 tasks in the standby.
 
     Without `evidence_bucket` a run's record is not written anywhere but in the state machine's own log.
 
@@ -56,6 +57,8 @@ class FailoverStepContract(AuthorityContract):
     ecs_cluster: str = ""
     applier_service: str = ""
     applier_tasks: int = 0
+    query_api_service: str = ""
+    query_api_tasks: int = 0
     evidence_bucket: str = ""
     api_client: ApiClient = ApiClient()
     replication_signal: ReplicationSource = ReplicationSource.MARKERS

@@ -29,6 +29,7 @@ STATES_OF_THE_PLAN = frozenset(
     {
         *("begin", "begin_rounds", "release", "settle", "was_released", "released"),
         *("overtaken", "handed_over", "recovered", "page", "report", "watermark", "call"),
+        *("rest", "await_capacity"),
     }
 )
 """States, and steps outside the table, that the plan has whatever its steps are."""

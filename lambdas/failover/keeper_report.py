@@ -18,7 +18,8 @@ from lifeline.lambdas.failover.readiness import Readiness
 class KeeperReport:
     """One cycle. `renewed_row`: it told its database that the region may serve for another ttl (A1).
 
-    `seen` is (epoch, renewals) of the lease; `unmoved_seconds` how long a standby saw the lease stand still.
+    `seen` is (epoch, renewals) of the lease; `unmoved_seconds` how long a standby saw the lease stand still;
+    `plan_budget_seconds` what a failover by the region's plan may take, 0 where it is not said.
     None is not known.
     """
 
@@ -36,6 +37,7 @@ class KeeperReport:
     witness_probe: str = ""
     loss_seconds: float | None = None
     allowed_seconds: float | None = None
+    plan_budget_seconds: int = 0
 
     @classmethod
     def of(
@@ -47,6 +49,7 @@ class KeeperReport:
         *,
         renewed_row: bool,
         now: float,
+        plan_budget_seconds: int = 0,
     ) -> KeeperReport:
         """The report of a cycle that ended at `now`."""
         lease = observation.lease
@@ -66,6 +69,7 @@ class KeeperReport:
             witness_probe=str(observation.witness_probe) if standby else "",
             loss_seconds=observation.estimated_loss_seconds,
             allowed_seconds=policy.max_loss_seconds,
+            plan_budget_seconds=plan_budget_seconds,
         )
 
     def to_json(self) -> dict[str, Any]:

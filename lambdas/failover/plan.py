@@ -62,7 +62,7 @@ class Step:
     @property
     def after_no_return(self) -> bool:
         """Whether the step lies behind the point of no return."""
-        names = [step.name for step in PLAN]
+        names = [step.name for step in EVERY_STEP]
         return names.index(self.name) > names.index(POINT_OF_NO_RETURN)
 
 
@@ -253,6 +253,30 @@ PLAN: tuple[Step, ...] = (
 )
 
 
+AWAIT_CAPACITY = Step(
+    "await_capacity",
+    "await_stores",
+    "Wait until as many tasks run of the event applier and the query API as are desired.",
+    180,
+    20,
+    14,
+    1,
+    OnFailure.DEGRADE,
+    needs=Part.APPLIER,
+)
+"""Where the services rest at 0 tasks in the standby. ECS gives no time in which a task starts on Fargate: it
+gets an address, pulls the image and passes its health check; three minutes are assumed, and each failover's
+evidence says what it took. Fewer tasks than desired open, too: `resume_processing` and `verify` still ask."""
+
+
+def _with_await_capacity(plan: Sequence[Step]) -> tuple[Step, ...]:
+    number = [step.name for step in plan].index("await_database") + 1
+    return (*plan[:number], AWAIT_CAPACITY, *plan[number:])
+
+
+EVERY_STEP = _with_await_capacity(PLAN)
+"""The steps of every strategy; `PLAN` is the warm standby's."""
+
 LONGEST_STEP_SECONDS = max(step.timeout_seconds for step in PLAN) + 5
 """The step function's time-out: barely more than the longest task waits, so that a run whose task was
 given up does not act much later."""
@@ -261,9 +285,15 @@ CALL_ENDS_BEFORE_SECONDS = 2
 """The call of a further step's function ends so long before its task is given up."""
 
 
-def plan_for(parts: Collection[Part]) -> tuple[Step, ...]:
-    """The plan of a region that has these parts beside its database and its API."""
-    return tuple(step for step in PLAN if step.needs is None or step.needs in parts)
+def plan_for(
+    parts: Collection[Part] = tuple(Part), *, services_rest: bool = False
+) -> tuple[Step, ...]:
+    """The plan of a region that has these parts beside its database and its API.
+
+    `services_rest`: its services have 0 tasks while it is the standby (strategy pilot light).
+    """
+    every = EVERY_STEP if services_rest else PLAN
+    return tuple(step for step in every if step.needs is None or step.needs in parts)
 
 
 def stages(plan: Sequence[Step] = PLAN) -> tuple[tuple[Step, ...], ...]:

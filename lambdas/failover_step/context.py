@@ -63,6 +63,21 @@ class StepContext:
         """The region that this run makes active: always the function's own."""
         return self.settings.region
 
+    @property
+    def services_rest(self) -> bool:
+        """Whether event applier and query API have 0 tasks while this region is the standby."""
+        return bool(self.settings.query_api_service)
+
+    @property
+    def tasks(self) -> Mapping[str, int]:
+        """How many tasks each service needs in an active region, as far as the plan raises it."""
+        settings = self.settings
+        wanted = {
+            settings.applier_service: settings.applier_tasks,
+            settings.query_api_service: settings.query_api_tasks,
+        }
+        return {service: tasks for service, tasks in wanted.items() if service}
+
     @cached_property
     def lease(self) -> LeaseTable:
         """The lease item in the witness region."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.evidence_key import EvidenceKey
-from lifeline.lambdas.failover.plan import BESIDE_THE_TABLE, PLAN
+from lifeline.lambdas.failover.plan import BESIDE_THE_TABLE, EVERY_STEP
 from lifeline.lambdas.failover.plan_runs import run_of
 from lifeline.lambdas.failover_step.context import StepContext
 
@@ -67,7 +67,7 @@ def timeline(results: dict[str, Any]) -> list[dict[str, Any]]:
     found = {str(one["step"]): one for one in _answers(results)}
     for name in BESIDE_THE_TABLE:
         found.pop(name, None)
-    known = [found.pop(step.name) for step in PLAN if step.name in found]
+    known = [found.pop(step.name) for step in EVERY_STEP if step.name in found]
     for one in sorted(found.values(), key=lambda one: str(one["started_at"])):
         begun = [str(each["started_at"]) <= str(one["started_at"]) for each in known]
         known.insert(sum(begun), one)

@@ -16,6 +16,7 @@ from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.failover_step import (
     api_token,
     cache_step,
+    capacity_steps,
     database_steps,
     files_step,
     secrets_step,
@@ -43,10 +44,14 @@ def acquire(context: StepContext) -> str:
 
 
 def raise_capacity(context: StepContext) -> str:
-    """The event applier's service."""
-    if not context.settings.applier_service:
+    """The services whose tasks it raises."""
+    if not context.tasks:
         return "there is no event applier"
-    return f"{service_steps.applier_tasks(context)} tasks are desired"
+    said = [
+        f"{service}: {capacity_steps.desired_tasks(context, service)} tasks are desired"
+        for service in context.tasks
+    ]
+    return "; ".join(said)
 
 
 def fence(context: StepContext) -> str:
@@ -84,10 +89,16 @@ def open_api(context: StepContext) -> str:
 
 
 def verify(context: StepContext) -> str:
-    """A token, and an event that nobody has: the standby refuses to serve it, but not the token."""
+    """A token, and an event that nobody has: the standby refuses to serve it, but not the token.
+
+    A query API that rests cannot even refuse: then the token is for the watermark.
+    """
     if not context.settings.api_client.token_url:
         return "there is no client of the API"
-    status = service_steps.read_event(context, UNKNOWN_EVENT)
+    if context.services_rest:
+        status = service_steps.read_watermark(context).status
+    else:
+        status = service_steps.read_event(context, UNKNOWN_EVENT)
     if status in NO_WAY_IN:
         api_token.forget(context.region)
         raise ExerciseFailed(f"the API refused the plan's token: {status}")
@@ -117,6 +128,7 @@ READS: dict[str, Callable[[StepContext], str]] = {
 """The reads of each step of the plan."""
 
 NO_READS_OF_ITS_OWN = {
+    "await_capacity": "It reads what raise_capacity reads.",
     "await_database": "It reads what start_promotion and assess read.",
     "record_evidence": "It only writes; that it may is proved from the templates.",
 }

@@ -14,6 +14,7 @@ from lifeline.lambdas.failover.plan import Outcome
 from lifeline.lambdas.failover_step import (
     authority_steps,
     cache_step,
+    capacity_steps,
     database_steps,
     evidence_step,
     exercise,
@@ -29,9 +30,10 @@ logger = Logger(service="failover-step")
 STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "acquire": authority_steps.acquire,
     "assess": database_steps.assess,
-    "raise_capacity": service_steps.raise_capacity,
+    "raise_capacity": capacity_steps.raise_capacity,
     "fence": authority_steps.fence,
     "start_promotion": database_steps.start_promotion,
+    "await_capacity": capacity_steps.await_capacity,
     "await_database": database_steps.await_database,
     "cache": cache_step.promote_cache,
     "files": files_step.promote_files,
@@ -48,6 +50,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "report": database_steps.report,
     "watermark": service_steps.watermark,
     "exercise": exercise.exercise,
+    "rest": capacity_steps.rest,
 }
 
 

@@ -1,53 +1,23 @@
-"""Steps about what serves: raise_capacity, resume_processing, open_api, verify, shift_traffic."""
+"""Steps about what serves: resume_processing, open_api, verify, shift_traffic."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
-from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import Answer, call
 from lifeline.lambdas.failover.markers import rows_of_vector
 from lifeline.lambdas.failover_step import api_token
+from lifeline.lambdas.failover_step.capacity_steps import raise_again
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
+from lifeline.lambdas.failover_step.waiting import wait
 
-POLL_SECONDS = 0.5
-POLL_BUDGET_SECONDS = 12.0
 HTTP_TIMEOUT_SECONDS = 3.0
-ECS_SECONDS = 5.0
 HEARTBEAT_WITHIN_SECONDS = 5.0
 SYNTHETIC_PATIENT = "synthetic-recovery"
 USER_AGENT = "lifeline-recovery/1"
 """The web ACL blocks a request that names none."""
-
-
-def raise_capacity(context: StepContext) -> str:
-    """Raise the event applier's tasks to what an active region needs; never lowers them."""
-    settings = context.settings
-    ecs = client("ecs", context.region, ECS_SECONDS)
-    desired = applier_tasks(context)
-    if desired >= settings.applier_tasks:
-        return f"{desired} tasks are desired already"
-    ecs.update_service(
-        cluster=settings.ecs_cluster,
-        service=settings.applier_service,
-        desiredCount=settings.applier_tasks,
-    )
-    return f"{settings.applier_tasks} tasks desired, {desired} before"
-
-
-def applier_tasks(context: StepContext) -> int:
-    """How many tasks of the event applier are desired. Raises NotReady when there is no such service."""
-    settings = context.settings
-    ecs = client("ecs", context.region, ECS_SECONDS)
-    services = ecs.describe_services(
-        cluster=settings.ecs_cluster, services=[settings.applier_service]
-    )["services"]
-    if not services:
-        raise NotReady(f"there is no service {settings.applier_service}")
-    return int(services[0]["desiredCount"])
 
 
 def resume_processing(context: StepContext) -> str:
@@ -59,7 +29,8 @@ def resume_processing(context: StepContext) -> str:
             return ""
         return f"the newest heartbeat is of epoch {epoch}"
 
-    return _wait(context, look, f"event appliers apply at epoch {context.epoch}")
+    raise_again(context)
+    return wait(context, look, f"event appliers apply at epoch {context.epoch}")
 
 
 def open_api(context: StepContext) -> str:
@@ -76,7 +47,7 @@ def open_api(context: StepContext) -> str:
             f"/health answered {answer.status}, serving {answer.body.get('serving')}, epoch {epoch}"
         )
 
-    return _wait(context, look, "the regional API serves")
+    return wait(context, look, "the regional API serves")
 
 
 def verify(context: StepContext) -> str:
@@ -84,6 +55,7 @@ def verify(context: StepContext) -> str:
 
     The event's id follows from the epoch and its sequence is the epoch, so a repetition is a resend.
     """
+    raise_again(context)
     base = context.settings.own_api_url
     body, event_id = _synthetic_event(context)
     posted = _post(context, f"{base}/v1/events", body)
@@ -94,12 +66,17 @@ def verify(context: StepContext) -> str:
         answer = _get(context, f"{base}/v1/events/{event_id}")
         return "" if answer.status == 200 else f"GET /v1/events answered {answer.status}"
 
-    return _wait(context, look, "the synthetic event came back from the database")
+    return wait(context, look, "the synthetic event came back from the database")
 
 
 def read_event(context: StepContext, event_id: str) -> int:
     """The status with which this region's API answers who asks for one event."""
     return _get(context, f"{context.settings.own_api_url}/v1/events/{event_id}").status
+
+
+def read_watermark(context: StepContext) -> Answer:
+    """What this region's API answers who asks for the watermark."""
+    return _get(context, f"{context.settings.own_api_url}/v1/watermark")
 
 
 def shift_traffic(context: StepContext) -> str:
@@ -110,7 +87,7 @@ def shift_traffic(context: StepContext) -> str:
 
 def watermark(context: StepContext) -> str:
     """How far this region's public API says that events are safe, for `lifeline activate`. Read only."""
-    answer = _get(context, f"{context.settings.own_api_url}/v1/watermark")
+    answer = read_watermark(context)
     if answer.status != 200:
         raise NotReady(f"GET /v1/watermark answered {answer.status}")
     return json.dumps(
@@ -121,21 +98,6 @@ def watermark(context: StepContext) -> str:
             for row in rows_of_vector(answer.body)
         }
     )
-
-
-def _wait(context: StepContext, look: Any, done: str) -> str:
-    clock = context.clock
-    deadline = clock.monotonic() + POLL_BUDGET_SECONDS
-    while True:
-        try:
-            said = str(look())
-        except Exception as error:
-            said = f"cannot tell yet: {error!r}"
-        if not said:
-            return done
-        if clock.monotonic() >= deadline:
-            raise NotReady(said)
-        clock.sleep(POLL_SECONDS)
 
 
 def _synthetic_event(context: StepContext) -> tuple[bytes, str]:

@@ -80,9 +80,11 @@ class Cycle:
         log: Callable[..., None],
         publish: Callable[[Sequence[Figure], float], None],
         alone: bool = False,
+        plan_budget_seconds: int = 0,
     ) -> None:
         """`alone`: there is no witness, and the lease is in the region's own table (A21)."""
         self._alone = alone
+        self._plan_budget_seconds = plan_budget_seconds
         self._sender = sender
         self._region = sender.region
         self._peer_region = sender.peer
@@ -376,7 +378,13 @@ class Cycle:
         said = readiness(observation, self._policy, now)
         self._publish([takeover_ready(said), *serving_seen(serving)], now)
         report = KeeperReport.of(
-            observation, decision, said, self._policy, renewed_row=self._renewed_row, now=now
+            observation,
+            decision,
+            said,
+            self._policy,
+            renewed_row=self._renewed_row,
+            now=now,
+            plan_budget_seconds=self._plan_budget_seconds,
         )
         self._call("report", lambda: self._ports.local.note_cycle(report))
 

@@ -48,6 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         log=lambda message, **extra: logger.info(message, extra=extra),
         publish=publish,
         alone=settings.alone,
+        plan_budget_seconds=settings.plan_budget_seconds,
     )
     cycles = run_until_deadline(cycle.run, policy.loop_seconds, context, event)
     return {"cycles": cycles}

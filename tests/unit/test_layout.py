@@ -22,6 +22,7 @@ OF_THE_WHOLE_SOURCE = {
 ELSEWHERE = {
     "cli": "constructs/lifeline/cli",
     "cli/status": "constructs/lifeline/cli/status",
+    "cost": "constructs/lifeline/cost",
     "preflight": "constructs/lifeline/preflight",
 }
 """No constructs, so they do not stand below tests/unit/constructs, whose conftest starts the CDK."""

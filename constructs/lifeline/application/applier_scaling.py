@@ -12,7 +12,7 @@ from lifeline.capacity import OBSERVATIONS
 from lifeline.site import Site
 
 WARM_TASKS = 1
-"""What a standby keeps: one member of the consumer group, signed in, waiting."""
+"""What a warm standby keeps: one member of the consumer group, signed in, waiting. A pilot light has none."""
 CPU_PERCENT = 60
 LAG_ADDS_ONE = 1_000
 LAG_ADDS_TWO = 10_000
@@ -57,7 +57,7 @@ class ApplierScaling(Construct):
             service_namespace="ecs",
             scalable_dimension="ecs:service:DesiredCount",
             resource_id=f"service/{cluster_name}/{name}",
-            min_capacity=WARM_TASKS,
+            min_capacity=0 if site.settings.strategy.services_rest else WARM_TASKS,
             max_capacity=self.most_tasks,
         )
         target.node.add_dependency(service)

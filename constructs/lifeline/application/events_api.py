@@ -79,12 +79,14 @@ class EventsApi(Construct):
         vpc_subnets: ec2.SubnetSelection | None = None,
         stream: IEventStream,
         query_api: ecs.FargateService,
+        watermark: ecs.FargateService | None = None,
         identity: EdgeIdentity,
         keys: Keys | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which it could not stand.
 
-        `vpc_subnets`: of the load balancer in front of the query API; private ones by default.
+        `vpc_subnets`: of the load balancer in front of the query API; private ones by default. `watermark`:
+        what answers health and watermark, where the query API may have no task.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -92,7 +94,13 @@ class EventsApi(Construct):
         self._site = site
         self.name = site.names.regional_name("events-api")
         self._private = PrivateBalancer(
-            self, "Private", site=site, vpc=vpc, vpc_subnets=vpc_subnets, query_api=query_api
+            self,
+            "Private",
+            site=site,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            query_api=query_api,
+            watermark=watermark,
         )
         self.query_api_url = self._private.url
         self.api = self._rest_api(stream, self._access_log(keys))
@@ -302,7 +310,7 @@ class EventsApi(Construct):
             apigateway.Integration(
                 type=apigateway.IntegrationType.HTTP_PROXY,
                 integration_http_method="GET",
-                uri=f"{self._private.tls_url}{path}",
+                uri=f"{self._private.events_url if parameter else self._private.tls_url}{path}",
                 options=apigateway.IntegrationOptions(
                     connection_type=apigateway.ConnectionType.VPC_LINK,
                     vpc_link=self._link,

@@ -20,10 +20,13 @@ from lifeline.streaming.kafka_log import IReplicatedLog
 
 
 class Service(StrEnum):
-    """The two services, by what they are called without the suffix."""
+    """The services, by what they are called without the suffix."""
 
     EVENT_APPLIER = "event-applier"
     QUERY_API = "query-api"
+    WATERMARK = "watermark"
+    """Only where the standby's query API has 0 tasks: it is the query API's program, which nobody asks for
+    events."""
 
     @property
     def construct_id(self) -> str:
@@ -55,7 +58,10 @@ class ServiceRoles(Construct):
         keys = Keys.or_default(self, keys)
         self._site, self._database, self._keys = site, database, keys
         self.start = self._start_role()
-        self._of = {service: self._task_role(service) for service in Service}
+        own = (Service.EVENT_APPLIER, Service.QUERY_API)
+        self._of = {service: self._task_role(service) for service in own}
+        # The same program with the same calls: the role is the query API's.
+        self._of[Service.WATERMARK] = self._of[Service.QUERY_API]
         applier, query_api = self._of[Service.EVENT_APPLIER][1], self._of[Service.QUERY_API][1]
         topics = [*log.partitions, WATERMARK]
         log.grant_read(applier, topics, group=site.names.regional_name("apply"))

@@ -36,6 +36,9 @@ from lifeline.streaming.kafka_log import IReplicatedLog
 
 TASK_CPU = 1024
 TASK_MEMORY_MIB = 2048
+WATERMARK_CPU = 512
+WATERMARK_MEMORY_MIB = 1024
+"""Half a task: it reads the log's headers, and answers nobody's reads."""
 IMAGE_USER = "10001"
 """The image's own user, written here too, so that an image that forgets it does not run as root."""
 SCRATCH = "/scratch"
@@ -46,6 +49,7 @@ APPLIER, QUERY_API = "lifeline.services.event_applier", "lifeline.services.query
 COMMANDS = {
     Service.EVENT_APPLIER: [APPLIER, "apply"],
     Service.QUERY_API: [QUERY_API],
+    Service.WATERMARK: [QUERY_API],
     MIGRATE: [APPLIER, "migrate"],
 }
 """What the image, whose entry point is `python -m`, is given to run."""
@@ -85,7 +89,9 @@ class Services(Construct):
 
     The standby is warm and idle: at least one event applier runs there, a member of its consumer group and
     signed in to its database, and fetches nothing until the authority row names its region. The recovery
-    plan raises the count; `ApplierScaling` never lowers it.
+    plan raises the count; `ApplierScaling` never lowers it. With the strategy pilot light the standby has no
+    task of either service: then a third, small service runs in both regions, which writes markers, reads the
+    watermark and answers `/health` (B12; decision 20).
 
     Covers: a task that dies (ECS starts another; positions come from the database), one that hangs (its
     health check fails), a bad image (the deployment circuit breaker goes back). Does not cover: who may
@@ -193,18 +199,26 @@ class Services(Construct):
             Apply(database=signs_in, log=group_log, region=here, alive_file=ALIVE_FILE),
             applier_security_groups,
         )
+        told = QueryApi(
+            database=signs_in,
+            log=group_log,
+            region=here,
+            stream_name=stream.stream_name,
+            region_state_table=site.names.regional_name("region-state", "table"),
+            checkpoints_table=self.checkpoints.table_name,
+        )
+        rests = site.settings.strategy.services_rest
+        query_api_groups = [*(query_api_security_groups or []), self.query_api_group]
+        tasks = site.settings.profile.query_api_tasks
         self.query_api = self._service(
             Service.QUERY_API,
-            QueryApi(
-                database=signs_in,
-                log=group_log,
-                region=here,
-                stream_name=stream.stream_name,
-                region_state_table=site.names.regional_name("region-state", "table"),
-                checkpoints_table=self.checkpoints.table_name,
-            ),
-            [*(query_api_security_groups or []), self.query_api_group],
-            tasks=site.settings.profile.query_api_tasks,
+            told,
+            query_api_groups,
+            # Like the applier's, a count that the plan raises must not be undone by a deploy.
+            tasks=None if rests else tasks,
+        )
+        self.watermark = (
+            self._service(Service.WATERMARK, told, query_api_groups, tasks=tasks) if rests else None
         )
         self.scaling = ApplierScaling(
             self,
@@ -314,8 +328,8 @@ class Services(Construct):
             self,
             f"{construct_id}Task",
             family=self._site.names.regional_name(name),
-            cpu=TASK_CPU,
-            memory_limit_mib=TASK_MEMORY_MIB,
+            cpu=WATERMARK_CPU if name == Service.WATERMARK else TASK_CPU,
+            memory_limit_mib=WATERMARK_MEMORY_MIB if name == Service.WATERMARK else TASK_MEMORY_MIB,
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.ARM64,
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
@@ -341,7 +355,7 @@ class Services(Construct):
                     ecs.PortMapping(container_port=port)
                     for port in (QUERY_API_PORT, QUERY_API_TLS_PORT)
                 ]
-                if name == Service.QUERY_API
+                if name in (Service.QUERY_API, Service.WATERMARK)
                 else None
             ),
         )

@@ -10,13 +10,16 @@ import typer
 from lifeline.cli import authority_commands, evidence_commands
 from lifeline.cli.activate import activate, migrate
 from lifeline.cli.checkout import WithDrill
+from lifeline.cli.cost import cost
 from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.preflight import EXIT_CODES as PREFLIGHT_CODES
 from lifeline.cli.preflight import preflight
+from lifeline.cli.release import release
 from lifeline.cli.running import run
 from lifeline.cli.smoke_check import smoke_check
 from lifeline.cli.status_command import status
+from lifeline.cli.sweep import sweep
 from lifeline.cli.version import version
 
 app = typer.Typer(
@@ -31,10 +34,13 @@ app.add_typer(authority_commands.app, name="authority")
 app.add_typer(evidence_commands.app, name="evidence")
 app.command("activate", epilog=EXIT_CODES)(activate)
 app.command("migrate", epilog=EXIT_CODES)(migrate)
+app.command("cost", epilog=EXIT_CODES)(cost)
 app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
+app.command("release", epilog=EXIT_CODES)(release)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)
+app.command("sweep", epilog=EXIT_CODES)(sweep)
 app.command("version", epilog=EXIT_CODES)(version)
 
 

@@ -100,14 +100,14 @@ def preflight(
         return
     output = Output(as_json)
     skipped = _skipped(skip or [], [probe.id for probe in probes.PROBES])
-    settings = _settings(cdk_arguments or [], home)
+    settings = context_settings(cdk_arguments or [], home)
     for name in skipped:
         fact = next(probe.fact for probe in probes.PROBES if probe.id == name)
         output.say(f"preflight: skipped, and not asked: {name}: {fact}")
     results: list[Result] = []
     if len(skipped) < len(probes.PROBES):
         with tempfile.TemporaryDirectory(prefix="lifeline-preflight-") as folder:
-            made = assembly or _synthesize(Path(folder) / "out", suffix, profile, settings, output)
+            made = assembly or synthesize(Path(folder) / "out", suffix, profile, settings, output)
             home = settings.get("homeRegion", "")
             results = _ask(made, suffix, profile or "", home, bundle, skipped, output)
     _tell(results, suffix, skipped, output)
@@ -123,7 +123,7 @@ def _skipped(given: Sequence[str], known: Sequence[str]) -> list[str]:
     return sorted(set(given))
 
 
-def _settings(arguments: Sequence[str], home: str | None) -> dict[str, str]:
+def context_settings(arguments: Sequence[str], home: str | None) -> dict[str, str]:
     """The settings among arguments of the CDK command line: `-c key=value`, in its three spellings."""
     found: dict[str, str] = {}
     rest = list(arguments)
@@ -144,7 +144,7 @@ def _settings(arguments: Sequence[str], home: str | None) -> dict[str, str]:
     return found
 
 
-def _synthesize(
+def synthesize(
     folder: Path, suffix: str, profile: str | None, settings: dict[str, str], output: Output
 ) -> Path:
     """A new assembly. Raises Refused, with what the app said."""

@@ -182,8 +182,9 @@ def objectives(environment: SynthesizedEnvironment, settings: Settings) -> list[
         status = Status.COMPLIANT if longest <= tier.rto_seconds else Status.FINDING
         found = f"the failover plan's budgets add up to {longest} s"
     shown = (
-        f"Tier {tier.name}: RTO {tier.rto_seconds} s, RPO {tier.rpo_seconds} s; {found}, lag alarms ring "
-        f"at {settings.lag_alarm_seconds} s. What misses its tier is refused at synth."
+        f"Strategy {settings.strategy}, tier {tier.name}: RTO {tier.rto_seconds} s, "
+        f"RPO {tier.rpo_seconds} s; {found}, lag alarms ring at "
+        f"{settings.lag_alarm_seconds} s. What misses its tier is refused at synth."
     )
     return [Row(CRITICALITY, "RecoveryTier", "settings", "settings", status, shown)]
 

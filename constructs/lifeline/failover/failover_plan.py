@@ -31,6 +31,7 @@ class FailoverPlan(Construct):
     """The table in `lambdas/failover/plan.py` as a Step Functions state machine; every step is one function.
 
     `parts` says what the region has beside its database: the plan has no step for what is not there.
+    `services_rest`: its services have 0 tasks in the standby, and the plan waits until they run.
     `further_steps` are the user's own, for a store that Lifeline does not know: `step` calls their functions,
     and is allowed to. `budget_seconds` is what an
     unplanned failover may take with them, `runbook` their table in Markdown. Raises ValueError for a step
@@ -49,13 +50,14 @@ class FailoverPlan(Construct):
         step: Function,
         keys: Keys | None = None,
         parts: Collection[Part] = tuple(Part),
+        services_rest: bool = False,
         further_steps: Sequence[PlanStep] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         _require_own_region(site, further_steps)
-        plan = plan_with(further_steps, plan_for(parts))
+        plan = plan_with(further_steps, plan_for(parts, services_rest=services_rest))
         self.budget_seconds = _budget_within_the_tier(site, plan)
         self.runbook = plan_table(plan)
         name = site.names.regional_name("failover-plan", "state-machine")

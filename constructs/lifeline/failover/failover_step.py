@@ -9,6 +9,7 @@ from lifeline.data.database_member import IGlobalDatabase
 from lifeline.failover.authority_function import AuthorityFunction
 from lifeline.failover.evidence_bucket import EvidenceBucket
 from lifeline.failover.region_parts import RegionStores, RegionWorkload, address_of
+from lifeline.failover.standby_rest import StandbyRest
 from lifeline.failover.step_exercise import StepExercise
 from lifeline.failover.store_promotion import allow_store_promotion
 from lifeline.failover.tables import RegionStateTable
@@ -77,6 +78,8 @@ class FailoverStep(Construct):
                 ecs_cluster=workload.cluster_name,
                 applier_service=workload.applier_name,
                 applier_tasks=workload.applier_tasks,
+                query_api_service=workload.query_api_name,
+                query_api_tasks=workload.query_api_tasks,
                 evidence_bucket="" if evidence is None else evidence.bucket_name,
                 api_client=_api_client(workload.identity),
                 replication_signal=workload.replication_signal,
@@ -93,6 +96,8 @@ class FailoverStep(Construct):
             region_state=region_state,
         )
         StepExercise(self, "Exercise", site=site, step=self.function)
+        if workload.services_rest:
+            StandbyRest(self, "Rest", site=site, step=self.function)
         if site.lease_site == site:
             # Without a witness each step asks whether a person made the other region active (A21).
             TableReference.region_state(site.peer).grant_update(self.function.policy)
@@ -101,7 +106,11 @@ class FailoverStep(Construct):
             self.function.allow(
                 "RaiseCapacity",
                 ["ecs:DescribeServices", "ecs:UpdateService"],
-                [site.arn("ecs", f"service/{workload.cluster_name}/{workload.applier_name}")],
+                [
+                    site.arn("ecs", f"service/{workload.cluster_name}/{name}")
+                    for name in (workload.applier_name, workload.query_api_name)
+                    if name
+                ],
             )
         if workload.identity is not None:
             workload.identity.grant_secrets(self.function.policy)

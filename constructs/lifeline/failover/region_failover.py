@@ -93,6 +93,7 @@ class RegionFailover(Construct):
             step=self.step.function,
             keys=keys,
             parts=parts_of(workload, stores),
+            services_rest=workload.services_rest,
             further_steps=further_steps,
         )
         self.keeper = Keeper(

@@ -21,7 +21,9 @@ class RegionWorkload:
     not, and the plan has its steps for what is there: `cluster_name`, `applier_name` and `applier_tasks`
     name an ECS service that the failover raises and whose heartbeat it waits for; with `identity` it proves
     itself by an event that it posts and reads back. `query_api_url` is the base URL inside the network that
-    answers the watermark. Raises ValueError for half a service, and for markers without a watermark.
+    answers the watermark. `query_api_name` and `query_api_tasks` only where the services rest at 0 tasks in
+    the standby: then the failover raises both, and waits for them. Raises ValueError for half a service, and
+    for markers without a watermark.
     """
 
     api_url: str
@@ -29,6 +31,8 @@ class RegionWorkload:
     cluster_name: str = ""
     applier_name: str = ""
     applier_tasks: int = 0
+    query_api_name: str = ""
+    query_api_tasks: int = 0
     identity: EdgeIdentity | None = None
     replication_signal: ReplicationSource = ReplicationSource.MARKERS
     """`HEARTBEAT` for an application without our markers: the keeper's renewal, as it is replicated."""
@@ -40,11 +44,22 @@ class RegionWorkload:
                 f"A workload was given the ECS cluster {self.cluster_name!r}, the service "
                 f"{self.applier_name!r} and {self.applier_tasks} tasks; allowed are all three or none."
             )
+        if self.services_rest and not (self.applier_name and self.query_api_tasks):
+            raise ValueError(
+                f"A workload was given the query API {self.query_api_name!r} with {self.query_api_tasks} "
+                f"tasks and the event applier {self.applier_name!r}; services that rest are both, each "
+                "with its tasks."
+            )
         if self.replication_signal is ReplicationSource.MARKERS and not self.query_api_url:
             raise ValueError(
                 "A workload without a query_api_url has no watermark to read markers from; give one, or "
                 "replication_signal=ReplicationSource.HEARTBEAT."
             )
+
+    @property
+    def services_rest(self) -> bool:
+        """Whether they have 0 tasks in the standby (strategy pilot light)."""
+        return bool(self.query_api_name)
 
 
 @dataclass(frozen=True, kw_only=True)

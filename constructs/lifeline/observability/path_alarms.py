@@ -12,9 +12,10 @@ from lifeline.observability.alarms import (
     Evaluation,
     Operator,
 )
-from lifeline.observability.metric_specs import MathSpec
+from lifeline.observability.metric_specs import AnyMetricSpec, MathSpec
 from lifeline.observability.path_metrics import PathMetrics
 from lifeline.observability.thresholds import LogThresholds, PathThresholds
+from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier
 
 QUIET = "without a request there is neither latency nor error; the probes ask each API every 5 s."
@@ -148,7 +149,7 @@ def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
 
 
 def apply_alarms(
-    path: PathMetrics, log: LogThresholds, thresholds: PathThresholds
+    path: PathMetrics, log: LogThresholds, thresholds: PathThresholds, strategy: Strategy
 ) -> list[AlarmSpec]:
     """Event applier, query API, and what they could not use."""
     behind = [
@@ -168,18 +169,6 @@ def apply_alarms(
             (Severity.CRITICAL, log.consumer_critical_messages),
         )
     ]
-    tasks = [
-        AlarmSpec(
-            name=f"services-{name}",
-            description=f"No task of the service {name} runs; both services run in both regions always.",
-            metric=running,
-            operator=Operator.BELOW,
-            threshold=1,
-            severity=Severity.CRITICAL,
-            runbook="apply-behind",
-        )
-        for name, running in path.running_tasks.items()
-    ]
     busy = [
         AlarmSpec(
             name=f"services-{name}-cpu",
@@ -194,7 +183,49 @@ def apply_alarms(
         )
         for name, cpu in path.service_cpu.items()
     ]
-    return [*behind, *tasks, *busy, *_dead_letters(path, thresholds)]
+    return [*behind, *_tasks(path, strategy), *busy, *_dead_letters(path, thresholds)]
+
+
+def _tasks(path: PathMetrics, strategy: Strategy) -> list[AlarmSpec]:
+    """No task of a service runs where one must. Where services rest, only the region with traffic has them;
+    the small service that says whether traffic is here runs in both."""
+    running: dict[str, AnyMetricSpec] = dict(path.running_tasks)
+    where = "both services run in both regions always"
+    if strategy.services_rest:
+        where = "it must run where traffic is"
+        running = {
+            name: MathSpec(
+                expression="IF(here > 0, FILL(running, 0), 1)",
+                using_metrics={"here": path.traffic_here, "running": tasks},
+            )
+            for name, tasks in path.running_tasks.items()
+        }
+    found = [
+        AlarmSpec(
+            name=f"services-{name}",
+            description=f"No task of the service {name} runs; {where}.",
+            metric=tasks,
+            operator=Operator.BELOW,
+            threshold=1,
+            severity=Severity.CRITICAL,
+            runbook="apply-behind",
+        )
+        for name, tasks in running.items()
+    ]
+    if strategy.services_rest:
+        found.append(
+            AlarmSpec(
+                name="services-watermark",
+                description="No task of the service watermark runs: no marker is written, nothing becomes "
+                "safe, and `/health` is silent.",
+                metric=path.watermark_tasks,
+                operator=Operator.BELOW,
+                threshold=1,
+                severity=Severity.CRITICAL,
+                runbook="apply-behind",
+            )
+        )
+    return found
 
 
 def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSpec]:

@@ -35,6 +35,8 @@ class PathMetrics:
     log_holes: MetricSpec
     service_cpu: dict[str, MetricSpec]
     running_tasks: dict[str, MetricSpec]
+    watermark_tasks: MetricSpec
+    traffic_here: MetricSpec
     quarantined: MetricSpec
     rejected: MetricSpec
     defects: MetricSpec
@@ -68,6 +70,8 @@ class PathMetrics:
             running_tasks={
                 one: MetricSpec.of(services.metric_running_tasks(one)) for one in SERVICES
             },
+            watermark_tasks=MetricSpec.of(services.metric_running_tasks("watermark")),
+            traffic_here=MetricSpec.of(services.metric_traffic_here()),
             quarantined=lines.quarantined,
             rejected=lines.rejected,
             defects=lines.defects,

@@ -24,7 +24,7 @@ def region_alarms(site: Site, *, path: PathMetrics, stores: StoreMetrics) -> lis
     return [
         *ingest_alarms(path, PathThresholds(), settings.tier),
         *log_alarms(path, LogThresholds()),
-        *apply_alarms(path, LogThresholds(), PathThresholds()),
+        *apply_alarms(path, LogThresholds(), PathThresholds(), settings.strategy),
         *store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
         *failover_alarms(site, lag, FailoverThresholds.of(settings)),
     ]

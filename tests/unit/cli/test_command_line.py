@@ -153,6 +153,7 @@ def test_every_help_page_names_the_exit_codes() -> None:
 CHANGING = {
     "lifeline activate",
     "lifeline migrate",
+    "lifeline release",
     "lifeline authority takeover",
     "lifeline authority init",
     "lifeline authority pause",

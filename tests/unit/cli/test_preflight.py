@@ -115,14 +115,14 @@ def test_the_policy_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_settings_are_read_from_what_cdk_gets() -> None:
     words = ["--exclusively", "Data-cac1", "-c", "imageTag=0.2.0", "--context", "homeRegion=x",
              "--context=pageEmail=a=b", "--require-approval", "never"]  # fmt: skip
-    assert command._settings(words, None) == {
+    assert command.context_settings(words, None) == {
         "imageTag": "0.2.0",
         "homeRegion": "x",
         "pageEmail": "a=b",
     }
-    assert command._settings([], "ca-west-1") == {"homeRegion": "ca-west-1"}
+    assert command.context_settings([], "ca-west-1") == {"homeRegion": "ca-west-1"}
     with pytest.raises(BadInput):
-        command._settings(["-c", "x"], None)
+        command.context_settings(["-c", "x"], None)
 
 
 def test_make_deploy_asks_first() -> None:

@@ -13,6 +13,7 @@ from lifeline.settings import (
     SettingsError,
     settings_from_context,
 )
+from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier
 
 
@@ -21,6 +22,15 @@ def test_defaults_are_two_canadian_regions_and_a_witness() -> None:
     assert (settings.home.code, settings.recovery.code) == ("cac1", "caw1")
     assert settings.witness is not None
     assert settings.automatic_failover
+
+
+def test_the_strategy_is_a_setting_and_a_word_that_is_none_is_refused() -> None:
+    given = {"environmentSuffix": "a", "strategy": "pilot-light", "tier": "IMPORTANT"}
+    assert settings_from_context(given.get).strategy is Strategy.PILOT_LIGHT
+    with pytest.raises(
+        SettingsError, match="Unknown strategy 'cold'; allowed are warm-standby, pilot"
+    ):
+        settings_from_context((given | {"strategy": "cold"}).get)
 
 
 def test_no_witness_turns_automatic_failover_off() -> None:
@@ -41,7 +51,31 @@ def test_no_witness_turns_automatic_failover_off() -> None:
         ({"home_region": "mars-1"}, "not in the region catalog"),
         ({"lag_alarm_seconds": 61}, "cannot guard an RPO of 60 s"),
         ({"lag_alarm_seconds": 0}, "cannot guard"),
+        (
+            {
+                "strategy": Strategy.PILOT_LIGHT,
+                "tier": RecoveryTier.STANDARD,
+                "witness_region": None,
+            },
+            "pilot-light needs a witness region",
+        ),
+        (
+            {"strategy": Strategy.PILOT_LIGHT},
+            "pilot-light recovers within 335 s, as tasks must start first, and the tier CRITICAL promises "
+            "300 s; allowed are the tiers IMPORTANT, STANDARD, DEFERRABLE, or the strategy warm-standby",
+        ),
         ({"account": "123"}, "exactly 12 digits"),
+        ({"drill_ends_at": "2026-11-22T18:00:00Z"}, "'dev' cannot end by itself"),
+        ({"drill_ends_at": "soon"}, "Bad drillEndsAt 'soon'; allowed is an instant in UTC"),
+        ({"drill_ends_at": "2026-11-22T18:00:00"}, "allowed is an instant in UTC"),
+        (
+            {
+                "environment_suffix": "dr1",
+                "drill_ends_at": "2026-11-22T18:00:00Z",
+                "deletion_protection": True,
+            },
+            "without deletionProtection",
+        ),
         ({"events_per_minute": 0}, "Bad eventsPerMinute 0"),
         ({"page_email": "nobody"}, "Bad pageEmail"),
         (

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
@@ -34,6 +35,12 @@ from tests.unit.failover_step.test_store_steps import credentials
 __all__ = ["credentials"]
 
 STARTED = "2026-11-21T11:59:59.123Z"
+
+
+@pytest.fixture
+def mocked(credentials: None) -> Iterator[None]:
+    with mock_aws():
+        yield
 
 
 def healthy(**changes: Any) -> Answer:

@@ -248,12 +248,14 @@ def _if_active_died(facts: Facts, found: Serving, standby: RegionFacts | None) -
             command=_command(facts, report, report.ready_reason),
         )
     loss = report.loss_seconds
+    # A keeper of an older release does not say it: then the environment has the usual plan.
+    budget = report.plan_budget_seconds or rto_budget_seconds()
     last = "an unknown time" if loss is None else f"{loss:.1f} s"
     allowed = "" if report.allowed_seconds is None else f" (allowed {report.allowed_seconds:g} s)"
     return Row(
         label=label,
         state=State.OK,
-        text=f"{standby.region} {by_itself}, within {rto_budget_seconds()} s by the plan. It "
+        text=f"{standby.region} {by_itself}, within {budget} s by the plan. It "
         f"lacks the last {last} of events{allowed}; edges that keep them send them again.",
     )
 

@@ -44,6 +44,16 @@ def drawn(facts: Facts, width: int = 100) -> str:
     return console.export_text()
 
 
+def test_the_time_is_that_of_the_regions_own_plan() -> None:
+    """A pilot light takes longer; a keeper of an older release does not say what its plan takes."""
+    told = replace(STANDBY_REPORT, plan_budget_seconds=335)
+    assert (
+        "within 335 s by the plan"
+        in screen(look(recovery=region(RECOVERY, told))).if_active_died.text
+    )
+    assert "within 275 s by the plan" in screen(look()).if_active_died.text
+
+
 def test_a_calm_environment_answers_every_question() -> None:
     facts = look()
     found = screen(facts)

@@ -1,0 +1,1 @@
+"""What an environment costs while it stands: quantities of the assembly, times prices that have a source."""
