@@ -49,7 +49,6 @@ class Drill(SiteStack):
             "EdgeClientId": identity.edges.ref,
             "BreakerArn": self.breaker.state_machine_arn,
             "Profile": site.settings.profile.name,
-            "Role": "home" if site.is_home else "recovery",
             "Witness": site.settings.witness_region or "none",
         }.items():
             CfnOutput(self, name, value=value)
