@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -46,15 +46,16 @@ class Account:
     doors: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     alarms: AlarmReader | None = None
     """None: CloudWatch's own history."""
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+    untold_alarms: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    least_share_answered: float = 0.95
+    """As `Target` means them; an emulator cannot do everything, nor as fast."""
 
 
 class AwsTarget:
     """`home` is the region that is active when the drill begins, whichever the environment began with."""
 
     name = "aws"
-    exceptions: Mapping[str, str] = MappingProxyType({})
-    untold_alarms: Mapping[tuple[str, str], str] = MappingProxyType({})
-    least_share_answered = 0.95
     door_answers_alone = True
     unexamined: Mapping[str, str] = MappingProxyType(
         {
@@ -75,30 +76,32 @@ class AwsTarget:
         ask: Ask,
         say: Callable[[str], None] = print,
         fault_seconds: int = FAULT_SECONDS,
-        exceptions: Mapping[str, str] | None = None,
     ) -> None:
-        """`exceptions`: steps that the plan cannot do where these calls go, and why."""
         self.suffix = suffix
         self._regions, self._account, self._ask, self._say = regions, account, ask, say
         self._fault_seconds = fault_seconds
-        self.exceptions = exceptions or self.exceptions
+        self.exceptions, self.untold_alarms = account.exceptions, account.untold_alarms
+        self.least_share_answered = account.least_share_answered
         self._environment: Environment | None = None
-        self._breaker: Breaker | None = None
+        self._breakers: Mapping[str, Breaker] = {}
 
-    def __enter__(self) -> AwsTarget:
+    def __enter__(self) -> Self:
         """Look at the environment. Raises TargetError for one that may not be drilled; changes nothing."""
         found = find(self.suffix, self._regions, self._account.client)
         require_may_be_drilled(found, self._ask)
         self._environment = found
         self.home, self.standby, self.witness = found.active, found.standby, found.witness
         self.profile, self.epoch = found.profile, found.epoch
-        self._breaker = Breaker(
-            self._account.client("stepfunctions", self.home),
-            found.regions[self.home].breaker_arn,
-            region=self.home,
-            say=self._say,
-        )
-        self._breaker.require_idle()
+        self._breakers = {
+            region: Breaker(
+                self._account.client("stepfunctions", region),
+                one.breaker_arn,
+                region=region,
+                say=self._say,
+            )
+            for region, one in found.regions.items()
+        }
+        self._require_idle()
         return self
 
     def __exit__(
@@ -108,7 +111,7 @@ class AwsTarget:
         trace: TracebackType | None,
     ) -> None:
         """Heal, whatever happened. What dies here is healed by the execution that made the fault."""
-        if self._breaker is not None and self._breaker.broke:
+        if any(one.broke for one in self._breakers.values()):
             self.heal()
 
     def deploy(self) -> Deployed:
@@ -163,10 +166,16 @@ class AwsTarget:
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         if what not in BREAKS:
             raise TargetError(impossible(what))
-        if what is Break.NOTHING or self._breaker is None:
+        if what is Break.NOTHING:
             return []
+        self._require_idle()
         self._require_healthy()
-        return self._breaker.break_region(what, self._fault_seconds)
+        return self._breakers[self.home].break_region(what, self._fault_seconds)
+
+    def _require_idle(self) -> None:
+        """In both regions: where one is broken, the other is the only one that serves."""
+        for one in self._breakers.values():
+            one.require_idle()
 
     def _require_healthy(self) -> None:
         """What is ill already is not broken as well. Raises TargetError."""
@@ -191,8 +200,7 @@ class AwsTarget:
 
     def heal(self) -> None:
         """Take every fault back now. Raises TargetError when that did not work; then it happens later."""
-        if self._breaker is not None:
-            self._breaker.heal()
+        self._breakers[self.home].heal()
 
     def kill_applier(self, region: str) -> int:
         """Stop one task of the event applier; AWS gives it no process id, so 0 is returned."""

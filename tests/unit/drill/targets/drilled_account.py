@@ -36,6 +36,8 @@ class DrilledAccount:
     heals: bool = True
     running: dict[str, str] = field(default_factory=dict)
     """Execution → what it was asked to break."""
+    places: dict[str, str] = field(default_factory=dict)
+    """Execution → its region, where that is not home."""
     done: list[str] = field(default_factory=list)
     """What was asked of the machine, in its order."""
 
@@ -51,7 +53,11 @@ class DrilledAccount:
             },
             ("dynamodb", "get_item"): lambda _region, _given: {"Item": self.lease} if self.lease else {},
             ("stepfunctions", "list_executions"): lambda region, _given: {
-                "executions": [self._row(name, region) for name in self.running]
+                "executions": [
+                    self._row(name, region)
+                    for name in self.running
+                    if self.places.get(name, HOME) == region
+                ]
             },
             ("stepfunctions", "start_execution"): self._start,
             ("stepfunctions", "describe_execution"): self._describe,

@@ -99,6 +99,21 @@ def test_an_environment_that_is_being_drilled_is_not_drilled_twice() -> None:
     assert account.done == []
 
 
+def test_while_the_other_region_is_broken_its_survivor_is_not(
+    addresses: dict[str, tuple[str, str]],
+) -> None:
+    """The first drill's survivor is the active region by now, and nothing is due there."""
+    account = DrilledAccount(running={"drill-other": "lose-home"}, places={"drill-other": RECOVERY})
+    with pytest.raises(TargetError, match="ca-west-1 is being drilled"), target(account):
+        raise AssertionError("entered")
+    account.running.clear()
+    with target(account, addresses) as one:
+        account.running["drill-other"] = "lose-home"
+        with pytest.raises(TargetError, match="ca-west-1 is being drilled"):
+            one.bring_about(Break.LOSE_HOME)
+    assert account.done == []
+
+
 @pytest.mark.parametrize(
     ("home", "standby"),
     [((503, True), (503, True)), ((200, True), (503, False)), ((200, True), (500, True))],
