@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lifeline.compliance.acknowledge import acknowledge
+from aws_cdk import aws_iam as iam
+
+from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.failover.pipeline_project import DrillProject
+from lifeline.foundation.function import allow
 from lifeline.site import Site
 
 
@@ -20,11 +23,13 @@ class ExerciseRights:
     suffixes: str
 
     def give(self, project: DrillProject) -> None:
-        """All that `lifeline activate` and `python -m drill aws` call."""
+        """All that `lifeline activate` and `python -m drill aws` call, in two policies: one is too short."""
         self.give_heal(project)
         self._activate(project)
-        self._alarms(project)
-        self._drill(project)
+        more = iam.ManagedPolicy(project, "Further", roles=[project.role])
+        project.project.node.add_dependency(more)
+        self._alarms(more)
+        self._drill(more)
 
     def give_heal(self, project: DrillProject) -> None:
         """What `python -m drill heal` calls, which `make destroy` runs first."""
@@ -95,34 +100,37 @@ class ExerciseRights:
         acknowledge(
             project.policy,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="Listing state machines, buckets and stacks takes no resource, and tasks are listed by a "
-            "condition on their cluster.",
+            reason="Listing state machines takes no resource, and tasks are listed by a condition on their "
+            "cluster.",
         )
 
-    def _alarms(self, project: DrillProject) -> None:
+    def _alarms(self, policy: iam.ManagedPolicy) -> None:
         """`lifeline activate` switches them on; the drill reads what they said."""
         stacks = self._stacks("observability")
         alarms = [one.arn("cloudwatch", "alarm:*") for one in self._places()]
-        project.allow(
+        allow(
+            policy,
             "SwitchTheAlarmsOn",
             ["cloudformation:UpdateStack", "cloudformation:DescribeStacks"],
             stacks,
         )
-        project.allow(
+        allow(
+            policy,
             "ReadTheAlarms",
             ["cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"],
             alarms,
         )
         own = [one.arn("cloudwatch", f"alarm:*-{self.suffixes}") for one in self._places()]
-        project.allow("EvaluateThemAnew", ["cloudwatch:SetAlarmState"], own)
-        project.acknowledge_pattern(
+        allow(policy, "EvaluateThemAnew", ["cloudwatch:SetAlarmState"], own)
+        acknowledge_pattern(
+            policy,
             *stacks,
             *alarms,
             *own,
             reason="Alarms are listed by a pattern; only those of drills are set.",
         )
 
-    def _drill(self, project: DrillProject) -> None:
+    def _drill(self, policy: iam.ManagedPolicy) -> None:
         pools = [one.arn("cognito-idp", "userpool/*") for one in self._places()]
         stacks = [
             one.arn("cloudformation", f"stack/*-{self.suffixes}/*")
@@ -134,37 +142,46 @@ class ExerciseRights:
         ]
         recorded = [f"{bucket}/recover-*" for bucket in buckets]
         keys = [one.arn("kms", "key/*") for one in self._places()]
-        project.allow(
+        allow(
+            policy,
             "BeAnEdge",
             ["cognito-idp:DescribeUserPoolClient"],
             pools,
             {"StringLike": {"aws:ResourceTag/Environment": self.suffixes}},
         )
-        project.allow(
+        allow(
+            policy,
             "SayWhatIsDeployed",
             ["cloudformation:GetTemplate", "cloudformation:ListStackResources"],
             stacks,
         )
-        project.allow("FindTheStacks", ["cloudformation:DescribeStacks"], ["*"])
+        allow(policy, "FindTheStacks", ["cloudformation:DescribeStacks"], ["*"])
         steps = [
             one.arn("states", f"execution:failover-plan-{self.suffixes}:*")
             for one in self._places()
         ]
-        project.allow("SeeThePlansSteps", ["states:GetExecutionHistory"], steps)
-        project.allow("FindTheTimelines", ["s3:ListAllMyBuckets"], ["*"])
-        project.allow("ListTheTimelines", ["s3:ListBucket"], buckets)
-        project.allow("ReadTheTimelines", ["s3:GetObject"], recorded)
-        project.allow(
+        allow(policy, "SeeThePlansSteps", ["states:GetExecutionHistory"], steps)
+        allow(policy, "FindTheTimelines", ["s3:ListAllMyBuckets"], ["*"])
+        allow(policy, "ListTheTimelines", ["s3:ListBucket"], buckets)
+        allow(policy, "ReadTheTimelines", ["s3:GetObject"], recorded)
+        allow(
+            policy,
             "DecryptTheTimelines",
             ["kms:Decrypt"],
             keys,
             {"ForAnyValue:StringLike": {"kms:ResourceAliases": f"alias/*-{self.suffixes}"}},
         )
-        project.acknowledge_pattern(
+        acknowledge_pattern(
+            policy,
             *pools, *stacks, *recorded, *keys, *steps,
             reason="Services make these ids up; each is bound to a drill's environment by its name, its tag "
             "or its alias.",
         )  # fmt: skip
+        acknowledge(
+            policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="Listing buckets and stacks takes no resource.",
+        )
 
     def _places(self) -> tuple[Site, Site]:
         return (self.site, self.site.peer)

@@ -30,6 +30,8 @@ SUFFIX = "dr0123abcd"
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
 CODES = {HOME: "cac1", RECOVERY: "caw1"}
+LONGEST_POLICY = 6_144
+"""Characters of a managed policy (IAM User Guide, IAM and AWS STS quotas)."""
 LISTING = {
     "ecs:ListTasks", "states:ListStateMachines", "s3:ListAllMyBuckets", "cloudformation:DescribeStacks"
 }  # fmt: skip
@@ -224,13 +226,15 @@ def statements(make_stack: MakeStack, step: str) -> list[tuple[str, str]]:
     emptying = BucketEmptying(one.stack, "Emptying", site=one.site, keys=one.keys)
     DrPipeline(one.stack, "Drills", site=one.site, keys=one.keys, emptying=emptying)
     resources = one.template().to_json()["Resources"]
-    (document,) = [
+    documents = [
         each["Properties"]["PolicyDocument"]
         for name, each in resources.items()
-        if each["Type"] == "AWS::IAM::ManagedPolicy" and f"{step}Policy" in name
+        if each["Type"] == "AWS::IAM::ManagedPolicy" and f"Drills{step}" in name
     ]
+    assert all(len(json.dumps(one, separators=(",", ":"))) <= LONGEST_POLICY for one in documents)
     return [
         (action, resource)
+        for document in documents
         for statement in document["Statement"]
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
