@@ -379,7 +379,7 @@ def test_each_evidence_is_judged_by_its_own_chain_and_kept(tmp_path: Path) -> No
     assert checks[1].endswith(f"--previous {tmp_path}/aws/previous.json")
     kept = [one.split()[-1] for one in seen.did if one.startswith("aws s3 cp")]
     assert "s3://evidence/drills/run-lab/evidence.json" in kept
-    assert "s3://evidence/drills/run-aws/evidence.json" in kept
+    assert "s3://evidence/drills/aws/run-aws/evidence.json" in kept
     assert {one for one in kept if "chain" in one} == {
         "s3://evidence/chain/latest.json", "s3://evidence/chain/aws/latest.json"
     }  # fmt: skip
@@ -390,7 +390,7 @@ def test_evidence_of_aws_that_fails_does_not_count_and_the_labs_does(tmp_path: P
     seen = judged(tmp_path, "yes", {"lab": 0, "aws": 1})
     assert seen.status == 1
     kept = [one.split()[-1] for one in seen.did if one.startswith("aws s3 cp")]
-    assert "s3://evidence/drills-failed/run-aws/evidence.json" in kept
+    assert "s3://evidence/drills-failed/aws/run-aws/evidence.json" in kept
     assert "s3://evidence/drills/run-lab/evidence.json" in kept
     (published,) = [one for one in seen.did if one.startswith("lifeline evidence publish")]
     assert "--target lab" in published
