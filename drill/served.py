@@ -49,12 +49,12 @@ def rows(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Stored]:
-    """Each of `ids` that is stored; one that is not found is asked for again until the time is up.
+    """Each of `ids` that is stored. What the first round did not find is asked for again for a while.
 
     Raises NotAnswered at the end when some had neither a yes nor a no.
     """
-    deadline = clock() + settle_seconds
     left: list[str] = list(ids)
+    deadline: float | None = None
     own = threading.local()
 
     def ask(event_id: str) -> tuple[str, int, Stored | None]:
@@ -73,6 +73,8 @@ def rows(
                 else:
                     (missing if status == 404 else unknown).append(event_id)
             left = [*missing, *unknown]
+            # How long a round takes depends on how many there are.
+            deadline = clock() + settle_seconds if deadline is None else deadline
             if left and clock() > deadline:
                 break
             if left:
