@@ -63,7 +63,7 @@ def aws(
     from drill.run import Options, Run
     from drill.scenarios import SCENARIOS, on_aws
     from drill.targets import TargetError
-    from drill.targets.aws import BREAKS, Account, AwsTarget, impossible, system_client
+    from drill.targets.aws import BREAKS, AwsTarget, impossible, system_account
 
     if SCENARIOS[name].breaks not in BREAKS:
         print(f"drill: {impossible(SCENARIOS[name].breaks)}", file=sys.stderr)
@@ -75,7 +75,7 @@ def aws(
     target = AwsTarget(
         suffix=suffix,
         regions=(home, recovery),
-        account=Account(client=system_client),
+        account=system_account(),
         ask=typed,
         say=say,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class Account:
 
     client: Callable[[str, str], Any]
     """(service, region) → a boto3 client."""
+    place: str = "aws"
+    """What the evidence names: "lab" where calls go to an emulator, whose figures are none of AWS (E3)."""
     doors: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     alarms: AlarmReader | None = None
     """None: CloudWatch's own history."""
@@ -55,7 +58,6 @@ class Account:
 class AwsTarget:
     """`home` is the region that is active when the drill begins, whichever the environment began with."""
 
-    name = "aws"
     door_answers_alone = True
     unexamined: Mapping[str, str] = MappingProxyType(
         {
@@ -77,7 +79,7 @@ class AwsTarget:
         say: Callable[[str], None] = print,
         fault_seconds: int = FAULT_SECONDS,
     ) -> None:
-        self.suffix = suffix
+        self.suffix, self.name = suffix, account.place
         self._regions, self._account, self._ask, self._say = regions, account, ask, say
         self._fault_seconds = fault_seconds
         self.exceptions, self.untold_alarms = account.exceptions, account.untold_alarms
@@ -234,6 +236,12 @@ def _stacks_of(stacks: Any, suffix: str) -> list[str]:
         for one in page["Stacks"]
         if one["StackName"].endswith(f"-{suffix}")
     )
+
+
+def system_account() -> Account:
+    """The account that the environment's variables name."""
+    emulated = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
+    return Account(client=system_client, place="lab" if emulated else "aws")
 
 
 def system_client(service: str, region: str) -> Any:

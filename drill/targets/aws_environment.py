@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drill.platform_records import CODES
 from drill.targets import TargetError
 
 MARK, ENVIRONMENT = "Drills", "Environment"
@@ -17,6 +17,7 @@ FREELY, CONFIRMED = "freely", "confirmed"
 OUTPUTS = (
     "ApiUrl", "TokenUrl", "UserPoolId", "EdgeClientId", "BreakerArn", "Profile", "Witness",
 )  # fmt: skip
+DIRECTIONS = {"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw"}
 ClientOf = Callable[[str, str], Any]
 
 
@@ -128,9 +129,15 @@ def breaker_arn(suffix: str, region: str, client: ClientOf) -> str | None:
 
 
 def _stack_name(suffix: str, region: str) -> str:
-    if region not in CODES:
-        raise TargetError(f"{region} is no region of Lifeline; allowed are {', '.join(CODES)}.")
-    return f"drill-{CODES[region]}-{suffix}"
+    return f"drill-{region_code(region)}-{suffix}"
+
+
+def region_code(region: str) -> str:
+    """As in the stacks' names: `ca-central-1` is `cac1`. Raises TargetError for what names no region."""
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+        raise TargetError(f"{region!r} is no region; allowed is a name such as ca-central-1.")
+    area, *middle, number = region.split("-")
+    return "".join((area, *(DIRECTIONS.get(one, one[:1]) for one in middle), number))
 
 
 def _stack(suffix: str, region: str, client: ClientOf) -> dict[str, Any] | None:

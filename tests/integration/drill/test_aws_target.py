@@ -115,6 +115,7 @@ def target(lab: Lab, workdir: Path) -> Watched:
     credentials = lab.edge_credentials()
     account = Account(
         client=lab.client,
+        place=LocalTarget.name,
         doors={
             region: (one.gateway_url, credentials[region].token_url)
             for region, one in lab.regions.items()
@@ -223,7 +224,7 @@ def test_the_standby_takes_over_and_nothing_is_lost(life: Life) -> None:
 
 def test_the_evidence_says_where_it_was_made_and_what_it_did_not_see(life: Life) -> None:
     found = life.evidence
-    assert (found["target"], found["profile"]) == ("aws", "dev")
+    assert (found["target"], found["profile"]) == ("lab", "dev")
     assert set(found["unexamined"]) < set(AwsTarget.unexamined)
     assert not set(found["unexamined"]) & set(found["objectives_met"])
     assert [one["kind"] for one in found["faults"]] == [

@@ -9,7 +9,7 @@ import pytest
 
 from drill.scenarios import SCENARIOS, Break, on_aws
 from drill.targets import TargetError
-from drill.targets.aws import Account, AwsTarget
+from drill.targets.aws import Account, AwsTarget, system_account
 from drill.verdict import objectives
 from tests.support.http_server import Request, http_server
 from tests.unit.drill.seen_runs import LOSS, QUIET
@@ -135,6 +135,15 @@ def test_what_is_ill_already_is_not_broken_as_well(
 def test_what_aws_cannot_cut_alone_is_refused(what: Break) -> None:
     with target(DrilledAccount()) as one, pytest.raises(TargetError, match="in the lab alone"):
         one.bring_about(what)
+
+
+def test_what_runs_against_an_emulator_is_no_evidence_of_aws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert target(DrilledAccount()).name == system_account().place == "aws"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert system_account().place == "lab"
 
 
 def test_epochs_are_counted_from_where_the_environment_stands() -> None:

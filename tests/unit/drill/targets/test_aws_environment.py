@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from drill.targets import TargetError
-from drill.targets.aws_environment import Environment, find, require_may_be_drilled
+from drill.targets.aws_environment import (
+    Environment,
+    find,
+    region_code,
+    require_may_be_drilled,
+)
+from lifeline.regions import CATALOG, code_of
 from tests.unit.drill.targets.drilled_account import HOME, RECOVERY, SUFFIX, DrilledAccount
 
 
@@ -15,6 +21,15 @@ def found(account: DrilledAccount) -> Environment:
 
 def nobody(question: str) -> str:
     raise AssertionError(f"asked {question}")
+
+
+def test_every_region_has_the_code_that_its_stacks_have() -> None:
+    names = [*CATALOG, "us-gov-west-1", "ap-southeast-2", "eu-south-1"]
+    assert {one: region_code(one) for one in names} == {
+        one: CATALOG[one].code if one in CATALOG else code_of(one) for one in names
+    }
+    with pytest.raises(TargetError, match="is no region"):
+        region_code("here")
 
 
 def test_a_drills_own_environment_is_drilled_unasked() -> None:
