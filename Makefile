@@ -8,6 +8,8 @@ PYTHON ?= python3
 PROFILE ?= dev
 SUFFIX ?= dev
 SCENARIO ?= region-loss
+TARGET ?= lab
+DRILL_ARGS ?=
 export SCENARIO
 SEEDS ?= 300
 FROM ?= 0
@@ -63,8 +65,11 @@ build/drill/beats.json: drill/heart_recordings.py drill/recordings_feed.py $(VEN
 	@$(PY) -m drill.recordings_feed >/dev/null
 	@touch $@
 
-drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=)
-	@$(PY) -m drill run "$$SCENARIO" $(ARGS)
+REGIONS_ASKED = $(addprefix --home ,$(call CONTEXT,homeRegion)) $(addprefix --recovery ,$(call CONTEXT,recoveryRegion))
+
+drill: setup ## Deploy both regions locally, stream, lose a region, recover, prove it (SCENARIO=, ARGS=; TARGET=aws SUFFIX=, DRILL_ARGS=: an environment on AWS that is marked for drills)
+	$(if $(filter lab aws,$(TARGET)),,$(error TARGET is "$(TARGET)"; allowed are lab and aws))
+	@$(PY) -m drill $(if $(filter aws,$(TARGET)),aws "$$SCENARIO" --suffix $(SUFFIX) $(REGIONS_ASKED) $(DRILL_ARGS),run "$$SCENARIO" $(ARGS))
 
 simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FROM=; a failed one: make story SEED=)
 	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
@@ -125,6 +130,7 @@ images: setup ## Build the services' images once, into both regions, after prefl
 DESTROY_RECOVERY = $(lastword $(patsubst recoveryRegion=%,%,$(filter recoveryRegion=%,$(patsubst --context=%,%,$(ARGS)))))
 
 destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
+	@$(PY) -m drill heal --suffix $(SUFFIX) $(REGIONS_ASKED)
 	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) $(filter --switch-back,$(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
 	@$(PY) scripts/after_destroy.py --suffix $(SUFFIX) $(addprefix --recovery ,$(DESTROY_RECOVERY))

@@ -1,4 +1,4 @@
-"""`python -m drill`, or `lifeline drill`: run a scenario, list them, check a finished run again.
+"""`python -m drill`, or `lifeline drill`: run a scenario here or on AWS, list them, check a finished run.
 
 The imports of a run stand in its function: what lists the commands must not load the lab.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,16 +17,20 @@ import typer
 import typer.main
 from typer.exceptions import TyperException
 
+from drill import aws_commands
+from drill.arguments import MOST_EVENTS_PER_SECOND, count, scenario, within
+from drill.ending import (
+    BAD_INPUT,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    PASSED,
+    print_table,
+    status,
+)
 from drill.scenarios import SCENARIOS
 
-MOST_EVENTS_PER_SECOND = 20_000.0
-PASSED, FAILED, BAD_INPUT, INVALIDATED, INTERRUPTED = 0, 1, 2, 3, 130
 CHECKOUT = Path(__file__).resolve().parent.parent
-
-EXIT_CODES = (
-    "Exit codes: 0 passed · 1 failed · 2 bad input · 3 invalid: the fault had no measured effect · "
-    "130 interrupted, then there is no evidence."
-)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,43 +42,12 @@ app = typer.Typer(
 )
 
 
-def _scenario(text: str) -> str:
-    if text not in SCENARIOS:
-        raise typer.BadParameter(f"{text!r} is no scenario: {', '.join(sorted(SCENARIOS))}")
-    return text
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"must be a number, got {text!r}") from None
-
-
-def _within(what: str, low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        value = _number(text)
-        if not low <= value <= high:
-            raise typer.BadParameter(f"{what} must be from {low:g} to {high:g}, got {text}")
-        return value
-
-    return parse
-
-
-def _count(given: str | int) -> int:
-    # Typer parses a default, too.
-    text = str(given)
-    if not text.isdecimal() or int(text) > 100:
-        raise typer.BadParameter(f"must be a whole number from 0 to 100, got {text}")
-    return int(text)
-
-
 @app.command("run", epilog=EXIT_CODES)
 def run(
-    scenario: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
-            parser=_scenario,
+            parser=scenario,
             metavar="SCENARIO",
             help="What breaks: one of `drill list`.",
             autocompletion=lambda: sorted(SCENARIOS),
@@ -83,7 +56,7 @@ def run(
     rate: Annotated[
         float,
         typer.Option(
-            parser=_within("the rate", 1, MOST_EVENTS_PER_SECOND),
+            parser=within("the rate", 1, MOST_EVENTS_PER_SECOND),
             metavar="EVENTS",
             help="Events a second over all edges.",
         ),
@@ -91,7 +64,7 @@ def run(
     before: Annotated[
         float,
         typer.Option(
-            parser=_within("seconds", 1, 3600),
+            parser=within("seconds", 1, 3600),
             metavar="SECONDS",
             help="Streaming before the fault.",
         ),
@@ -100,7 +73,7 @@ def run(
     kill_apply: Annotated[
         int,
         typer.Option(
-            parser=_count, metavar="N", help="kill -9 an event applier at N random moments."
+            parser=count, metavar="N", help="kill -9 an event applier at N random moments."
         ),
     ] = 0,
     bad_events: Annotated[
@@ -148,16 +121,16 @@ def run(
             target = stack.enter_context(
                 LocalTarget(keep=keep_lab, workdir=lab_dir, port_base=port_base, say=say)
             )
-            outcome = Run(SCENARIOS[scenario], options, target, say, page).go()
+            outcome = Run(SCENARIOS[name], options, target, say, page).go()
     except KeyboardInterrupt:
         print("drill: interrupted; the lab is stopped, there is no evidence", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except LabError as error:
         print(f"drill: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
-    _print_table(outcome.evidence)
+    print_table(outcome.evidence)
     _say(f"drill: {outcome.folder}/report.html, evidence.json ({time.monotonic() - began:.0f} s)")
-    raise typer.Exit(_status(outcome.evidence["verdict"]))
+    raise typer.Exit(status(outcome.evidence["verdict"]))
 
 
 @app.command("list", epilog=EXIT_CODES)
@@ -205,37 +178,22 @@ def _check(folder: Path) -> int:
         return FAILED
     if not (folder / JOURNALS).is_dir():
         print(f"drill: {folder} holds no journals; its hash and schema are right, no more is known")
-        return _status(body["verdict"])
+        return status(body["verdict"])
     differing = differences(folder, body)
-    _print_table(body)
+    print_table(body)
     for line in differing:
         print(f"drill: {line}", file=sys.stderr)
-    return FAILED if differing else _status(body["verdict"])
-
-
-def _status(verdict: str) -> int:
-    from drill.verdict import INVALID, PASS
-
-    return {PASS: PASSED, INVALID: INVALIDATED}.get(verdict, FAILED)
-
-
-def _print_table(body: Mapping[str, Any]) -> None:
-    from drill.report import table
-    from drill.story import sentence
-
-    print()
-    for name, value in table(body):
-        print(f"  {name:<24}{value:>16}")
-    for name, met in body["objectives_met"].items():
-        if not met:
-            print(f"  not met: {name.replace('_', ' ')}")
-    for failure in body["failures"]:
-        print(f"  {failure}")
-    print(f"\n{sentence(body)}\n")
+    return FAILED if differing else status(body["verdict"])
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+app.command("aws", epilog=EXIT_CODES)(aws_commands.aws)
+app.command("heal", epilog="Exit codes: 0 healed · 1 not seen to be healed · 2 bad input.")(
+    aws_commands.heal
+)
 
 
 def command() -> Any:

@@ -24,12 +24,14 @@ def measure(
     region: str,
     since_seconds: float,
     door_status: int,
+    door_open: bool,
     lag_seconds: float | None,
     control_plane_answers: bool,
 ) -> Effect | None:
     """What the fault did, by what was seen while it was in force; None when nothing was broken.
 
-    `door_status`: of `GET /health` of the broken region, 0 without an answer. `lag_seconds`: the standby's,
+    `door_status`: of `GET /health` of the broken region, 0 without an answer; `door_open`: what answered
+    shows more than that something answers. `lag_seconds`: the standby's,
     `since_seconds` after the fault.
     """
     match what:
@@ -37,7 +39,7 @@ def measure(
             return None
         case Break.LOSE_HOME | Break.HANG_HOME:
             said = "had no answer" if door_status == 0 else f"said {door_status}"
-            return Effect(door_status == 0, f"GET /health of {region} {said}")
+            return Effect(not door_open, f"GET /health of {region} {said}")
         case Break.CUT_LINK:
             behind = "unknown" if lag_seconds is None else f"{lag_seconds:.0f} s"
             return Effect(

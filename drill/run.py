@@ -18,6 +18,7 @@ from drill import (
     platform_records,
     report,
     run_summary,
+    served,
     stored,
 )
 from drill.alarms import judged, must_fire
@@ -41,6 +42,7 @@ from drill.stored import AppliedSecond
 from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, failing_run, rto_seconds
 from drill.targets import AlarmSeen, BrokenThing, Deployed, Target
 from drill.telling import Telling
+from drill.traffic import takes_events
 
 EDGES = 2
 SYNTHETIC = "edge-synthetic"
@@ -94,12 +96,13 @@ class Run:
         self._lost_at: float | None = None
         self._effect: Effect | None = None
         self._live = live
+        self._started = 0.0
 
     def go(self) -> Outcome:
         """Do all of it. Raises what the target raises; then there is no evidence."""
         deployed = self._target.deploy()
         self._await_serving()
-        started = time.time()
+        started = self._started = time.time()
         stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%SZ")
         run_id = f"{stamp}-{self._scenario.name}"
         folder = evidence.ROOT / run_id
@@ -233,6 +236,9 @@ class Run:
             region=self._target.home,
             since_seconds=0.0 if self._lost_at is None else time.time() - self._lost_at,
             door_status=answer.status,
+            door_open=takes_events(answer)
+            if self._target.door_answers_alone
+            else answer.status != 0,
             lag_seconds=lag,
             control_plane_answers=self._scenario.breaks is not Break.HANG_HOME_CONTROL_PLANE
             or self._target.control_plane_answers(self._target.home),
@@ -266,7 +272,10 @@ class Run:
             time.sleep(min(0.25, max(0.0, until - now)))
 
     def _count_stored(self, region: str) -> int:
-        with stored.connect(self._target.endpoints()[region].database_dsn) as connection:
+        dsn = self._target.endpoints()[region].database_dsn
+        if dsn is None:
+            return 0
+        with stored.connect(dsn) as connection:
             return stored.count(connection)
 
     def _plan_kills(self) -> None:
@@ -305,9 +314,12 @@ class Run:
             self._await_safe(accepted)
 
     def _await_applied(self, region: str, wanted: int) -> None:
+        dsn = self._target.endpoints()[region].database_dsn
+        if dsn is None:
+            return  # each event is asked for until it is there (`served`)
         deadline = time.monotonic() + SETTLE_SECONDS
         newest, since = -1, time.monotonic()
-        with stored.connect(self._target.endpoints()[region].database_dsn) as connection:
+        with stored.connect(dsn) as connection:
             connection.autocommit = True
             while time.monotonic() < deadline:
                 count = stored.count(connection)
@@ -349,19 +361,34 @@ class Run:
         accepted = sum(sender.counts.accepted for sender in self._senders)
         bar = self._bar
         where = self._target.endpoints()[survivor]
-        letters = read_dead_letters(where.kafka_bootstrap)
+        letters = [] if where.kafka_bootstrap is None else read_dead_letters(where.kafka_bootstrap)
         archive.save_letters(folder, letters)
         for region, address in self._logs_to_read().items():
             logged = bar.over(read_log(region, address), f"reading the log of {region}", accepted)
             archive.save_logged(folder, region, logged)
+        applied = self._save_stored(folder, survivor, accepted)
+        return check_again(folder, lambda rows: bar.over(rows, "comparing", accepted)), applied
+
+    def _save_stored(self, folder: Path, survivor: str, accepted: int) -> list[AppliedSecond]:
+        """From the database; where nobody reaches that, from the API."""
+        bar, where = self._bar, self._target.endpoints()[survivor]
+        if where.database_dsn is None:
+            ids = served.sent_ids(archive.journal_folders(folder))
+            rows = served.rows(where.address, ids, settle_seconds=SETTLE_SECONDS)
+            try:
+                archive.save_stored(
+                    folder, bar.over(rows, f"asking the API of {survivor}", len(ids))
+                )
+            except served.NotAnswered as error:
+                self._failures.append(f"{survivor}: {error}")
+            return []
         with stored.connect(where.database_dsn) as connection:
             rows = bar.over(
                 stored.rows(connection), f"reading the database of {survivor}", accepted
             )
             archive.save_stored(folder, rows)
             connection.rollback()
-            applied = stored.applied_seconds(connection)
-        return check_again(folder, lambda rows: bar.over(rows, "comparing", accepted)), applied
+            return stored.applied_seconds(connection)
 
     def _await_alarms(self, started: float, survivor: str) -> None:
         """The platform lives on while the journals are checked; often that is long enough."""
@@ -392,7 +419,9 @@ class Run:
         endpoints = self._target.endpoints()
         lost = {self._target.home} if self._scenario.fails_over else set()
         return {
-            region: endpoints[region].kafka_bootstrap for region in sorted(set(endpoints) - lost)
+            region: address
+            for region in sorted(set(endpoints) - lost)
+            if (address := endpoints[region].kafka_bootstrap) is not None
         }
 
     def _summary(
@@ -483,7 +512,11 @@ class Run:
         )
 
     def _read_decisions(self) -> list[dict[str, Any]]:
-        return platform_records.decisions(self._target, [self._target.home, self._target.standby])
+        """Those of this run: an environment that stood before has others."""
+        regions = [self._target.home, self._target.standby]
+        since = platform_records.instant_text(self._started)
+        found = platform_records.decisions(self._target, regions)
+        return [one for one in found if one["at"] >= since]
 
     def _decisions(self) -> list[dict[str, Any]]:
         try:

@@ -79,7 +79,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
     """The evidence of `seen`, objectives and verdict included; without its seal."""
     findings = seen.findings
     exceptions = {**seen.target.exceptions, **seen.scenario.excused_steps}
-    met = objectives(
+    asked = objectives(
         seen.scenario,
         Seen(
             findings=findings,
@@ -97,6 +97,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
             alarms=seen.alarms,
         ),
     )
+    met = {name: one for name, one in asked.items() if name not in seen.target.unexamined}
     return {
         "id": seen.run_id,
         "scenario": seen.scenario.name,
@@ -124,6 +125,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "availability": asdict(seen.availability),
         "effect": None if seen.effect is None else asdict(seen.effect),
         "exceptions": exceptions,
+        "unexamined": {name: why for name, why in seen.target.unexamined.items() if name in asked},
         "phases": [{"phase": name, "at": instant_text(at)} for name, at in seen.phases],
         "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
         "order_violations": findings.order_violations,

@@ -6,7 +6,7 @@ No row says how a region is recovered: the drill breaks things, and the keepers 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -65,6 +65,8 @@ AFTER_RECOVERY_SECONDS = 5.0
 ALARM_SECONDS = 115.0
 """A lag passes 30 s that long after the fault; the meter looks 10 s later at most; a second minute begins
 within 60 s, and has a look within 10 s: two of three minutes, wherever on the clock the fault falls."""
+AWS_RECOVERY_SECONDS = 900.0
+"""A promotion takes minutes there; a failover that is seen ends the watch."""
 RTO_LIMIT_SECONDS = 120.0
 RTO_TARGET_SECONDS = 300.0
 RPO_TARGET_SECONDS = 60.0
@@ -132,3 +134,13 @@ SCENARIOS = {
         ),
     )
 }
+
+
+def on_aws(scenario: Scenario, epoch: int) -> Scenario:
+    """The scenario where the lease is at `epoch`, with the tier's limit instead of the lab's."""
+    return replace(
+        scenario,
+        epochs=tuple(epoch - 1 + one for one in scenario.epochs),
+        watch_seconds=AWS_RECOVERY_SECONDS if scenario.fails_over else scenario.watch_seconds,
+        rto_limit_seconds=None if scenario.rto_limit_seconds is None else RTO_TARGET_SECONDS,
+    )

@@ -23,6 +23,10 @@ class Conditions:
     lost: frozenset[str] = frozenset()
     hung: frozenset[str] = frozenset()
     control_plane_hung: frozenset[str] = frozenset()
+    isolated: frozenset[str] = frozenset()
+    """Their networks let nothing through; the region's APIs answer others."""
+    api_denied: frozenset[str] = frozenset()
+    """Their API's role may not write into the stream."""
     link_cut: bool = False
 
     def with_lost(self, region: str) -> Conditions:
@@ -33,6 +37,18 @@ class Conditions:
 
     def with_control_plane_hung(self, region: str) -> Conditions:
         return replace(self, control_plane_hung=self.control_plane_hung | {region})
+
+    def with_isolated(self, region: str) -> Conditions:
+        return replace(self, isolated=self.isolated | {region})
+
+    def without_isolated(self, region: str) -> Conditions:
+        return replace(self, isolated=self.isolated - {region})
+
+    def with_api_denied(self, region: str) -> Conditions:
+        return replace(self, api_denied=self.api_denied | {region})
+
+    def without_api_denied(self, region: str) -> Conditions:
+        return replace(self, api_denied=self.api_denied - {region})
 
     def with_link_cut(self) -> Conditions:
         return replace(self, link_cut=True)
@@ -45,7 +61,10 @@ def rules_for(source: str, conditions: Conditions) -> list[FaultRule]:
     # What the broken region itself calls, whoever answers; unsigned calls too (control probes).
     if region in conditions.lost:
         rules.append({"service": "*", "reset": True})
-    if region in conditions.hung:
+    if region in conditions.api_denied:
+        denied = {"code": "AccessDeniedException", "status": 400}
+        rules.append({"service": "kinesis", "operation": "PutRecords", "error": denied})
+    if region in conditions.hung | conditions.isolated:
         rules.append({"service": "*", "timeout_ms": HANG_MS})
     for broken in sorted(conditions.lost):
         rules.append({"service": "*", "region": broken, "reset": True})
@@ -64,7 +83,7 @@ def rules_for(source: str, conditions: Conditions) -> list[FaultRule]:
 def link_states(links: tuple[Any, ...], conditions: Conditions) -> dict[str, str]:
     """The state of every link between regions."""
     lost = {CODES[region] for region in conditions.lost}
-    hung = {CODES[region] for region in conditions.hung}
+    hung = {CODES[region] for region in conditions.hung | conditions.isolated}
     data = {CODES[region] for region in DATA_REGIONS}
 
     def state(link: Any) -> str:

@@ -8,6 +8,7 @@ What differs from its own entry point:
   custom resource under way in one region died when the other region's stack made the same function.
 - A run made its log group anew after the group was deleted, whatever its role may (`emulated_log_groups`).
 - The functions' metric lines are kept as they are written (`emulated_metrics`).
+- What state machines call is kept, and refused where the lab could not cut the same (`emulated_faults`).
 - Global caches and the second version of MSK's API are added (`emulated_cache`, `emulated_log`).
 - What CloudFormation does to each resource is written to a file: its native types are changed inside
   this process, where no proxy sees a call.
@@ -116,6 +117,7 @@ def main() -> None:
         kinesis,
         lambda_svc,
         msk,
+        stepfunctions,
     )
     from ministack.services.cloudformation import stacks  # type: ignore[import-not-found]
 
@@ -124,6 +126,7 @@ def main() -> None:
     # Beside this file; a PYTHONPATH would be handed on to the functions.
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from lab.emulated_cache import add_global_groups
+    from lab.emulated_faults import keep_fault_calls
     from lab.emulated_log import add_second_version
     from lab.emulated_log_groups import refuse_new_groups
     from lab.emulated_metrics import keep_metric_lines
@@ -132,6 +135,7 @@ def main() -> None:
     add_second_version(msk)
     refuse_new_groups(lambda_svc, cloudwatch_logs, iam_evaluator)
     record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))
+    keep_fault_calls(stepfunctions, responses, Path(os.environ["LAB_FAULTS"]))
     keep_metric_lines(lambda_runtime, Path(os.environ["LAB_METRICS"]))
     gc.set_threshold(50_000, 20, 50)
     app.main()

@@ -32,6 +32,7 @@ from lab.calls import Clients
 from lab.conditions import Conditions
 from lab.controller import COMMANDS, ROOT, Controller, service_commands
 from lab.deployment import DeployReport
+from lab.fault_follower import FaultFollower
 from lab.faults import Breaker, Fault
 from lab.folder import own, write_port_base
 from lab.kafka import replicator_settings
@@ -60,7 +61,7 @@ class Lab:
     """Two data regions and the witness on loopback.
 
     `port_base` is its first port; None takes a block of ports that no other run has. `replicator`: other
-    settings of MirrorMaker than the product's, to break it.
+    settings of MirrorMaker than the product's, to break it. `settings`: further context keys of the app.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class Lab:
         say: Callable[[str], None] = print,
         control_plane_only: bool = False,
         replicator: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
+        self._settings = settings
         self.suffix = suffix
         self.profile = profile
         self.workdir = workdir.resolve()
@@ -91,6 +94,8 @@ class Lab:
             places=self.places, processes=self.processes, observer=self.clients.observer
         )
         self._controller: Controller | None = None
+        self._follower = FaultFollower(engines.faults_file(self.workdir), self, say)
+        self._faulting = threading.Lock()
         self._closed = threading.Lock()
         self._folder: Held | None = None
 
@@ -121,6 +126,7 @@ class Lab:
         for earlier in self.workdir.rglob(DEPLOYED):
             earlier.unlink()
         self._start_engines()
+        self._follower.start()
 
     def _start_engines(self) -> None:
         started = time.monotonic()
@@ -158,6 +164,7 @@ class Lab:
     def close(self) -> None:
         """Stop everything. A second interrupt does not cut this short."""
         with self._closed, _uninterrupted():
+            self._follower.stop()
             if self._controller is not None:
                 self._controller.stop()
                 self._controller = None
@@ -192,7 +199,7 @@ class Lab:
         timings = DeployReport()
         with ThreadPoolExecutor(1) as beside, self._timed(timings, "synthesize and bootstrap"):
             prepared = beside.submit(self.prepare_regions)
-            stacks.synthesize()
+            stacks.synthesize(self._settings)
             prepared.result()
         report = DeployReport.of(stacks.rewrite())
         report.seconds = timings.seconds
@@ -298,6 +305,41 @@ class Lab:
         done += self._breaker.apply(conditions)
         return done
 
+    def isolate(self, region: str) -> list[Fault]:
+        """Nothing passes between the region's subnets, or in or out; its APIs answer everybody else."""
+        with self._faulting:
+            return self._break(region, self._breaker.freeze_data_plane,
+                               self._breaker.conditions.with_isolated(region))  # fmt: skip
+
+    def rejoin(self, region: str) -> None:
+        """The end of `isolate`: what was stopped meanwhile is started anew."""
+        with self._faulting:
+            self._breaker.apply(self._breaker.conditions.without_isolated(region))
+            self._breaker.thaw_data_plane(region)
+            self._breaker.wake(region)
+            if self._controller is not None:
+                self._controller.look_after(region)
+
+    def deny_api(self, region: str) -> list[Fault]:
+        """The region's API gets no record into the stream."""
+        with self._faulting:
+            return self._breaker.apply(self._breaker.conditions.with_api_denied(region))
+
+    def allow_api(self, region: str) -> list[Fault]:
+        """The end of `deny_api`."""
+        with self._faulting:
+            return self._breaker.apply(self._breaker.conditions.without_api_denied(region))
+
+    def stop_task(self, region: str, task: str) -> None:
+        """SIGKILL to the process of a service's task; the controller starts another, if it may."""
+        ecs = self.clients.observer("ecs", region)
+        (found,) = ecs.describe_tasks(cluster=f"services-{self.suffix}", tasks=[task])["tasks"]
+        service = found["group"].removeprefix("service:").removesuffix(f"-{self.suffix}")
+        alive = [r for r in self.processes.named(f"{service}-{CODES[region]}-") if r.alive]
+        if not alive:
+            raise LabError(f"No process of {service} runs in {region} for the task {task}.")
+        self.processes.signal(alive[0].name, signal.SIGKILL)
+
     def hang_control_plane(self, region: str) -> list[Fault]:
         """Calls to the region's API hang, except the stream's; its data plane lives."""
         _require_data_region(region)
@@ -311,7 +353,7 @@ class Lab:
         """Remove rules, open links, thaw the frozen. What was killed stays dead."""
         before = self._breaker.conditions
         self._breaker.apply(Conditions())
-        for region in sorted(before.hung):
+        for region in sorted(before.hung | before.isolated):
             self._breaker.thaw_data_plane(region)
             self._breaker.wake(region)
             if self._controller is not None:

@@ -65,6 +65,8 @@ INERT: frozenset[str] = frozenset(
         "AWS::Glue::SchemaVersion",
         "AWS::Glue::SchemaVersionMetadata",
         "AWS::GuardDuty::Detector",
+        # The calls of a drill's state machine make it.
+        "AWS::IAM::RolePolicy",
         "AWS::IAM::ServiceLinkedRole",
         "AWS::KMS::ReplicaKey",
         # Built for arm64: of no use here. The emulator's environment has the same pins.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
+from lifeline.settings import DrillUse
 from lifeline.site import Site
 from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
+from lifeline.stacks.drill import Drill
 from lifeline.stacks.failover import Failover
 from lifeline.stacks.foundation import Foundation
 from lifeline.stacks.observability import Observability
@@ -49,3 +51,5 @@ class RegionStacks:
             application=self.application,
             cache=self.replication.cache,
         )
+        if site.settings.drills is not DrillUse.NEVER:
+            Drill(app, site=site, foundation=self.foundation, application=self.application)

@@ -65,6 +65,17 @@ class LogReplication(StrEnum):
     """MirrorMaker 2 on Fargate, over a peering of the two networks."""
 
 
+class DrillUse(StrEnum):
+    """Whether `make drill TARGET=aws` may break this environment, and what it asks before."""
+
+    NEVER = "never"
+    """There is nothing that a drill could break it with."""
+    CONFIRMED = "confirmed"
+    """A person types its suffix first."""
+    FREELY = "freely"
+    """It exists to be drilled."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Domain:
     """A name of the customer's own for both regions' API, in a hosted zone of the same account."""
@@ -119,6 +130,7 @@ class Settings:
     """None: MSK Replicator where both regions have it, else MirrorMaker 2."""
     domain: Domain | None = None
     repository: Repository | None = None
+    drills: DrillUse = DrillUse.NEVER
     catalog: Mapping[str, Region] = field(default_factory=lambda: CATALOG, hash=False, repr=False)
     """The regions that somebody has looked at; give your own to go elsewhere."""
     data_country: str | None = PATIENT_DATA_COUNTRY
@@ -404,6 +416,14 @@ def _log_replication(key: str, raw: Any) -> LogReplication:
         raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
 
 
+def _drills(key: str, raw: Any) -> DrillUse:
+    try:
+        return DrillUse(str(raw))
+    except ValueError:
+        names = ", ".join(DrillUse)
+        raise SettingsError(f"Unknown {key} {raw!r}; allowed are {names}.") from None
+
+
 def _object(key: str, raw: Any, required: set[str], optional: set[str]) -> dict[str, str]:
     """An object of texts with exactly these keys, as cdk.json or `-c key='{...}'` gives it."""
     given = raw
@@ -465,6 +485,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "imageTag": _required_text,
     "logReplication": _log_replication,
     "domain": _domain,
+    "drills": _drills,
     "repository": _repository,
 }
 """Every context key that overrides a default, and how its text is read."""

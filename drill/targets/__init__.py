@@ -14,13 +14,17 @@ from drill.scenarios import Break
 ALARM = "ALARM"
 
 
+class TargetError(Exception):
+    """The target cannot or may not do what was asked; the message is a sentence for a person."""
+
+
 @dataclass(frozen=True)
 class Endpoints:
-    """A region as the drill sees it from outside."""
+    """A region as the drill sees it from outside. None: no way leads there from outside."""
 
     api_url: str
-    database_dsn: str
-    kafka_bootstrap: str
+    database_dsn: str | None
+    kafka_bootstrap: str | None
     tokens: EdgeTokens | None = None
     """None: the API asks for none."""
 
@@ -84,6 +88,10 @@ class Target(Protocol):
     """Step of the plan → why this target cannot do it: degraded is no failure there."""
     least_share_answered: float
     """Of the synthetic transactions, the failover's own outage apart."""
+    unexamined: Mapping[str, str]
+    """Objective → why nobody can see on this target whether it is met: then it is not asked."""
+    door_answers_alone: bool
+    """Whether the API answers, with an error, when nothing behind it lives."""
     untold_alarms: Mapping[tuple[str, str], str]
     """(region, alarm) → why no figure of it may be told on this target: then it is not judged."""
     home: str

@@ -22,8 +22,8 @@ class StoreLag:
 
 @dataclass(frozen=True, kw_only=True)
 class LastDrill:
-    """The newest drill that passed. `target` is `local` (an emulator) or `aws`: the one is no promise of the
-    other. Empty and None: the evidence does not say it."""
+    """The newest drill on AWS that passed; without one, in the lab (`target` is `lab`, earlier `local`): that
+    is no promise of the other. Empty and None: the evidence does not say it."""
 
     at: float
     target: str = ""

@@ -1,4 +1,4 @@
-"""When this environment was last drilled, from the evidence in the region's bucket."""
+"""When this environment was last drilled, on AWS and in the lab, from the evidence in the region's bucket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from lifeline.lambdas.failover.evidence_key import PREFIX, EvidenceKey, evidence_key
 from lifeline.lambdas.failover.lag_report import LastDrill
 
-DRILLS = "drills/"
+DRILLS, AWS_DRILLS = "drills/", "drills/aws/"
+AWS, LAB = "aws", "lab"
+"""Where a drill ran. What the lab shows is no promise of AWS, so each is counted by itself."""
 RECOVERY = "recovery"
 """The scenario of what was no drill."""
 FIRST_EPOCH = 1
@@ -18,10 +20,17 @@ LOOKED_AT = 20
 DAY_SECONDS = 86_400
 
 
-def last_drill(s3: Any, bucket: str) -> LastDrill | None:
-    """The newest drill that passed or recovery that was completed; None: there was none."""
-    found = [*_newest_recovery(s3, bucket), *_newest_drill(s3, bucket)]
-    return max(found, key=lambda one: one.at, default=None)
+def last_drills(s3: Any, bucket: str) -> dict[str, LastDrill]:
+    """By target, the newest drill that passed; a recovery that was completed is one on AWS."""
+    keys = list(_objects(s3, bucket, DRILLS))
+    on_aws = [one for one in keys if one["Key"].startswith(AWS_DRILLS)]
+    in_the_lab = [one for one in keys if not one["Key"].startswith(AWS_DRILLS)]
+    found = {
+        AWS: [*_newest_recovery(s3, bucket), *_newest_drill(s3, bucket, on_aws, (AWS,))],
+        # Evidence before format 3 calls the lab `local`, or names no target.
+        LAB: _newest_drill(s3, bucket, in_the_lab, (LAB, "local", "")),
+    }
+    return {where: max(some, key=lambda one: one.at) for where, some in found.items() if some}
 
 
 def days_since(drill: LastDrill | None, now: float) -> float | None:
@@ -47,12 +56,14 @@ def _completed(key: EvidenceKey, body: dict[str, Any]) -> bool:
     return body.get("completed", key.run < 0) is True
 
 
-def _newest_drill(s3: Any, bucket: str) -> list[LastDrill]:
-    drills = [one for one in _objects(s3, bucket, DRILLS) if one["Key"].endswith("evidence.json")]
+def _newest_drill(
+    s3: Any, bucket: str, objects: list[dict[str, Any]], targets: tuple[str, ...]
+) -> list[LastDrill]:
+    drills = [one for one in objects if one["Key"].endswith("evidence.json")]
     drills.sort(key=lambda one: one["LastModified"], reverse=True)
     for one in drills[:LOOKED_AT]:
         body = _body(s3, bucket, one["Key"])
-        if body.get("verdict") == "PASS":
+        if body.get("verdict") == "PASS" and body.get("target", "") in targets:
             return [
                 LastDrill(
                     at=one["LastModified"].timestamp(),

@@ -17,7 +17,7 @@ from lifeline.lambdas.failover.figures import log_lines
 from lifeline.lambdas.failover.markers import rows_of_vector
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
 from lifeline.lambdas.lag_meter.database import MeterDatabase
-from lifeline.lambdas.lag_meter.drills import last_drill
+from lifeline.lambdas.lag_meter.drills import last_drills
 from lifeline.lambdas.lag_meter.meter import LagReader, Meter
 from lifeline.lambdas.lag_meter.replicas import files_lag_seconds, secret_lag_seconds
 
@@ -79,8 +79,10 @@ def _meter(settings: LagMeterContract) -> Meter:
         last_healthy_at=lambda: local.memory().get("last_healthy_at"),
         fast=fast,
         slow=slow,
-        last_drill=(
-            (lambda: last_drill(s3, settings.evidence_bucket)) if settings.evidence_bucket else None
+        last_drills=(
+            (lambda: last_drills(s3, settings.evidence_bucket))
+            if settings.evidence_bucket
+            else None
         ),
         log=lambda message, **extra: logger.info(message, extra=extra),
     )

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from lifeline.lambdas.failover.figures import COUNT, DAYS, LAG, Figure, lag
 from lifeline.lambdas.failover.lag_report import LagReport, LastDrill, StoreLag
 from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
-from lifeline.lambdas.lag_meter.drills import days_since
+from lifeline.lambdas.lag_meter.drills import AWS, LAB, days_since
 from lifeline.lambdas.lag_meter.risk import (
     FRESH_SECONDS,
     ArrivalRate,
@@ -55,7 +55,7 @@ class Meter:
         last_healthy_at: Callable[[], float | None],
         fast: Mapping[str, LagReader],
         slow: Mapping[str, LagReader],
-        last_drill: Callable[[], LastDrill | None] | None,
+        last_drills: Callable[[], Mapping[str, LastDrill]] | None,
         log: Callable[..., None],
     ) -> None:
         self._own, self._peer = regions
@@ -63,11 +63,11 @@ class Meter:
         self._watermark = watermark
         self._last_healthy_at = last_healthy_at
         self._fast, self._slow = fast, slow
-        self._last_drill = last_drill
+        self._last_drills = last_drills
         self._log = log
         self._rate = ArrivalRate()
         self._slow_at = self._drills_at = -math.inf
-        self._newest_drill: LastDrill | None = None
+        self._newest_drills: Mapping[str, LastDrill] = {}
         self._measured: dict[tuple[str, str], tuple[float, float]] = {}
 
     def look(self, now: float) -> list[Figure]:
@@ -82,7 +82,7 @@ class Meter:
         if slowly:
             self._slow_at = now
             found += [self._lag(store, read, now) for store, read in self._slow.items()]
-            found.append(self._drill(now))
+            found += self._drills(now)
         figures = [one for one in found if one is not None]
         self._measured |= {(one.name, one.store): (one.value, now) for one in figures}
         return figures
@@ -113,7 +113,7 @@ class Meter:
             },
             events_at_risk=events,
             patients_at_risk=patients,
-            drill=self._newest_drill,
+            drill=self._newest_drills.get(AWS) or self._newest_drills.get(LAB),
         )
 
     def _log_and_risk(
@@ -156,13 +156,16 @@ class Meter:
         seconds = self._call(store, lambda: read(now))
         return None if seconds is None else lag(store, seconds)
 
-    def _drill(self, now: float) -> Figure | None:
-        ask = self._last_drill
+    def _drills(self, now: float) -> list[Figure]:
+        ask = self._last_drills
         if ask is not None and now - self._drills_at >= DRILLS_EVERY_SECONDS:
-            self._newest_drill = self._call("drills", ask)
+            self._newest_drills = self._call("drills", ask) or {}
             self._drills_at = now
-        days = days_since(self._newest_drill, now)
-        return None if days is None else Figure("DaysSinceDrill", days, DAYS)
+        days = {
+            name: days_since(self._newest_drills.get(target), now)
+            for name, target in (("DaysSinceDrill", AWS), ("DaysSinceLabDrill", LAB))
+        }
+        return [Figure(name, since, DAYS) for name, since in days.items() if since is not None]
 
     def _call(self, part: str, call: Callable[[], T]) -> T | None:
         try:

@@ -42,6 +42,12 @@ def _scenario(text: str) -> str:
     return text
 
 
+def _where(text: str) -> str:
+    if text not in judge.TARGETS:
+        raise typer.BadParameter(f"{text!r} is no target: {', '.join(judge.TARGETS)}")
+    return text
+
+
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Folder of a finished run, or its evidence.json.")
 ]
@@ -64,6 +70,16 @@ Scenario = Annotated[
         autocompletion=lambda: list(judge.FAILS_OVER),
     ),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        parser=_where,
+        metavar="TARGET",
+        help="Where it must have run: lab or aws.",
+        autocompletion=lambda: list(judge.TARGETS),
+    ),
+]
 Previous = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The evidence that it must follow.")
 ]
@@ -83,6 +99,7 @@ def check(
     folder: Folder,
     tier: Tier = RecoveryTier.CRITICAL,
     scenario: Scenario = None,
+    where: Where = None,
     previous: Previous = None,
     first: First = False,
     max_age_hours: MaxAge = None,
@@ -93,7 +110,7 @@ def check(
     In a checkout the journals of the folder are checked again, too. Nothing is asked of AWS.
     """
     output = Output(as_json)
-    expected = _expected(tier, scenario, previous, first, max_age_hours)
+    expected = _expected(tier, scenario, where, previous, first, max_age_hours)
     body = judge.read(folder)
     wrong = judge.objections(body, expected)
     not_checked = expected.not_checked()
@@ -110,6 +127,7 @@ def publish(
     suffix: Suffix,
     tier: Tier = RecoveryTier.CRITICAL,
     scenario: Scenario = None,
+    where: Where = None,
     previous: Previous = None,
     first: First = False,
     max_age_hours: MaxAge = None,
@@ -130,18 +148,18 @@ def publish(
     Evidence that does not hold is refused. A drill that did not fail over has nothing to publish.
     """
     output = Output(as_json)
-    expected = _expected(tier, scenario, previous, first, max_age_hours)
+    expected = _expected(tier, scenario, where, previous, first, max_age_hours)
     body = judge.read(folder)
     wrong = judge.objections(body, expected)
     if wrong:
         raise Refused(_sentences(wrong))
     found = figures(body)
     if found and not dry_run:
-        put(found, suffix=suffix, region=region, target=_target(body))
+        put(found, suffix=suffix, region=region, target=judge.target_of(body))
     told = ", ".join(f"{name} {value:g}" for name, value in found.items())
     verb = "Would publish" if dry_run else "Published"
     output.say(
-        f"{verb} {told} of {suffix} in {region}, target {_target(body)}."
+        f"{verb} {told} of {suffix} in {region}, target {judge.target_of(body)}."
         if found
         else "The drill did not fail over: nothing to publish."
     )
@@ -152,7 +170,7 @@ def publish(
             "region": region,
             "dry_run": dry_run,
             "changed": bool(found) and not dry_run,
-            "target": _target(body),
+            "target": judge.target_of(body),
             "metrics": found,
         }
     )
@@ -190,6 +208,7 @@ def put(found: Mapping[str, float], *, suffix: str, region: str, target: str) ->
 def _expected(
     tier: RecoveryTier,
     scenario: str | None,
+    where: str | None,
     previous: Path | None,
     first: bool,
     max_age_hours: float | None,
@@ -200,6 +219,7 @@ def _expected(
         tier=tier,
         now=datetime.now(UTC),
         scenario=scenario,
+        target=where,
         chained=first or previous is not None,
         previous_sha256=None if previous is None else judge.hash_in(previous),
         max_age_hours=max_age_hours,
@@ -246,9 +266,3 @@ def _tell(
 
 def _sentences(wrong: list[str]) -> str:
     return "\n".join(f"evidence: {one}" for one in wrong)
-
-
-def _target(body: Mapping[str, Any]) -> str:
-    """Where the drill ran. Evidence before format 3 calls the lab `local`."""
-    target = str(body["target"])
-    return "lab" if target == "local" else target

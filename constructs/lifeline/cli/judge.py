@@ -22,6 +22,7 @@ FILE = "evidence.json"
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "evidence.schema.json"
 PASSED = "PASS"
 TESTING_AND_REVISION = "164.308(a)(7)(ii)(D)"
+TARGETS = ("lab", "aws")
 FAILS_OVER = {
     "region-loss": True,
     "hang": True,
@@ -42,6 +43,8 @@ class Expected:
     tier: RecoveryTier
     now: datetime
     scenario: str | None = None
+    target: str | None = None
+    """"lab" or "aws"."""
     chained: bool = False
     previous_sha256: str | None = None
     max_age_hours: float | None = None
@@ -50,6 +53,7 @@ class Expected:
         """What nobody asked for, in words with the option that asks."""
         skipped = {
             "which scenario it should be of (--scenario)": self.scenario is None,
+            "where it should have run (--target)": self.target is None,
             "the chain to the evidence before it (--previous or --first)": not self.chained,
             "its age (--max-age-hours)": self.max_age_hours is None,
         }
@@ -102,6 +106,12 @@ def summary(body: Mapping[str, Any], tier: RecoveryTier) -> str:
     return ", ".join([*times, f"{body['events']['accepted']:,} events accepted, none lost"])
 
 
+def target_of(body: Mapping[str, Any]) -> str:
+    """Where the drill ran. Evidence before format 3 calls the lab `local`."""
+    target = str(body["target"])
+    return "lab" if target == "local" else target
+
+
 def _broken(body: Mapping[str, Any]) -> list[str]:
     """Where the file breaks its schema or its own hash."""
     import jsonschema_rs
@@ -126,6 +136,8 @@ def _provenance(body: Mapping[str, Any], expected: Expected) -> list[str]:
         wrong.append(
             f"it is of the scenario {body['scenario']}, asked for was {expected.scenario}."
         )
+    if expected.target not in (None, target_of(body)):
+        wrong.append(f"it ran on {target_of(body)}, asked for was {expected.target}.")
     if expected.chained and body["previous_sha256"] != expected.previous_sha256:
         wrong.append(
             f"it follows {body['previous_sha256']}, the evidence before it has "

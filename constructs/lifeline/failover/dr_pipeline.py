@@ -1,4 +1,4 @@
-"""The pipeline that drills by itself: source, check, deploy, drill, validate, destroy; and the sweep."""
+"""The pipeline that drills by itself: check, deploy, exercise, drill, validate, destroy; and the sweep."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.failover.drill_alerts import DrillAlerts
+from lifeline.failover.drill_rights import ExerciseRights
 from lifeline.failover.drill_schedule import DrillSchedule
 from lifeline.failover.pipeline_project import DrillProject, Machine
 from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
@@ -18,6 +19,7 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys, Purpose
 from lifeline.regions import Region
+from lifeline.settings import DrillUse
 from lifeline.site import Site
 
 SOURCE_KEY = "source.zip"
@@ -25,15 +27,20 @@ DRILL_QUALIFIER = "drills"
 """Of a bootstrap of its own (`make account DRILLS=yes`): its roles are not those that deploy production."""
 SCENARIOS = ("control-plane-hang", "hang", "link-cut", "noop", "region-loss")
 """What `SCENARIO` may be: the names of `python -m drill list`."""
+AWS_SCENARIOS = ("hang", "noop", "region-loss")
+"""Those for which AWS has means: what `python -m drill aws` takes."""
 DEPLOYING_ROLES = ("deploy", "file-publishing", "lookup")
 DESTROYING_ROLES = ("deploy", "lookup")
 DRILL_PROFILE = "dev"
 DRILL_SUFFIXES = "dr????????"
 """`dr` and eight digits of the execution's id."""
 ARTIFACT_DAYS = 90
+EVIDENCE = {"Exercise": "AwsEvidence", "Drill": "Evidence"}
+"""Stage → the artifact that it leaves for Validate."""
 SCENARIO, ENVIRONMENT = "SCENARIO", "ENVIRONMENT"
 CHECK = Machine(size="large", timeout_minutes=60)
 DEPLOY = Machine(size="medium", timeout_minutes=240)
+EXERCISE = Machine(size="medium", timeout_minutes=120)
 DRILL = Machine(size="large", timeout_minutes=60)
 VALIDATE = Machine(size="small", timeout_minutes=30)
 DESTROY = Machine(size="medium", timeout_minutes=240)
@@ -43,8 +50,7 @@ class DrPipeline(Construct):
     """A CodePipeline of type V2 in the home region, one run after another.
 
     Variables of a run: `SCENARIO` (`python -m drill list`) and `ENVIRONMENT` (`yes` deploys a throw-away
-    environment into both regions and smoke-checks it). The drill itself runs in the emulated lab: drills
-    have no target on AWS yet.
+    environment into both regions, makes it active and drills it). The lab is drilled in every run.
     Covers: objectives that no longer hold and that nobody noticed; leftovers that keep billing (a run that
     ends badly starts the sweep, which is also due every day). Does not cover: the loss of the home region,
     which takes the pipeline with it; `make drill` needs only a laptop.
@@ -85,6 +91,7 @@ class DrPipeline(Construct):
         self.stages = (
             self._check(),
             self._deploy(),
+            self._exercise(),
             self._drill(),
             self._validate(),
             self._destroy("destroy", "Destroys the environment of a run that passed"),
@@ -139,20 +146,33 @@ class DrPipeline(Construct):
         )
         return made
 
+    def _exercise(self) -> DrillProject:
+        made = self._drilling(
+            "exercise",
+            "Activates and drills a throw-away environment",
+            EXERCISE,
+            "chain/aws/latest.json",
+        )
+        ExerciseRights(self._site, DRILL_SUFFIXES).give(made)
+        return made
+
     def _drill(self) -> DrillProject:
+        return self._drilling("drill", "Drills in the emulated lab", DRILL, "chain/latest.json")
+
+    def _drilling(self, step: str, description: str, machine: Machine, chain: str) -> DrillProject:
         made = self._project(
-            "drill",
-            "Drills in the emulated lab",
-            DRILL,
+            step,
+            description,
+            machine,
             artifacts={"base-directory": "build/drill/latest", "files": ["**/*"]},
         )
         self._use_artifacts(made.policy, made, ["s3:PutObject"], "WriteEvidenceArtifact")
-        made.allow("ReadTheLastEvidence", ["s3:GetObject"], [f"{self._evidence}/chain/latest.json"])
+        made.allow("ReadTheLastEvidence", ["s3:GetObject"], [f"{self._evidence}/{chain}"])
         made.allow(
             "SeeWhetherThereIsOne",
             ["s3:ListBucket"],
             [self._evidence],
-            {"StringEquals": {"s3:prefix": "chain/latest.json"}},
+            {"StringEquals": {"s3:prefix": chain}},
         )
         made.allow("DecryptEvidence", ["kms:Decrypt"], [self._keys.data.key_arn])
         return made
@@ -160,7 +180,8 @@ class DrPipeline(Construct):
     def _validate(self) -> DrillProject:
         made = self._project("validate", "Judges the evidence and keeps it", VALIDATE)
         kept = [f"{self._evidence}/{folder}/*" for folder in ("drills", "drills-failed")]
-        made.allow("KeepEvidence", ["s3:PutObject"], [*kept, f"{self._evidence}/chain/latest.json"])
+        chains = [f"{self._evidence}/chain/{name}" for name in ("latest.json", "aws/latest.json")]
+        made.allow("KeepEvidence", ["s3:PutObject"], [*kept, *chains])
         made.acknowledge_pattern(*kept, reason="Each drill has a folder of its own name.")
         made.allow(
             "EncryptEvidence", ["kms:Decrypt", "kms:GenerateDataKey"], [self._keys.data.key_arn]
@@ -183,6 +204,7 @@ class DrPipeline(Construct):
         self._assume(made, DESTROYING_ROLES)
         self._see_which_region_writes(made)
         self._delete_what_a_takeover_left(made)
+        ExerciseRights(self._site, DRILL_SUFFIXES).give_heal(made)
         if in_pipeline:
             self._keep_source(made, ["s3:DeleteObject"])
             return made
@@ -289,9 +311,11 @@ class DrPipeline(Construct):
             "recoveryRegion": settings.recovery_region,
             "witnessRegion": witness,
             "imageTag": settings.image_tag,
+            "drills": DrillUse.FREELY,
             "@aws-cdk/core:bootstrapQualifier": DRILL_QUALIFIER,
         }
         return {
+            "AWS_SCENARIOS": " ".join(AWS_SCENARIOS),
             "ARTIFACTS_BUCKET": self.artifacts.bucket_name,
             "DRILL_PROFILE": DRILL_PROFILE,
             "DRILL_SETTINGS": " ".join(f"-c {key}={value}" for key, value in chosen.items()),
@@ -305,6 +329,7 @@ class DrPipeline(Construct):
             "RECOVERY_REGION": settings.recovery_region,
             "SCENARIOS": " ".join(SCENARIOS),
             "TIER": settings.tier.name,
+            "WITNESS_REGION": witness,
         }
 
     def _regions(self) -> list[Region]:
@@ -473,7 +498,7 @@ def _stage(project: DrillProject) -> codepipeline.CfnPipeline.StageDeclarationPr
     }
     inputs = ["Source"]
     if name == "Validate":
-        inputs.append("Evidence")
+        inputs += EVIDENCE.values()
         configuration["PrimarySource"] = "Source"
     action = _action(
         name,
@@ -481,7 +506,7 @@ def _stage(project: DrillProject) -> codepipeline.CfnPipeline.StageDeclarationPr
         "CodeBuild",
         configuration,
         inputs=inputs,
-        outputs=["Evidence"] if name == "Drill" else [],
+        outputs=[EVIDENCE[name]] if name in EVIDENCE else [],
     )
     return codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=[action])
 

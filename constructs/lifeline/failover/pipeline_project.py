@@ -31,6 +31,10 @@ if ! [[ "$ENVIRONMENT" == yes || "$ENVIRONMENT" == no ]]; then
   echo "refused: ENVIRONMENT is ${ENVIRONMENT@Q}; allowed is yes or no"
   exit 2
 fi
+if [[ "$ENVIRONMENT" == yes && " $AWS_SCENARIOS " != *" $SCENARIO "* ]]; then
+  echo "refused: SCENARIO is ${SCENARIO@Q}; allowed with an environment is one of: $AWS_SCENARIOS"
+  exit 2
+fi
 if ! [[ "$EXECUTION_ID" =~ ^[0-9a-f]{8}-[0-9a-f-]{27}$ ]]; then
   echo "refused: EXECUTION_ID is ${EXECUTION_ID@Q}; allowed is the id of an execution"
   exit 2

@@ -78,8 +78,8 @@ def failover_alarms(
         ),
         AlarmSpec(
             name="drill-overdue",
-            description=f"No drill has passed for {thresholds.drill_days} days, or none ever did. One in the "
-            "lab counts, and says nothing of AWS's times.",
+            description=f"No drill on AWS has passed for {thresholds.drill_days} days, or none ever did. One "
+            "in the lab does not count: it says nothing of AWS's times.",
             metric=days_since_drill(site),
             operator=Operator.ABOVE,
             threshold=thresholds.drill_days,

@@ -43,8 +43,13 @@ def patients_at_risk(site: Site) -> MetricSpec:
 
 
 def days_since_drill(site: Site) -> MetricSpec:
-    """Days since the newest drill that passed."""
+    """Days since the newest drill on AWS that passed, or recovery that was completed."""
     return _published(site, "DaysSinceDrill")
+
+
+def days_since_lab_drill(site: Site) -> MetricSpec:
+    """Days since the newest drill in the lab that passed."""
+    return _published(site, "DaysSinceLabDrill")
 
 
 def takeover_ready(site: Site) -> MetricSpec:

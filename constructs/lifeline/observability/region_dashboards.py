@@ -18,6 +18,7 @@ from lifeline.observability.lifeline_metrics import (
     DrillTarget,
     Store,
     days_since_drill,
+    days_since_lab_drill,
     drill_rpo,
     drill_rto,
     events_at_risk,
@@ -236,7 +237,10 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
         [
             GraphWidget(
                 title="Days since the last drill that passed",
-                metrics={"days": days_since_drill(site)},
+                metrics={
+                    "on AWS": days_since_drill(site),
+                    "in the lab": days_since_lab_drill(site),
+                },
                 latest=True,
             ),
             *(

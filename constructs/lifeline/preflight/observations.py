@@ -84,6 +84,27 @@ OBSERVATIONS: tuple[Observation, ...] = (
         "[the alarm's page](../runbooks/keeper-or-probe.md): the log names the step and the error",
     ),
     Observation(
+        "breaker-proof",
+        "The drill's state machine may make every heal, and does so before the first fault.",
+        When.DRILL,
+        "the execution of `drill-{suffix}`: its states `Prove…` succeeded",
+        "the execution failed and nothing is broken; its cause names the call that was refused",
+    ),
+    Observation(
+        "network-cut",
+        "Two entries of the network's ACL and a denied role cut the region off, within seconds.",
+        When.DRILL,
+        "`effect` in the evidence: `/health` of the broken region does not take events",
+        "the run is INVALID and healed: cut more, in `drill_machine.py`",
+    ),
+    Observation(
+        "heal-by-itself",
+        "A fault that nobody ends is healed by its own execution.",
+        When.DRILL,
+        "`drill aws` killed once while the fault is in force: the execution's states `Allow…` succeed",
+        "`lifeline drill heal`, or the calls by hand (docs/runbooks/drill.md)",
+    ),
+    Observation(
         "promotion-time",
         "Aurora promotes the other region within the step's budget.",
         When.DRILL,

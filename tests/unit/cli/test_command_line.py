@@ -161,15 +161,17 @@ CHANGING = {
     "lifeline authority approve",
     "lifeline authority abort",
     "lifeline evidence publish",
+    "lifeline drill aws",
+    "lifeline drill heal",
 }
-"""The commands that write to AWS. A drill's run writes to the local disk only."""
+"""The commands that write to AWS. A drill's run in the lab writes to the local disk only."""
 
 
 def test_what_changes_something_has_a_dry_run_and_every_answer_is_json_too() -> None:
     own = {name: options(command) for name, command in commands()}
     assert {name for name, had in own.items() if "--dry-run" in had} == CHANGING
     spoken = {name for name, had in own.items() if "--json" not in had}
-    assert spoken == {"lifeline drill run", "lifeline drill check"}
+    assert spoken == {f"lifeline drill {name}" for name in ("run", "check", "aws", "heal")}
 
 
 def test_the_json_keys_in_the_reference_are_those_that_are_printed(

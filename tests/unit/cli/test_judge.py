@@ -31,6 +31,7 @@ def sealed(previous: str | None = BEFORE, **changes: Any) -> dict[str, Any]:
 def expected(**changes: Any) -> Expected:
     given: dict[str, Any] = {
         "scenario": "region-loss",
+        "target": "lab",
         "tier": RecoveryTier.CRITICAL,
         "chained": True,
         "previous_sha256": BEFORE,
@@ -105,6 +106,12 @@ def test_one_changed_number_breaks_the_file() -> None:
     assert objections([], expected()) == ["the evidence is not an object."]
 
 
+def test_a_drill_in_the_lab_is_none_on_aws() -> None:
+    (said,) = objections(sealed(), expected(target="aws"))
+    assert said == "it ran on lab, asked for was aws."
+    assert objections(sealed(target="aws"), expected(target="aws")) == []
+
+
 def test_every_scenario_of_the_drill_is_known_here_too() -> None:
     assert {one.name: one.fails_over for one in SCENARIOS.values()} == FAILS_OVER
 
@@ -113,7 +120,7 @@ def test_what_is_not_asked_for_is_not_judged_but_named() -> None:
     old = sealed(ended_at=instant_text(START - 13 * 3_600))
     asked = Expected(RecoveryTier.CRITICAL, datetime.fromtimestamp(START + 7_200, UTC))
     assert objections(old, asked) == []
-    assert len(asked.not_checked()) == 3
+    assert len(asked.not_checked()) == 4
     assert expected().not_checked() == []
 
 

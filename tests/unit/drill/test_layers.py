@@ -44,3 +44,14 @@ def test_no_code_calls_anything_that_promotes() -> None:
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func).lower()
                 assert not any(word in name for word in PROMOTING), f"{path}: {name}"
+
+
+def test_one_state_machine_is_started_and_it_is_the_breakers() -> None:
+    """By its operation's name, which no attribute shows."""
+    users = {
+        path.relative_to(DRILL).as_posix()
+        for path in modules()
+        if '"start_execution"' in path.read_text()
+    }
+    assert users == {"targets/breaker.py"}
+    assert "failover-plan" not in (DRILL / "targets" / "breaker.py").read_text()

@@ -108,10 +108,11 @@ def test_where_nothing_is_broken_there_is_no_effect_to_ask_for() -> None:
 @pytest.mark.parametrize(
     ("what", "seen", "measured"),
     [
-        (Break.LOSE_HOME, {"door_status": 0}, True),
+        (Break.LOSE_HOME, {"door_status": 0, "door_open": False}, True),
+        (Break.LOSE_HOME, {"door_status": 504, "door_open": False}, True),
         (Break.LOSE_HOME, {"door_status": 200}, False),
         (Break.LOSE_HOME, {"door_status": 503}, False),
-        (Break.HANG_HOME, {"door_status": 0}, True),
+        (Break.HANG_HOME, {"door_status": 0, "door_open": False}, True),
         (Break.CUT_LINK, {"lag_seconds": 73.0}, True),
         (Break.CUT_LINK, {"lag_seconds": 1.5}, False),
         (Break.CUT_LINK, {"lag_seconds": None}, False),
@@ -124,6 +125,7 @@ def test_each_fault_is_measured_where_it_must_show(
 ) -> None:
     unaffected: dict[str, Any] = {
         "door_status": 200,
+        "door_open": True,
         "lag_seconds": 1.0,
         "control_plane_answers": True,
     }

