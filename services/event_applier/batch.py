@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
 from lifeline.lambdas.failover.markers import Marker, Pair
 
@@ -20,7 +20,25 @@ COLUMNS = (
     "ord, occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version, "
     "payload, metadata, origin, incarnation, shard, shard_sequence, topic"
 )
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_WHITE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPES = {**_WHITE, ord("\\"): "\\\\"}
+
+
+class Envelope(msgspec.Struct):
+    """An event as the bridge let it through; payload and metadata stay the bytes that they are (C8)."""
+
+    eventId: str
+    eventType: str
+    aggregateType: str
+    aggregateId: str
+    occurredOn: str
+    sequence: int
+    version: int
+    payload: msgspec.Raw
+    metadata: msgspec.Raw
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 
 
 class LogRecord(NamedTuple):
@@ -91,22 +109,18 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
 
 
 def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
-    event = orjson.loads(record.value)
-    aggregate_id = event["aggregateId"]
-    payload = orjson.dumps(event["payload"]).decode()
-    metadata = orjson.dumps(event["metadata"]).decode()
+    event = _ENVELOPE.decode(record.value)
     fields = (
         str(number),
-        event["occurredOn"],
-        event["eventId"],
-        event["eventType"],
-        event["aggregateType"],
-        aggregate_id.translate(_ESCAPES),
-        str(event["sequence"]),
-        str(event["version"]),
-        # JSON text has no raw control character: only backslashes need care.
-        payload.replace("\\", "\\\\"),
-        metadata.replace("\\", "\\\\"),
+        event.occurredOn,
+        event.eventId,
+        event.eventType,
+        event.aggregateType,
+        event.aggregateId.translate(_ESCAPES),
+        str(event.sequence),
+        str(event.version),
+        _escaped(event.payload),
+        _escaped(event.metadata),
         headers["origin"].decode(),
         headers["incarnation"].decode(),
         headers["shard"].decode(),
@@ -114,3 +128,9 @@ def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
         record.topic,
     )
     return "\t".join(fields)
+
+
+def _escaped(json_text: msgspec.Raw) -> str:
+    # Control characters are escaped inside JSON's strings and may stand raw between its tokens.
+    text = bytes(json_text).decode().replace("\\", "\\\\")
+    return text if text.isprintable() else text.translate(_WHITE)

@@ -18,7 +18,7 @@ CREATE_STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
     ord integer, occurred_on timestamptz, event_id uuid, event_type text COLLATE "C",
     aggregate_type text COLLATE "C", aggregate_id text COLLATE "C", sequence bigint,
-    version smallint, payload jsonb, metadata jsonb, origin text, incarnation text, shard text,
+    version smallint, payload json, metadata json, origin text, incarnation text, shard text,
     shard_sequence numeric, topic text
 ) ON COMMIT DELETE ROWS
 """
@@ -27,9 +27,11 @@ CREATE TEMP TABLE IF NOT EXISTS stage (
 INSERT = """
 WITH inserted AS (
     INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
-        version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch)
+        version, payload, payload_text, metadata, metadata_text,
+        origin, incarnation, shard, shard_sequence, topic, applied_epoch)
     SELECT occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
-        version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, %(epoch)s
+        version, payload, payload, metadata, metadata,
+        origin, incarnation, shard, shard_sequence, topic, %(epoch)s
     FROM stage ORDER BY ord
     ON CONFLICT (occurred_on, event_id) DO NOTHING
     RETURNING aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
