@@ -28,7 +28,7 @@ MAX_VERSION = 2**15 - 1
 """`event.version` is a smallint."""
 
 MAX_SEQUENCE = 2**53 - 1
-"""The greatest integer that every JSON reader keeps: at 1,000 events a second it lasts 285,000 years (C9)."""
+"""The greatest integer that every JSON reader keeps: at 1,000 events a second it lasts 285,000 years."""
 
 HOT_RETENTION = timedelta(days=35)
 """Older events have no partition any more (C3)."""
