@@ -30,6 +30,12 @@ MAX_VERSION = 2**15 - 1
 MAX_SEQUENCE = 2**53 - 1
 """The greatest integer that every JSON reader keeps: at 1,000 events a second it lasts 285,000 years."""
 
+MAX_SEQUENCE_JUMP = 1_000_000
+"""A wider gap between two sequences of an aggregate parts them into runs; the aggregate follows one (C9).
+
+Ten events a second for a day: what an edge still holds back while its newest events are stored already.
+"""
+
 HOT_RETENTION = timedelta(days=35)
 """Older events have no partition any more (C3)."""
 

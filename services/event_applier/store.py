@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
+from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
+from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.serving_guard import (
     READ_AUTHORITY,
@@ -23,7 +25,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage (
 ) ON COMMIT DELETE ROWS
 """
 
-# The aggregates come only from rows that the insert returned (C4), one per key, keys sorted (C6).
+# The aggregates come only from rows that the insert returned (C4), one per key, keys sorted (C6). One with a
+# sequence far from the others is left to `wild_sequences` (C9): its inserted rows are in the answer.
 INSERT = """
 WITH inserted AS (
     INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
@@ -35,22 +38,62 @@ WITH inserted AS (
     FROM stage ORDER BY ord
     ON CONFLICT (occurred_on, event_id) DO NOTHING
     RETURNING aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
+), span AS (
+    SELECT aggregate_type, aggregate_id, min(sequence) AS first, max(sequence) AS last,
+        count(*) AS events
+    FROM inserted GROUP BY aggregate_type, aggregate_id
+), wild AS (
+    SELECT aggregate_type, aggregate_id
+    FROM span LEFT JOIN aggregate AS held USING (aggregate_type, aggregate_id)
+    WHERE held.withheld_runs IS NOT NULL
+        OR span.first < coalesce(held.first_sequence, held.sequence, span.last) - %(jump)s
+        OR span.last > coalesce(held.sequence, span.first) + %(jump)s
 ), newest AS (
-    SELECT DISTINCT ON (aggregate_type, aggregate_id) *
-    FROM inserted
+    SELECT DISTINCT ON (aggregate_type, aggregate_id) inserted.*, span.first, span.events
+    FROM inserted JOIN span USING (aggregate_type, aggregate_id)
+    WHERE (aggregate_type, aggregate_id) NOT IN (SELECT aggregate_type, aggregate_id FROM wild)
     ORDER BY aggregate_type, aggregate_id, sequence DESC, occurred_on DESC, event_id DESC
 ), folded AS (
-    INSERT INTO aggregate AS held
-        (aggregate_type, aggregate_id, sequence, occurred_on, event_id, state)
-    SELECT aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
+    INSERT INTO aggregate AS held (aggregate_type, aggregate_id, sequence, occurred_on, event_id, state,
+        first_sequence, events)
+    SELECT aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload, first, events
     FROM newest ORDER BY aggregate_type, aggregate_id
     ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
-    SET sequence = excluded.sequence, occurred_on = excluded.occurred_on,
-        event_id = excluded.event_id, state = excluded.state
-    WHERE (excluded.sequence, excluded.occurred_on, excluded.event_id)
-        > (held.sequence, held.occurred_on, held.event_id)
+    SET (sequence, occurred_on, event_id, state) = (
+            SELECT * FROM (VALUES
+                (excluded.sequence, excluded.occurred_on, excluded.event_id, excluded.state),
+                (held.sequence, held.occurred_on, held.event_id, held.state)
+            ) AS candidate (a, b, c, state) ORDER BY a DESC, b DESC, c DESC LIMIT 1),
+        first_sequence = least(coalesce(held.first_sequence, held.sequence), excluded.first_sequence),
+        events = held.events + excluded.events
 )
-SELECT count(*) FROM inserted
+SELECT inserted.aggregate_type, inserted.aggregate_id, sequence, occurred_on, event_id, total.n
+FROM (SELECT count(*) AS n FROM inserted) AS total
+LEFT JOIN (inserted JOIN wild USING (aggregate_type, aggregate_id)) ON true
+"""
+
+# What a unique key did not let in and differs from what it met. The inner query asks one partition only.
+KEEP_UNEXPECTED = """
+INSERT INTO unexpected_event (event_id, occurred_on, content, event_type, aggregate_type, aggregate_id,
+    sequence, version, payload_text, metadata_text, origin, incarnation, shard, shard_sequence, topic,
+    applied_epoch)
+SELECT event_id, occurred_on,
+    sha256(convert_to(concat_ws(chr(1), event_type, aggregate_type, aggregate_id, sequence, version,
+        payload, metadata), 'UTF8')),
+    event_type, aggregate_type, aggregate_id, sequence, version, payload, metadata, origin, incarnation,
+    shard, shard_sequence, topic, %(epoch)s
+FROM stage, LATERAL (
+    SELECT (e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.version)
+            IS DISTINCT FROM (stage.event_type, stage.aggregate_type, stage.aggregate_id,
+                stage.sequence, stage.version)
+        OR coalesce(e.payload_text::text <> stage.payload::text, e.payload <> stage.payload::jsonb)
+        OR coalesce(e.metadata_text::text <> stage.metadata::text, e.metadata <> stage.metadata::jsonb)
+        AS differs
+    FROM event AS e
+    WHERE e.event_id = stage.event_id AND e.occurred_on = stage.occurred_on LIMIT 1
+) AS met
+WHERE met.differs
+ON CONFLICT DO NOTHING
 """
 
 UPSERT_MARKER = """
@@ -88,6 +131,10 @@ class Applied:
     inserted: int
     duplicates: int
     epoch: int
+    unexpected: int = 0
+    """Events kept apart: their id is stored with another content (C9)."""
+    withheld: int = 0
+    """Stored events whose sequence lies too far from the others of their aggregate (C9)."""
 
 
 class Store:
@@ -118,13 +165,16 @@ class Store:
             self._connection.execute(CREATE_STAGE)
         with self._connection.transaction():
             self._prove_right()
-            inserted = self._insert(batch)
+            inserted, wild = self._insert(batch)
+            unexpected = 0 if inserted == len(batch.lines) else self._keep_unexpected()
+            withheld = settle(self._connection, wild) if wild else 0
             self._mark(batch)
             if heartbeat:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
         self._declared |= batch.declared()
-        return Applied(inserted, len(batch.lines) - inserted, self._guard.epoch)
+        again = len(batch.lines) - inserted - unexpected
+        return Applied(inserted, again, self._guard.epoch, unexpected, withheld)
 
     def _prove_right(self) -> None:
         # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).
@@ -134,15 +184,20 @@ class Store:
         if permission.new_epoch or not permission.may_serve:
             raise NotServing(permission.reason, new_epoch=permission.new_epoch)
 
-    def _insert(self, batch: Batch) -> int:
+    def _insert(self, batch: Batch) -> tuple[int, list[Inserted]]:
+        """How many were new; the new ones of aggregates with a wild sequence."""
         if not batch.lines:
-            return 0
+            return 0, []
         with self._connection.cursor() as cursor:
             with cursor.copy(f"COPY stage ({COLUMNS}) FROM STDIN") as copy:
                 copy.write("\n".join(batch.lines) + "\n")
-            cursor.execute(INSERT, {"epoch": self._guard.epoch}, prepare=True)
-            row = cursor.fetchone()
-        return int(row[0]) if row else 0
+            told = {"epoch": self._guard.epoch, "jump": MAX_SEQUENCE_JUMP}
+            rows = cursor.execute(INSERT, told, prepare=True).fetchall()
+        return int(rows[0][5]), [row[:5] for row in rows if row[0] is not None]
+
+    def _keep_unexpected(self) -> int:
+        told = {"epoch": self._guard.epoch}
+        return self._connection.execute(KEEP_UNEXPECTED, told).rowcount
 
     def _mark(self, batch: Batch) -> None:
         if not batch.markers:
