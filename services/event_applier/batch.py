@@ -20,6 +20,8 @@ COLUMNS = (
     "ord, occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version, "
     "payload, metadata, origin, incarnation, shard, shard_sequence, topic"
 )
+MAX_KEY_CHARACTERS = 650
+"""Of an aggregate's type and id: a B-tree takes 2,704 bytes, a character has up to 4."""
 _WHITE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _ESCAPES = {**_WHITE, ord("\\"): "\\\\"}
 
@@ -66,6 +68,8 @@ class Batch:
     """`lines` of COPY text for events; markers in the order read; what could not be read at all."""
 
     lines: list[str] = field(default_factory=list)
+    events: list[LogRecord] = field(default_factory=list)
+    """The record of each line."""
     markers: list[MarkerSeen] = field(default_factory=list)
     unreadable: list[tuple[LogRecord, str]] = field(default_factory=list)
 
@@ -100,6 +104,7 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
                 batch.lines.append(_line(number, record, headers))
+                batch.events.append(record)
                 number += 1
         except MemoryError:  # says nothing about the record
             raise
@@ -127,7 +132,12 @@ def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
         headers["sequence"].decode(),
         record.topic,
     )
-    return "\t".join(fields)
+    if len(event.aggregateType) + len(event.aggregateId) > MAX_KEY_CHARACTERS:
+        raise ValueError("an aggregate's type and id are too long for an index")
+    line = "\t".join(fields)
+    if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
+        raise ValueError("a field holds a character that COPY's text format does not")
+    return line
 
 
 def _escaped(json_text: msgspec.Raw) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
+from lifeline.services.event_applier.dead_letters import (
+    DONE,
+    DeadLetter,
+    dead_letter_of,
+    due,
+    keep,
+)
+from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.serving_guard import (
@@ -135,6 +144,18 @@ class Applied:
     """Events kept apart: their id is stored with another content (C9)."""
     withheld: int = 0
     """Stored events whose sequence lies too far from the others of their aggregate (C9)."""
+    set_aside: int = 0
+    """Dead letters written: records that cannot be read, rows that cannot be stored (C7)."""
+
+
+@dataclass
+class Inserting:
+    """What became of the lines so far. `wild`: the new ones of aggregates with a wild sequence."""
+
+    inserted: int = 0
+    unexpected: int = 0
+    wild: list[Inserted] = field(default_factory=list)
+    refused: list[DeadLetter] = field(default_factory=list)
 
 
 class Store:
@@ -160,21 +181,48 @@ class Store:
         return None if row is None else AuthorityRow(*row)
 
     def apply(self, batch: Batch, *, heartbeat: bool) -> Applied:
-        """All of `batch` or nothing. Raises NotServing, psycopg.Error."""
+        """All of `batch`, or nothing: what cannot be stored is set aside in the same transaction (C10).
+
+        Raises NotServing, psycopg.Error.
+        """
+        try:
+            return self._apply(batch, heartbeat, self._insert)
+        except BAD_ROW:
+            # A second transaction, not one for each bad row (L8).
+            return self._apply(batch, heartbeat, self._insert_what_can_be)
+
+    def _apply(
+        self, batch: Batch, heartbeat: bool, insert: Callable[[Batch], Inserting]
+    ) -> Applied:
         if batch.lines:
             self._connection.execute(CREATE_STAGE)
         with self._connection.transaction():
             self._prove_right()
-            inserted, wild = self._insert(batch)
-            unexpected = 0 if inserted == len(batch.lines) else self._keep_unexpected()
-            withheld = settle(self._connection, wild) if wild else 0
+            done = insert(batch)
+            withheld = settle(self._connection, done.wild) if done.wild else 0
+            letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
+            letters += done.refused
+            if letters:
+                keep(self._connection, letters, self._guard.epoch)
             self._mark(batch)
             if heartbeat:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
         self._declared |= batch.declared()
-        again = len(batch.lines) - inserted - unexpected
-        return Applied(inserted, again, self._guard.epoch, unexpected, withheld)
+        again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
+        return Applied(
+            done.inserted, again, self._guard.epoch, done.unexpected, withheld, len(letters)
+        )
+
+    def publish(self, send: Callable[[list[DeadLetter]], None]) -> int:
+        """Hand the letters that are due to `send`, then mark them. Raises what `send` raises, NotServing."""
+        found = due(self._connection, self._guard.epoch)
+        if found:
+            send(found)
+            with self._connection.transaction():
+                self._prove_right()
+                self._connection.execute(DONE, (self._guard.epoch, [one.id for one in found]))
+        return len(found)
 
     def _prove_right(self) -> None:
         # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).
@@ -184,20 +232,47 @@ class Store:
         if permission.new_epoch or not permission.may_serve:
             raise NotServing(permission.reason, new_epoch=permission.new_epoch)
 
-    def _insert(self, batch: Batch) -> tuple[int, list[Inserted]]:
-        """How many were new; the new ones of aggregates with a wild sequence."""
-        if not batch.lines:
-            return 0, []
+    def _insert(self, batch: Batch) -> Inserting:
+        return self._insert_lines(batch.lines) if batch.lines else Inserting()
+
+    def _insert_lines(self, lines: list[str]) -> Inserting:
         with self._connection.cursor() as cursor:
             with cursor.copy(f"COPY stage ({COLUMNS}) FROM STDIN") as copy:
-                copy.write("\n".join(batch.lines) + "\n")
+                copy.write("\n".join(lines) + "\n")
             told = {"epoch": self._guard.epoch, "jump": MAX_SEQUENCE_JUMP}
             rows = cursor.execute(INSERT, told, prepare=True).fetchall()
-        return int(rows[0][5]), [row[:5] for row in rows if row[0] is not None]
+            inserted, unexpected = int(rows[0][5]), 0
+            if inserted < len(lines):
+                unexpected = cursor.execute(KEEP_UNEXPECTED, told).rowcount
+        return Inserting(inserted, unexpected, [row[:5] for row in rows if row[0] is not None])
 
-    def _keep_unexpected(self) -> int:
-        told = {"epoch": self._guard.epoch}
-        return self._connection.execute(KEEP_UNEXPECTED, told).rowcount
+    def _insert_what_can_be(self, batch: Batch) -> Inserting:
+        """The rows that the server would refuse are asked for; what still fails is found by halves."""
+        refused = refused_lines(self._connection, batch.lines)
+        done = Inserting()
+        done.refused += [dead_letter_of(batch.events[n], "DataError") for n in sorted(refused)]
+        self._insert_halves(batch, [n for n in range(len(batch.lines)) if n not in refused], done)
+        return done
+
+    def _insert_halves(self, batch: Batch, places: list[int], done: Inserting) -> None:
+        if not places:
+            return
+        try:
+            with self._connection.transaction():  # a savepoint
+                part = self._insert_lines([batch.lines[n] for n in places])
+                self._connection.execute("DELETE FROM stage")
+        except BAD_ROW as error:
+            if len(places) == 1:
+                why = type(error).__name__
+                done.refused.append(dead_letter_of(batch.events[places[0]], why))
+                return
+            middle = len(places) // 2
+            for half in (places[:middle], places[middle:]):
+                self._insert_halves(batch, half, done)
+        else:
+            done.inserted += part.inserted
+            done.unexpected += part.unexpected
+            done.wild += part.wild
 
     def _mark(self, batch: Batch) -> None:
         if not batch.markers:
