@@ -22,6 +22,7 @@ from lifeline.lambdas.failover.event_limits import (
     MAX_VERSION,
 )
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
+from lifeline.lambdas.stream_bridge.observation_rules import broken_rule
 from lifeline.lambdas.stream_bridge.strict_json import NotTaken, strictly_read
 
 _TIME = re.compile(
@@ -152,6 +153,9 @@ def _refused_shape(event: dict[str, Any], schemas: EventSchemas) -> Rejected | N
     payload_schema = schemas.payloads[event["eventType"], event["version"]]
     if not payload_schema.is_valid(event["payload"]):
         return Rejected("schema", _why(payload_schema, event["payload"], "payload"))
+    broken = broken_rule(event["eventType"], event["version"], event["payload"])
+    if broken:
+        return Rejected("schema", broken)
     return None
 
 

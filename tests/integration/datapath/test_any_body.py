@@ -20,6 +20,7 @@ from lifeline.services.event_applier.store import Store
 from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.applying import HOME
 from tests.support.awkward_events import directed, fuzzed, sound
+from tests.support.bedside_observations import SHAPES
 from tests.unit.stream_bridge.test_judgement_is_total import mutated_events
 from tests.unit.stream_bridge.test_validation import ARRIVED
 
@@ -87,6 +88,15 @@ def test_each_directed_body_is_stored_as_sent_or_rejected(store: Store, sql: Sql
     taken, rejected = judged_and_stored(store, sql, unique(bodies), now)
     assert taken > 40
     assert rejected > 200
+
+
+def test_each_shape_of_a_bedside_observation_is_stored_as_sent(store: Store, sql: Sql) -> None:
+    now = datetime.now(UTC)
+    bodies = [
+        orjson.dumps(sound(number, now) | {"version": 2, "payload": payload})
+        for number, payload in enumerate(SHAPES.values())
+    ]
+    assert judged_and_stored(store, sql, bodies, now) == (len(SHAPES), 0)
 
 
 def test_sixty_thousand_fuzzed_bodies_are_stored_as_sent_or_rejected(
