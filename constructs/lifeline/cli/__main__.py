@@ -9,6 +9,8 @@ import typer
 
 from lifeline.cli import authority_commands, evidence_commands
 from lifeline.cli.activate import activate, migrate
+from lifeline.cli.check_events import EXIT_CODES as CHECK_CODES
+from lifeline.cli.check_events import check_events
 from lifeline.cli.checkout import WithDrill
 from lifeline.cli.explain import explain
 from lifeline.cli.failure import EXIT_CODES
@@ -33,6 +35,7 @@ app.command("activate", epilog=EXIT_CODES)(activate)
 app.command("migrate", epilog=EXIT_CODES)(migrate)
 app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
+app.command("check-events", epilog=CHECK_CODES)(check_events)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)
 app.command("version", epilog=EXIT_CODES)(version)

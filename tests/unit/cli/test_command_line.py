@@ -168,7 +168,8 @@ def test_what_changes_something_has_a_dry_run_and_every_answer_is_json_too() -> 
     own = {name: options(command) for name, command in commands()}
     assert {name for name, had in own.items() if "--dry-run" in had} == CHANGING
     spoken = {name for name, had in own.items() if "--json" not in had}
-    assert spoken == {"lifeline drill run", "lifeline drill check"}
+    # check-events answers in lines of JSON always.
+    assert spoken == {"lifeline drill run", "lifeline drill check", "lifeline check-events"}
 
 
 def test_the_json_keys_in_the_reference_are_those_that_are_printed(
