@@ -16,12 +16,16 @@ SELECT DISTINCT ON (id) id, value, headers, detail, %s
 FROM unnest(%s::text[], %b::bytea[], %s::json[], %s::text[]) AS letter (id, value, headers, detail)
 ON CONFLICT (id) DO NOTHING
 """
-# The first publisher of an epoch publishes again what the lost region's log may not have handed over (C10).
 DUE = """
 SELECT id, value, headers, detail FROM dead_letter
-WHERE published_at IS NULL OR (published_epoch < %(epoch)s AND published_at > (
-    SELECT opened_at - make_interval(secs => %(margin)s) FROM authority))
-ORDER BY written_at, id LIMIT %(limit)s
+WHERE published_at IS NULL ORDER BY written_at LIMIT %(limit)s
+"""
+# The first publisher of an epoch publishes again what the lost region's log may not have handed over (C10).
+DUE_AGAIN = """
+SELECT id, value, headers, detail FROM dead_letter
+WHERE published_epoch < %(epoch)s AND published_at > (
+    SELECT opened_at - make_interval(secs => %(margin)s) FROM authority)
+ORDER BY written_at LIMIT %(limit)s
 """
 DONE = """
 UPDATE dead_letter SET published_at = clock_timestamp(), published_epoch = %s WHERE id = ANY(%s)
@@ -59,10 +63,10 @@ def keep(connection: Connection, letters: list[DeadLetter], epoch: int) -> None:
     connection.execute(KEEP, (epoch, ids, values, headers, details))
 
 
-def due(connection: Connection, epoch: int) -> list[DeadLetter]:
-    """The oldest that `error.dlq` lacks, or may lack since the last failover."""
+def due(connection: Connection, epoch: int, *, again: bool) -> list[DeadLetter]:
+    """The oldest that `error.dlq` lacks; `again`: that it may lack since the last failover."""
     told = {"epoch": epoch, "margin": MARGIN_SECONDS, "limit": MOST_AT_ONCE}
-    rows = connection.execute(DUE, told).fetchall()
+    rows = connection.execute(DUE_AGAIN if again else DUE, told).fetchall()
     return [
         DeadLetter(ident, bytes(value), [(n, v) for n, v in headers], detail)
         for ident, value, headers, detail in rows

@@ -173,6 +173,8 @@ class Store:
         self._guard = guard
         self._clock = clock
         self._declared: set[object] = set()
+        self._published_again = -1
+        """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
 
     def read_authority(self) -> AuthorityRow | None:
@@ -216,12 +218,17 @@ class Store:
 
     def publish(self, send: Callable[[list[DeadLetter]], None]) -> int:
         """Hand the letters that are due to `send`, then mark them. Raises what `send` raises, NotServing."""
-        found = due(self._connection, self._guard.epoch)
+        epoch = self._guard.epoch
+        again = self._published_again != epoch
+        found = due(self._connection, epoch, again=again)
         if found:
             send(found)
             with self._connection.transaction():
                 self._prove_right()
-                self._connection.execute(DONE, (self._guard.epoch, [one.id for one in found]))
+                self._connection.execute(DONE, (epoch, [one.id for one in found]))
+        elif again:
+            self._published_again = epoch
+            return self.publish(send)
         return len(found)
 
     def _prove_right(self) -> None:
