@@ -30,7 +30,7 @@ ORDER BY written_at LIMIT %(limit)s
 DONE = """
 UPDATE dead_letter SET published_at = clock_timestamp(), published_epoch = %s WHERE id = ANY(%s)
 """
-MARGIN_SECONDS = 3_600
+PUBLISH_AGAIN_SECONDS = 3_600
 """Far above the lag at which a failover still counts as within its objective."""
 MOST_AT_ONCE = 1_000
 
@@ -65,7 +65,7 @@ def keep(connection: Connection, letters: list[DeadLetter], epoch: int) -> None:
 
 def due(connection: Connection, epoch: int, *, again: bool) -> list[DeadLetter]:
     """The oldest that `error.dlq` lacks; `again`: that it may lack since the last failover."""
-    told = {"epoch": epoch, "margin": MARGIN_SECONDS, "limit": MOST_AT_ONCE}
+    told = {"epoch": epoch, "margin": PUBLISH_AGAIN_SECONDS, "limit": MOST_AT_ONCE}
     rows = connection.execute(DUE_AGAIN if again else DUE, told).fetchall()
     return [
         DeadLetter(ident, bytes(value), [(n, v) for n, v in headers], detail)
