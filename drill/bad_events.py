@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from drill.envelope import Event, IdSource, digest_of, instant
+from drill.envelope import Event, IdSource, digest_of, instant, parsed
 from drill.recordings_feed import HEART_RATE, observation
 
 OVERSIZE_BYTES = 1024 * 1024 + 64 * 1024
@@ -30,6 +30,7 @@ def bad_events(publisher: str, first_number: int, occurred_us: int, seed: int) -
         patient = f"{publisher}-patient-bad-{label}"
         body = _sound(ids(), publisher, patient, first_number + offset, occurred_us)
         _spoil(body, label)
+        raw = orjson.dumps(body)
         made.append(
             Event(
                 number=first_number + offset,
@@ -37,8 +38,8 @@ def bad_events(publisher: str, first_number: int, occurred_us: int, seed: int) -
                 occurred_us=occurred_us,
                 aggregate_id=patient,
                 sequence=1,
-                raw=orjson.dumps(body),
-                digest=digest_of(body),
+                raw=raw,
+                digest=digest_of(parsed(raw)),
                 label=label,
             )
         )

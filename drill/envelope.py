@@ -1,12 +1,14 @@
 """One event as an edge sends it: the envelope's bytes, and what the checker later compares (C2).
 
 The bytes are made once; every resend is byte-identical. The digest covers everything of the envelope but
-its id and time, in a canonical form that survives a JSON column of a database.
+its id and time, in a canonical form that survives a JSON column of a database,
+numbers as they are written.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import uuid
 from dataclasses import dataclass
@@ -60,8 +62,18 @@ def instant(microseconds: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
 
 
+def parsed(text: bytes | str) -> Any:
+    """JSON with its numbers as they are written: 80.0 is not 80.00 (C8). Raises ValueError."""
+    return json.loads(text, parse_int=written, parse_float=written)
+
+
+def written(number: str) -> str:
+    """A number as its digits. No text of an accepted event begins like this."""
+    return f"\x00{number}"
+
+
 def digest_of(body: dict[str, Any]) -> str:
-    """The content of an envelope in 16 hex digits: parsed, keys sorted, so that spelling is no matter."""
+    """The content of an envelope, as `parsed`, in 16 hex digits: keys sorted, so that order is no matter."""
     content = [body.get(key) for key in _DIGESTED]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(canonical, digest_size=DIGEST_BYTES).hexdigest()
@@ -97,12 +109,13 @@ def seal(
             "publisherSequence": number,
         },
     }
+    raw = orjson.dumps(body)
     return Event(
         number=number,
         event_id=event_id,
         occurred_us=occurred_us,
         aggregate_id=aggregate_id,
         sequence=sequence,
-        raw=orjson.dumps(body),
-        digest=digest_of(body),
+        raw=raw,
+        digest=digest_of(parsed(raw)),
     )

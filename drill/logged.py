@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import orjson
 from confluent_kafka import Message
 
-from drill.envelope import digest_of
+from drill.envelope import digest_of, parsed
 from drill.log_reading import headers_of, records, topics_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +52,8 @@ def logged_of(region: str, message: Message) -> Logged | None:
         return None
     event_id, occurred_us, digest = "", 0, ""
     try:
-        body = orjson.loads(message.value() or b"")
-    except orjson.JSONDecodeError:
+        body = parsed(message.value() or b"")
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         event_id, digest = str(body.get("eventId") or ""), digest_of(body)

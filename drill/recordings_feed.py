@@ -11,6 +11,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from drill import heart_recordings
 from drill.envelope import Event, IdSource, instant, seal
 from drill.heart_recordings import Recording
@@ -51,7 +53,13 @@ def observation(
         "code": {"coding": [{"system": LOINC, "code": loinc, "display": display}], "text": display},
         "subject": {"reference": f"Patient/{aggregate_id}"},
         "effectiveDateTime": occurred_on,
-        "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit},
+        # Two digits after the point, zeros, too: who passes a number through a double bends it (C8).
+        "valueQuantity": {
+            "value": orjson.Fragment(f"{value:.2f}"),
+            "unit": unit,
+            "system": UCUM,
+            "code": unit,
+        },
     }
 
 

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import psycopg
 
-from drill.envelope import digest_of
+from drill.envelope import digest_of, parsed, written
 
 FETCH_ROWS = 5_000
 STATEMENT_TIMEOUT = "120s"
 _ROWS = """
     SELECT event_id::text, (extract(epoch FROM occurred_on) * 1000000)::bigint, event_type,
-           aggregate_type, aggregate_id, sequence, version, payload::text, metadata::text,
-           origin, apply_no
+           aggregate_type, aggregate_id, sequence, version, coalesce(payload_text::text, payload::text),
+           coalesce(metadata_text::text, metadata::text), origin, apply_no
     FROM event ORDER BY apply_no
 """
 _BY_SECOND = """
@@ -69,10 +68,10 @@ def rows(connection: psycopg.Connection[Any]) -> Iterator[Stored]:
                 "eventType": row[2],
                 "aggregateType": row[3],
                 "aggregateId": row[4],
-                "sequence": row[5],
-                "version": row[6],
-                "payload": orjson.loads(row[7]),
-                "metadata": orjson.loads(row[8]),
+                "sequence": written(str(row[5])),
+                "version": written(str(row[6])),
+                "payload": parsed(row[7]),
+                "metadata": parsed(row[8]),
             }
             yield Stored(row[0], row[1], row[4], row[5], digest_of(content), row[9], row[10])
 

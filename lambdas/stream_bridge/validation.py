@@ -7,26 +7,30 @@ that a redelivered batch, or a tail drained days later, is judged as it was the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import chain
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import orjson
-
-from lifeline.lambdas.failover.event_limits import MAX_NESTING
+from lifeline.lambdas.failover.event_limits import (
+    HOT_RETENTION,
+    MAX_AGGREGATE_ID,
+    MAX_FRACTION_DIGITS,
+    MAX_FUTURE,
+    MAX_OFFSET,
+    MAX_SEQUENCE,
+    MAX_VERSION,
+)
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
+from lifeline.lambdas.stream_bridge.observation_rules import broken_rule
+from lifeline.lambdas.stream_bridge.strict_json import NotTaken, strictly_read
 
-HOT_RETENTION = timedelta(days=35)
-MAX_FUTURE = timedelta(minutes=5)
-MAX_OFFSET = timedelta(hours=15, minutes=59)  # the database refuses wider zone offsets
 _TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-]\d{2}:[0-5]\d)",
+    r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    rf"(?:\.\d{{1,{MAX_FRACTION_DIGITS}}})?(?:Z|[+-]\d{{2}}:[0-5]\d)",
     re.ASCII,
 )
-_HOLDERS = frozenset({dict, list})  # as orjson makes them
-_INTEGERS = ("version", "sequence")
+_INTEGERS = {"version": MAX_VERSION, "sequence": MAX_SEQUENCE}
 _TYPE = re.compile(r"[A-Z][a-zA-Z]*Event", re.ASCII)
 _TOPICS = (
     (re.compile(r"ObservationRecordedEvent"), "clinical.observation.recorded"),
@@ -82,16 +86,9 @@ def total(judgement: Callable[..., T], *arguments: object) -> T | Rejected:
 
 def _judged(raw: bytes, arrived_at: datetime, schemas: EventSchemas) -> Verdict:
     try:
-        event = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return Rejected("malformed", "The record is not JSON that can be read.")
-    if not isinstance(event, dict):
-        return Rejected("malformed", "The record is not a JSON object.")
-    # Before all that recurses: the schemas' validators and the search for NUL have limits of their own.
-    if _may_nest_too_deep(raw) and _nests_too_deep(event):
-        return Rejected("malformed", f"The event nests deeper than {MAX_NESTING} levels.")
-    if b"\\u0000" in raw and _holds_nul(event):
-        return Rejected("malformed", "The event holds a NUL character, which cannot be stored.")
+        event = strictly_read(raw)
+    except NotTaken as refused:
+        return Rejected("malformed", str(refused))
     return (
         _refused_kind(event, schemas)
         or _refused_time(event.get("occurredOn"))
@@ -128,8 +125,8 @@ def _refused_time(occurred_on: object) -> Rejected | None:
     if not _TIME.fullmatch(occurred_on):
         return Rejected(
             "bad-time",
-            "occurredOn is not RFC 3339 with seconds and offset minutes 00-59 and at most 6 "
-            "fractional digits.",
+            "occurredOn is not RFC 3339 with seconds and offset minutes 00-59 and at most "
+            f"{MAX_FRACTION_DIGITS} fractional digits.",
         )
     try:
         offset = _instant(occurred_on).utcoffset()
@@ -144,14 +141,21 @@ def _refused_shape(event: dict[str, Any], schemas: EventSchemas) -> Rejected | N
     if not schemas.envelope.is_valid(event):
         return Rejected("schema", _why(schemas.envelope, event, "envelope"))
     # JSON Schema takes 2.0 for an integer; the database's columns do not, nor does the schema's name.
-    for name in _INTEGERS:
+    for name, most in _INTEGERS.items():
         if not isinstance(event[name], int):
             return Rejected(
                 "schema", f"{name} must be written as an integer, without fraction or exponent."
             )
+        if event[name] > most:
+            return Rejected("schema", f"{name} is above {most}.")
+    if len(event["aggregateId"]) > MAX_AGGREGATE_ID:
+        return Rejected("schema", f"aggregateId has more than {MAX_AGGREGATE_ID} characters.")
     payload_schema = schemas.payloads[event["eventType"], event["version"]]
     if not payload_schema.is_valid(event["payload"]):
         return Rejected("schema", _why(payload_schema, event["payload"], "payload"))
+    broken = broken_rule(event["eventType"], event["version"], event["payload"])
+    if broken:
+        return Rejected("schema", broken)
     return None
 
 
@@ -187,34 +191,3 @@ def _instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     moment.astimezone(UTC)  # raises OverflowError at the edges of the calendar
     return moment
-
-
-def _may_nest_too_deep(raw: bytes) -> bool:
-    """Cheap: an event with few brackets, as nearly every one is, needs no walk."""
-    return raw.count(b"{") + raw.count(b"[") > MAX_NESTING
-
-
-def _nests_too_deep(event: dict[str, Any]) -> bool:
-    return any(number > MAX_NESTING for number, _ in enumerate(_levels(event), start=1))
-
-
-def _levels(event: dict[str, Any]) -> Iterator[list[Any]]:
-    """The objects and lists of `event`, level by level, without recursion."""
-    level: list[Any] = [event]
-    while level:
-        yield level
-        level = [
-            inner
-            for holder in level
-            for inner in (holder.values() if type(holder) is dict else holder)
-            if type(inner) in _HOLDERS
-        ]
-
-
-def _holds_nul(event: dict[str, Any]) -> bool:
-    return any(
-        isinstance(text, str) and "\x00" in text
-        for level in _levels(event)
-        for holder in level
-        for text in (chain(holder, holder.values()) if isinstance(holder, dict) else holder)
-    )

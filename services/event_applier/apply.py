@@ -12,11 +12,11 @@ from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
+from lifeline.services.event_applier.dead_letter_publisher import DeadLetterPublisher
 from lifeline.services.event_applier.liveness import AliveFile
 from lifeline.services.event_applier.log_reader import LogReader
 from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
-from lifeline.services.event_applier.quarantine import Quarantine, apply_around_bad_rows
-from lifeline.services.event_applier.store import NotServing, Store
+from lifeline.services.event_applier.store import Applied, NotServing, Store
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.log_clients import consumer_settings
 from lifeline.services.shared.log_lines import say
@@ -55,7 +55,7 @@ class Applier:
         self._clock = clock
         self._guard = ServingGuard(self._region.region, self._region.ttl_seconds)
         self._search = WriterSearch(clock.random)
-        self._quarantine = Quarantine(self._log)
+        self._dead_letters = DeadLetterPublisher(self._log, clock)
         self._connection: Connection | None = None
         self._resumes: dict[Place, Resume] = {}
         self._restarted: set[Place] = set()
@@ -150,17 +150,16 @@ class Applier:
     ) -> None:
         now = self._clock.monotonic()
         heartbeat = now - self._heartbeat_at >= HEARTBEAT_SECONDS
-        if not records and not heartbeat:
-            return
-        self._quarantine.keep(batch.unreadable)
         try:
             for attempt in range(RETRIES):
                 try:
-                    apply_around_bad_rows(store, records, batch, self._quarantine, heartbeat)
+                    if records or heartbeat:
+                        _say_what_is_odd(store.apply(batch, heartbeat=heartbeat))
                     break
                 except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                     if attempt == RETRIES - 1:  # C6
                         raise
+            self._dead_letters.publish(store)
         except NotServing as refused:
             self._say_state(str(refused))
             reader.stand_still()
@@ -214,6 +213,16 @@ class Applier:
         if state != self._said:
             self._said = state
             say(state, region=self._region.region, epoch=self._guard.epoch)
+
+
+def _say_what_is_odd(done: Applied) -> None:
+    """Lines that are counted."""
+    if done.set_aside:
+        say("quarantined", records=done.set_aside)
+    if done.unexpected:
+        say("unexpected", records=done.unexpected)
+    if done.withheld:
+        say("withheld", records=done.withheld)
 
 
 def _words(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
 from lifeline.lambdas.failover.markers import Marker, Pair
 
@@ -20,7 +20,27 @@ COLUMNS = (
     "ord, occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version, "
     "payload, metadata, origin, incarnation, shard, shard_sequence, topic"
 )
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+MAX_KEY_CHARACTERS = 650
+"""Of an aggregate's type and id: a B-tree takes 2,704 bytes, a character has up to 4."""
+_WHITE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPES = {**_WHITE, ord("\\"): "\\\\"}
+
+
+class Envelope(msgspec.Struct):
+    """An event as the bridge let it through; payload and metadata stay the bytes that they are (C8)."""
+
+    eventId: str
+    eventType: str
+    aggregateType: str
+    aggregateId: str
+    occurredOn: str
+    sequence: int
+    version: int
+    payload: msgspec.Raw
+    metadata: msgspec.Raw
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 
 
 class LogRecord(NamedTuple):
@@ -48,6 +68,8 @@ class Batch:
     """`lines` of COPY text for events; markers in the order read; what could not be read at all."""
 
     lines: list[str] = field(default_factory=list)
+    events: list[LogRecord] = field(default_factory=list)
+    """The record of each line."""
     markers: list[MarkerSeen] = field(default_factory=list)
     unreadable: list[tuple[LogRecord, str]] = field(default_factory=list)
 
@@ -82,6 +104,7 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
                 batch.lines.append(_line(number, record, headers))
+                batch.events.append(record)
                 number += 1
         except MemoryError:  # says nothing about the record
             raise
@@ -91,26 +114,33 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
 
 
 def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
-    event = orjson.loads(record.value)
-    aggregate_id = event["aggregateId"]
-    payload = orjson.dumps(event["payload"]).decode()
-    metadata = orjson.dumps(event["metadata"]).decode()
+    event = _ENVELOPE.decode(record.value)
     fields = (
         str(number),
-        event["occurredOn"],
-        event["eventId"],
-        event["eventType"],
-        event["aggregateType"],
-        aggregate_id.translate(_ESCAPES),
-        str(event["sequence"]),
-        str(event["version"]),
-        # JSON text has no raw control character: only backslashes need care.
-        payload.replace("\\", "\\\\"),
-        metadata.replace("\\", "\\\\"),
+        event.occurredOn,
+        event.eventId,
+        event.eventType,
+        event.aggregateType,
+        event.aggregateId.translate(_ESCAPES),
+        str(event.sequence),
+        str(event.version),
+        _escaped(event.payload),
+        _escaped(event.metadata),
         headers["origin"].decode(),
         headers["incarnation"].decode(),
         headers["shard"].decode(),
         headers["sequence"].decode(),
         record.topic,
     )
-    return "\t".join(fields)
+    if len(event.aggregateType) + len(event.aggregateId) > MAX_KEY_CHARACTERS:
+        raise ValueError("an aggregate's type and id are too long for an index")
+    line = "\t".join(fields)
+    if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
+        raise ValueError("a field holds a character that COPY's text format does not")
+    return line
+
+
+def _escaped(json_text: msgspec.Raw) -> str:
+    # Control characters are escaped inside JSON's strings and may stand raw between its tokens.
+    text = bytes(json_text).decode().replace("\\", "\\\\")
+    return text if text.isprintable() else text.translate(_WHITE)

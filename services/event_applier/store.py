@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
+from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
+from lifeline.services.event_applier.dead_letters import (
+    DONE,
+    DeadLetter,
+    dead_letter_of,
+    due,
+    keep,
+)
+from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
+from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.serving_guard import (
     READ_AUTHORITY,
@@ -18,37 +29,80 @@ CREATE_STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
     ord integer, occurred_on timestamptz, event_id uuid, event_type text COLLATE "C",
     aggregate_type text COLLATE "C", aggregate_id text COLLATE "C", sequence bigint,
-    version smallint, payload jsonb, metadata jsonb, origin text, incarnation text, shard text,
+    version smallint, payload json, metadata json, origin text, incarnation text, shard text,
     shard_sequence numeric, topic text
 ) ON COMMIT DELETE ROWS
 """
 
-# The aggregates come only from rows that the insert returned (C4), one per key, keys sorted (C6).
+# The aggregates come only from rows that the insert returned (C4), one per key, keys sorted (C6). One with a
+# sequence far from the others is left to `wild_sequences` (C9): its inserted rows are in the answer.
 INSERT = """
 WITH inserted AS (
     INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
-        version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch)
+        version, payload, payload_text, metadata, metadata_text,
+        origin, incarnation, shard, shard_sequence, topic, applied_epoch)
     SELECT occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
-        version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, %(epoch)s
+        version, payload, payload, metadata, metadata,
+        origin, incarnation, shard, shard_sequence, topic, %(epoch)s
     FROM stage ORDER BY ord
     ON CONFLICT (occurred_on, event_id) DO NOTHING
     RETURNING aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
+), span AS (
+    SELECT aggregate_type, aggregate_id, min(sequence) AS first, max(sequence) AS last,
+        count(*) AS events
+    FROM inserted GROUP BY aggregate_type, aggregate_id
+), wild AS (
+    SELECT aggregate_type, aggregate_id
+    FROM span LEFT JOIN aggregate AS held USING (aggregate_type, aggregate_id)
+    WHERE held.withheld_runs IS NOT NULL
+        OR span.first < coalesce(held.first_sequence, held.sequence, span.last) - %(jump)s
+        OR span.last > coalesce(held.sequence, span.first) + %(jump)s
 ), newest AS (
-    SELECT DISTINCT ON (aggregate_type, aggregate_id) *
-    FROM inserted
+    SELECT DISTINCT ON (aggregate_type, aggregate_id) inserted.*, span.first, span.events
+    FROM inserted JOIN span USING (aggregate_type, aggregate_id)
+    WHERE (aggregate_type, aggregate_id) NOT IN (SELECT aggregate_type, aggregate_id FROM wild)
     ORDER BY aggregate_type, aggregate_id, sequence DESC, occurred_on DESC, event_id DESC
 ), folded AS (
-    INSERT INTO aggregate AS held
-        (aggregate_type, aggregate_id, sequence, occurred_on, event_id, state)
-    SELECT aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
+    INSERT INTO aggregate AS held (aggregate_type, aggregate_id, sequence, occurred_on, event_id, state,
+        first_sequence, events)
+    SELECT aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload, first, events
     FROM newest ORDER BY aggregate_type, aggregate_id
     ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
-    SET sequence = excluded.sequence, occurred_on = excluded.occurred_on,
-        event_id = excluded.event_id, state = excluded.state
-    WHERE (excluded.sequence, excluded.occurred_on, excluded.event_id)
-        > (held.sequence, held.occurred_on, held.event_id)
+    SET (sequence, occurred_on, event_id, state) = (
+            SELECT * FROM (VALUES
+                (excluded.sequence, excluded.occurred_on, excluded.event_id, excluded.state),
+                (held.sequence, held.occurred_on, held.event_id, held.state)
+            ) AS candidate (a, b, c, state) ORDER BY a DESC, b DESC, c DESC LIMIT 1),
+        first_sequence = least(coalesce(held.first_sequence, held.sequence), excluded.first_sequence),
+        events = held.events + excluded.events
 )
-SELECT count(*) FROM inserted
+SELECT inserted.aggregate_type, inserted.aggregate_id, sequence, occurred_on, event_id, total.n
+FROM (SELECT count(*) AS n FROM inserted) AS total
+LEFT JOIN (inserted JOIN wild USING (aggregate_type, aggregate_id)) ON true
+"""
+
+# What a unique key did not let in and differs from what it met. The inner query asks one partition only.
+KEEP_UNEXPECTED = """
+INSERT INTO unexpected_event (event_id, occurred_on, content, event_type, aggregate_type, aggregate_id,
+    sequence, version, payload_text, metadata_text, origin, incarnation, shard, shard_sequence, topic,
+    applied_epoch)
+SELECT event_id, occurred_on,
+    sha256(convert_to(concat_ws(chr(1), event_type, aggregate_type, aggregate_id, sequence, version,
+        payload, metadata), 'UTF8')),
+    event_type, aggregate_type, aggregate_id, sequence, version, payload, metadata, origin, incarnation,
+    shard, shard_sequence, topic, %(epoch)s
+FROM stage, LATERAL (
+    SELECT (e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.version)
+            IS DISTINCT FROM (stage.event_type, stage.aggregate_type, stage.aggregate_id,
+                stage.sequence, stage.version)
+        OR coalesce(e.payload_text::text <> stage.payload::text, e.payload <> stage.payload::jsonb)
+        OR coalesce(e.metadata_text::text <> stage.metadata::text, e.metadata <> stage.metadata::jsonb)
+        AS differs
+    FROM event AS e
+    WHERE e.event_id = stage.event_id AND e.occurred_on = stage.occurred_on LIMIT 1
+) AS met
+WHERE met.differs
+ON CONFLICT DO NOTHING
 """
 
 UPSERT_MARKER = """
@@ -86,6 +140,22 @@ class Applied:
     inserted: int
     duplicates: int
     epoch: int
+    unexpected: int = 0
+    """Events kept apart: their id is stored with another content (C9)."""
+    withheld: int = 0
+    """Stored events whose sequence lies too far from the others of their aggregate (C9)."""
+    set_aside: int = 0
+    """Dead letters written: records that cannot be read, rows that cannot be stored (C7)."""
+
+
+@dataclass
+class Inserting:
+    """What became of the lines so far. `wild`: the new ones of aggregates with a wild sequence."""
+
+    inserted: int = 0
+    unexpected: int = 0
+    wild: list[Inserted] = field(default_factory=list)
+    refused: list[DeadLetter] = field(default_factory=list)
 
 
 class Store:
@@ -103,6 +173,8 @@ class Store:
         self._guard = guard
         self._clock = clock
         self._declared: set[object] = set()
+        self._published_again = -1
+        """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
 
     def read_authority(self) -> AuthorityRow | None:
@@ -111,18 +183,53 @@ class Store:
         return None if row is None else AuthorityRow(*row)
 
     def apply(self, batch: Batch, *, heartbeat: bool) -> Applied:
-        """All of `batch` or nothing. Raises NotServing, psycopg.Error."""
+        """All of `batch`, or nothing: what cannot be stored is set aside in the same transaction (C10).
+
+        Raises NotServing, psycopg.Error.
+        """
+        try:
+            return self._apply(batch, heartbeat, self._insert)
+        except BAD_ROW:
+            # A second transaction, not one for each bad row (L8).
+            return self._apply(batch, heartbeat, self._insert_what_can_be)
+
+    def _apply(
+        self, batch: Batch, heartbeat: bool, insert: Callable[[Batch], Inserting]
+    ) -> Applied:
         if batch.lines:
             self._connection.execute(CREATE_STAGE)
         with self._connection.transaction():
             self._prove_right()
-            inserted = self._insert(batch)
+            done = insert(batch)
+            withheld = settle(self._connection, done.wild) if done.wild else 0
+            letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
+            letters += done.refused
+            if letters:
+                keep(self._connection, letters, self._guard.epoch)
             self._mark(batch)
             if heartbeat:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
         self._declared |= batch.declared()
-        return Applied(inserted, len(batch.lines) - inserted, self._guard.epoch)
+        again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
+        return Applied(
+            done.inserted, again, self._guard.epoch, done.unexpected, withheld, len(letters)
+        )
+
+    def publish(self, send: Callable[[list[DeadLetter]], None]) -> int:
+        """Hand the letters that are due to `send`, then mark them. Raises what `send` raises, NotServing."""
+        epoch = self._guard.epoch
+        again = self._published_again != epoch
+        found = due(self._connection, epoch, again=again)
+        if found:
+            send(found)
+            with self._connection.transaction():
+                self._prove_right()
+                self._connection.execute(DONE, (epoch, [one.id for one in found]))
+        elif again:
+            self._published_again = epoch
+            return self.publish(send)
+        return len(found)
 
     def _prove_right(self) -> None:
         # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).
@@ -132,15 +239,47 @@ class Store:
         if permission.new_epoch or not permission.may_serve:
             raise NotServing(permission.reason, new_epoch=permission.new_epoch)
 
-    def _insert(self, batch: Batch) -> int:
-        if not batch.lines:
-            return 0
+    def _insert(self, batch: Batch) -> Inserting:
+        return self._insert_lines(batch.lines) if batch.lines else Inserting()
+
+    def _insert_lines(self, lines: list[str]) -> Inserting:
         with self._connection.cursor() as cursor:
             with cursor.copy(f"COPY stage ({COLUMNS}) FROM STDIN") as copy:
-                copy.write("\n".join(batch.lines) + "\n")
-            cursor.execute(INSERT, {"epoch": self._guard.epoch}, prepare=True)
-            row = cursor.fetchone()
-        return int(row[0]) if row else 0
+                copy.write("\n".join(lines) + "\n")
+            told = {"epoch": self._guard.epoch, "jump": MAX_SEQUENCE_JUMP}
+            rows = cursor.execute(INSERT, told, prepare=True).fetchall()
+            inserted, unexpected = int(rows[0][5]), 0
+            if inserted < len(lines):
+                unexpected = cursor.execute(KEEP_UNEXPECTED, told).rowcount
+        return Inserting(inserted, unexpected, [row[:5] for row in rows if row[0] is not None])
+
+    def _insert_what_can_be(self, batch: Batch) -> Inserting:
+        """The rows that the server would refuse are asked for; what still fails is found by halves."""
+        refused = refused_lines(self._connection, batch.lines)
+        done = Inserting()
+        done.refused += [dead_letter_of(batch.events[n], "DataError") for n in sorted(refused)]
+        self._insert_halves(batch, [n for n in range(len(batch.lines)) if n not in refused], done)
+        return done
+
+    def _insert_halves(self, batch: Batch, places: list[int], done: Inserting) -> None:
+        if not places:
+            return
+        try:
+            with self._connection.transaction():  # a savepoint
+                part = self._insert_lines([batch.lines[n] for n in places])
+                self._connection.execute("DELETE FROM stage")
+        except BAD_ROW as error:
+            if len(places) == 1:
+                why = type(error).__name__
+                done.refused.append(dead_letter_of(batch.events[places[0]], why))
+                return
+            middle = len(places) // 2
+            for half in (places[:middle], places[middle:]):
+                self._insert_halves(batch, half, done)
+        else:
+            done.inserted += part.inserted
+            done.unexpected += part.unexpected
+            done.wild += part.wild
 
     def _mark(self, batch: Batch) -> None:
         if not batch.markers:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import orjson
 
 Answer = tuple[int, dict[str, Any]]
 Route = Callable[[str], Answer]
@@ -25,7 +26,7 @@ def http_server(
 
         def do_GET(self) -> None:
             status, body = _answer(self.path.partition("?")[0], routes)
-            raw = json.dumps(body, separators=(",", ":")).encode()
+            raw = orjson.dumps(body)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))

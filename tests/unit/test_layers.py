@@ -140,7 +140,14 @@ def test_constructs_read_of_the_lambdas_the_plan_the_constants_and_the_contracts
     }
     shared = {name for name in found if below(name, {"lifeline.lambdas.contracts"})}
     failover = "lifeline.lambdas.failover"
-    names = ("further_steps", "plan", "plan_table", "protocol", "replication_signal")
+    names = (
+        "event_limits",
+        "further_steps",
+        "plan",
+        "plan_table",
+        "protocol",
+        "replication_signal",
+    )
     assert found - shared <= {f"{failover}.{name}" for name in names}
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 
+from lifeline.lambdas.failover.event_limits import MAX_AGGREGATE_ID
+
 MAPPING = Path(__file__).parent / "mapping"
 MAX_EVENTS = 500
-MAX_AGGREGATE_ID = 250
-"""A partition key takes 256 characters, the prefix two."""
 
 REQUEST_SCHEMA = apigateway.JsonSchema(
     schema=apigateway.JsonSchemaVersion.DRAFT4,
@@ -26,7 +26,10 @@ REQUEST_SCHEMA = apigateway.JsonSchema(
             min_items=1,
             max_items=MAX_EVENTS,
             items=apigateway.JsonSchema(
-                properties={"aggregateId": apigateway.JsonSchema(max_length=MAX_AGGREGATE_ID)}
+                properties={
+                    "aggregateId": apigateway.JsonSchema(max_length=MAX_AGGREGATE_ID),
+                    "eventText": apigateway.JsonSchema(type=apigateway.JsonSchemaType.STRING),
+                }
             ),
         )
     },

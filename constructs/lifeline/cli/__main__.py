@@ -9,6 +9,8 @@ import typer
 
 from lifeline.cli import authority_commands, evidence_commands
 from lifeline.cli.activate import activate, migrate
+from lifeline.cli.check_events import EXIT_CODES as CHECK_CODES
+from lifeline.cli.check_events import check_events
 from lifeline.cli.checkout import WithDrill
 from lifeline.cli.cost import cost
 from lifeline.cli.explain import explain
@@ -38,6 +40,7 @@ app.command("cost", epilog=EXIT_CODES)(cost)
 app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
 app.command("release", epilog=EXIT_CODES)(release)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
+app.command("check-events", epilog=CHECK_CODES)(check_events)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("status", epilog=EXIT_CODES)(status)
 app.command("sweep", epilog=EXIT_CODES)(sweep)

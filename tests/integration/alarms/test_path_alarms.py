@@ -21,22 +21,22 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
-from lifeline.lambdas.failover.markers import Marker
 from lifeline.lambdas.stream_bridge import handler as bridge
 from lifeline.lambdas.stream_bridge import validation
 from lifeline.lambdas.stream_bridge.batch import LogRecord
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.services.event_applier import log_reader
-from lifeline.services.event_applier.apply import Applier
+from lifeline.services.event_applier.apply import Applier, _say_what_is_odd
 from lifeline.services.event_applier.batch import batch_of
 from lifeline.services.event_applier.log_reader import LogReader
-from lifeline.services.event_applier.quarantine import Quarantine
+from lifeline.services.event_applier.store import Applied
 from lifeline.services.shared import metric_lines
 from tests.integration.alarms.deployed import HOME, SUFFIX, Deployed, Fault
-from tests.integration.conftest import NewLog
-from tests.integration.datapath.applying import PARTITIONS, log_settings, region_settings
+from tests.integration.datapath.applying import log_settings, region_settings
 from tests.integration.datapath.log_records import TOPIC, event_body, event_record
 from tests.support.clocks import ManualClock
+from tests.support.counts import CountsInMemory
 from tests.unit.stream_bridge.test_validation import event
 
 pytestmark = [pytest.mark.synth, pytest.mark.slow]
@@ -71,7 +71,7 @@ class LogInMemory:
 
     def write(self, _records: Iterable[LogRecord], _at_ms: int) -> None: ...
 
-    def write_marker(self, _marker: Marker, _at_ms: int) -> None: ...
+    def write_marker(self, _marker: object, _at_ms: int) -> None: ...
 
 
 class OneStream:
@@ -86,9 +86,12 @@ def _bridged(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the bridge's function on a batch; the lines that it logs."""
     said = io.StringIO()
     settings = StreamBridge(
-        log=LogAddress("", "none", {"error.dlq": 1, TOPIC: 1}, HOME), stream_name="edge"
+        log=LogAddress("", "none", {"error.dlq": 1, TOPIC: 1}, HOME),
+        stream_name="edge",
+        counts_table="counts",
     )
-    parts = (settings, load_schemas(schemas_folder()), LogInMemory(), OneStream())
+    counts = ShardCounts(CountsInMemory())
+    parts = (settings, load_schemas(schemas_folder()), LogInMemory(), OneStream(), counts)
     monkeypatch.setattr(bridge, "_parts", lambda: parts)
     monkeypatch.setattr(bridge.logger.registered_handler, "stream", said)
 
@@ -143,15 +146,14 @@ def test_a_defect_of_the_bridge_is_told_at_once(
 
 
 def test_records_that_cannot_be_applied_are_told_by_their_share(
-    deployed: Deployed, new_log: NewLog, capsys: pytest.CaptureFixture[str]
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each dead letter is acknowledged by a broker before its line is said."""
-    quarantine = Quarantine(log_settings(new_log(PARTITIONS)))
     unreadable = event_record(0, event_body(0))._replace(value=b"{no json")
     lines: list[tuple[float, str]] = []
     came: list[tuple[float, float]] = []
     for at, broken in minutes():
-        quarantine.keep(batch_of([unreadable] if broken else []).unreadable)
+        bad = batch_of([unreadable] if broken else []).unreadable
+        _say_what_is_odd(Applied(BATCH, 0, 1, set_aside=len(bad)))
         said = capsys.readouterr().out.splitlines()
         lines += [(at, line) for line in said or ['{"message": "applied"}']]
         came.append((at, float(BATCH)))

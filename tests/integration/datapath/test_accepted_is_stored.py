@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from lifeline.lambdas.failover.event_limits import MAX_NESTING
+from lifeline.lambdas.failover.event_limits import MAX_AGGREGATE_ID, MAX_NESTING, MAX_SEQUENCE
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.validation import Accepted, Rejected, judge
 from lifeline.services.event_applier.batch import LogRecord, batch_of
@@ -42,9 +42,9 @@ def edges() -> list[dict[str, Any]]:
     inside = MAX_NESTING - 2  # the event is level 1, payload and metadata are 2
     changes: list[dict[str, Any]] = [
         {"sequence": 0},
-        {"sequence": 2**63 - 1},
+        {"sequence": MAX_SEQUENCE},
         {"eventId": "ABCDEFAB-CDEF-ABCD-EFAB-CDEFABCDEFAB"},
-        {"aggregateId": "😀" * 256, "aggregateType": "P" * 100},
+        {"aggregateId": "😀" * MAX_AGGREGATE_ID, "aggregateType": "P" * 100},
         {"aggregateId": "\\."},
         {"aggregateId": "\\N"},
         {"aggregateId": "\x80\u2028 \u00a0"},
@@ -98,6 +98,10 @@ def test_what_the_bridge_only_just_accepts_is_stored(
         pytest.param("'2026-11-21T11:59:59+05:60'::timestamptz", id="offset-minutes"),
         pytest.param("'2026-11-21T11:59:59+16:00'::timestamptz", id="offset-hours"),
         pytest.param('\'{"a": "\\u0000"}\'::jsonb', id="nul"),
+        pytest.param("'1e-20000'::jsonb", id="tiny"),
+        pytest.param("'0e-99999'::jsonb", id="zero-with-an-exponent"),
+        pytest.param("'1e200000'::jsonb", id="huge"),
+        pytest.param("('0.' || repeat('1', 20000))::jsonb", id="many-digits"),
     ],
 )
 def test_what_the_bridge_refuses_for_its_sake_the_database_refuses(

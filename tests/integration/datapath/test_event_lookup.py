@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 
@@ -45,7 +45,7 @@ def lookup(database: DatabaseAddress) -> EventLookup:
 def test_an_event_is_answered_as_it_was_accepted(stored: None, lookup: EventLookup) -> None:
     status, body = lookup.find(BODY["eventId"])
     assert status == 200
-    json.dumps(body)
+    body = orjson.loads(orjson.dumps(body))
     assert {name: body[name] for name in BODY if name != "occurredOn"} == {
         name: value for name, value in BODY.items() if name != "occurredOn"
     }

@@ -23,7 +23,7 @@ from drill.run import Options, Outcome, Run
 from drill.scenarios import SCENARIOS, Break
 from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints
 from tests.integration.drill.conftest import OBSERVATIONS
-from tests.integration.drill.test_checker import INSERT
+from tests.integration.drill.test_checker import INSERT, row_of
 from tests.unit.drill.edge_server import EdgeServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -54,32 +54,20 @@ class StandIn:
         self.copies_nothing = False
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
 
-    def _take(self, region: str, taken: list[tuple[dict[str, Any], str]]) -> None:
+    def _take(self, region: str, taken: list[tuple[str, str]]) -> None:
         if self.forgets and region == HOME:
             return
-        self._store(region, [event for event, _ in taken])
+        self._store(region, [text for text, _ in taken])
         if self.copies_nothing:
             return
-        for event, sequence in taken:
+        for text, sequence in taken:
             place = {"origin": region, "incarnation": "100", "shard": "s-0", "sequence": sequence}
-            self._producer.produce(
-                OBSERVATIONS,
-                orjson.dumps(event),
-                headers=list(place.items()),
-                key=event["aggregateId"],
-            )
+            key = orjson.loads(text)["aggregateId"]
+            self._producer.produce(OBSERVATIONS, text, headers=list(place.items()), key=key)
         assert self._producer.flush(10) == 0
 
-    def _store(self, region: str, events: list[dict[str, Any]]) -> None:
-        rows = [
-            {
-                **event,
-                "payload": orjson.dumps(event["payload"]).decode(),
-                "metadata": orjson.dumps(event["metadata"]).decode(),
-                "origin": region,
-            }
-            for event in events
-        ]
+    def _store(self, region: str, texts: list[str]) -> None:
+        rows = [row_of(text, region) for text in texts]
         with self._lock, self._database.cursor() as cursor:
             cursor.executemany(INSERT + " ON CONFLICT DO NOTHING", rows)
 

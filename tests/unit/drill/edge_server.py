@@ -27,7 +27,8 @@ class EdgeServer:
         self.vector: list[dict[str, Any]] = []
         self.taken: list[dict[str, Any]] = []
         self.raw: dict[str, list[str]] = {}
-        self.on_taken: Callable[[list[tuple[dict[str, Any], str]]], None] = lambda taken: None
+        self.on_taken: Callable[[list[tuple[str, str]]], None] = lambda taken: None
+        """Each event's text and its sequence."""
         self.most_of_one_patient = 0
         self._sequence = 0
         self._lock = threading.Lock()
@@ -92,25 +93,26 @@ class EdgeServer:
     def post(self, raw: bytes) -> tuple[int, dict[str, Any]]:
         if self.delay_seconds:
             threading.Event().wait(self.delay_seconds)
-        events = json.loads(raw)["events"]
-        if any(len(json.dumps(event)) > 1024 * 1024 for event in events):
+        texts = [one["eventText"] for one in json.loads(raw)["events"]]
+        if any(len(text) > 1024 * 1024 for text in texts):
             return 413, {}
-        patients = [event["aggregateId"] for event in events]
+        events = [json.loads(text) for text in texts]
+        patients = [event.get("aggregateId", "-") for event in events]
         results = []
         with self._lock:
             self.most_of_one_patient = max(
                 [self.most_of_one_patient, *(patients.count(one) for one in set(patients))]
             )
-            for event in events:
+            for event, text in zip(events, texts, strict=True):
                 if self.refuse(event):
                     results.append({"status": 500, "error": "throttled"})
                     continue
                 self._sequence += 1
                 self.taken.append(event)
-                self.raw.setdefault(event["eventId"], []).append(json.dumps(event))
+                self.raw.setdefault(event.get("eventId", ""), []).append(text)
                 results.append({"status": 202, "shard": "s-0", "sequence": str(self._sequence)})
-            answers = zip(events, results, strict=True)
-            self.on_taken([(e, str(r["sequence"])) for e, r in answers if r["status"] == 202])
+            answers = zip(texts, results, strict=True)
+            self.on_taken([(t, str(r["sequence"])) for t, r in answers if r["status"] == 202])
         status = 202 if all(one["status"] == 202 for one in results) else 207
         return status, {"region": self.region, "incarnation": self.incarnation, "results": results}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema_rs
@@ -11,7 +12,7 @@ import pytest
 
 from drill import heart_recordings
 from drill.bad_events import bad_events
-from drill.envelope import digest_of
+from drill.envelope import digest_of, parsed
 from drill.heart_recordings import Recording
 from drill.recordings_feed import RecordingsFeed, monitors_for
 
@@ -85,7 +86,8 @@ def test_events_meet_the_schemas(recordings: tuple[Recording, ...]) -> None:
         assert [e.message for e in envelope.iter_errors(body)] == []
         assert [e.message for e in payload.iter_errors(body["payload"])] == []
         assert body["metadata"]["publisherSequence"] == event.number
-        assert digest_of(body) == event.digest
+        assert digest_of(parsed(event.raw)) == event.digest
+        assert re.search(rb'"value":\d+\.\d\d,', event.raw), "the zeros are written, too"
         quantity = body["payload"]["valueQuantity"]
         codes.add((body["payload"]["code"]["coding"][0]["code"], quantity["code"]))
     assert codes == {("8867-4", "/min"), ("8637-1", "ms")}

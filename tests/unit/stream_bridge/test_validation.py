@@ -87,7 +87,7 @@ def test_each_type_has_its_topic(event_type: str, payload: dict[str, Any], topic
         pytest.param(b"[" * 100_000, "malformed", id="deep"),
         pytest.param(event(aggregateId="a\x00b"), "malformed", id="nul-character"),
         pytest.param(event(eventType="PatientMovedEvent"), "unknown-type", id="unknown-type"),
-        pytest.param(event(version=2), "wrong-version", id="wrong-version"),
+        pytest.param(event(version=3), "wrong-version", id="wrong-version"),
         pytest.param(event(version="1"), "schema", id="version-not-a-number"),
         pytest.param(event(version=True), "schema", id="version-a-boolean"),
         pytest.param(event(version=...), "schema", id="no-version"),

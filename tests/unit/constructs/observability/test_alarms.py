@@ -248,7 +248,7 @@ def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("services/event_applier/quarantine.py", 'say("quarantined", records='),
+        ("services/event_applier/apply.py", 'say("quarantined", records='),
         ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
         ("lambdas/stream_bridge/handler.py", 'logger.error("defects"'),
     ],

@@ -24,6 +24,7 @@ def test_each_file_is_a_backward_compatible_schema_with_the_suffix(make_stack: M
     assert sorted(one["Properties"]["Name"] for one in schemas) == [
         "AppointmentBookedEvent.v1-test",
         "ObservationRecordedEvent.v1-test",
+        "ObservationRecordedEvent.v2-test",
         "PatientAdmittedEvent.v1-test",
         "envelope-test",
     ]

@@ -1,0 +1,2 @@
+ALTER TABLE event DROP COLUMN metadata_text;
+ALTER TABLE event DROP COLUMN payload_text;
