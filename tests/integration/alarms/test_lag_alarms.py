@@ -13,6 +13,7 @@ from lab.alarm_evaluation import told
 from lifeline.lambdas.failover.figures import LAG, log_lines
 from lifeline.lambdas.failover.lag_report import LastDrill
 from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for
+from lifeline.lambdas.lag_meter.drills import AWS
 from lifeline.lambdas.lag_meter.handler import LOOK_SECONDS
 from lifeline.lambdas.lag_meter.meter import EVENTS, Meter
 from lifeline.lambdas.lag_meter.replicas import (
@@ -79,7 +80,7 @@ class Region:
                 "files": lambda now: files_lag_seconds(self, "fs-1", now),
                 "secrets": lambda now: secret_lag_seconds(self, "admin", RECOVERY, now),
             },
-            last_drill=lambda: LastDrill(at=self.drilled_at),
+            last_drills=lambda: {AWS: LastDrill(at=self.drilled_at)},
             log=lambda *_said, **_more: None,
         )
 

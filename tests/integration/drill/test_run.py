@@ -37,6 +37,8 @@ class StandIn:
     name = "lab"
     profile = "dev"
     exceptions: Mapping[str, str] = {}
+    unexamined: Mapping[str, str] = {}
+    door_answers_alone = False
     least_share_answered = 0.8
     untold_alarms: Mapping[tuple[str, str], str] = {}
     home, standby, witness, suffix = HOME, AWAY, "us-east-2", "test"
