@@ -41,6 +41,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
     scratch.mkdir(parents=True)
     changes_file(workdir).unlink(missing_ok=True)
     metrics_file(workdir).unlink(missing_ok=True)
+    planted_file(workdir).unlink(missing_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     processes.start(
         "emulator", [str(EMULATOR_PYTHON), str(ROOT / "lab" / "emulator.py")], cwd=workdir,
@@ -60,6 +61,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
             "LOG_LEVEL": "INFO",
             "LAB_CHANGES": str(changes_file(workdir)),
             "LAB_METRICS": str(metrics_file(workdir)),
+            "LAB_PLANTED": str(planted_file(workdir)),
         },
     )  # fmt: skip
 
@@ -72,6 +74,11 @@ def changes_file(workdir: Path) -> Path:
 def metrics_file(workdir: Path) -> Path:
     """Where the emulator keeps the functions' metric lines."""
     return workdir / "metrics.jsonl"
+
+
+def planted_file(workdir: Path) -> Path:
+    """Which resources fail in their creation: by stack's name, then logical id, how."""
+    return workdir / "planted.json"
 
 
 def certificates_folder(workdir: Path) -> Path:
