@@ -81,7 +81,7 @@ check: setup ## Format, lint and types
 	@$(VENV)/bin/ruff format --check -q $(SOURCES) && $(VENV)/bin/ruff check -q $(SOURCES)
 	@$(VENV)/bin/mypy $(TYPED)
 
-soak: setup ## Long runs: every scenario, ten kills, the two-fault model (about an hour)
+soak: setup ## Long runs: every scenario, ten kills, a failed creation in every stack, the two-fault model (about an hour)
 	@$(PY) -m pytest -m soak -o timeout=5400 $(ARGS)
 
 synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
@@ -106,10 +106,11 @@ account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_RE
 	export PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH"; \
 	cdk bootstrap --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
 		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))); \
+	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"; \
 	$(if $(filter yes,$(DRILLS)),cdk bootstrap --qualifier drills --toolkit-stack-name CDKToolkit-drills --output build/cdk.out/account \
+		--custom-permissions-boundary lifeline-drills-boundary --apply-permissions-boundary-to-all-roles \
 		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
-		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION)));) \
-	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
+		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))))
 
 images: setup ## Build the services' images once, into both regions, after preflight (ARGS=--dry-run prints the commands)
 	$(if $(filter --dry-run,$(ARGS)),,@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --skip images $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS))

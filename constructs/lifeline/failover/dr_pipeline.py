@@ -11,6 +11,8 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.failover.drill_alerts import DrillAlerts
+from lifeline.failover.drill_boundary import TAG
+from lifeline.failover.drill_names import DRILL_QUALIFIER, DRILL_SUFFIXES
 from lifeline.failover.drill_schedule import DrillSchedule
 from lifeline.failover.pipeline_project import DrillProject, Machine
 from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
@@ -21,15 +23,13 @@ from lifeline.regions import Region
 from lifeline.site import Site
 
 SOURCE_KEY = "source.zip"
-DRILL_QUALIFIER = "drills"
-"""Of a bootstrap of its own (`make account DRILLS=yes`): its roles are not those that deploy production."""
 SCENARIOS = ("control-plane-hang", "hang", "link-cut", "noop", "region-loss")
 """What `SCENARIO` may be: the names of `python -m drill list`."""
 DEPLOYING_ROLES = ("deploy", "file-publishing", "lookup")
 DESTROYING_ROLES = ("deploy", "lookup")
 DRILL_PROFILE = "dev"
-DRILL_SUFFIXES = "dr????????"
-"""`dr` and eight digits of the execution's id."""
+EVIDENCE = "Evidence"
+"""The drill's artifact. CodePipeline puts each under the pipeline's name and its own (ten letters of it)."""
 ARTIFACT_DAYS = 90
 SCENARIO, ENVIRONMENT = "SCENARIO", "ENVIRONMENT"
 CHECK = Machine(size="large", timeout_minutes=60)
@@ -146,7 +146,10 @@ class DrPipeline(Construct):
             DRILL,
             artifacts={"base-directory": "build/drill/latest", "files": ["**/*"]},
         )
-        self._use_artifacts(made.policy, made, ["s3:PutObject"], "WriteEvidenceArtifact")
+        # Only its own artifact: what it wrote over the source of the run, the last stage would run.
+        self._use_artifacts(
+            made.policy, made, ["s3:PutObject"], "WriteEvidenceArtifact", artifact=EVIDENCE
+        )
         made.allow("ReadTheLastEvidence", ["s3:GetObject"], [f"{self._evidence}/chain/latest.json"])
         made.allow(
             "SeeWhetherThereIsOne",
@@ -316,7 +319,8 @@ class DrPipeline(Construct):
         site = self._site
         project.allow(
             "AssumeTheBootstrapRoles",
-            ["sts:AssumeRole"],
+            # Tagged, so that CloudTrail tells whose session it was: one without the tag is refused.
+            ["sts:AssumeRole", "sts:TagSession"],
             [
                 site.global_arn(
                     "iam",
@@ -325,6 +329,7 @@ class DrPipeline(Construct):
                 for region in self._regions()
                 for kind in kinds
             ],
+            {"StringLike": {f"aws:RequestTag/{TAG}": DRILL_SUFFIXES}},
         )
 
     def _keep_source(
@@ -339,9 +344,15 @@ class DrPipeline(Construct):
         project.acknowledge_pattern(pattern, reason="One object for each execution, by its id.")
 
     def _use_artifacts(
-        self, policy: iam.ManagedPolicy, owner: Construct, actions: Sequence[str], sid: str
+        self,
+        policy: iam.ManagedPolicy,
+        owner: Construct,
+        actions: Sequence[str],
+        sid: str,
+        artifact: str = "",
     ) -> None:
-        pattern = self.artifacts.objects(f"{self.pipeline_name}/*")
+        folder = f"{self.pipeline_name}/{artifact}" if artifact else self.pipeline_name
+        pattern = self.artifacts.objects(f"{folder}/*")
         allow(policy, sid, actions, [pattern])
         acknowledge_pattern(
             policy,
@@ -473,7 +484,7 @@ def _stage(project: DrillProject) -> codepipeline.CfnPipeline.StageDeclarationPr
     }
     inputs = ["Source"]
     if name == "Validate":
-        inputs.append("Evidence")
+        inputs.append(EVIDENCE)
         configuration["PrimarySource"] = "Source"
     action = _action(
         name,
@@ -481,7 +492,7 @@ def _stage(project: DrillProject) -> codepipeline.CfnPipeline.StageDeclarationPr
         "CodeBuild",
         configuration,
         inputs=inputs,
-        outputs=["Evidence"] if name == "Drill" else [],
+        outputs=[EVIDENCE] if name == "Drill" else [],
     )
     return codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=[action])
 

@@ -251,6 +251,20 @@ def test_what_the_sweep_runs_is_written_once(make_stack: MakeStack) -> None:
     assert text.index(put) < text.index("make ")
 
 
+def test_a_step_writes_no_artifact_but_its_own(make_stack: MakeStack) -> None:
+    """The source of the run is an artifact, too: what a step wrote over it, the last stage would run."""
+    _, resources = made(make_stack)
+    written = {}
+    for step in ("Check", "Deploy", "Drill", "Validate", "Destroy", "Sweep"):
+        for one in statements(resources, f"{step}Policy").values():
+            if "s3:PutObject" in as_list(one["Action"]):
+                written[step, one["Sid"]] = as_list(one["Resource"])
+    artifacts = {key: found for key, found in written.items() if "Artifact" in key[1]}
+    assert set(artifacts) == {("Drill", "WriteEvidenceArtifact")}
+    ((pattern,),) = artifacts.values()
+    assert json.dumps(pattern).rstrip('"]} ').endswith("/drill-test/Evidence/*")
+
+
 def test_every_question_before_a_deploy_is_allowed(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,7 +310,8 @@ def test_no_role_may_assume_what_deploys_production(make_stack: MakeStack) -> No
 def test_deploying_is_assuming_the_bootstrap_roles_by_name(make_stack: MakeStack) -> None:
     _, resources = made(make_stack)
     (assume,) = [statements(resources, "DeployPolicy")["AssumeTheBootstrapRoles"]]
-    assert assume["Action"] == "sts:AssumeRole"
+    assert assume["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert assume["Condition"] == {"StringLike": {"aws:RequestTag/Environment": "dr????????"}}
     assert sorted(assume["Resource"]) == sorted(
         f"arn:aws:iam::{ACCOUNT}:role/cdk-drills-{kind}-role-{ACCOUNT}-{region}"
         for kind in ("deploy", "file-publishing", "lookup")
