@@ -80,6 +80,8 @@ class DrPipeline(Construct):
             emptying=emptying,
             access_log=Bucket.access_log_of(site),
             lifecycle=Lifecycle(noncurrent_days=ARTIFACT_DAYS),
+            not_replicated="A copy would serve nobody: the pipeline stands in the home region only, and what "
+            "a run found is kept in the evidence bucket.",
         )
         self._evidence = site.bucket_arn(site.names.global_name("evidence"))
         self.stages = (
