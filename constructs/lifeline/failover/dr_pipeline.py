@@ -220,7 +220,7 @@ class DrPipeline(Construct):
         )
 
     def _see_which_region_writes(self, project: DrillProject) -> None:
-        """What scripts/before_destroy.py asks, in the home region."""
+        """What scripts/before_destroy.py asks, in the home region and of what a takeover left."""
         site = self._site
         database = site.global_arn("rds", f"global-cluster:global-{DRILL_SUFFIXES}")
         cache = site.arn("elasticache", f"replicationgroup:cache-{DRILL_SUFFIXES}")
@@ -229,6 +229,10 @@ class DrPipeline(Construct):
             "elasticache", f"globalreplicationgroup:*-cache-{DRILL_SUFFIXES}"
         )
         project.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [database])
+        detached = site.peer.arn(
+            "rds", f"cluster:database-{site.peer.region.code}-{DRILL_SUFFIXES}"
+        )
+        project.allow("SeeWhatATakeoverDetached", ["rds:DescribeDBClusters"], [detached])
         project.allow("FindTheCache", ["elasticache:DescribeReplicationGroups"], [cache])
         project.allow(
             "SeeWhichRegionCaches", ["elasticache:DescribeGlobalReplicationGroups"], [global_cache]

@@ -66,8 +66,10 @@ def test_a_run_publishes_what_it_could_read_and_nothing_else(
     assert handler({"run_seconds": 0.1}, Context) == {"looks": 1}
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in said] == [
-        "DaysSinceDrill"
+        "DaysSinceDrill",
+        "DaysToAuthorityExpiry",
     ]
+    assert said[1]["DaysToAuthorityExpiry"] > 180
     assert said[0]["Suffix"] == "test"
 
 

@@ -521,8 +521,17 @@ def test_every_question_before_a_destroy_is_allowed(
     here = f"ca-central-1:{ACCOUNT}"
 
     def answer(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
-        assert client.meta.region_name == "ca-central-1"
         action = f"{client.meta.service_model.service_name}:{operation}"
+        if operation in ("DescribeDBClusters", "DescribeSecret"):
+            place = f"ca-west-1:{ACCOUNT}"
+            assert client.meta.region_name == "ca-west-1"
+            if operation == "DescribeSecret":
+                name = f"{given['SecretId']}-aBcDeF"
+                asked.append((action, f"arn:aws:secretsmanager:{place}:secret:{name}"))
+                return {"PrimaryRegion": "ca-central-1"}
+            name = given["DBClusterIdentifier"]
+            asked.append((action, f"arn:aws:rds:{place}:cluster:{name}"))
+            return {"DBClusters": [{"DBClusterArn": f"arn:aws:rds:{here}:cluster:one"}]}
         if operation == "DescribeGlobalClusters":
             name = given["GlobalClusterIdentifier"]
             asked.append((action, f"arn:aws:rds::{ACCOUNT}:global-cluster:{name}"))
@@ -541,7 +550,7 @@ def test_every_question_before_a_destroy_is_allowed(
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
     monkeypatch.setattr("sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd"])
     assert before_destroy.main() == 0
-    assert len(asked) == 3
+    assert len(set(asked)) == 5
     _, resources = made(make_stack)
     allowed = [
         (action, resource)
