@@ -6,8 +6,8 @@ failover the destruction would stop half-way. This refuses before anything is go
 writes home instead, which loses nothing (a switchover, not a failover).
 
 A promotion past its budget takes the recovery region's cluster out of the global one. Its stack still names
-it a member, so that its deletion fails: that is refused, too, with what to type. A secret that a takeover left
-to itself is told: `after_destroy.py` deletes it.
+it a member, so that its deletion fails: that is refused, too, with what to type. A secret left by a takeover
+is told: `after_destroy.py` deletes it.
 """
 
 from __future__ import annotations
