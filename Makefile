@@ -21,6 +21,7 @@ WITNESS_REGION ?= us-east-2
 DRILLS ?=
 SKIP_PREFLIGHT ?=
 BAKE ?=
+BUNDLE ?= lambdas/certificates/rds-ca.pem
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -87,7 +88,7 @@ check: setup ## Format, lint and types
 	@$(VENV)/bin/ruff format --check -q $(SOURCES) && $(VENV)/bin/ruff check -q $(SOURCES)
 	@$(VENV)/bin/mypy $(TYPED)
 
-soak: setup ## Long runs: every scenario, ten kills, the two-fault model (about an hour)
+soak: setup ## Long runs: every scenario, ten kills, a failed creation in every stack, the two-fault model (about an hour)
 	@$(PY) -m pytest -m soak -o timeout=5400 $(ARGS)
 
 synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
@@ -96,19 +97,19 @@ synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
 	@echo "synth: build/cdk.out/$(SUFFIX)"
 
 deploy: setup ## preflight, then cdk deploy --all to AWS (SKIP_PREFLIGHT="images …" or all: what is not asked)
-	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
+	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --bundle $(BUNDLE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 	@quiet=$$($(PY) scripts/before_deploy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) \
 		$(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) $(addprefix --witness ,$(call CONTEXT,witnessRegion))); \
 	PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk deploy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $$quiet $(ARGS)
 
 release: setup ## Deploy a new release in stages: standby, bake time, active region (BAKE= minutes)
-	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
+	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --bundle $(BUNDLE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH" $(PY) -m lifeline.cli release --suffix $(SUFFIX) --profile $(PROFILE) \
 		$(addprefix --home ,$(call CONTEXT,homeRegion)) $(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) \
 		$(addprefix --witness ,$(call CONTEXT,witnessRegion)) $(addprefix --bake ,$(BAKE)) -- $(ARGS)
 
 preflight: setup ## Ask the account for what a deployment rests on; writes nothing (SKIP_PREFLIGHT=, ARGS=)
-	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
+	@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --bundle $(BUNDLE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS)
 
 # A setting that ARGS names as cdk takes it: -c key=X, --context key=X or --context=key=X.
 CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
@@ -118,20 +119,21 @@ account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_RE
 	export PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH"; \
 	cdk bootstrap --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
 		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))); \
+	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"; \
 	$(if $(filter yes,$(DRILLS)),cdk bootstrap --qualifier drills --toolkit-stack-name CDKToolkit-drills --output build/cdk.out/account \
+		--custom-permissions-boundary lifeline-drills-boundary --apply-permissions-boundary-to-all-roles \
 		--app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
-		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION)));) \
-	cdk deploy --all --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)"
+		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))))
 
 images: setup ## Build the services' images once, into both regions, after preflight (ARGS=--dry-run prints the commands)
-	$(if $(filter --dry-run,$(ARGS)),,@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --skip images $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS))
+	$(if $(filter --dry-run,$(ARGS)),,@$(PY) -m lifeline.cli preflight --suffix $(SUFFIX) --profile $(PROFILE) --skip images --bundle $(BUNDLE) $(addprefix --skip ,$(SKIP_PREFLIGHT)) -- $(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH" $(PY) -m scripts.images --suffix $(SUFFIX) --profile $(PROFILE) $(ARGS)
 
 DESTROY_RECOVERY = $(lastword $(patsubst recoveryRegion=%,%,$(filter recoveryRegion=%,$(patsubst --context=%,%,$(ARGS)))))
 
 destroy: setup ## cdk destroy --all; asks before it destroys (ARGS=--force; after a failover ARGS=--switch-back)
 	@$(PY) -m drill heal --suffix $(SUFFIX) $(REGIONS_ASKED)
-	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) $(filter --switch-back,$(ARGS))
+	@$(PY) scripts/before_destroy.py --suffix $(SUFFIX) $(addprefix --home ,$(call CONTEXT,homeRegion)) $(addprefix --recovery ,$(call CONTEXT,recoveryRegion)) $(filter --switch-back,$(ARGS))
 	@PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PATH" node_modules/.bin/cdk destroy --all -c environmentSuffix=$(SUFFIX) -c profile=$(PROFILE) $(filter-out --switch-back,$(ARGS))
 	@$(PY) scripts/after_destroy.py --suffix $(SUFFIX) $(addprefix --recovery ,$(DESTROY_RECOVERY))
 

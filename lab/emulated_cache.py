@@ -202,3 +202,23 @@ def add_global_groups(cache: Any, region: Callable[[], str]) -> None:
     )
     cache._create_replication_group = created
     cache._delete_replication_group = deleted
+
+
+def tell_cloudformation(stacks: Any, cache: Any) -> None:
+    """Fail a stack's deletion that the cache service refuses: the emulator's CloudFormation hears nothing.
+
+    `stacks` is the emulator's `cloudformation.stacks` module.
+    """
+    delete = stacks._delete_resource
+    standing = {
+        "AWS::ElastiCache::ReplicationGroup": cache._replication_groups,
+        "AWS::ElastiCache::SubnetGroup": cache._subnet_groups,
+    }
+
+    def deleted(kind: str, physical: str, properties: Any, *whose: Any) -> Any:
+        answer = delete(kind, physical, properties, *whose)
+        if kind in standing and standing[kind].get(physical):
+            raise ValueError(f"{physical} was not deleted: a global datastore or a cache needs it.")
+        return answer
+
+    stacks._delete_resource = deleted

@@ -10,6 +10,7 @@ What differs from its own entry point:
 - The functions' metric lines are kept as they are written (`emulated_metrics`).
 - What state machines call is kept, and refused where the lab could not cut the same (`emulated_faults`).
 - Global caches and the second version of MSK's API are added (`emulated_cache`, `emulated_log`).
+- A resource whose creation failed is deleted, and one can be made to fail (`emulated_rollback`).
 - What CloudFormation does to each resource is written to a file: its native types are changed inside
   this process, where no proxy sees a call.
 - The garbage collector is tuned: millions of small records make its full passes long.
@@ -119,21 +120,27 @@ def main() -> None:
         msk,
         stepfunctions,
     )
-    from ministack.services.cloudformation import stacks  # type: ignore[import-not-found]
+    from ministack.services.cloudformation import (  # type: ignore[import-not-found]
+        custom_resource,
+        stacks,
+    )
 
     sweep_by_the_minute(kinesis)
     keep_to_the_region(lambda_svc, responses)
     # Beside this file; a PYTHONPATH would be handed on to the functions.
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from lab.emulated_cache import add_global_groups
+    from lab.emulated_cache import add_global_groups, tell_cloudformation
     from lab.emulated_faults import keep_fault_calls
     from lab.emulated_log import add_second_version
     from lab.emulated_log_groups import refuse_new_groups
     from lab.emulated_metrics import keep_metric_lines
+    from lab.emulated_rollback import FailedCreates
 
     add_global_groups(elasticache, responses.get_region)
+    tell_cloudformation(stacks, elasticache)
     add_second_version(msk)
     refuse_new_groups(lambda_svc, cloudwatch_logs, iam_evaluator)
+    FailedCreates(Path(os.environ["LAB_PLANTED"])).install(stacks, custom_resource)
     record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))
     keep_fault_calls(stepfunctions, responses, Path(os.environ["LAB_FAULTS"]))
     keep_metric_lines(lambda_runtime, Path(os.environ["LAB_METRICS"]))

@@ -42,6 +42,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
     changes_file(workdir).unlink(missing_ok=True)
     metrics_file(workdir).unlink(missing_ok=True)
     faults_file(workdir).unlink(missing_ok=True)
+    planted_file(workdir).unlink(missing_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     processes.start(
         "emulator", [str(EMULATOR_PYTHON), str(ROOT / "lab" / "emulator.py")], cwd=workdir,
@@ -62,6 +63,7 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
             "LAB_CHANGES": str(changes_file(workdir)),
             "LAB_METRICS": str(metrics_file(workdir)),
             "LAB_FAULTS": str(faults_file(workdir)),
+            "LAB_PLANTED": str(planted_file(workdir)),
         },
     )  # fmt: skip
 
@@ -79,6 +81,11 @@ def metrics_file(workdir: Path) -> Path:
 def faults_file(workdir: Path) -> Path:
     """Where the emulator keeps what state machines called."""
     return workdir / "faults.jsonl"
+
+
+def planted_file(workdir: Path) -> Path:
+    """Which resources fail in their creation: by stack's name, then logical id, how."""
+    return workdir / "planted.json"
 
 
 def certificates_folder(workdir: Path) -> Path:

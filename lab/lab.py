@@ -12,6 +12,7 @@ deployed decides.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -217,6 +218,13 @@ class Lab:
     def watch(self) -> StoreWatch:
         """Records from now on every change to a store, until a fault is applied or healed."""
         return StoreWatch(self.places, engines.changes_file(self.workdir))
+
+    def plant(self, failures: Mapping[str, Mapping[str, str]]) -> None:
+        """Let these creations fail from now on, and no others (`emulated_rollback`).
+
+        `failures`: by the stack's name and the resource's logical id, `refused` or `unstable`.
+        """
+        engines.planted_file(self.workdir).write_text(json.dumps(failures))
 
     def prepare_regions(self) -> None:
         """Once in the life of the emulator: the provider, `cdk bootstrap`, the log role, warm proxies."""

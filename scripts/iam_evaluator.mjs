@@ -27,6 +27,7 @@ async function answer(request) {
       contextVariables: request.context
     },
     identityPolicies: named(request.identity),
+    permissionBoundaryPolicies: request.boundary.length ? named(request.boundary) : undefined,
     serviceControlPolicies: [],
     resourceControlPolicies: [],
     resourcePolicy: request.policy ? documents[request.policy] : undefined,

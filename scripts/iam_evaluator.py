@@ -56,6 +56,7 @@ def _written(one: Ask) -> dict[str, Any]:
         "account": one.account,
         "context": {key: value for key, value in one.context if value},
         "identity": list(one.identity),
+        "boundary": list(one.boundary),
         "policy": one.policy,
         "endpoint": list(one.endpoint),
     }

@@ -72,7 +72,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_html(path: Path, rows: Sequence[Row], settings: Settings) -> None:
-    """One self-contained page: a summary, then each control with its rows."""
+    """One self-contained page: a summary, what is not shown, each reason with its resources, each control."""
     found: dict[str, list[Row]] = {control: [] for control in (*CONTROLS, NO_CONTROL)}
     for row in rows:
         found.setdefault(row.control, []).append(row)
@@ -84,6 +84,8 @@ def write_html(path: Path, rows: Sequence[Row], settings: Settings) -> None:
     )
     page = environment.get_template(TEMPLATE).render(
         sections=sections,
+        not_shown=_not_shown(rows),
+        acknowledged=_by_reason(rows),
         statuses=[str(one) for one in Status],
         totals=Counter(str(row.status) for row in rows),
         profile=settings.profile_name,
@@ -100,9 +102,43 @@ def _section(control: str, rows: Sequence[Row]) -> dict[str, Any]:
         "control": control,
         "title": CONTROLS.get(control, "Rules of other packs that no HIPAA control asks for"),
         "counts": Counter(str(row.status) for row in rows),
-        "spoken": [row for row in rows if row.reason or row.status is not Status.COMPLIANT],
+        "spoken": [
+            row
+            for row in rows
+            if row.status is not Status.ACKNOWLEDGED
+            and (row.reason or row.status is not Status.COMPLIANT)
+        ],
         "compliant": sorted(compliant.items()),
     }
+
+
+def _not_shown(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Control, title and reason of what no rule and no proof here shows."""
+    told = [row for row in rows if row.status is Status.NOT_SHOWN]
+    spoken = {row.control for row in rows}
+    silent = [one for one in CONTROLS if one not in spoken]
+    return [
+        *((row.control, CONTROLS.get(row.control, ""), row.reason) for row in told),
+        *((one, CONTROLS[one], "No rule and no proof speaks for it.") for one in silent),
+    ]
+
+
+def _by_reason(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """One entry a reason, the most resources first: what it answers, and where it stands."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.status is Status.ACKNOWLEDGED:
+            found.setdefault(row.reason, []).append(row)
+    made = [
+        {
+            "reason": reason,
+            "rules": sorted({row.rule.partition("[")[0] for row in those}),
+            "controls": sorted({row.control for row in those} - {NO_CONTROL}),
+            "resources": sorted({row.resource for row in those}),
+        }
+        for reason, those in found.items()
+    ]
+    return sorted(made, key=lambda one: (-len(one["resources"]), str(one["reason"])))
 
 
 def _arguments() -> argparse.Namespace:

@@ -120,7 +120,7 @@ ROWS = (
         id="listener-protocol-of-another-balancer",
         types=(LISTENER,),
         refuses=_network_balancer_protocol,
-        sentence="An application load balancer listens for HTTP and HTTPS, a network one for TCP, TLS, UDP.",
+        sentence="An application load balancer listens for HTTP and HTTPS, a network one for neither.",
         source=f"{ELB}/API_CreateListener.html (Protocol)",
     ),
     Row(

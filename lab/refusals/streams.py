@@ -97,10 +97,10 @@ ROWS = (
         id="provisioned-stream-that-spreads-by-itself",
         types=(STREAM,),
         refuses=lambda case: (
-            _provisioned(case) and case.resource.known("RecordDistributionStrategy") == "AUTO"
+            _provisioned(case) and case.resource.given("RecordDistributionStrategy")
         ),
-        sentence="Only an on-demand stream distributes records by itself; a provisioned one goes by keys.",
-        source=f"{KINESIS}/API_UpdateStreamRecordDistributionStrategy.html",
+        sentence="Only an on-demand stream takes a RecordDistributionStrategy; others go by keys.",
+        source=f"{KINESIS}/API_UpdateStreamRecordDistributionStrategy.html; registry schema of the type",
     ),
     Row(
         id="stream-encryption-without-a-key",

@@ -11,6 +11,7 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import get
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.certificates.database_tls import earliest_expiry
 from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.figures import log_lines
@@ -84,6 +85,7 @@ def _meter(settings: LagMeterContract) -> Meter:
             if settings.evidence_bucket
             else None
         ),
+        authorities_end=lambda: earliest_expiry().timestamp(),
         log=lambda message, **extra: logger.info(message, extra=extra),
     )
 

@@ -22,6 +22,7 @@ LagReader = Callable[[float], float | None]
 """From the time (epoch seconds) to a lag in seconds; None: there is nothing to measure."""
 SLOW_EVERY_SECONDS = 60.0
 DRILLS_EVERY_SECONDS = 600.0
+DAY_SECONDS = 86_400.0
 KEPT_SECONDS = 180.0
 """A figure that could not be measured again for so long is not known any more."""
 EVENTS, PATIENTS = "EventsAtRisk", "PatientsAtRisk"
@@ -43,7 +44,8 @@ class Meter:
 
     `watermark` answers the rows of `/v1/watermark`. `fast` and `slow` are lags by store, asked at each
     look and once a minute, with the time. No reader stops another. None: the application has no log, or
-    keeps no evidence, so nothing is asked.
+    keeps no evidence, so nothing is asked. `authorities_end` is the epoch second at which the first authority
+    ends that connections to the database believe.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Meter:
         fast: Mapping[str, LagReader],
         slow: Mapping[str, LagReader],
         last_drills: Callable[[], Mapping[str, LastDrill]] | None,
+        authorities_end: Callable[[], float] | None = None,
         log: Callable[..., None],
     ) -> None:
         self._own, self._peer = regions
@@ -64,6 +67,7 @@ class Meter:
         self._last_healthy_at = last_healthy_at
         self._fast, self._slow = fast, slow
         self._last_drills = last_drills
+        self._authorities_end = authorities_end
         self._log = log
         self._rate = ArrivalRate()
         self._slow_at = self._drills_at = -math.inf
@@ -82,7 +86,7 @@ class Meter:
         if slowly:
             self._slow_at = now
             found += [self._lag(store, read, now) for store, read in self._slow.items()]
-            found += self._drills(now)
+            found += [*self._drills(now), self._authorities(now)]
         figures = [one for one in found if one is not None]
         self._measured |= {(one.name, one.store): (one.value, now) for one in figures}
         return figures
@@ -166,6 +170,14 @@ class Meter:
             for name, target in (("DaysSinceDrill", AWS), ("DaysSinceLabDrill", LAB))
         }
         return [Figure(name, since, DAYS) for name, since in days.items() if since is not None]
+
+    def _authorities(self, now: float) -> Figure | None:
+        """Days until the first of the database's certificate authorities ends."""
+        ask = self._authorities_end
+        end = None if ask is None else self._call("authorities", ask)
+        if end is None:
+            return None
+        return Figure("DaysToAuthorityExpiry", round((end - now) / DAY_SECONDS, 2), DAYS)
 
     def _call(self, part: str, call: Callable[[], T]) -> T | None:
         try:

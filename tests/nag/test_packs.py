@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +16,13 @@ from lifeline.compliance.nag_rows import CRITICALITY, TESTING, Row, Status, rows
 from lifeline.compliance.rule_catalogue import hipaa_rules
 from lifeline.settings import Settings
 from scripts.nag_report import write_csv, write_html
-from tests.conftest import Assembly, synthesize
+from tests.nag.conftest import PROFILES, SUFFIX, Checked
 
 pytestmark = [pytest.mark.synth, pytest.mark.slow]
-PROFILES = [("dev", None), ("staging", None), ("prod", "123456789012")]
-SUFFIX = "test"
 
 
 def settings_of(profile: str, account: str | None) -> Settings:
     return Settings(environment_suffix=SUFFIX, profile_name=profile, account=account)
-
-
-Checked = Callable[[str, str | None], Assembly]
-
-
-@pytest.fixture(scope="session")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
-    """From a profile and an account to its assembly with every pack attached; made once."""
-
-    @cache
-    def made(profile: str, account: str | None) -> Assembly:
-        folder = tmp_path_factory.mktemp(f"nag-{profile}") / "out"
-        arguments = ["--profile", profile, "--suffix", SUFFIX, "-c", "nag=true"]
-        arguments += ["-c", f"account={account}"] if account else []
-        assembly = synthesize(folder, *arguments)
-        assert (folder / "validation-report.json").is_file(), assembly.said[-4_000:]
-        return assembly
-
-    return made
 
 
 @pytest.mark.parametrize(("profile", "account"), PROFILES)
@@ -163,44 +141,64 @@ def test_a_pack_that_failed_is_not_silent(tmp_path: Path) -> None:
         rows_of(folder, settings_of("dev", None))
 
 
-def test_a_drill_is_evidence_only_if_it_passed(tmp_path: Path) -> None:
-    folder = report_of(tmp_path / "a")
-    for verdict, status in (("PASS", Status.COMPLIANT), ("FAIL", Status.NOT_SHOWN)):
-        evidence = tmp_path / f"{verdict}.json"
-        evidence.write_text(
-            json.dumps(
-                {
-                    "id": "one",
-                    "target": "local",
-                    "verdict": verdict,
-                    "rto_seconds": 46.0,
-                    "rpo_seconds": 3.8,
-                    "events": {"lost": 0},
-                    "controls": [{"id": TESTING, "how": "This drill is the periodic test."}],
-                }
-            )
-        )
-        found = rows_of(folder, settings_of("dev", None), evidence)
-        (drill,) = [one for one in found if one.rule == "DrillEvidence"]
-        assert (drill.control, drill.status) == (TESTING, status)
-        assert "RTO 46.0 s" in drill.reason
-    (missing,) = [
-        one for one in rows_of(folder, settings_of("dev", None)) if one.rule == "DrillEvidence"
-    ]
+DRILL = {
+    "id": "one", "target": "lab", "profile": "dev", "verdict": "PASS", "rto_seconds": 46.0,
+    "rpo_seconds": 3.8, "events": {"lost": 0},
+    "controls": [{"id": TESTING, "how": "This drill is the periodic test."}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "said"),
+    [
+        (
+            {},
+            Status.COMPLIANT,
+            "This drill is the periodic test. one (dev, in the emulated lab, not on AWS)",
+        ),
+        ({"target": "aws"}, Status.COMPLIANT, "This drill is the periodic test. one (dev, on AWS)"),
+        ({"verdict": "FAIL"}, Status.NOT_SHOWN, "The last drill did not pass."),
+        ({"verdict": "INVALID"}, Status.NOT_SHOWN, "The last drill did not pass."),
+        ({"rto_seconds": None}, Status.NOT_SHOWN, "In the last drill nothing had to fail over."),
+        ({"profile": "prod"}, Status.NOT_SHOWN, "The last drill was of another profile than dev."),
+        ({"profile": None}, Status.NOT_SHOWN, "The last drill was of another profile than dev."),
+    ],
+)
+def test_a_drill_is_evidence_only_of_a_failover_of_its_profile_that_passed(
+    changed: dict[str, Any], status: Status, said: str, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence.json"
+    evidence.write_text(json.dumps({**DRILL, **changed}))
+    found = rows_of(report_of(tmp_path / "a"), settings_of("dev", None), evidence)
+    (drill,) = [one for one in found if one.rule == "DrillEvidence"]
+    assert (drill.control, drill.status) == (TESTING, status)
+    assert drill.reason.startswith(said)
+    assert "RTO None" not in drill.reason
+
+
+def test_without_a_drill_nothing_is_shown(tmp_path: Path) -> None:
+    found = rows_of(report_of(tmp_path / "a"), settings_of("dev", None))
+    (missing,) = [one for one in found if one.rule == "DrillEvidence"]
     assert missing.status is Status.NOT_SHOWN
 
 
-def test_a_drill_in_which_nothing_failed_over_is_told_without_times(tmp_path: Path) -> None:
-    """It said `RTO None s`."""
-    evidence = tmp_path / "evidence.json"
-    body = {
-        "id": "one", "target": "lab", "verdict": "PASS", "rto_seconds": None, "rpo_seconds": None,
-        "events": {"lost": 0}, "controls": [{"id": TESTING, "how": "Nothing was broken."}],
-    }  # fmt: skip
-    evidence.write_text(json.dumps(body))
-    found = rows_of(report_of(tmp_path / "a"), settings_of("dev", None), evidence)
-    (drill,) = [one for one in found if one.rule == "DrillEvidence"]
-    assert drill.reason == "Nothing was broken. one (lab) ended PASS: lost 0."
+def test_the_page_has_one_row_a_reason_and_says_what_is_not_shown(
+    rows: list[Row], tmp_path: Path
+) -> None:
+    write_html(tmp_path / "page.html", rows, settings_of("dev", None))
+    page = html.unescape((tmp_path / "page.html").read_text())
+    acknowledged = [one for one in rows if one.status is Status.ACKNOWLEDGED]
+    reasons = {one.reason for one in acknowledged}
+    assert len(reasons) < 70 < len(acknowledged)
+    for reason in reasons:
+        assert page.count(f"<td>{reason}</td>") == 1, reason
+    for one in acknowledged:
+        assert f"<li>{one.resource}</li>" in page
+    unspoken = {one.control for one in rows if one.status is Status.NOT_SHOWN}
+    unspoken |= set(CONTROLS) - {one.control for one in rows}
+    assert TESTING in unspoken
+    shown = page[page.index('id="not-shown"') : page.index('id="acknowledged"')]
+    assert {one for one in CONTROLS if f"<td>{one}</td>" in shown} == unspoken
 
 
 def test_the_report_is_the_same_twice_and_names_each_row(rows: list[Row], tmp_path: Path) -> None:

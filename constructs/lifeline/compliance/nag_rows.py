@@ -101,7 +101,7 @@ def rows_of(folder: Path, settings: Settings, evidence: Path | None = None) -> l
         for control in controls.of(rule)
     ]
     rows += objectives(read_environment(folder, ContinuityPolicy.of(settings)), settings)
-    rows += _drill(evidence)
+    rows += _drill(evidence, settings.profile_name)
     return sorted(rows, key=_order)
 
 
@@ -189,24 +189,40 @@ def objectives(environment: SynthesizedEnvironment, settings: Settings) -> list[
     return [Row(CRITICALITY, "RecoveryTier", "settings", "settings", status, shown)]
 
 
-def _drill(evidence: Path | None) -> list[Row]:
-    """What the last drill showed, for the controls that its evidence names."""
+def _drill(evidence: Path | None, profile: str) -> list[Row]:
+    """What the last drill showed, for the controls that its evidence names.
+
+    It shows something of this profile alone, and only where a region was lost and the other one took over.
+    """
     if evidence is None or not evidence.is_file():
         missing = "No evidence of a drill lies here; `make drill` writes build/drill/latest."
         return [Row(TESTING, "DrillEvidence", "drill", "drill", Status.NOT_SHOWN, missing)]
     found = json.loads(evidence.read_text())
-    passed = found["verdict"] == "PASS"
     times = "".join(
         f"{name.upper()} {found[f'{name}_seconds']} s, "
         for name in ("rto", "rpo")
         if found[f"{name}_seconds"] is not None
     )
+    where = "on AWS" if found["target"] == "aws" else "in the emulated lab, not on AWS"
     measured = (
-        f"{found['id']} ({found['target']}) ended {found['verdict']}: {times}"
-        f"lost {found['events']['lost']}."
+        f"{found['id']} ({found.get('profile', 'of no profile')}, {where}) ended {found['verdict']}: "
+        f"{times}lost {found['events']['lost']}."
     )
-    status = Status.COMPLIANT if passed else Status.NOT_SHOWN
+    lacking = _not_shown_by(found, profile)
+    status = Status.NOT_SHOWN if lacking else Status.COMPLIANT
     return [
-        Row(one["id"], "DrillEvidence", "drill", "drill", status, f"{one['how']} {measured}")
+        Row(one["id"], "DrillEvidence", "drill", "drill", status,
+            f"{lacking or one['how']} {measured}")
         for one in found["controls"]
-    ]
+    ]  # fmt: skip
+
+
+def _not_shown_by(evidence: Mapping[str, Any], profile: str) -> str:
+    """Why the evidence shows nothing of the profile; empty when it does."""
+    if evidence["verdict"] != "PASS":
+        return "The last drill did not pass."
+    if evidence["rto_seconds"] is None:
+        return "In the last drill nothing had to fail over."
+    if evidence.get("profile") != profile:
+        return f"The last drill was of another profile than {profile}."
+    return ""

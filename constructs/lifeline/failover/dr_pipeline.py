@@ -11,6 +11,8 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.failover.drill_alerts import DrillAlerts
+from lifeline.failover.drill_boundary import TAG
+from lifeline.failover.drill_names import DRILL_QUALIFIER, DRILL_SUFFIXES
 from lifeline.failover.drill_rights import ExerciseRights
 from lifeline.failover.drill_schedule import DrillSchedule
 from lifeline.failover.pipeline_project import DrillProject, Machine
@@ -23,8 +25,6 @@ from lifeline.settings import DrillUse
 from lifeline.site import Site
 
 SOURCE_KEY = "source.zip"
-DRILL_QUALIFIER = "drills"
-"""Of a bootstrap of its own (`make account DRILLS=yes`): its roles are not those that deploy production."""
 SCENARIOS = ("control-plane-hang", "hang", "link-cut", "noop", "region-loss")
 """What `SCENARIO` may be: the names of `python -m drill list`."""
 AWS_SCENARIOS = ("hang", "noop", "region-loss")
@@ -32,11 +32,12 @@ AWS_SCENARIOS = ("hang", "noop", "region-loss")
 DEPLOYING_ROLES = ("deploy", "file-publishing", "lookup")
 DESTROYING_ROLES = ("deploy", "lookup")
 DRILL_PROFILE = "dev"
-DRILL_SUFFIXES = "dr????????"
-"""`dr` and eight digits of the execution's id."""
 ARTIFACT_DAYS = 90
-EVIDENCE = {"Exercise": "AwsEvidence", "Drill": "Evidence"}
-"""Stage → the artifact that it leaves for Validate."""
+EVIDENCE = {"Exercise": "AwsDrill", "Drill": "Evidence"}
+"""Stage → the artifact that it leaves for Validate.
+
+CodePipeline puts each under the pipeline's name and its own, of which it takes ten letters.
+"""
 SCENARIO, ENVIRONMENT = "SCENARIO", "ENVIRONMENT"
 CHECK = Machine(size="large", timeout_minutes=60)
 DEPLOY = Machine(size="medium", timeout_minutes=240)
@@ -86,6 +87,8 @@ class DrPipeline(Construct):
             emptying=emptying,
             access_log=Bucket.access_log_of(site),
             lifecycle=Lifecycle(noncurrent_days=ARTIFACT_DAYS),
+            not_replicated="A copy would serve nobody: the pipeline stands in the home region only, and what "
+            "a run found is kept in the evidence bucket.",
         )
         self._evidence = site.bucket_arn(site.names.global_name("evidence"))
         self.stages = (
@@ -166,7 +169,11 @@ class DrPipeline(Construct):
             machine,
             artifacts={"base-directory": "build/drill/latest", "files": ["**/*"]},
         )
-        self._use_artifacts(made.policy, made, ["s3:PutObject"], "WriteEvidenceArtifact")
+        # Only its own artifact: what it wrote over the source of the run, the last stage would run.
+        artifact = EVIDENCE[step.capitalize()]
+        self._use_artifacts(
+            made.policy, made, ["s3:PutObject"], "WriteEvidenceArtifact", artifact=artifact
+        )
         made.allow("ReadTheLastEvidence", ["s3:GetObject"], [f"{self._evidence}/{chain}"])
         made.allow(
             "SeeWhetherThereIsOne",
@@ -237,7 +244,7 @@ class DrPipeline(Construct):
         )
 
     def _see_which_region_writes(self, project: DrillProject) -> None:
-        """What scripts/before_destroy.py asks, in the home region."""
+        """What scripts/before_destroy.py asks, in the home region and of what a takeover left."""
         site = self._site
         database = site.global_arn("rds", f"global-cluster:global-{DRILL_SUFFIXES}")
         cache = site.arn("elasticache", f"replicationgroup:cache-{DRILL_SUFFIXES}")
@@ -246,6 +253,10 @@ class DrPipeline(Construct):
             "elasticache", f"globalreplicationgroup:*-cache-{DRILL_SUFFIXES}"
         )
         project.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [database])
+        detached = site.peer.arn(
+            "rds", f"cluster:database-{site.peer.region.code}-{DRILL_SUFFIXES}"
+        )
+        project.allow("SeeWhatATakeoverDetached", ["rds:DescribeDBClusters"], [detached])
         project.allow("FindTheCache", ["elasticache:DescribeReplicationGroups"], [cache])
         project.allow(
             "SeeWhichRegionCaches", ["elasticache:DescribeGlobalReplicationGroups"], [global_cache]
@@ -341,7 +352,8 @@ class DrPipeline(Construct):
         site = self._site
         project.allow(
             "AssumeTheBootstrapRoles",
-            ["sts:AssumeRole"],
+            # Tagged, so that CloudTrail tells whose session it was: one without the tag is refused.
+            ["sts:AssumeRole", "sts:TagSession"],
             [
                 site.global_arn(
                     "iam",
@@ -350,6 +362,7 @@ class DrPipeline(Construct):
                 for region in self._regions()
                 for kind in kinds
             ],
+            {"StringLike": {f"aws:RequestTag/{TAG}": DRILL_SUFFIXES}},
         )
 
     def _keep_source(
@@ -364,9 +377,15 @@ class DrPipeline(Construct):
         project.acknowledge_pattern(pattern, reason="One object for each execution, by its id.")
 
     def _use_artifacts(
-        self, policy: iam.ManagedPolicy, owner: Construct, actions: Sequence[str], sid: str
+        self,
+        policy: iam.ManagedPolicy,
+        owner: Construct,
+        actions: Sequence[str],
+        sid: str,
+        artifact: str = "",
     ) -> None:
-        pattern = self.artifacts.objects(f"{self.pipeline_name}/*")
+        folder = f"{self.pipeline_name}/{artifact}" if artifact else self.pipeline_name
+        pattern = self.artifacts.objects(f"{folder}/*")
         allow(policy, sid, actions, [pattern])
         acknowledge_pattern(
             policy,

@@ -133,7 +133,8 @@ class Bucket(Construct):
     Covers: an overwritten or deleted object (its version stays for `Lifecycle.noncurrent_days`), a request
     without TLS, a public policy or ACL. Does not cover: the loss of the region; `BucketReplication` does.
     `purpose` chooses the key; None is S3's own encryption, which only the access log takes. The log goes to
-    the bucket named by `access_log` under `{name}/`. On delete the bucket's policy goes first, so that no
+    the bucket named by `access_log` under `{name}/`. `not_replicated` is the reason why the peer has no copy;
+    without one the Replication stack makes it. On delete the bucket's policy goes first, so that no
     log service writes any more, then its content, then the bucket.
     """
 
@@ -149,6 +150,7 @@ class Bucket(Construct):
         emptying: BucketEmptying,
         access_log: str | None,
         lifecycle: Lifecycle | None = None,
+        not_replicated: str = "",
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -188,7 +190,7 @@ class Bucket(Construct):
                 destination_bucket_name=access_log, log_file_prefix=f"{name}/"
             )
         self._emptied_on_delete(made, emptying)
-        self._acknowledge()
+        self._acknowledge(not_replicated)
 
     @staticmethod
     def access_log_of(site: Site) -> str:
@@ -245,11 +247,12 @@ class Bucket(Construct):
         assert self.bucket.policy is not None
         self.bucket.policy.node.add_dependency(emptied)
 
-    def _acknowledge(self) -> None:
+    def _acknowledge(self, not_replicated: str) -> None:
         acknowledge(
             self.bucket,
             "S3BucketReplicationEnabled",
-            reason="Replicated to the peer by a custom resource of the Replication stack, once both "
+            reason=not_replicated
+            or "Replicated to the peer by a custom resource of the Replication stack, once both "
             "buckets exist (lifeline.foundation.bucket_replication); templates cannot show it.",
         )
         if self._name == ACCESS_LOG:

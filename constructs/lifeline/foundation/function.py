@@ -173,8 +173,8 @@ class Function(Construct):
         acknowledge(
             self.policy,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="Lambda attaches its network interfaces before they have a name; EC2 has no "
-            "narrower resource for these calls.",
+            reason="Lambda makes and finds its network interfaces with the function's role before they have "
+            "an id.",
         )
 
 

@@ -17,6 +17,7 @@ from lifeline.observability.alarms import (
 from lifeline.observability.lifeline_metrics import (
     Store,
     days_since_drill,
+    days_to_authority_expiry,
     events_at_risk,
     replication_lag,
     serving_seen,
@@ -87,6 +88,28 @@ def failover_alarms(
             severity=Severity.WARNING,
             runbook="drill-overdue",
         ),
+        *_authority_alarms(site),
+    ]
+
+
+def _authority_alarms(site: Site) -> list[AlarmSpec]:
+    """N17: when the first authority ends, nothing signs in to the database any more."""
+    return [
+        AlarmSpec(
+            name=name,
+            description=f"In less than {days} days a certificate authority ends that functions and services "
+            "believe: they would sign in to no database.",
+            metric=days_to_authority_expiry(site),
+            operator=Operator.BELOW,
+            threshold=days,
+            evaluation=Evaluation(datapoints_to_alarm=3, evaluation_periods=3, period_seconds=HOUR),
+            severity=severity,
+            runbook="authority-expiring",
+        )
+        for name, days, severity in (
+            ("authority-expiring", 180, Severity.WARNING),
+            ("authority-expires-soon", 60, Severity.CRITICAL),
+        )
     ]
 
 

@@ -52,6 +52,11 @@ def days_since_lab_drill(site: Site) -> MetricSpec:
     return _published(site, "DaysSinceLabDrill")
 
 
+def days_to_authority_expiry(site: Site) -> MetricSpec:
+    """Days until the first of the database's certificate authorities ends (`lambdas/certificates`)."""
+    return _published(site, "DaysToAuthorityExpiry")
+
+
 def takeover_ready(site: Site) -> MetricSpec:
     """1 while the region, or the witness, does its part in a failover; its best value in the period (A19)."""
     return _published(site, TAKEOVER_READY)

@@ -72,6 +72,8 @@ class TopicArchive(Construct):
             emptying=emptying,
             access_log=Bucket.access_log_of(site),
             lifecycle=ARCHIVE_LIFECYCLE,
+            not_replicated="The one archive of both regions: the topics themselves go to the peer's log. "
+            "With its region the archive is out of reach until the region is back.",
         )
         self._group = log_group(
             self,

@@ -6,6 +6,7 @@ test holds one stage against what must be true of it.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +18,20 @@ import pytest
 
 from lab import Lab, inventory, toolkit
 from lab.assembly import PROVIDER_NAME, Template
+from lab.emulated_rollback import REFUSED, UNSTABLE
 from lab.inventory import Inventory
 from lab.places import HOME, RECOVERY
 from lab.stacks import Stacks
 from lab.store_watch import StoreChange
 from lab.toolkit import ROOT
+from lab.waiting import LabError
 
 FIRST, SECOND = "alfa", "bravo"
+PLANTED = (
+    ("Foundation-cac1", "Custom::ClosedDefaultGroup", UNSTABLE),
+    ("Witness-use2", "AWS::Lambda::EventInvokeConfig", REFUSED),
+)
+"""What fails before the first deployment. Each stack's turn: `test_failed_creates.py` (`make soak`)."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -33,6 +41,7 @@ class Life:
     """What was seen at each stage."""
 
     empty: Inventory = field(default_factory=dict)
+    rolled_back: Inventory = field(default_factory=dict)
     both: Inventory = field(default_factory=dict)
     second_alone: Inventory = field(default_factory=dict)
     after: Inventory = field(default_factory=dict)
@@ -61,6 +70,7 @@ def _live(lab: Lab) -> Life:
             stacks.rewrite()
         prepared.result()
         seen.empty = inventory.take(lab.observer)
+        _fail_in_two_stacks(lab, first, seen)
         list(beside.map(Stacks.deploy, (first, second)))
     seen.both = inventory.take(lab.observer)
 
@@ -81,6 +91,24 @@ def _live(lab: Lab) -> Life:
     second.destroy()
     seen.after = inventory.take(lab.observer)
     return seen
+
+
+def _fail_in_two_stacks(lab: Lab, stacks: Stacks, seen: Life) -> None:
+    """One that is refused, one that is made and is not stable. Both stacks deploy afterwards."""
+    lab.plant(
+        {f"{name.lower()}-{FIRST}": _last(stacks, name, kind, how) for name, kind, how in PLANTED}
+    )
+    names = [name for name, _kind, _how in PLANTED]
+    with pytest.raises(LabError, match="planted"):
+        stacks.deploy(only=names)
+    seen.rolled_back = inventory.take(lab.observer)
+    lab.plant({})
+
+
+def _last(stacks: Stacks, stack: str, kind: str, how: str) -> dict[str, str]:
+    """The last resource of the type in the stack: the most is there when it fails."""
+    template = json.loads((stacks.assembly / f"{stack}.template.json").read_text())
+    return {[one for one, r in template["Resources"].items() if r["Type"] == kind][-1]: how}
 
 
 def _deploy(lab: Lab, stacks: Stacks, seen: Life, stage: str) -> None:
@@ -186,6 +214,14 @@ def _one_more_tag(template: Template) -> Template:
 
 def _without_the_labs_own(found: Inventory) -> set[str]:
     return {key for key in found if PROVIDER_NAME not in key}
+
+
+def test_the_rollback_of_a_failed_creation_leaves_nothing(life: Life) -> None:
+    """But the stacks' own lines, without a resource."""
+    left = sorted(set(life.rolled_back) - set(life.empty))
+    assert [one.rsplit(" ", 1)[1] for one in left] == ["foundation-cac1-alfa", "witness-use2-alfa"]
+    states = [json.loads(life.rolled_back[one])["StackStatus"] for one in left]
+    assert states == ["ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"]
 
 
 def test_two_environments_stand_side_by_side(life: Life) -> None:

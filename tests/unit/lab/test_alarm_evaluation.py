@@ -152,6 +152,8 @@ def test_what_an_emulator_does_not_tell_is_listed(make_stack: MakeStack) -> None
         "nobody-serves-test",
         "events-at-risk-test",
         "drill-overdue-test",
+        "authority-expiring-test",
+        "authority-expires-soon-test",
         *(
             f"replication-lag-{one}-test"
             for one in ("log", "database", "cache", "files", "secrets")

@@ -70,7 +70,9 @@ def test_a_run_publishes_what_it_could_read_and_nothing_else(
     assert [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in said] == [
         "DaysSinceDrill",
         "DaysSinceLabDrill",
+        "DaysToAuthorityExpiry",
     ]
+    assert said[2]["DaysToAuthorityExpiry"] > 180
     assert said[0]["Suffix"] == "test"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +73,12 @@ def row(origin: str, safe_in: str, born: float) -> dict[str, Any]:
     }
 
 
-def meter(database: Database, rows: list[dict[str, Any]], healthy: float | None = None) -> Meter:
+def meter(
+    database: Database,
+    rows: list[dict[str, Any]],
+    healthy: float | None = None,
+    authorities_end: Callable[[], float] | None = None,
+) -> Meter:
     return Meter(
         regions=(OWN, PEER),
         database=database,
@@ -82,6 +87,7 @@ def meter(database: Database, rows: list[dict[str, Any]], healthy: float | None 
         fast={"cache": lambda _now: 1.5},
         slow={"files": lambda _now: None, "secrets": lambda _now: 1 / 0},
         last_drills=lambda: {AWS: LastDrill(at=NOW - 3 * 86_400.0)},
+        authorities_end=authorities_end,
         log=lambda *_words, **_more: None,
     )
 
@@ -93,6 +99,14 @@ def by_name(figures: list[Figure]) -> dict[tuple[str, str], float]:
 def test_what_cannot_be_read_is_left_out_and_stops_nothing() -> None:
     found = by_name(meter(Database(None), []).look(NOW))
     assert found == {("ReplicationLagSeconds", "cache"): 1.5, ("DaysSinceDrill", ""): 3.0}
+
+
+def test_the_days_until_the_first_authority_ends_are_told() -> None:
+    """N17: in clear words half a year ahead; unread, nothing is said."""
+    told = meter(Database(None), [], authorities_end=lambda: NOW + 60 * 86_400.0)
+    assert by_name(told.look(NOW))["DaysToAuthorityExpiry", ""] == 60.0
+    unread = meter(Database(None), [], authorities_end=lambda: 1 / 0)
+    assert ("DaysToAuthorityExpiry", "") not in by_name(unread.look(NOW))
 
 
 def test_an_application_without_log_and_evidence_is_asked_for_neither() -> None:

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+from lifeline.lambdas.certificates.database_tls import RDS_CA
 from lifeline.settings import Settings
 from scripts import images
 from tests.conftest import ROOT
@@ -267,6 +268,18 @@ def test_each_image_has_a_context_that_is_there() -> None:
             assert word == "-f" or (ROOT / word).exists()
         file = words[1] if words[0] == "-f" else f"{words[0]}/Dockerfile"
         assert (ROOT / file).is_file()
+
+
+@pytest.mark.parametrize("target", ["deploy", "preflight", "images"])
+def test_preflight_is_given_the_authorities_that_are_shipped(target: str) -> None:
+    """N17: without them it asks nothing of what clients believe."""
+    said = subprocess.run(
+        ["make", "-n", "-o", "setup", target, "SUFFIX=t"],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=20,
+    ).stdout  # fmt: skip
+    (asked,) = [line for line in said.splitlines() if "lifeline.cli preflight" in line]
+    options = asked.partition(" -- ")[0].split()
+    assert ROOT / options[options.index("--bundle") + 1] == RDS_CA
 
 
 def test_make_passes_what_it_is_given() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +37,7 @@ from tests.conftest import Assembly
 pytestmark = pytest.mark.synth
 ROOT = Path(__file__).resolve().parents[3]
 ANY_RESOURCE = ROOT / "docs" / "compliance" / "any-resource.md"
+IAM_ACTIONS = ROOT / "node_modules" / "@cloud-copilot" / "iam-data" / "data" / "actions"
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 PROFILES = ("dev", "prod")
 SHORTEST, LONGEST = "ab", "abcdefghijkl"
@@ -154,14 +157,58 @@ def test_any_resource_is_allowed_only_where_the_docs_say_why(assembly_of: Assemb
     """The table and the templates agree both ways, over the profiles together."""
     environments = [_environment(assembly_of, profile) for profile in PROFILES]
     given = {one for each in environments for one in _any_resource(each)}
-    documented = {
-        (role.strip("` "), action.strip("` "))
-        for row in ROW.finditer(ANY_RESOURCE.read_text())
-        for role in row["role"].split(",")
-        for action in row["actions"].split(",")
-    }
+    documented = {(role, action) for role, action, _reason in _documented()}
     assert sorted(given - documented) == []
     assert sorted(documented - given) == []
+
+
+def _documented() -> Iterator[tuple[str, str, str]]:
+    """Role, action and reason of the table."""
+    for row in ROW.finditer(ANY_RESOURCE.read_text()):
+        for role in row["role"].split(","):
+            for action in row["actions"].split(","):
+                yield role.strip("` "), action.strip("` "), row["reason"]
+
+
+def test_an_action_on_any_resource_names_none_in_iams_reference() -> None:
+    """Or no id is known yet, or a condition limits it: then the row says so."""
+    named = set()
+    for role, action, reason in _documented():
+        service, name = action.lower().split(":")
+        known = json.loads((IAM_ACTIONS / f"{service}.json").read_text())[name]["resourceTypes"]
+        if known and role == IN_THE_NETWORK:
+            assert "before they have an id" in reason
+        elif known:
+            named.add((role, action))
+            assert "a condition allows" in reason
+    assert named == {("drill-validate", "cloudwatch:PutMetricData")}
+
+
+def test_what_the_reasons_for_any_resource_say_is_so(assembly_of: AssemblyOf) -> None:
+    """The condition, the own group, the one repository."""
+    seen: Counter[str] = Counter()
+    for profile in PROFILES:
+        environment = _environment(assembly_of, profile)
+        for policy in environment.of_type(*IDENTITIES):
+            statements = list(identity_statements(policy))
+            if not any("*" in resources_of(one) for one in statements):
+                continue
+            for role in _roles_of(policy):
+                for statement in statements:
+                    actions, resources = actions_of(statement), resources_of(statement)
+                    if role == "drill-validate" and "cloudwatch:PutMetricData" in actions:
+                        namespace = {"cloudwatch:namespace": "Lifeline"}
+                        assert statement["Condition"] == {"StringEquals": namespace}
+                        seen["condition"] += 1
+                    if role == "close-default-group" and "*" not in resources:
+                        changed = [one for one in actions if one.startswith("ec2:")]
+                        assert not changed or "DefaultSecurityGroup" in json.dumps(resources)
+                        seen["own group"] += bool(changed)
+                    if role in ("mirrormaker-start", "services-start") and "*" not in resources:
+                        pulled = [one for one in actions if one.startswith("ecr:")]
+                        assert not pulled or len(resources) == 1
+                        seen["repository"] += bool(pulled)
+    assert {"condition", "own group", "repository"} <= set(seen)
 
 
 def _any_resource(environment: SynthesizedEnvironment) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ class Ask:
     identity: tuple[str, ...]
     policy: str
     endpoint: tuple[str, ...]
+    boundary: tuple[str, ...] = ()
+    """Permissions boundaries of the principal."""
 
     @property
     def account(self) -> str:
@@ -37,7 +39,8 @@ class Ask:
     @property
     def documents(self) -> tuple[str, ...]:
         """Every document that judges the question."""
-        return (*self.identity, *((self.policy,) if self.policy else ()), *self.endpoint)
+        own = (*self.identity, *((self.policy,) if self.policy else ()), *self.endpoint)
+        return (*own, *self.boundary)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ for kind in "${kinds[@]}"; do
   found="$CODEBUILD_SRC_DIR_Evidence"
   chain="chain/latest.json"
   if [ "$kind" = aws ]; then
-    found="$CODEBUILD_SRC_DIR_AwsEvidence"
+    found="$CODEBUILD_SRC_DIR_AwsDrill"
     chain="chain/aws/latest.json"
   fi
   # The pipeline's stages take less than 12 hours; older evidence is another run's.

@@ -85,11 +85,11 @@ def test_the_stages_follow_each_other_one_run_at_a_time(make_stack: MakeStack) -
         "ENVIRONMENT": "no",
     }
     (exercise,), (drill,) = (pipeline["Stages"][place]["Actions"] for place in (3, 4))
-    assert exercise["OutputArtifacts"] == [{"Name": "AwsEvidence"}]
+    assert exercise["OutputArtifacts"] == [{"Name": "AwsDrill"}]
     assert drill["OutputArtifacts"] == [{"Name": "Evidence"}]
     (validate,) = pipeline["Stages"][5]["Actions"]
     assert validate["InputArtifacts"] == [
-        {"Name": "Source"}, {"Name": "AwsEvidence"}, {"Name": "Evidence"}
+        {"Name": "Source"}, {"Name": "AwsDrill"}, {"Name": "Evidence"}
     ]  # fmt: skip
     assert validate["Configuration"]["PrimarySource"] == "Source"
     told = json.loads(validate["Configuration"]["EnvironmentVariables"])
@@ -357,7 +357,7 @@ def test_without_an_environment_nothing_is_exercised_and_the_stage_leaves_a_file
 def judged(tmp_path: Path, environment: str, statuses: dict[str, int]) -> Stepped:
     """`validate` over the evidence of a lab and of AWS; `statuses`: how each is judged."""
     told = {"ENVIRONMENT": environment}
-    for kind, name in (("lab", "Evidence"), ("aws", "AwsEvidence")):
+    for kind, name in (("lab", "Evidence"), ("aws", "AwsDrill")):
         folder = tmp_path / kind
         folder.mkdir()
         (folder / "evidence.json").write_text(json.dumps({"id": f"run-{kind}"}))
@@ -434,6 +434,20 @@ def test_what_the_sweep_runs_is_written_once(make_stack: MakeStack) -> None:
     assert text.index(put) < text.index("make ")
 
 
+def test_a_step_writes_no_artifact_but_its_own(make_stack: MakeStack) -> None:
+    """The source of the run is an artifact, too: what a step wrote over it, the last stage would run."""
+    _, resources = made(make_stack)
+    written = {}
+    for step in ("Check", "Deploy", "Drill", "Validate", "Destroy", "Sweep"):
+        for one in statements(resources, f"{step}Policy").values():
+            if "s3:PutObject" in as_list(one["Action"]):
+                written[step, one["Sid"]] = as_list(one["Resource"])
+    artifacts = {key: found for key, found in written.items() if "Artifact" in key[1]}
+    assert set(artifacts) == {("Drill", "WriteEvidenceArtifact")}
+    ((pattern,),) = artifacts.values()
+    assert json.dumps(pattern).rstrip('"]} ').endswith("/drill-test/Evidence/*")
+
+
 def test_every_question_before_a_deploy_is_allowed(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -479,7 +493,8 @@ def test_no_role_may_assume_what_deploys_production(make_stack: MakeStack) -> No
 def test_deploying_is_assuming_the_bootstrap_roles_by_name(make_stack: MakeStack) -> None:
     _, resources = made(make_stack)
     (assume,) = [statements(resources, "DeployPolicy")["AssumeTheBootstrapRoles"]]
-    assert assume["Action"] == "sts:AssumeRole"
+    assert assume["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert assume["Condition"] == {"StringLike": {"aws:RequestTag/Environment": "dr????????"}}
     assert sorted(assume["Resource"]) == sorted(
         f"arn:aws:iam::{ACCOUNT}:role/cdk-drills-{kind}-role-{ACCOUNT}-{region}"
         for kind in ("deploy", "file-publishing", "lookup")
@@ -585,7 +600,7 @@ def test_a_step_is_shell_and_reads_only_what_it_is_told(step: str, make_stack: M
         if one["Name"] == f"drill-{step}-test"
     ]
     told = {one["Name"] for one in project["Environment"]["EnvironmentVariables"]}
-    told |= {"CODEBUILD_SRC_DIR_Evidence", "CODEBUILD_SRC_DIR_AwsEvidence", "PWD", "PATH"}
+    told |= {"CODEBUILD_SRC_DIR_Evidence", "CODEBUILD_SRC_DIR_AwsDrill", "PWD", "PATH"}
     told |= set() if step == "sweep" else {"EXECUTION_ID", "SCENARIO", "ENVIRONMENT"}
     assert set(re.findall(r"\$\{?([A-Z][A-Za-z_]+)", text)) <= told
 
@@ -691,8 +706,17 @@ def test_every_question_before_a_destroy_is_allowed(
     here = f"ca-central-1:{ACCOUNT}"
 
     def answer(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
-        assert client.meta.region_name == "ca-central-1"
         action = f"{client.meta.service_model.service_name}:{operation}"
+        if operation in ("DescribeDBClusters", "DescribeSecret"):
+            place = f"ca-west-1:{ACCOUNT}"
+            assert client.meta.region_name == "ca-west-1"
+            if operation == "DescribeSecret":
+                name = f"{given['SecretId']}-aBcDeF"
+                asked.append((action, f"arn:aws:secretsmanager:{place}:secret:{name}"))
+                return {"PrimaryRegion": "ca-central-1"}
+            name = given["DBClusterIdentifier"]
+            asked.append((action, f"arn:aws:rds:{place}:cluster:{name}"))
+            return {"DBClusters": [{"DBClusterArn": f"arn:aws:rds:{here}:cluster:one"}]}
         if operation == "DescribeGlobalClusters":
             name = given["GlobalClusterIdentifier"]
             asked.append((action, f"arn:aws:rds::{ACCOUNT}:global-cluster:{name}"))
@@ -711,7 +735,7 @@ def test_every_question_before_a_destroy_is_allowed(
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
     monkeypatch.setattr("sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd"])
     assert before_destroy.main() == 0
-    assert len(asked) == 3
+    assert len(set(asked)) == 5
     _, resources = made(make_stack)
     allowed = [
         (action, resource)

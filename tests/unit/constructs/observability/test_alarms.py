@@ -130,8 +130,20 @@ def test_the_numbers_of_the_design(make_stack: MakeStack) -> None:
         "log-cpu": 70,
         "api-latency": 200,
         "drill-overdue": 90,
+        "authority-expiring": 180,
+        "authority-expires-soon": 60,
     }
     assert {name: limits[name] for name in wanted} == wanted
+
+
+def test_the_authoritys_end_is_a_notice_first_and_pages_at_last(make_stack: MakeStack) -> None:
+    """N17: 180 and 60 days ahead; no figure fires as well."""
+    found = {one.name: one for one in all_specs(make_stack())}
+    notice, page = found["authority-expiring"], found["authority-expires-soon"]
+    assert (notice.severity, page.severity) == (Severity.WARNING, Severity.CRITICAL)
+    for one in (notice, page):
+        assert one.operator is Operator.BELOW
+        assert one.treat_missing_data == "breaching"
 
 
 def test_what_is_fine_without_data_says_what_notices_silence(make_stack: MakeStack) -> None:

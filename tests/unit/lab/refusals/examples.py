@@ -344,7 +344,11 @@ EXAMPLES: dict[str, tuple[Deployment, Deployment]] = {
         it(STREAM, StreamModeDetails={"StreamMode": "PROVISIONED"}, ShardCount=1),
     ),
     "provisioned-stream-that-spreads-by-itself": (
-        it(STREAM, StreamModeDetails={"StreamMode": "PROVISIONED"}, RecordDistributionStrategy="AUTO"),
+        it(
+            STREAM,
+            StreamModeDetails={"StreamMode": "PROVISIONED"},
+            RecordDistributionStrategy="USER_PARTITION_KEY",
+        ),
         it(STREAM, StreamModeDetails={"StreamMode": "ON_DEMAND"}, RecordDistributionStrategy="AUTO"),
     ),
     "stream-encryption-without-a-key": (
