@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import pairwise
+from hashlib import blake2b
 from typing import Any
 
-from lifeline.lambdas.failover.manifests import Manifest, Tally
+from lifeline.lambdas.failover.manifests import MAX_EXACT, Manifest, Tally
 from lifeline.lambdas.failover.markers import Entry, Marker, Pair, Place
 
 MAX_HOLES = 1_000
@@ -30,8 +30,10 @@ QUIET_SECONDS = 60.0
 """A pair without a record for so long is saved with what it counted, folded: it holds no reading back."""
 YOUNG_SECONDS = 600.0
 """What a younger hole found is saved or read again after a start; an older one keeps its range alone."""
-SAVED_HOLES = 5
-"""The first holes of a pair in one partition, whose found records are saved."""
+SAVED_HOLES, MAX_SAVED_HOLES = 5, 100
+"""Of a pair in one partition: the first, whose found records are saved; and how many are saved one by one."""
+QUIET_EXACT = 5
+"""As many times more records are saved of a pair that fell silent: a lost region's last second."""
 
 
 class Why(StrEnum):
@@ -66,6 +68,8 @@ class Hole:
     found: Tally
     since: float
     run: str = ""
+    run_only: bool = False
+    """What was found is not known any more: only a repair, which counts from nothing, may close it."""
 
     @property
     def why(self) -> Why:
@@ -81,6 +85,7 @@ class Hole:
         """Whether what was found is what was counted."""
         return (
             self.expected is not None
+            and not (self.run_only and not self.run)
             and len(self.found) == self.expected.count
             and self.found.manifest() == self.expected
         )
@@ -90,18 +95,20 @@ class Hole:
         expected = None if self.expected is None else self.expected.saved()
         ends = [str(self.after), self.after_born_ms, str(self.until), expected]
         found = self.found.saved(exact) if self.found.few(exact) else None
-        return [*ends, round(now - self.since), self.run, found]
+        return [*ends, round(now - self.since), self.run, self.run_only, found]
 
     @classmethod
-    def restored(cls, row: Sequence[Any], now: float) -> Hole:
-        """Raises as `PlaceProof.restored`."""
-        after, born_ms, until, expected, age, run, found = row
+    def restored(cls, row: Sequence[Any], now: float, *, read_again: bool) -> Hole:
+        """`read_again`: what a young one found is read again. Raises as `PlaceProof.restored`."""
+        after, born_ms, until, expected, age, run, run_only, found = row
+        lost = found is None and not (read_again and float(age) < YOUNG_SECONDS)
         return cls(
             *(int(after), int(born_ms), int(until)),
             None if expected is None else Manifest.restored(expected),
             Tally() if found is None else Tally.restored(found),
             now - float(age),
             str(run),
+            bool(run_only) or lost,
         )
 
 
@@ -150,20 +157,21 @@ class PlaceProof:
         again = [
             hole.found.read_from()
             for hole, few in self._saved_holes(exact)
-            if not hole.found.few(few) and now - hole.since < YOUNG_SECONDS
+            if not hole.found.few(few) and now - hole.since < YOUNG_SECONDS and not hole.run_only
         ]
-        if not self._open.few(exact) and not self._quiet(now):
+        if not self._quiet(now) and not self._open.few(exact):
             again.append(self._open.read_from())
         return min((offset for offset in again if offset is not None), default=None)
 
     def saved(self, now: float, exact: int = SAVED_EXACT) -> dict[str, Any]:
         """As JSON: for `restored`. What `read_from` has read again is left out."""
-        opened = self._open.few(exact) or self._quiet(now)
+        quiet = self._quiet(now)
+        opened = quiet or self._open.few(exact)
         return {
             "head": None if self._head is None else str(self._head),
             "born_ms": self._head_born_ms,
             "chained": self._chained,
-            "open": self._open.saved(exact) if opened else None,
+            "open": self._open.saved(exact * QUIET_EXACT if quiet else exact) if opened else None,
             "before": [hole.saved(now, 0) for hole in self._before],
             "holes": [hole.saved(now, few) for hole, few in self._saved_holes(exact)],
         }
@@ -176,8 +184,8 @@ class PlaceProof:
         made._head_born_ms, made._chained = int(body["born_ms"]), bool(body["chained"])
         if body["open"] is not None:
             made._open = Tally.restored(body["open"])
-        made._before = [Hole.restored(one, now) for one in body["before"]]
-        made.holes = [Hole.restored(one, now) for one in body["holes"]]
+        made._before = [Hole.restored(one, now, read_again=False) for one in body["before"]]
+        made.holes = [Hole.restored(one, now, read_again=True) for one in body["holes"]]
         made._met_at = now
         return made
 
@@ -186,7 +194,11 @@ class PlaceProof:
 
     def _saved_holes(self, exact: int) -> list[tuple[Hole, int]]:
         """Each hole, and of how many found records it is saved."""
-        return [(hole, exact if at < SAVED_HOLES else 0) for at, hole in enumerate(self.holes)]
+        holes = self.holes
+        if len(holes) > MAX_SAVED_HOLES:
+            tail = _joined(holes[MAX_SAVED_HOLES - 1], holes[-1])
+            holes = [*holes[: MAX_SAVED_HOLES - 1], tail]
+        return [(hole, exact if at < SAVED_HOLES else 0) for at, hole in enumerate(holes)]
 
     def record(
         self, sequence: int, digest: int, *, offset: int = 0, now: float = 0.0, run: str = ""
@@ -286,6 +298,7 @@ class PlaceProof:
         holes[at : at + 1] = [
             one for one in (first, middle, last) if one.after < one.until and not one.closed()
         ]
+        _bound(holes)
 
     def _hole_around(self, after: int, until: int) -> tuple[list[Hole], Hole | None]:
         """The hole that (after, until] lies in, and its list."""
@@ -297,13 +310,23 @@ class PlaceProof:
 
     @staticmethod
     def _add(holes: list[Hole], hole: Hole) -> None:
+        if sum(len(one.found) for one in holes) + len(hole.found) > MAX_EXACT:
+            hole.found, hole.run_only = Tally(), True
         holes.append(hole)
-        if len(holes) > MAX_HOLES:
-            joined = replace(holes[-2], until=holes[-1].until, expected=None, found=Tally())
-            holes[-2:] = [joined]
+        _bound(holes)
 
     def _move(self, marker: Marker) -> None:
         self._head, self._head_born_ms = marker.sequence, marker.born_ms
+
+
+def _joined(first: Hole, last: Hole) -> Hole:
+    """From the one's beginning to the other's end; only a repair closes it."""
+    return replace(first, until=last.until, expected=None, found=Tally(), run_only=True)
+
+
+def _bound(holes: list[Hole]) -> None:
+    if len(holes) > MAX_HOLES:
+        holes[MAX_HOLES - 1 :] = [_joined(holes[MAX_HOLES - 1], holes[-1])]
 
 
 def _count_run(hole: Hole, run: str) -> None:
@@ -320,6 +343,11 @@ class _Declaration:
     first: int
     last: int
     last_born_ms: int
+
+    @property
+    def key(self) -> str:
+        """Short, and another one for another set."""
+        return blake2b(repr(self.places).encode(), digest_size=6).hexdigest()
 
     def saved(self) -> list[Any]:
         topics: dict[str, list[int]] = {}
@@ -339,15 +367,29 @@ class _PairProof:
     places: dict[Place, PlaceProof] = field(default_factory=dict)
     declared: list[_Declaration] = field(default_factory=list)
     """By their first markers. Partitions are read side by side, so what is known of a set only widens."""
+    fewer: tuple[int, int] | None = None
+    """The stretch in which a marker declared fewer partitions than one before it (B27).
+
+    The entry stands still by itself: a partition that was declared once must go on having markers.
+    """
 
     def declare(self, marker: Marker) -> None:
         """Which partitions the bridge writes at this marker (B10)."""
+        newest = max(self.declared, key=lambda each: each.first, default=None)
         for one in self.declared:
             if one.places == marker.partitions:
                 break
         else:
             one = _Declaration(marker.partitions, marker.sequence, marker.sequence, marker.born_ms)
             self.declared.append(one)
+        if (
+            newest is not None
+            and marker.sequence > newest.first
+            and set(newest.places) - set(one.places)
+        ):
+            self.fewer = max(self.fewer or (NOTHING, NOTHING), (newest.first, marker.sequence))
+            if one.first < newest.first:
+                return  # what was added is held to the last marker before it
         one.first = min(one.first, marker.sequence)
         if marker.sequence > one.last:
             one.last, one.last_born_ms = marker.sequence, marker.born_ms
@@ -384,16 +426,6 @@ class _PairProof:
         proof = self.places.get(place)
         begins = proof.base if proof is not None and proof.proven() is not None else last.last + 1
         return None if begins <= last.last else ((last.last, last.last_born_ms), begins)
-
-    def fewer(self) -> tuple[int, int] | None:
-        """The stretch of the first marker that declares fewer partitions than one before it (B27).
-
-        The entry stands still by itself: a partition that was declared once must go on having markers.
-        """
-        for before, one in pairwise(self.declared):
-            if set(before.places) - set(one.places):
-                return min(before.last, one.first - 1), one.last
-        return None
 
     def _last_without(self, place: Place) -> _Declaration | None:
         """The last declaration before the first that names `place`."""
@@ -443,11 +475,12 @@ class LogProof:
     def saved(self, place: Place, now: float, exact: int = SAVED_EXACT) -> list[Any]:
         """What is known of `place`, a row for each pair, as JSON; of a stretch `exact` records at most.
 
-        Each row says how many sets of partitions the pair had declared by then.
+        Each row says which sets of partitions the pair had declared by then.
         """
         return [
             [
-                *(pair.origin, pair.incarnation, pair.shard, len(proof.declared)),
+                *(pair.origin, pair.incarnation, pair.shard),
+                [one.key for one in proof.declared],
                 proof.places[place].saved(now, exact),
             ]
             for pair, proof in sorted(self._pairs.items())
@@ -457,7 +490,11 @@ class LogProof:
     def saved_declarations(self) -> list[Any]:
         """Which partitions each pair's markers declared, as JSON."""
         return [
-            [pair.origin, pair.incarnation, pair.shard, [one.saved() for one in proof.declared]]
+            [
+                *(pair.origin, pair.incarnation, pair.shard),
+                None if proof.fewer is None else [str(one) for one in proof.fewer],
+                [one.saved() for one in proof.declared],
+            ]
             for pair, proof in sorted(self._pairs.items())
         ]
 
@@ -471,12 +508,16 @@ class LogProof:
         it does not know would be passed over.
         """
         made = cls()
-        for *pair, sets in declarations:
-            made._pairs[Pair(*pair)] = _PairProof({}, [_Declaration.restored(one) for one in sets])
+        for *pair, fewer, sets in declarations:
+            made._pairs[Pair(*pair)] = _PairProof(
+                {},
+                [_Declaration.restored(one) for one in sets],
+                None if fewer is None else (int(fewer[0]), int(fewer[1])),
+            )
         for place, rows in places.items():
             for *pair, declared, body in rows:
                 known = made._pairs.setdefault(Pair(*pair), _PairProof())
-                if len(known.declared) < declared:
+                if set(declared) - {one.key for one in known.declared}:
                     raise ValueError(f"the declarations of {pair} are older than {place}")
                 known.places[place] = PlaceProof.restored(body, now)
         return made
@@ -503,9 +544,8 @@ class LogProof:
                 if late is not None:
                     (after, _), until = late
                     yield Unproven(pair, topic, partition, after, until, Why.LATE_START, NOTHING)
-            fewer = proof.fewer()
-            if fewer is not None:
-                yield Unproven(pair, "", -1, *fewer, Why.FEWER_PARTITIONS, NOTHING)
+            if proof.fewer is not None:
+                yield Unproven(pair, "", -1, *proof.fewer, Why.FEWER_PARTITIONS, NOTHING)
 
     def repeated(self) -> int:
         """Records and markers that were met again."""

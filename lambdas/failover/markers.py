@@ -209,12 +209,15 @@ def rows_of_vector(body: object) -> list[Any]:
 
 def entries_from_json(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Entry]:
     """The vector in a `/v1/watermark` answer. Raises KeyError or ValueError for a malformed row."""
-    return {
+    found = {
         Pair(str(row["region"]), str(row["incarnation"]), str(row["shard"])): Entry(
             int(row["sequence"]), int(row["born_ms"]), int(row.get("after", -1))
         )
         for row in rows
     }
+    if any(abs(entry.born_ms) >= 2**63 for entry in found.values()):
+        raise ValueError("a marker's birth lies beyond every clock")
+    return found
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lifeline.lambdas.stream_bridge.shard_count import CountedMarker, ShardCount
 KEPT_SECONDS = 30 * 86_400
 """The item of a shard goes 30 days after its last batch; the stream keeps its records for at most 7."""
 _MANIFEST = struct.Struct(">IQ")
-BRIEF = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 2})
+BRIEF = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 3})
 
 
 class Conflict(Exception):
@@ -29,14 +29,17 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """A shard's count as the table has it; `version` counts the writes, 0 is before the first."""
+    """A shard's count as the table has it; `version` counts the writes, 0 is before the first.
+
+    `count` is None for an item that this release cannot read: the chain begins anew, and readers see it.
+    """
 
     version: int
-    count: ShardCount
+    count: ShardCount | None
 
 
 class CountTable:
-    """Every method raises what the client raises, within about 4 s."""
+    """Every method raises what the client raises, within about 10 s."""
 
     def __init__(
         self, table: str, region: str, client: Any = None, clock: Clock = SYSTEM_CLOCK
@@ -52,18 +55,11 @@ class CountTable:
         item = answer.get("Item")
         if item is None:
             return None
-        last = None
-        if "marker" in item:
-            marker = Marker.from_bytes(item["marker"]["S"].encode())
-            last = CountedMarker(marker, tuple(_unpacked(item["manifests"]["B"])))
-        running = zip(_places(item["places"]["S"]), _unpacked(item["running"]["B"]), strict=True)
-        count = ShardCount(
-            acknowledged=int(item["acknowledged"]["S"]),
-            previous=int(item["previous"]["S"]),
-            running=dict(running),
-            last=last,
-        )
-        return Stored(int(item["version"]["N"]), count)
+        version = int(item["version"]["N"])
+        try:
+            return Stored(version, _count_of(item))
+        except (KeyError, TypeError, ValueError, struct.error):
+            return Stored(version, None)
 
     def save(self, pair: Pair, count: ShardCount, over: int) -> Stored:
         """Replace the version `over`. Raises Conflict when another one is there."""
@@ -94,6 +90,20 @@ class CountTable:
                 raise Conflict from error
             raise
         return Stored(over + 1, count)
+
+
+def _count_of(item: dict[str, Any]) -> ShardCount:
+    last = None
+    if "marker" in item:
+        marker = Marker.from_bytes(item["marker"]["S"].encode())
+        last = CountedMarker(marker, tuple(_unpacked(item["manifests"]["B"])))
+    running = zip(_places(item["places"]["S"]), _unpacked(item["running"]["B"]), strict=True)
+    return ShardCount(
+        acknowledged=int(item["acknowledged"]["S"]),
+        previous=int(item["previous"]["S"]),
+        running=dict(running),
+        last=last,
+    )
 
 
 def _name(pair: Pair) -> str:

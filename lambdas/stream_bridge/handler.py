@@ -34,13 +34,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         schemas=schemas,
     )
     writer.write(batch.records, _now_ms())
+    listed = {(topic, one) for topic, count in settings.partitions for one in range(count)}
     markers = counts.settle(
         Pair(settings.log.region, incarnation, records[0].shard),
         batch.counted,
         first=records[0].sequence,
         acknowledged=records[-1].sequence,
         marker=batch.marker,
-        write=lambda one: writer.write_marker(one, _now_ms()),
+        write=lambda one: writer.write_marker(one.within(listed), _now_ms()),
     )
     if batch.rejected:
         logger.warning("rejected", extra={"rejected": batch.rejected})

@@ -6,7 +6,7 @@ again by a retry, but not counted again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,6 +28,20 @@ class CountedMarker:
 
     marker: Marker
     manifests: tuple[Manifest, ...]
+
+    def within(self, listed: Set[Place]) -> CountedMarker:
+        """Without the partitions that are listed no more: the log may not have them."""
+        kept = [
+            one
+            for one in zip(self.marker.partitions, self.manifests, strict=True)
+            if one[0] in listed
+        ]
+        places = tuple(place for place, _ in kept)
+        if places == self.marker.partitions:
+            return self
+        return CountedMarker(
+            replace(self.marker, partitions=places), tuple(manifest for _, manifest in kept)
+        )
 
     def records(self) -> Iterable[tuple[Place, Marker]]:
         """The marker as it is written to each partition."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from confluent_kafka import OFFSET_BEGINNING
 
 from lifeline.lambdas.failover.log_proof import SAVED_EXACT, LogProof
 from lifeline.lambdas.failover.markers import Place
@@ -43,7 +44,19 @@ class ReaderCheckpoint:
     def load(
         self, topics: Mapping[str, str], places: Iterable[Place], now: float
     ) -> Resumed | None:
-        """None when a partition was never saved, or of another log; `topics` gives each topic's id."""
+        """None when nothing was saved, or of another log; `topics` gives each topic's id.
+
+        A partition that was never saved is read from its beginning.
+        """
+        try:
+            return self._load(topics, places, now)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            say("a checkpoint cannot be read", error=type(error).__name__)
+            return None
+
+    def _load(
+        self, topics: Mapping[str, str], places: Iterable[Place], now: float
+    ) -> Resumed | None:
         declared = self._get(DECLARED)
         if declared is None:
             return None
@@ -51,16 +64,17 @@ class ReaderCheckpoint:
         offsets: dict[Place, int] = {}
         for place in places:
             body = self._get(_name(place))
-            if body is None or body["topic_id"] != topics[place[0]]:
-                say("no checkpoint for a partition", topic=place[0], partition=place[1])
+            if body is None:  # a partition that was added since
+                rows[place], offsets[place] = [], OFFSET_BEGINNING
+                continue
+            if body["topic_id"] != topics[place[0]]:
+                say("a topic was made anew", topic=place[0])
                 return None
             rows[place], offsets[place] = body["pairs"], int(body["offset"])
-        try:
-            proof = LogProof.restored(declared["pairs"], rows, now)
-            return Resumed(proof, offsets, list(declared["peers"]))
-        except (KeyError, TypeError, ValueError) as error:
-            say("a checkpoint cannot be read", error=type(error).__name__)
+        if not any(offset >= 0 for offset in offsets.values()):
             return None
+        proof = LogProof.restored(declared["pairs"], rows, now)
+        return Resumed(proof, offsets, list(declared["peers"]))
 
     def save(
         self,
@@ -74,13 +88,17 @@ class ReaderCheckpoint:
         # First: what it declares must not be older than the places.
         self._put(DECLARED, {"pairs": proof.saved_declarations(), "peers": list(peers)})
         for place, offset in following.items():
-            try:
-                self._save(proof, place, offset, topics[place[0]], now, SAVED_EXACT)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ValidationException":
-                    raise
-                # Larger than an item may be: without single records, which are read again then.
-                self._save(proof, place, offset, topics[place[0]], now, 0)
+            for exact in (SAVED_EXACT, 0):
+                try:
+                    self._save(proof, place, offset, topics[place[0]], now, exact)
+                    break
+                except ClientError as error:
+                    if error.response["Error"]["Code"] != "ValidationException":
+                        raise
+                    # Larger than an item may be: then without single records, which are read again.
+                    say(
+                        "a checkpoint is too large", topic=place[0], partition=place[1], exact=exact
+                    )
 
     def _save(
         self, proof: LogProof, place: Place, offset: int, topic_id: str, now: float, exact: int

@@ -48,6 +48,8 @@ HOLE_SECONDS = 5.0
 TELL_SECONDS = 15.0
 SAVE_SECONDS = 60.0
 """A start reads again what came since, a minute of it (B25)."""
+SHOWN_HOLES = 50
+"""Of thousands the first ones say where to look; the metric has their number."""
 RECENT_VECTORS = 200
 """Two regions' tasks publish each second; the last one of the other region is saved with the checkpoint."""
 LOOKUP_SECONDS = 5.0
@@ -60,6 +62,10 @@ _HolePlace = tuple[Pair, str, int, int]
 
 class LogMadeAnew(Exception):
     """An offset was met twice, or is gone: what was read before proves nothing now."""
+
+
+class VectorsGone(Exception):
+    """`system.watermark` begins later than it was looked up: read it anew, from the checkpoint on."""
 
 
 class PublishedVectors:
@@ -189,7 +195,8 @@ class WatermarkReader:
     def _consumer(self) -> Consumer:
         places = [(t, p) for t, count in self._log.partitions.items() for p in range(count)]
         client = client_settings(self._log, purpose="watermark")
-        self._topic_ids = _topic_ids(AdminClient(client), self._log.partitions)
+        self._admin = AdminClient(client)
+        self._topic_ids = _topic_ids(self._admin, self._log.partitions)
         resumed = None
         if not self._from_beginning:
             resumed = self._checkpoint.load(self._topic_ids, places, self._clock.monotonic())
@@ -197,7 +204,7 @@ class WatermarkReader:
             resumed = Resumed(LogProof(), dict.fromkeys(places, OFFSET_BEGINNING), [])
         say("the watermark is read", checkpoint=OFFSET_BEGINNING not in resumed.offsets.values())
         self._proof = resumed.proof
-        self._last = {place: offset - 1 for place, offset in resumed.offsets.items() if offset >= 0}
+        self._last = {place: offset - 1 for place, offset in resumed.offsets.items() if offset > 0}
         self._published.set_own([], [])
         if resumed.peers:
             self._published.set_peers(resumed.peers)
@@ -216,6 +223,8 @@ class WatermarkReader:
         following = {place: offset + 1 for place, offset in self._last.items()}
         if len(following) < sum(self._log.partitions.values()):
             return  # a partition was not met yet
+        if _topic_ids(self._admin, self._log.partitions) != self._topic_ids:
+            raise LogMadeAnew("a topic has another id")
         try:
             now = self._clock.monotonic()
             self._checkpoint.save(
@@ -246,13 +255,15 @@ class WatermarkReader:
         error = message.error()
         if error is not None:
             if error.code() == KafkaError._AUTO_OFFSET_RESET:
+                if message.topic() == WATERMARK_TOPIC:
+                    raise VectorsGone(error.str())
                 raise LogMadeAnew(error.str())
             return  # the client gets over the others by itself; meanwhile the vector stands still
         if message.topic() == WATERMARK_TOPIC:
             try:
                 self.hear(message.key(), message.value())
-            except (ValueError, KeyError, TypeError) as error:
-                say("a published vector cannot be read", error=str(error)[:200])
+            except Exception as error:  # whatever a peer wrote, the reading goes on (B23)
+                say("a published vector cannot be read", error=type(error).__name__)
             return
         try:
             self.observe(
@@ -262,17 +273,21 @@ class WatermarkReader:
                 message.headers() or [],
                 message.value() or b"",
             )
-        except (ValueError, KeyError) as error:
+        except LogMadeAnew:
+            raise
+        except (
+            Exception
+        ) as error:  # one record must not stop the reader (B23); uncounted, it leaves a hole
             say(
                 "a record's origin cannot be read",
                 topic=message.topic(),
                 partition=message.partition(),
-                error=str(error)[:200],
+                error=type(error).__name__,
             )
 
     def _publish(self, producer: Producer) -> None:
         rows, holes = self.rows(), self.holes()
-        self._published.set_own(rows, [_told(one) for one in holes])
+        self._published.set_own(rows, [_told(one) for one in holes[:SHOWN_HOLES]])
         self._tell(holes)
         region = self._region.region
         body = json.dumps(vector_to_json(region, rows), separators=(",", ":")).encode()
@@ -285,7 +300,7 @@ class WatermarkReader:
     def _tell(self, holes: list[Unproven]) -> None:
         """Each hole once, in words; their number for the alarm."""
         known = {_place(one) for one in holes}
-        for one in holes:
+        for one in holes[:SHOWN_HOLES]:
             if _place(one) not in self._told:
                 say("the log has a hole", **_told(one))
         if self._told - known:

@@ -16,7 +16,7 @@ from botocore.exceptions import EndpointConnectionError
 from lifeline.lambdas.failover.log_proof import QUIET_SECONDS, YOUNG_SECONDS, LogProof
 from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import Marker, Pair, Place
-from lifeline.lambdas.stream_bridge.count_table import Stored
+from lifeline.lambdas.stream_bridge.count_table import Conflict, Stored
 from lifeline.lambdas.stream_bridge.shard_count import Counted, CountedMarker, ShardCount
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from tests.support.counts import CountsInMemory
@@ -76,6 +76,7 @@ class World:
     random: Random
     deaths: float
     refusals: float
+    switches: float = 0.3
     log: dict[Place, list[Line]] = field(default_factory=lambda: {one: [] for one in PLACES})
     accepted: set[int] = field(default_factory=set)
     markers: list[int] = field(default_factory=list)
@@ -83,21 +84,23 @@ class World:
     def bridge(self) -> None:
         """Batches as the event source mapping draws them: one that failed comes again, drawn anew."""
         table = Table(self.random, self.deaths, self.refusals)
-        counts = ShardCounts(table)
+        # Which of the function's processes gets a batch is not ours to say.
+        processes = [ShardCounts(table), ShardCounts(table)]
         stream = [(sequence, self.random.random() < 0.2) for sequence in range(10, 10 + RECORDS)]
         stream.append((10 + RECORDS, True))
         self.accepted = {sequence for sequence, is_marker in stream if not is_marker}
         at = 0
         while at < len(stream):
+            number = int(self.random.random() < self.switches)
             if self.random.random() < self.deaths:
-                counts = ShardCounts(table)
+                processes[number] = ShardCounts(table)
             batch = stream[at : at + self.random.randint(1, 8)]
             try:
-                self._bridge(counts, batch)
+                self._bridge(processes[number], batch)
             except Died:
-                counts = ShardCounts(table)
+                processes[number] = ShardCounts(table)
                 continue
-            except LogRefused:
+            except (LogRefused, Conflict, EndpointConnectionError):
                 continue
             at += len(batch)
 
@@ -290,29 +293,16 @@ def test_a_stretch_out_of_order_leaves_no_hole(restarts: float) -> None:
             assert reached == max(world.markers), seed
 
 
-def test_a_table_that_refuses_now_and_then_costs_time_and_no_hole() -> None:
-    """Events go on; a process that lives keeps the counts until the table takes them."""
+@pytest.mark.parametrize("deaths", [0.0, 0.05])
+def test_a_table_that_refuses_now_and_then_costs_time_and_no_hole(deaths: float) -> None:
+    """A batch whose count was not kept comes again, perhaps to another process."""
     for seed in range(SEEDS):
         random = Random(seed)
-        world = World(random, deaths=0.0, refusals=0.3)
+        world = World(random, deaths, refusals=0.2)
         world.bridge()
         proof, reached = proven(random, world.log, world.accepted)
         assert list(proof.unproven()) == [], seed
-        assert reached == max(world.markers, default=-1), seed
-
-
-def test_counts_that_died_with_their_process_leave_a_hole_that_is_named() -> None:
-    """The table refuses and the process dies: nothing is called safe that is not there."""
-    named = 0
-    for seed in range(SEEDS):
-        random = Random(seed)
-        world = World(random, deaths=0.05, refusals=0.2)
-        world.bridge()
-        proof, reached = proven(random, world.log, world.accepted)
-        named += bool(list(proof.unproven()))
-        if len(set(world.markers)) > 1:
-            assert list(proof.unproven()) or reached == max(world.markers), seed
-    assert named > SEEDS / 10
+        assert reached == max(world.markers), seed
 
 
 @pytest.mark.parametrize("restarts", [0.0, 0.05])
@@ -321,7 +311,7 @@ def test_no_lost_line_is_passed(fault: str, restarts: float) -> None:
     passed = 0
     for seed in range(SEEDS):
         random = Random(seed)
-        world = World(random, deaths=0.02, refusals=0.0)
+        world = World(random, deaths=0.02, refusals=0.1)
         world.bridge()
         copied = {place: with_repetitions(random, lines) for place, lines in world.log.items()}
         place = random.choice(PLACES)
@@ -339,4 +329,4 @@ def test_no_lost_line_is_passed(fault: str, restarts: float) -> None:
         _, reached = proven(random, copied, world.accepted, restarts)
         passed += reached == max(world.markers)
     # A log that begins later is proven from there on; of the rest, what was lost often lies twice in the log.
-    assert passed < SEEDS * (1.0 if fault == "beginning" else 0.3)
+    assert passed < SEEDS * (1.0 if fault == "beginning" else 0.4)

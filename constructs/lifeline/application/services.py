@@ -73,7 +73,8 @@ class CheckpointsTable(ItemTable):
     its beginning.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
+        site = Site.of(scope, site)
         name = site.names.regional_name("log-checkpoints", "table")
         super().__init__(
             scope,

@@ -37,7 +37,8 @@ class CountsTable(ItemTable):
     expire.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, site: Site) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
+        site = Site.of(scope, site)
         name = site.names.regional_name("bridge-counts", "table")
         super().__init__(
             scope,

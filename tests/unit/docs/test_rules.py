@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,7 @@ from tests.unit.docs.rule_citations import (
     Citation,
     Rule,
     citations,
-    cited_files,
     codes_in,
-    passages,
     rules,
 )
 
@@ -22,8 +19,6 @@ RULES = rules()
 SAYS_NOT_BUILT = re.compile(
     r"not built|not there yet|not in this release|still to come|planned", re.I
 )
-PROMISED = re.compile(r"\bgenesis\b|\bchained markers?\b|marker's (?:manifest|predecessor)", re.I)
-FREEZE = re.compile(r"\b(?:freezes?|froze)\b", re.I)
 LAST = {"A": 22, "B": 27, "C": 10, "D": 12, "E": 5}
 
 
@@ -80,24 +75,6 @@ def test_who_cites_a_rule_that_is_not_built_says_so() -> None:
     assert unbuilt
     promising = [one for one in citations() if one.code in unbuilt and not _says_so(one)]
     assert not promising, [f"{one.path}: {one.code}" for one in promising]
-
-
-def test_nothing_promises_that_the_watermark_freezes() -> None:
-    """B8, B9 and B11 would freeze a pair behind a hole; until they are built the watermark passes it."""
-    built = {rule.code for rule in RULES if rule.states[0][0] == "built"}
-    assert not {"B8", "B9", "B11"} & built, "then this test has done its work: remove it"
-    promising = [
-        str(path.relative_to(ROOT))
-        for path, passage in _passages_but_here()
-        if PROMISED.search(passage)
-        or (FREEZE.search(passage) and re.search("watermark|marker", passage, re.I))
-        if not SAYS_NOT_BUILT.search(passage)
-    ]
-    assert not promising
-
-
-def _passages_but_here() -> list[tuple[Path, str]]:
-    return [(path, passage) for path in cited_files() for passage in passages(path)]
 
 
 def _says_so(citation: Citation) -> bool:

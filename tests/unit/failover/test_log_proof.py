@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lifeline.lambdas.failover.log_proof import MAX_HOLES, LogProof, Why
+from lifeline.lambdas.failover.log_proof import MAX_HOLES, YOUNG_SECONDS, LogProof, Why
 from lifeline.lambdas.failover.manifests import KEPT_EXACT, MAX_EXACT, Manifest, Tally
 from lifeline.lambdas.failover.markers import Entry, Marker, Pair, Place
 
@@ -230,6 +230,15 @@ class TestGrowth:
         assert reached(proof) == (0, 3)
         assert Why.FEWER_PARTITIONS in {why for _, _, why in whys(proof)}
 
+    def test_a_list_that_was_rolled_back_and_raised_again_proves_nothing_new(self) -> None:
+        """The standby never had the new partition: what was written to it meanwhile is not here."""
+        grown, proof = {"places": self.both}, LogProof()
+        feed(proof, [R1, R2, M3, link(3, 6, **grown), link(6, 8), link(8, 10, **grown)], P)
+        assert reached(proof) == (0, 3)
+        feed(proof, [link(8, 10, **grown)], Q)
+        assert reached(proof) == (0, 3)
+        assert Why.FEWER_PARTITIONS in {why for _, _, why in whys(proof)}
+
 
 class TestReleaseBefore:
     """Markers without a manifest: their order alone proves them, as before (mixed releases)."""
@@ -284,6 +293,30 @@ class TestRepair:
         assert reached(proof) == (0, 8)
 
 
+class TestStart:
+    """What a start may forget, and what it may not (B25)."""
+
+    def test_a_hole_whose_records_were_not_saved_is_closed_by_a_repair_alone(self) -> None:
+        """One too many was found: the counted ones alone, read again, would agree."""
+        proof = proven(R1, R2, M3, R3, R4, Record(6), M6)
+        again = restored(proof, now=2 * YOUNG_SECONDS, exact=0)
+        feed(again, [R3, R4])
+        assert reached(again) == (0, 3)
+        feed(again, [R3, R4, Record(6), link(3, 6, 4, 5, 6)], run="a")
+        assert reached(again) == (0, 6)
+
+    def test_the_declarations_of_another_task_are_not_used_when_they_lack_a_set(self) -> None:
+        proof = proven(R1, R2, M3, link(3, 6, places=(P, Q)))
+        other = proven(R1, R2, M3, link(3, 6, places=(P, R)))
+        with pytest.raises(ValueError, match="older than"):
+            LogProof.restored(other.saved_declarations(), {P: proof.saved(P, 0.0)}, 0.0)
+
+
+def restored(proof: LogProof, *, now: float, exact: int) -> LogProof:
+    rows = {P: proof.saved(P, now, exact)}
+    return LogProof.restored(proof.saved_declarations(), rows, now)
+
+
 class TestBounds:
     """What a reader keeps does not grow with the time that something is wrong."""
 
@@ -317,6 +350,26 @@ class TestBounds:
         for number in range(1, MAX_EXACT + 2):
             tally.add(number, number)
         assert tally.split(5).manifest() != Manifest(5, 1 ^ 2 ^ 3 ^ 4 ^ 5)
+
+    def test_holes_that_late_markers_part_stay_bounded(self) -> None:
+        proof = proven(R1, R2, M3, link(9_000, 9_001))
+        for number in range(10, 10 + 4 * MAX_HOLES, 2):
+            feed(proof, [link(number, number + 2, 9_999_999)])
+        assert len(whys(proof)) <= MAX_HOLES
+        assert reached(proof) == (0, 3)
+
+    def test_what_all_holes_found_is_bounded_together(self) -> None:
+        proof = proven(R1, R2, M3)
+        for number in range(4):
+            records = range(100_000 * (number + 1), 100_000 * (number + 1) + 20_000)
+            feed(proof, (Record(one) for one in records))
+            feed(
+                proof,
+                [link(99_999 + 100_000 * number if number else 3, 199_999 + 100_000 * number, 1)],
+            )
+        [place] = proof._pairs[PAIR].places.values()
+        assert sum(len(hole.found) for hole in place.holes) <= MAX_EXACT
+        assert reached(proof) == (0, 3)
 
     def test_holes_are_joined_when_there_are_too_many(self) -> None:
         proof = proven(R1, R2, M3)

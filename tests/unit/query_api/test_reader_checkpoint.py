@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from confluent_kafka import OFFSET_BEGINNING
 from moto import mock_aws
 
 from lifeline.lambdas.adapters import aws
@@ -79,10 +80,22 @@ def test_a_topic_that_was_made_anew_has_no_checkpoint(
     assert checkpoint.load({"a": "id-2"}, FOLLOWING, 2.0) is None
 
 
-def test_a_partition_that_was_never_saved_has_none(
+def test_a_partition_that_was_added_is_read_from_its_beginning(
     checkpoint: ReaderCheckpoint, proof: LogProof
 ) -> None:
     checkpoint.save(proof, {P: 8}, TOPICS, 1.0)
+    resumed = checkpoint.load(TOPICS, FOLLOWING, 2.0)
+    assert resumed is not None
+    assert resumed.offsets == {P: 8, Q: OFFSET_BEGINNING}
+
+
+@pytest.mark.parametrize("body", ["?", "[]", '{"format": 1}', '{"format": 1, "topic_id": "id-1"}'])
+def test_an_item_that_cannot_be_read_is_no_checkpoint(
+    checkpoint: ReaderCheckpoint, proof: LogProof, body: str
+) -> None:
+    checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
+    table: Any = boto3.client("dynamodb", region_name=REGION)
+    table.put_item(TableName=TABLE, Item={"id": {"S": "a#0"}, "body": {"S": body}})
     assert checkpoint.load(TOPICS, FOLLOWING, 2.0) is None
 
 

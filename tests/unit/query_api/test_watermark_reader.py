@@ -140,9 +140,50 @@ def test_a_hole_is_told_once_with_its_place_and_counted_for_the_alarm(
     assert [one["LogHoles"] for one in said if "LogHoles" in one] == [0]
 
 
-def test_a_record_that_names_half_its_origin_is_refused(log: Log) -> None:
-    with pytest.raises(KeyError):
-        log.reader.observe(TOPIC, 0, 9, [("origin", PEER.encode())], b"value")
+class Message:
+    """A record as librdkafka hands it out."""
+
+    def __init__(self, headers: list[tuple[str, Any]], value: bytes, offset: int) -> None:
+        self._headers, self._value, self._offset = headers, value, offset
+
+    def error(self) -> None: ...
+
+    def topic(self) -> str:
+        return TOPIC
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def headers(self) -> list[tuple[str, Any]]:
+        return self._headers
+
+    def value(self) -> bytes:
+        return self._value
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("sequence", None), ("incarnation", b"17"), ("shard", b"s")],
+        [("sequence", b"1"), ("incarnation", None), ("shard", b"s")],
+        [("sequence", b"one"), ("incarnation", b"17"), ("shard", b"s")],
+        [("sequence", b"1"), ("incarnation", b"\xff"), ("shard", b"s")],
+        [("kind", b"marker"), ("repair", None)],
+        [("kind", b"marker")],
+    ],
+)
+def test_a_record_whose_origin_cannot_be_read_stops_nothing(
+    log: Log, headers: list[tuple[str, Any]]
+) -> None:
+    log.reader._take(Message([("origin", PEER.encode()), *headers], b"[" * 100_000, 0))
+    log.offset = 1
+    log.record(1)
+    log.marker(0, 2, 1)
+    assert [row["sequence"] for row in log.publish()["entries"]] == ["2"]
 
 
 def test_an_offset_that_comes_again_is_another_log(log: Log) -> None:

@@ -202,18 +202,47 @@ def test_a_marker_that_was_counted_and_not_written_comes_first_unchanged(broker:
     assert sum(one.manifest.count for one in found[3:] if one.manifest) == 1
 
 
-def test_without_its_table_events_go_on_and_nothing_is_claimed(broker: Broker) -> None:
+def test_a_batch_whose_count_is_not_kept_comes_again(broker: Broker) -> None:
+    """Its events are in the log; a marker that another process would count from is not (B8)."""
     tables = boto3.client("dynamodb", region_name=REGION)
     tables.delete_table(TableName=COUNTS)
-    assert function.handler(batch(event(1), marker()), None) == {"written": 1, "markers": 0}
+    with pytest.raises(Exception, match="ResourceNotFoundException"):
+        function.handler(batch(event(1), marker()), None)
+    assert broker.journal == ["event", "flush"]
     made_table(REGION, COUNTS)
-    later = batch(event(2), event(3), event(4), marker())
-    for number, record in enumerate(later["Records"], start=102):
-        record["kinesis"]["sequenceNumber"] = str(number)
-    assert function.handler(later, None) == {"written": 3, "markers": 1}
+    assert function.handler(batch(event(1), marker(), event(2)), None) == {
+        "written": 2,
+        "markers": 1,
+    }
     found = [Marker.from_bytes(one["value"]) for one in broker.records if is_marker(one)]
-    assert {(one.previous, one.sequence) for one in found} == {(99, 105)}
-    assert sum(one.manifest.count for one in found if one.manifest) == 4, "the held one is counted"
+    assert {(one.previous, one.sequence) for one in found} == {(99, 101)}
+    assert sum(one.manifest.count for one in found if one.manifest) == 1
+
+
+def test_a_stored_marker_is_written_without_the_partitions_that_are_listed_no_more(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list was raised before the log had the partition, and is taken back: the shard goes on."""
+    monkeypatch.setenv("KAFKA_PARTITIONS", json.dumps({EVENTS: 3, DEAD: 1}))
+    broker.refuses = lambda record: record["partition"] == 2
+    with pytest.raises(DeliveryFailed):
+        function.handler(batch(marker()), None)
+    monkeypatch.setenv("KAFKA_PARTITIONS", json.dumps(PARTITIONS))
+    function._parts.cache_clear()
+    assert function.handler(batch(marker(), event(1), marker()), None)["markers"] == 2
+
+
+def test_an_item_that_this_release_cannot_read_begins_the_chain_anew(broker: Broker) -> None:
+    """Readers see it as a hole; a shard does not stop for it (B23)."""
+    tables = boto3.client("dynamodb", region_name=REGION)
+    name = f"{incarnation()}#{SHARD}"
+    tables.put_item(
+        TableName=COUNTS, Item={"id": {"S": name}, "version": {"N": "7"}, "marker": {"S": "?"}}
+    )
+    assert function.handler(batch(event(1), marker()), None)["markers"] == 1
+    assert tables.get_item(TableName=COUNTS, Key={"id": {"S": name}})["Item"]["version"] == {
+        "N": "8"
+    }
 
 
 def test_a_record_lies_in_the_partition_that_its_manifest_counts(broker: Broker) -> None:
