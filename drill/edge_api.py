@@ -27,6 +27,8 @@ class Answer:
     status: int
     body: dict[str, Any]
     detail: str = ""
+    raw: bytes = b""
+    """The body as it came, where every digit counts (C8)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class EdgeApi:
             parsed = orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError:
             return Answer(response.status, {}, "the answer is not JSON")
-        return Answer(response.status, parsed if isinstance(parsed, dict) else {})
+        return Answer(response.status, parsed if isinstance(parsed, dict) else {}, raw=raw)
 
     def _headers(self, path: str, body: bytes | None) -> dict[str, str]:
         """`/health` is open: whether a region lives must not hang on its token endpoint. Raises NoToken."""

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from drill import ledger
-from drill.edge_api import Address, EdgeApi
-from drill.envelope import digest_of
+from drill.edge_api import Address, Answer, EdgeApi
+from drill.envelope import digest_of, parsed
 from drill.stored import Stored
 
 WORKERS = 8
@@ -61,7 +60,7 @@ def rows(
         if not hasattr(own, "api"):
             own.api = EdgeApi(address)
         answer = own.api.event(event_id)
-        return event_id, answer.status, _row(answer.body) if answer.status == 200 else None
+        return event_id, answer.status, _row(answer) if answer.status == 200 else None
 
     with ThreadPoolExecutor(WORKERS) as beside:
         while left:
@@ -85,7 +84,8 @@ def rows(
         )
 
 
-def _row(body: dict[str, Any]) -> Stored:
+def _row(answer: Answer) -> Stored:
+    body = answer.body
     occurred = datetime.fromisoformat(str(body["occurredOn"]).replace("Z", "+00:00"))
     whole, fraction = int(occurred.timestamp()), occurred.microsecond
     return Stored(
@@ -93,7 +93,7 @@ def _row(body: dict[str, Any]) -> Stored:
         occurred_us=whole * 1_000_000 + fraction,
         aggregate_id=str(body["aggregateId"]),
         sequence=int(body["sequence"]),
-        digest=digest_of(body),
+        digest=digest_of(parsed(answer.raw)),
         origin=str(body["origin"]),
         apply_no=int(body["sequence"]),
     )

@@ -229,12 +229,13 @@ def impossible(what: Break) -> str:
 
 
 def _stacks_of(stacks: Any, suffix: str) -> list[str]:
-    pages = stacks.get_paginator("describe_stacks").paginate()
+    """Those that stand; a deleted stack is listed for 90 days more."""
+    pages = stacks.get_paginator("list_stacks").paginate()
     return sorted(
         one["StackName"]
         for page in pages
-        for one in page["Stacks"]
-        if one["StackName"].endswith(f"-{suffix}")
+        for one in page["StackSummaries"]
+        if one["StackName"].endswith(f"-{suffix}") and one["StackStatus"] != "DELETE_COMPLETE"
     )
 
 

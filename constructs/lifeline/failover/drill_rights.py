@@ -155,7 +155,7 @@ class ExerciseRights:
             ["cloudformation:GetTemplate", "cloudformation:ListStackResources"],
             stacks,
         )
-        allow(policy, "FindTheStacks", ["cloudformation:DescribeStacks"], ["*"])
+        allow(policy, "FindTheStacks", ["cloudformation:ListStacks"], ["*"])
         steps = [
             one.arn("states", f"execution:failover-plan-{self.suffixes}:*")
             for one in self._places()

@@ -48,7 +48,14 @@ FAULTS: dict[str, set[str]] = {
     },
 }  # fmt: skip
 
-FIRED_OVER_DAYS = {"drill-overdue"}
+OVERDUE = {"drill-overdue"}
+AUTHORITIES: dict[int, set[str]] = {
+    181: set(),
+    180: {"authority-expiring"},
+    60: {"authority-expiring", "authority-expires-soon"},
+}
+"""By the days that are left of the first authority of the database's certificates."""
+FIRED_OVER_DAYS = OVERDUE | {name for names in AUTHORITIES.values() for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,7 @@ class Region:
         self._stood = dict.fromkeys(FAULTS, START)
         self._cache = cache
         self.drilled_at = START - DAY
+        self.authorities_end = START + 3_650 * DAY
         self.meter = Meter(
             regions=(HOME, RECOVERY),
             database=self,
@@ -81,6 +89,7 @@ class Region:
                 "secrets": lambda now: secret_lag_seconds(self, "admin", RECOVERY, now),
             },
             last_drills=lambda: {AWS: LastDrill(at=self.drilled_at)},
+            authorities_end=lambda: self.authorities_end,
             log=lambda *_said, **_more: None,
         )
 
@@ -178,4 +187,23 @@ def test_a_drill_that_is_overdue_fires_and_the_next_one_ends_it(
             region.drilled_at = fault.healed
         lines += region.look(now)
     samples = {one: said for one, said in told(lines).items() if one.name == "DaysSinceDrill"}
-    assert deployed.fired(HOME, samples, fault) == FIRED_OVER_DAYS
+    assert deployed.fired(HOME, samples, fault) == OVERDUE
+
+
+@pytest.mark.parametrize("days", AUTHORITIES)
+def test_an_authority_that_ends_soon_is_told_until_others_are_shipped(
+    days: int, deployed: Deployed, valkey: ValkeyServer
+) -> None:
+    hour = 3_600.0
+    fault = Fault(START, START + 12 * hour, START + 18 * hour, START + 24 * hour)
+    region, lines = Region(valkey, 1.0), []
+    shipped_later = region.authorities_end
+    for number in range(int((fault.end - fault.start) / 600.0)):
+        now = START + 1.0 + number * 600.0
+        broken = fault.at <= now < fault.healed
+        region.authorities_end = fault.at + days * DAY if broken else shipped_later
+        lines += region.look(now)
+    samples = {
+        one: said for one, said in told(lines).items() if one.name == "DaysToAuthorityExpiry"
+    }
+    assert deployed.fired(HOME, samples, fault) == AUTHORITIES[days]

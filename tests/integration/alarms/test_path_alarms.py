@@ -1,5 +1,5 @@
-"""The data path: the deployed bridge and event applier on a virtual clock, the deployed metric filters over
-their lines, the deployed alarms over both.
+"""The data path: the deployed bridge, event applier and watermark reader on a virtual clock, the deployed
+metric filters over their lines, the deployed alarms over both.
 
 `IncomingRecords` is AWS's own metric (aws_figures.py): here it counts what the test puts into the stream.
 """
@@ -31,12 +31,14 @@ from lifeline.services.event_applier.apply import Applier, _say_what_is_odd
 from lifeline.services.event_applier.batch import batch_of
 from lifeline.services.event_applier.log_reader import LogReader
 from lifeline.services.event_applier.store import Applied
+from lifeline.services.query_api.watermark_reader import PUBLISH_SECONDS
 from lifeline.services.shared import metric_lines
-from tests.integration.alarms.deployed import HOME, SUFFIX, Deployed, Fault
+from tests.integration.alarms.deployed import HOME, RECOVERY, SUFFIX, Deployed, Fault
 from tests.integration.datapath.applying import log_settings, region_settings
 from tests.integration.datapath.log_records import TOPIC, event_body, event_record
 from tests.support.clocks import ManualClock
 from tests.support.counts import CountsInMemory
+from tests.unit.query_api.test_watermark_reader import HERE, Log
 from tests.unit.stream_bridge.test_validation import event
 
 pytestmark = [pytest.mark.synth, pytest.mark.slow]
@@ -56,7 +58,12 @@ BEHIND: dict[int, set[str]] = {
     10_001: {SCALES, "apply-behind-warning", "apply-behind-critical"},
 }
 """By records that the event applier has yet to apply."""
-FIRED = REJECTED | DEFECTS | FAILURES | {name for names in BEHIND.values() for name in names}
+HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"}}
+"""By how late a record's copy comes, in seconds."""
+FIRED = (
+    REJECTED | DEFECTS | FAILURES
+    | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
+)  # fmt: skip
 
 
 def minutes() -> Iterable[tuple[float, bool]]:
@@ -199,3 +206,36 @@ def test_an_event_applier_that_is_behind_is_told_by_how_far(
         applier._say_lag(reader)
     samples = told(capsys.readouterr().out.splitlines())
     assert deployed.fired(HOME, samples, FAULT) == BEHIND[behind]
+
+
+@pytest.mark.parametrize("late", HOLES)
+def test_a_record_that_does_not_arrive_is_told_until_it_does(
+    late: float,
+    deployed: Deployed,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A record and its marker each minute; of one minute in the fault the marker alone."""
+    log = Log()
+    log.clock.at, log.clock.wall_offset = 0.0, START
+    monkeypatch.setattr(metric_lines, "SYSTEM_CLOCK", log.clock)
+    missing: list[tuple[float, int]] = []
+    sequence, was_broken = 0, False
+    for at, broken in minutes():
+        log.clock.at = at - START
+        if broken and not was_broken:
+            missing.append((log.clock.at + late, sequence + 1))
+        else:
+            log.record(sequence + 1)
+        log.marker(sequence, sequence + 2, sequence + 1)
+        sequence, was_broken = sequence + 2, broken
+        for _ in range(50):
+            log.publish()
+            log.clock.at += PUBLISH_SECONDS
+            while missing and missing[0][0] <= log.clock.at:
+                log.record(missing.pop()[1])
+    assert missing == []
+    assert log.publish()["entries"][0]["sequence"] == str(sequence)
+    samples = told(capsys.readouterr().out.splitlines())
+    assert HERE == RECOVERY
+    assert deployed.fired(RECOVERY, samples, FAULT) == HOLES[late]

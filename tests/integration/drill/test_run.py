@@ -47,6 +47,7 @@ class StandIn:
         self.servers = {HOME: EdgeServer(HOME, traffic_epoch=1), AWAY: EdgeServer(AWAY)}
         self.servers[AWAY].serves_reads = False
         self.epoch, self.holder = 1, HOME
+        self.changed_at = time.time()
         self.forgets = False
         self._database = database
         self._bootstrap = bootstrap
@@ -103,7 +104,7 @@ class StandIn:
         return [BrokenThing(time.time(), "killed", HOME, "stand-in")]
 
     def _recover(self) -> None:
-        self.epoch, self.holder = 2, AWAY
+        self.epoch, self.holder, self.changed_at = 2, AWAY, time.time()
         self.servers[AWAY].traffic_epoch = 2
         self.servers[AWAY].serves_reads = True
 
@@ -144,19 +145,23 @@ class Observer:
         return self
 
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        actions = (
-            ["hold", "take"] if self._region == AWAY and self._target.epoch == 2 else ["renew"]
-        )
+        """Also what a failover of last year left, which is none of this run's decisions."""
+        moved = self._region == AWAY and self._target.epoch == 2
+        decided = [(1_763_700_000.0, "take")]
+        decided += [
+            (self._target.changed_at + n, action)
+            for n, action in enumerate(["hold", "take"] if moved else ["renew"])
+        ]
         return [
             {
                 "Items": [
                     {
                         "id": {"S": f"decision#{n}"},
-                        "at": {"N": str(1763700000 + n)},
+                        "at": {"N": str(at)},
                         "action": {"S": action},
                         "reason": {"S": "because"},
                     }
-                    for n, action in enumerate(actions)
+                    for n, (at, action) in enumerate(decided)
                 ]
             }
         ]

@@ -56,6 +56,19 @@ def test_another_content_is_another_digest() -> None:
     assert row.digest != one.digest
 
 
+def test_a_number_that_lost_a_digit_is_another_content() -> None:
+    """C8: 72.0 is not 72, though both are one number."""
+    whole = seal(
+        number=1, publisher="edge-1", event_id="id-1", correlation_id="c",
+        aggregate_id="patient-1", sequence=1, occurred_us=1_790_000_000_123_456,
+        payload={"value": 72.0},
+    )  # fmt: skip
+    (row,) = asked(lambda _request: (200, body(whole)), ["id-1"])
+    assert row.digest == whole.digest
+    (row,) = asked(lambda _request: (200, {**body(whole), "payload": {"value": 72}}), ["id-1"])
+    assert row.digest != whole.digest
+
+
 def test_an_event_that_comes_late_is_found_and_a_missing_one_is_left_out() -> None:
     seen: dict[str, int] = {}
 

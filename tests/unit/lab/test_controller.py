@@ -8,12 +8,15 @@ from lab.controller import COMMANDS, MIRROR, service_commands
 from lifeline.application import services
 from lifeline.application.service_roles import Service
 from lifeline.foundation.images import Image
-from lifeline.observability.path_metrics import SERVICES
+from lifeline.observability.path_metrics import SERVICES, PathMetrics
+
+OF_A_WARM_STANDBY = set(Service) - {Service.WATERMARK}
+"""The lab runs this strategy only; a pilot light's service `watermark` ran nowhere yet (docs/status.md)."""
 
 
 def test_each_service_is_run_by_its_own_command() -> None:
-    assert set(COMMANDS) == set(Service)
-    for service in Service:
+    assert set(COMMANDS) == OF_A_WARM_STANDBY
+    for service in OF_A_WARM_STANDBY:
         assert list(COMMANDS[service]) == services.COMMANDS[service], service
 
 
@@ -24,4 +27,6 @@ def test_the_logs_are_copied_by_the_products_own_service(tmp_path: Path) -> None
 
 
 def test_each_service_is_watched() -> None:
-    assert set(SERVICES) == set(Service)
+    """A pilot light's `watermark` by an alarm of its own (test_alarms_of_a_pilot_light.py)."""
+    assert set(SERVICES) == OF_A_WARM_STANDBY
+    assert "watermark_tasks" in PathMetrics.__dataclass_fields__

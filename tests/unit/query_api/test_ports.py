@@ -63,6 +63,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "SUFFIX": "test",
             "STREAM_NAME": "events-test",
             "REGION_STATE_TABLE": "region-state-test",
+            "CHECKPOINTS_TABLE": "log-checkpoints-test",
             "DATABASE_HOST": HOST,
             "DATABASE_PORT": str(nowhere),
             "DATABASE_NAME": "lifeline",

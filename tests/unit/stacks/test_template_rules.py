@@ -181,7 +181,10 @@ def test_an_action_on_any_resource_names_none_in_iams_reference() -> None:
         elif known:
             named.add((role, action))
             assert "a condition allows" in reason
-    assert named == {("drill-validate", "cloudwatch:PutMetricData")}
+    assert named == {
+        ("drill-exercise", "ecs:ListTasks"),
+        ("drill-validate", "cloudwatch:PutMetricData"),
+    }
 
 
 def test_what_the_reasons_for_any_resource_say_is_so(assembly_of: AssemblyOf) -> None:
@@ -200,6 +203,11 @@ def test_what_the_reasons_for_any_resource_say_is_so(assembly_of: AssemblyOf) ->
                         namespace = {"cloudwatch:namespace": "Lifeline"}
                         assert statement["Condition"] == {"StringEquals": namespace}
                         seen["condition"] += 1
+                    if role == "drill-exercise" and "ecs:ListTasks" in actions:
+                        clusters = statement["Condition"]["ArnLike"]["ecs:cluster"]
+                        named = [rendered(one) for one in clusters]
+                        assert all(one.endswith("cluster/services-dr????????") for one in named)
+                        seen["clusters"] += 1
                     if role == "close-default-group" and "*" not in resources:
                         changed = [one for one in actions if one.startswith("ec2:")]
                         assert not changed or "DefaultSecurityGroup" in json.dumps(resources)
@@ -208,7 +216,7 @@ def test_what_the_reasons_for_any_resource_say_is_so(assembly_of: AssemblyOf) ->
                         pulled = [one for one in actions if one.startswith("ecr:")]
                         assert not pulled or len(resources) == 1
                         seen["repository"] += bool(pulled)
-    assert {"condition", "own group", "repository"} <= set(seen)
+    assert {"condition", "clusters", "own group", "repository"} <= set(seen)
 
 
 def _any_resource(environment: SynthesizedEnvironment) -> Iterator[tuple[str, str]]:

@@ -46,6 +46,14 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "dynamodb": (
         _TABLE + "{RESULTS_TABLE}",
         _TABLE + "{REGION_STATE_TABLE}",
+        _TABLE + "{COUNTS_TABLE}",
+        _TABLE + "{CHECKPOINTS_TABLE}",
+    ),
+    "dynamodb:PutItem": (
+        _TABLE + "{RESULTS_TABLE}",
+        _TABLE + "{WRITTEN_STATE_TABLE}",
+        _TABLE + "{COUNTS_TABLE}",
+        _TABLE + "{CHECKPOINTS_TABLE}",
     ),
     "dynamodb witness": (_TABLE + "{LEASE_TABLE}",),
     "ecr:GetAuthorizationToken": (EVERYTHING,),
@@ -169,6 +177,9 @@ def variables_of(world: World, given: Mapping[str, str]) -> dict[str, str]:
             "ReplicationGroupId", ""
         ):
             found["GlobalGroup"] = str(named)
+    if not given.get("CHECKPOINTS_TABLE"):
+        # Who keeps checkpoints, the query API, puts them alone and only reads the region's state.
+        found["WRITTEN_STATE_TABLE"] = given.get("REGION_STATE_TABLE", "")
     machine = given.get("STATE_MACHINE_ARN", "")
     if machine:
         found["EXECUTION_ARN"] = machine.replace(":stateMachine:", ":execution:") + ":recover-e1-r1"

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from botocore.config import Config
 
 from drill.scenarios import SCENARIOS, Break, on_aws
 from drill.targets import TargetError
-from drill.targets.aws import Account, AwsTarget, system_account
+from drill.targets.aws import Account, AwsTarget, _stacks_of, system_account
 from drill.verdict import objectives
+from tests.support.fake_account import FakeAccount
 from tests.support.http_server import Request, http_server
 from tests.unit.drill.seen_runs import LOSS, QUIET
 from tests.unit.drill.targets.drilled_account import (
+    AT,
     HOME,
     RECOVERY,
     SUFFIX,
@@ -160,3 +163,21 @@ def test_every_objective_that_is_not_examined_is_one_of_the_verdicts() -> None:
         objectives(SCENARIOS["noop"], QUIET)
     )
     assert set(AwsTarget.unexamined) <= asked
+
+
+def test_the_stacks_of_an_environment_are_those_that_stand() -> None:
+    """CloudFormation lists a stack that was deleted for ninety days more."""
+    listed = [
+        (f"data-cac1-{SUFFIX}", "UPDATE_COMPLETE"),
+        (f"api-cac1-{SUFFIX}", "CREATE_COMPLETE"),
+        (f"old-cac1-{SUFFIX}", "DELETE_COMPLETE"),
+        ("data-cac1-prod", "CREATE_COMPLETE"),
+    ]
+    summaries = [
+        {"StackName": name, "StackStatus": status, "CreationTime": AT} for name, status in listed
+    ]
+    account = FakeAccount(
+        {("cloudformation", "list_stacks"): lambda _region, _given: {"StackSummaries": summaries}}
+    )
+    stacks = account.client("cloudformation", region_name=HOME, config=Config())
+    assert _stacks_of(stacks, SUFFIX) == [f"api-cac1-{SUFFIX}", f"data-cac1-{SUFFIX}"]
