@@ -128,7 +128,10 @@ def test_what_is_over_is_destroyed_when_asked(
         ("dr1", PAST.removesuffix("Z"), {}),
         ("dr-1", PAST, {}),
     ],
-)
+    ids=[
+        "prod", "dev", "adr1", "no-end", "end-unread", "not-ours", "no-zone", "no-drill-suffix",
+    ],
+)  # fmt: skip
 def test_nothing_else_is_ever_touched(
     account: Account, made: Path, suffix: str, ends_at: str | None, changes: dict[str, str]
 ) -> None:
@@ -138,7 +141,7 @@ def test_nothing_else_is_ever_touched(
     assert made.read_text() == ""
 
 
-@pytest.mark.parametrize("other", [None, LATER])
+@pytest.mark.parametrize("other", [None, LATER], ids=["never", "later"])
 def test_one_stack_that_is_not_over_keeps_the_environment(
     account: Account, made: Path, other: str | None
 ) -> None:
