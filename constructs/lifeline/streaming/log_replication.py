@@ -30,7 +30,7 @@ class LogReplicator(Construct):
 
     Covers: the loss of the other region: what it had acknowledged is here but for the last moments, which
     markers measure. Does not cover: those last moments (edges send them again), a topic that is not
-    listed, and a record that the service drops: the watermark passes it (B8: manifests are not built).
+    listed, and a record that the service drops: the watermark stands still before it (B8).
 
     At least once, order within a partition kept, headers and times kept. Names are identical; the service
     itself never copies a record back to where it came from. Offsets are synchronized in both directions

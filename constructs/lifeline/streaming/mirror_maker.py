@@ -48,7 +48,7 @@ class MirrorMaker(Construct):
     Covers: a region without MSK Replicator, and the loss of the other region: what it had acknowledged is
     here but for the last moments, which markers measure. Does not cover: those last moments (edges send
     them again), and an outage longer than the peer's log keeps: reading then goes on at its new
-    beginning, and the watermark passes what was missed (B11: chained markers are not built).
+    beginning, and the watermark stands still before what was missed (B11), until somebody copies it.
 
     Order within a partition, partition, time, key and headers are kept; at least once. After a crash the
     records since the last kept position, five seconds at most, are copied again, behind their first
