@@ -69,7 +69,7 @@ class Hole:
     since: float
     run: str = ""
     run_only: bool = False
-    """What was found is not known any more: only a repair, which counts from nothing, may close it."""
+    """What was found is not counted any more: only a repair, which counts from nothing, may close it."""
 
     @property
     def why(self) -> Why:
@@ -107,7 +107,7 @@ class Hole:
             None if expected is None else Manifest.restored(expected),
             Tally() if found is None else Tally.restored(found),
             now - float(age),
-            str(run),
+            "" if lost else str(run),
             bool(run_only) or lost,
         )
 
@@ -213,6 +213,9 @@ class PlaceProof:
             self.repeated += 1
             return
         _count_run(hole, run)
+        if hole.run_only and not run:
+            self.repeated += 1
+            return
         hole.found.add(sequence, digest, offset)
         if hole.closed():
             holes.remove(hole)
@@ -277,7 +280,7 @@ class PlaceProof:
         if marker.previous is None or marker.manifest is None:
             return
         holes, hole = self._hole_around(marker.previous, marker.sequence)
-        if hole is None or (hole.expected is not None and not run):
+        if hole is None or (not run and (hole.run_only or hole.expected is not None)):
             self.repeated += 1
             return
         _count_run(hole, run)
@@ -321,7 +324,7 @@ class PlaceProof:
 
 def _joined(first: Hole, last: Hole) -> Hole:
     """From the one's beginning to the other's end; only a repair closes it."""
-    return replace(first, until=last.until, expected=None, found=Tally(), run_only=True)
+    return replace(first, until=last.until, expected=None, found=Tally(), run="", run_only=True)
 
 
 def _bound(holes: list[Hole]) -> None:
@@ -332,7 +335,7 @@ def _bound(holes: list[Hole]) -> None:
 def _count_run(hole: Hole, run: str) -> None:
     """A repair copies the whole stretch: it is counted from nothing."""
     if run and run != hole.run:
-        hole.run, hole.found = run, Tally()
+        hole.run, hole.found, hole.run_only = run, Tally(), True
 
 
 @dataclass

@@ -305,6 +305,18 @@ class TestStart:
         feed(again, [R3, R4, Record(6), link(3, 6, 4, 5, 6)], run="a")
         assert reached(again) == (0, 6)
 
+    def test_a_repair_that_was_under_way_is_not_finished_by_anything_else(self) -> None:
+        """What it counts is the whole stretch: a plain copy of the counted records is not that."""
+        proof = proven(R1, R2, M3, R3, R4, Record(6), M6)
+        feed(proof, [R3], run="a")
+        feed(proof, [R4])
+        assert reached(proof) == (0, 3)
+        again = restored(proof, now=2 * YOUNG_SECONDS, exact=0)
+        feed(again, [R3, R4])
+        assert reached(again) == (0, 3)
+        feed(again, [R3, R4, Record(6), link(3, 6, 4, 5, 6)], run="a")
+        assert reached(again) == (0, 6)
+
     def test_the_declarations_of_another_task_are_not_used_when_they_lack_a_set(self) -> None:
         proof = proven(R1, R2, M3, link(3, 6, places=(P, Q)))
         other = proven(R1, R2, M3, link(3, 6, places=(P, R)))
