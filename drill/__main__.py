@@ -18,7 +18,7 @@ import typer.main
 from typer.exceptions import TyperException
 
 from drill import aws_commands
-from drill.arguments import MOST_EVENTS_PER_SECOND, count, scenario, within
+from drill.arguments import MOST_EVENTS_PER_SECOND, Before, Seed, count, scenario, within
 from drill.ending import (
     BAD_INPUT,
     EXIT_CODES,
@@ -61,15 +61,8 @@ def run(
             help="Events a second over all edges.",
         ),
     ] = 1667.0,
-    before: Annotated[
-        float,
-        typer.Option(
-            parser=within("seconds", 1, 3600),
-            metavar="SECONDS",
-            help="Streaming before the fault.",
-        ),
-    ] = 60.0,
-    seed: Annotated[int, typer.Option(help="Monitors, shifts and ids follow from it.")] = 1,
+    before: Before = 60.0,
+    seed: Seed = 1,
     kill_apply: Annotated[
         int,
         typer.Option(

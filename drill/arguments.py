@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -40,3 +41,12 @@ def count(given: str | int) -> int:
     if not text.isdecimal() or int(text) > 100:
         raise typer.BadParameter(f"must be a whole number from 0 to 100, got {text}")
     return int(text)
+
+
+Before = Annotated[
+    float,
+    typer.Option(
+        parser=within("seconds", 1, 3600), metavar="SECONDS", help="Streaming before the fault."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Monitors, shifts and ids follow from it.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from drill.arguments import MOST_EVENTS_PER_SECOND, scenario, within
+from drill.arguments import MOST_EVENTS_PER_SECOND, Before, Seed, scenario, within
 from drill.ending import BAD_INPUT, FAILED, INTERRUPTED, print_table, status
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -42,15 +42,8 @@ def aws(
             help="Events a second over all edges. Each is asked for again at the end.",
         ),
     ] = 100.0,
-    before: Annotated[
-        float,
-        typer.Option(
-            parser=within("seconds", 1, 3600),
-            metavar="SECONDS",
-            help="Streaming before the fault.",
-        ),
-    ] = 60.0,
-    seed: Annotated[int, typer.Option(help="Monitors, shifts and ids follow from it.")] = 1,
+    before: Before = 60.0,
+    seed: Seed = 1,
     dry_run: DryRun = False,
 ) -> None:
     """Run a scenario against an environment on AWS that is marked for drills.

@@ -75,12 +75,11 @@ class CheckpointsTable(ItemTable):
 
     def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
         site = Site.of(scope, site)
-        name = site.names.regional_name("log-checkpoints", "table")
         super().__init__(
             scope,
             construct_id,
             site=site,
-            reference=TableReference(table_name=name, table_arn=site.table_arn(name)),
+            reference=TableReference.regional(site, "log-checkpoints"),
             not_backed_up="A checkpoint that is lost is made again from the log that it speaks of.",
         )
 

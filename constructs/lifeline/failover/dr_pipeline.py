@@ -20,6 +20,7 @@ from lifeline.foundation.bucket import Bucket, BucketEmptying, Lifecycle
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import Image, ImageRepositories
 from lifeline.foundation.keys import Keys, Purpose
+from lifeline.foundation.service_principal import service_principal
 from lifeline.regions import Region
 from lifeline.settings import DrillUse
 from lifeline.site import Site
@@ -400,10 +401,7 @@ class DrPipeline(Construct):
             "Role",
             role_name=site.names.cross_region_name("drill", "role"),
             description="Starts the stages of the drill pipeline",
-            assumed_by=iam.ServicePrincipal(
-                "codepipeline.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": site.account}},
-            ),
+            assumed_by=service_principal("codepipeline.amazonaws.com", site),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
         allow(

@@ -11,6 +11,7 @@ from constructs import Construct
 from lifeline.failover.pipeline_project import DrillProject
 from lifeline.foundation.alert_topics import AlertTopics, Severity
 from lifeline.foundation.function import allow
+from lifeline.foundation.service_principal import service_principal
 from lifeline.site import Site
 
 BAD_ENDS = ("CANCELED", "FAILED", "STOPPED", "SUPERSEDED")
@@ -82,10 +83,7 @@ class DrillAlerts(Construct):
             "Role",
             role_name=self._site.names.cross_region_name("drill-sweep-start", "role"),
             description="Starts the sweep",
-            assumed_by=iam.ServicePrincipal(
-                "events.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self._site.account}},
-            ),
+            assumed_by=service_principal("events.amazonaws.com", self._site),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
         allow(policy, "StartTheSweep", ["codebuild:StartBuild"], [sweep.arn])

@@ -20,9 +20,11 @@ from lifeline.failover.drill_machine import (
     definition,
     denial,
 )
+from lifeline.failover.watched_machine import DELIVERING, TRACED, logged_to
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
+from lifeline.foundation.service_principal import service_principal
 from lifeline.site import Site
 
 DENIED_ACTION = "kinesis:PutRecords"
@@ -105,10 +107,7 @@ class DrillBreaker(Construct):
             "Role",
             role_name=site.names.cross_region_name("drill-breaker", "role"),
             description="Breaks this region for a drill, and heals it",
-            assumed_by=iam.ServicePrincipal(
-                "states.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": site.account}},
-            ),
+            assumed_by=service_principal("states.amazonaws.com", site),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
         acl = site.arn("ec2", f"network-acl/{of.network_acl_id}")
@@ -132,18 +131,7 @@ class DrillBreaker(Construct):
         allow(
             policy,
             "DeliverLogs",
-            [
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-                "xray:PutTraceSegments",
-                "xray:PutTelemetryRecords",
-            ],
+            DELIVERING,
             ["*"],
         )
         acknowledge_pattern(policy, tasks, reason="ECS names the tasks of this one cluster itself.")
@@ -160,22 +148,8 @@ class DrillBreaker(Construct):
             state_machine_type="STANDARD",
             role_arn=role.role_arn,
             definition_string=json.dumps(definition(of), indent=1),
-            logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
-                level="ALL",
-                include_execution_data=True,
-                destinations=[
-                    stepfunctions.CfnStateMachine.LogDestinationProperty(
-                        cloud_watch_logs_log_group=(
-                            stepfunctions.CfnStateMachine.CloudWatchLogsLogGroupProperty(
-                                log_group_arn=group.log_group_arn
-                            )
-                        )
-                    )
-                ],
-            ),
-            tracing_configuration=stepfunctions.CfnStateMachine.TracingConfigurationProperty(
-                enabled=True
-            ),
+            logging_configuration=logged_to(group),
+            tracing_configuration=TRACED,
         )
         self.state_machine.node.add_dependency(policy)
 
@@ -187,10 +161,7 @@ class DrillBreaker(Construct):
             "HealRole",
             role_name=site.names.cross_region_name("drill-heal", "role"),
             description="Starts the heal of a drill that was stopped",
-            assumed_by=iam.ServicePrincipal(
-                "events.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": site.account}},
-            ),
+            assumed_by=service_principal("events.amazonaws.com", site),
         )
         policy = iam.ManagedPolicy(self, "HealPolicy", roles=[role])
         allow(policy, "StartTheHeal", ["states:StartExecution"], [self.state_machine_arn])

@@ -11,6 +11,7 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from lifeline.foundation.function import allow
+from lifeline.foundation.service_principal import service_principal
 from lifeline.site import Site
 
 START = "aws-sdk:codepipeline:startPipelineExecution"
@@ -64,10 +65,7 @@ class DrillSchedule(Construct):
             "Role",
             role_name=site.names.cross_region_name("drill-schedule", "role"),
             description="Starts drills when they are due",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": site.account}},
-            ),
+            assumed_by=service_principal("scheduler.amazonaws.com", site),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[role])
         allow(

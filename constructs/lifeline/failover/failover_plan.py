@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.failover.watched_machine import DELIVERING, TRACED, logged_to
 from lifeline.foundation.function import Function, allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
@@ -83,18 +84,7 @@ class FailoverPlan(Construct):
         allow(
             policy,
             "DeliverLogsAndTraces",
-            [
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-                "xray:PutTraceSegments",
-                "xray:PutTelemetryRecords",
-            ],
+            DELIVERING,
             ["*"],
         )
         acknowledge(
@@ -114,22 +104,8 @@ class FailoverPlan(Construct):
                 ),
                 indent=1,
             ),
-            logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
-                level="ALL",
-                include_execution_data=True,
-                destinations=[
-                    stepfunctions.CfnStateMachine.LogDestinationProperty(
-                        cloud_watch_logs_log_group=(
-                            stepfunctions.CfnStateMachine.CloudWatchLogsLogGroupProperty(
-                                log_group_arn=group.log_group_arn
-                            )
-                        )
-                    )
-                ],
-            ),
-            tracing_configuration=stepfunctions.CfnStateMachine.TracingConfigurationProperty(
-                enabled=True
-            ),
+            logging_configuration=logged_to(group),
+            tracing_configuration=TRACED,
         )
         self.state_machine.node.add_dependency(policy)
         # For the compliance report, which speaks of what was written.

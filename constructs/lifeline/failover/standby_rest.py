@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from lifeline.failover.minute_loop import MAX_START_AGE_SECONDS
+from lifeline.failover.step_schedule import every_five_minutes
 from lifeline.foundation.function import Function
 from lifeline.site import Site
-
-REST_MINUTES = 5
 
 
 class StandbyRest(Construct):
@@ -32,20 +27,11 @@ class StandbyRest(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
-        self.rule = events.Rule(
+        self.rule = every_five_minutes(
             self,
-            "EveryFiveMinutes",
-            rule_name=site.names.regional_name("standby-rest", "rule"),
+            site=site,
+            step=step,
+            name="standby-rest",
+            what="rest",
             description="Lowers the services to 0 tasks while the other region is active.",
-            schedule=events.Schedule.rate(Duration.minutes(REST_MINUTES)),
-            targets=[
-                targets.LambdaFunction(
-                    step.function,
-                    event=events.RuleTargetInput.from_object(
-                        {"step": "rest", "region": site.region.name}
-                    ),
-                    retry_attempts=0,
-                    max_event_age=Duration.seconds(MAX_START_AGE_SECONDS),
-                )
-            ],
         )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from lifeline.failover.minute_loop import MAX_START_AGE_SECONDS
+from lifeline.failover.step_schedule import every_five_minutes
 from lifeline.foundation.function import Function
 from lifeline.site import Site
-
-EXERCISE_MINUTES = 5
 
 
 class StepExercise(Construct):
@@ -37,20 +34,11 @@ class StepExercise(Construct):
         step.without_dead_letters(
             "The state machine waits for its answers; an exercise that failed is done again in five minutes."
         )
-        self.rule = events.Rule(
+        self.rule = every_five_minutes(
             self,
-            "EveryFiveMinutes",
-            rule_name=site.names.regional_name("failover-step", "rule"),
+            site=site,
+            step=step,
+            name="failover-step",
+            what="exercise",
             description="Does what the failover plan's steps read, and changes nothing.",
-            schedule=events.Schedule.rate(Duration.minutes(EXERCISE_MINUTES)),
-            targets=[
-                targets.LambdaFunction(
-                    step.function,
-                    event=events.RuleTargetInput.from_object(
-                        {"step": "exercise", "region": site.region.name}
-                    ),
-                    retry_attempts=0,
-                    max_event_age=age,
-                )
-            ],
         )

@@ -34,10 +34,15 @@ class TableReference:
         return cls(table_name=name, table_arn=there.table_arn(name))
 
     @classmethod
+    def regional(cls, site: Site, name: str) -> TableReference:
+        """The table `name` of the environment in the site's region."""
+        full = site.names.regional_name(name, "table")
+        return cls(table_name=full, table_arn=site.table_arn(full))
+
+    @classmethod
     def region_state(cls, site: Site) -> TableReference:
         """The state table of the site's region."""
-        name = site.names.regional_name("region-state", "table")
-        return cls(table_name=name, table_arn=site.table_arn(name))
+        return cls.regional(site, "region-state")
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Read an item."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifeline.failover.step_exercise import EXERCISE_MINUTES
+from lifeline.failover.step_schedule import CALL_MINUTES
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import (
     AT_ONCE,
@@ -252,7 +252,7 @@ def _loop_alarms(site: Site) -> list[AlarmSpec]:
 
 
 THREE_EXERCISES = Evaluation(
-    datapoints_to_alarm=3, evaluation_periods=3, period_seconds=60 * EXERCISE_MINUTES
+    datapoints_to_alarm=3, evaluation_periods=3, period_seconds=60 * CALL_MINUTES
 )
 """Three in a row: a plan's own retries are errors of the same function, and rarely last so long."""
 

@@ -15,6 +15,7 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
+from lifeline.foundation.service_principal import service_principal
 from lifeline.site import Site
 from lifeline.streaming.kafka_log import inside
 from lifeline.streaming.peer_log import PeerLog, in_both_logs, own_groups
@@ -147,10 +148,7 @@ class LogReplicator(Construct):
             self,
             "Role",
             role_name=site.names.cross_region_name(f"log-replicator-g{generation}", "role"),
-            assumed_by=iam.ServicePrincipal(
-                "kafka.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": site.account}},
-            ),
+            assumed_by=service_principal("kafka.amazonaws.com", site),
         )
         policy = iam.ManagedPolicy(self, "Policy", roles=[self.role])
         here, there = log.cluster_arn, peer.cluster_arn

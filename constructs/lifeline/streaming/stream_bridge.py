@@ -39,12 +39,11 @@ class CountsTable(ItemTable):
 
     def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
         site = Site.of(scope, site)
-        name = site.names.regional_name("bridge-counts", "table")
         super().__init__(
             scope,
             construct_id,
             site=site,
-            reference=TableReference(table_name=name, table_arn=site.table_arn(name)),
+            reference=TableReference.regional(site, "bridge-counts"),
             not_backed_up="A count that is restored would count records twice: it belongs to its moment.",
             time_to_live_attribute="expires_at",
         )

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
-from lifeline.failover.step_exercise import EXERCISE_MINUTES
+from lifeline.failover.step_schedule import CALL_MINUTES
 from lifeline.foundation.alert_topics import Severity
 from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
 from lifeline.observability.failover_alarms import LOOPS, TWO_MINUTES, witness_alarms
@@ -402,7 +402,7 @@ def test_the_exercise_of_the_steps_is_alarmed_when_it_fails_and_when_it_is_missi
     specs = {one.name: one for one in all_specs(make_stack())}
     silent, failing = specs["failover-step-silent"], specs["failover-step-failing"]
     for one in (silent, failing):
-        assert one.evaluation.period_seconds == EXERCISE_MINUTES * 60
+        assert one.evaluation.period_seconds == CALL_MINUTES * 60
         assert one.evaluation.datapoints_to_alarm == one.evaluation.evaluation_periods == 3
         assert one.severity is Severity.CRITICAL
         assert one.runbook == "keeper-or-probe"
