@@ -3,6 +3,7 @@ worker runs what (`make test` has two)."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import json
@@ -10,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from lab.processes import end_leftovers
+from tests.support.turns import Turns
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -52,6 +54,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileOnOneWor
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: no worker begins with a lab when the other one ends."""
     items.sort(key=_rank)
+
+
+HELD: list[contextlib.AbstractContextManager[None]] = []
+"""The turn that this worker holds while it runs a test."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A file marked `alone` has the machine to itself, from its fixtures' start to their end.
+
+    The wait counts in no test's time-out.
+    """
+    file = _alone_file(item)
+    if WORKER and not HELD:
+        turns = Turns(item.config._tmp_path_factory.getbasetemp().parent)  # type: ignore[attr-defined]
+        HELD.append(turns.alone() if file else turns.beside_others())
+        HELD[0].__enter__()
+    try:
+        return (yield)
+    finally:
+        goes_on = file and nextitem is not None and _alone_file(nextitem) == file
+        if HELD and not goes_on:
+            HELD.pop().__exit__(None, None, None)
+
+
+def _alone_file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0] if item.get_closest_marker("alone") else ""
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -21,7 +21,7 @@ LINK_CUT_SECONDS = 45.0
 CAUGHT_UP_SECONDS = 5.0
 CATCH_UP_DEADLINE_SECONDS = 60
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.alone, pytest.mark.timeout(900)]
 
 
 class LinkCutThenKillThenLoss(Run):
