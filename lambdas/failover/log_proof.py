@@ -17,13 +17,17 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from lifeline.lambdas.failover.lineage import Lineage
 from lifeline.lambdas.failover.manifests import MAX_EXACT, Manifest, Tally
-from lifeline.lambdas.failover.markers import Entry, Marker, Pair, Place
+from lifeline.lambdas.failover.markers import NO_MARKER, Entry, Marker, Pair, Place
 
 MAX_HOLES = 1_000
 """Of one pair in one partition; beyond, neighbours are joined: the range is kept, what was counted is not."""
 NOTHING = -1
 """Before the first sequence."""
+DAY_MS = 86_400_000
+_Stream = tuple[str, str]
+"""(origin, incarnation)"""
 SAVED_EXACT = 200
 """Records of one stretch that are saved one by one. More are read again after a start, or folded (B25)."""
 QUIET_SECONDS = 60.0
@@ -32,6 +36,12 @@ YOUNG_SECONDS = 600.0
 """What a younger hole found is saved or read again after a start; an older one keeps its range alone."""
 SAVED_HOLES, MAX_SAVED_HOLES = 5, 100
 """Of a pair in one partition: the first, whose found records are saved; and how many are saved one by one."""
+SETTLED_SECONDS = 900.0
+"""A retired pair that met nothing for so long keeps its final entry alone: a function lives no longer."""
+FINAL_DAYS = 35
+"""A final entry answers a receipt for as long as the database knows a resend by its id (hot retention)."""
+MAX_FINAL = 1_000
+"""Final entries of one origin; the oldest go first. What has no entry is not safe, and is sent again."""
 QUIET_EXACT = 5
 """As many times more records are saved of a pair that fell silent: a lost region's last second."""
 
@@ -151,6 +161,10 @@ class PlaceProof:
         if self.holes:
             return self.holes[0].after, self.holes[0].after_born_ms
         return self._head, self._head_born_ms
+
+    def settled(self, now: float) -> bool:
+        """Whether no record came for a function's life."""
+        return now - self._met_at >= SETTLED_SECONDS
 
     def read_from(self, now: float, exact: int = SAVED_EXACT) -> int | None:
         """The offset from which a reader must read again to go on from `saved`; None: nothing again."""
@@ -375,6 +389,22 @@ class _PairProof:
 
     The entry stands still by itself: a partition that was declared once must go on having markers.
     """
+    outlived: bool = False
+    """All its descendants had markers once. A hole may keep it counting until long after (B24)."""
+    final: Entry | None = None
+    """Set once the pair is settled: its partitions are kept no more (B24)."""
+
+    def settle(self, now: float) -> None:
+        """Keep the entry alone, if nothing is waited for."""
+        entry = self.entry()
+        if (
+            self.final is None
+            and self.fewer is None
+            and all(place.settled(now) for place in self.places.values())
+            and not any(self.late_start(place) for one in self.declared for place in one.places)
+        ):
+            self.final = replace(entry or Entry(NOTHING, 0), retired=True)
+            self.places, self.declared = {}, []
 
     def declare(self, marker: Marker) -> None:
         """Which partitions the bridge writes at this marker (B10)."""
@@ -401,6 +431,8 @@ class _PairProof:
 
     def entry(self) -> Entry | None:
         """None while a declared partition has no marker."""
+        if self.final is not None:
+            return None if self.final.sequence == NOTHING else self.final
         after, reached = NOTHING, list[tuple[int, int]]()
         for place in {place for one in self.declared for place in one.places}:
             proof, grown_from = self.places.get(place), self._last_without(place)
@@ -440,11 +472,21 @@ class _PairProof:
         return None
 
 
+def _saved_entry(entry: Entry) -> list[Any]:
+    return [str(entry.sequence), entry.born_ms, str(entry.after)]
+
+
+def _restored_entry(row: Sequence[Any]) -> Entry:
+    sequence, born_ms, after = row
+    return Entry(int(sequence), int(born_ms), int(after), retired=True)
+
+
 class LogProof:
     """The proof of one log over every partition that is read, for the pairs of every origin."""
 
     def __init__(self) -> None:
         self._pairs: dict[Pair, _PairProof] = {}
+        self._lineages: dict[_Stream, Lineage] = {}
 
     def record(
         self,
@@ -458,13 +500,90 @@ class LogProof:
         run: str = "",
     ) -> None:
         """A record that carries a pair lies in `place` at `offset`; `now` seconds of the reader's clock."""
-        self._place(pair, place).record(sequence, digest, offset=offset, now=now, run=run)
+        proof = self._place(pair, place)
+        if proof is not None:
+            proof.record(sequence, digest, offset=offset, now=now, run=run)
 
     def marker(self, marker: Marker, place: Place, *, now: float = 0.0, run: str = "") -> None:
         """A marker lies in `place`."""
         proof = self._place(marker.pair, place)
+        if proof is None:
+            return
         self._pairs[marker.pair].declare(marker)
         proof.marker(marker, now=now, run=run)
+        stream = (marker.pair.origin, marker.pair.incarnation)
+        self._lineages.setdefault(stream, Lineage()).declare(marker.shards, marker.parents)
+
+    def settle(self, now: float) -> None:
+        """Keep of what retired its final entry alone, and of those the youngest (B24): now and then."""
+        marked = self._marked()
+        for pair in self._outlived(marked):
+            self._pairs[pair].outlived = True
+        for pair in self._retired(marked):
+            self._pairs[pair].settle(now)
+        for stream, lineage in self._lineages.items():
+            lineage.forget(marked[stream])
+        for origin in {origin for origin, _ in self._lineages}:
+            self._forget(origin)
+
+    def _forget(self, origin: str) -> None:
+        """The oldest final entries, and streams of which nothing is left."""
+        entries = self.entries(origin)
+        now_ms = max((entry.born_ms for entry in entries.values()), default=0)
+        final = {
+            pair: proof.final.born_ms
+            for pair, proof in self._pairs.items()
+            if pair.origin == origin and proof.final is not None
+        }
+        for at, pair in enumerate(sorted(final, key=final.__getitem__, reverse=True)):
+            if at >= MAX_FINAL or now_ms - final[pair] > FINAL_DAYS * DAY_MS:
+                del self._pairs[pair]
+        kept = {pair.incarnation for pair in self._pairs if pair.origin == origin}
+        for stream in [one for one in self._lineages if one[0] == origin]:
+            if stream[1] not in kept:
+                del self._lineages[stream]
+
+    def _marked(self) -> dict[_Stream, set[str]]:
+        """The shards of each stream that have a marker in every partition they declare."""
+        found: dict[_Stream, set[str]] = {stream: set() for stream in self._lineages}
+        for pair, proof in self._pairs.items():
+            if proof.final is not None or proof.entry() is not None:
+                found.setdefault((pair.origin, pair.incarnation), set()).add(pair.shard)
+        return found
+
+    def _outlived(self, marked: Mapping[_Stream, set[str]]) -> set[Pair]:
+        """The pairs whose descendants, or a whole newer stream, have markers in every partition."""
+        found = {pair for pair, proof in self._pairs.items() if proof.outlived}
+        for stream, lineage in self._lineages.items():
+            found |= {Pair(*stream, shard) for shard in lineage.retired(marked[stream])}
+            if lineage.all_open(marked[stream]):
+                origin, incarnation = stream
+                found |= {
+                    pair
+                    for pair in self._pairs
+                    if pair.origin == origin and int(pair.incarnation) < int(incarnation)
+                }
+        return found & set(self._pairs)
+
+    def _retired(self, marked: Mapping[_Stream, set[str]]) -> set[Pair]:
+        """Those of them that count no more. One with a hole does: its freeze must not end by a reshard."""
+        return {
+            pair
+            for pair in self._outlived(marked)
+            if not any(place.holes for place in self._pairs[pair].places.values())
+        }
+
+    def _unplaced(self, marked: Mapping[_Stream, set[str]]) -> set[Pair]:
+        """Declared shards of each origin's newest stream of which nothing says where they stand."""
+        newest: dict[str, int] = {}
+        for origin, incarnation in self._lineages:
+            newest[origin] = max(newest.get(origin, -1), int(incarnation))
+        return {
+            Pair(*stream, shard)
+            for stream, lineage in self._lineages.items()
+            if int(stream[1]) == newest[stream[0]]
+            for shard in lineage.unplaced(marked[stream])
+        }
 
     def read_from(self, place: Place, now: float, exact: int = SAVED_EXACT) -> int | None:
         """The offset of `place` from which a reader of `saved` must read again; None: nothing again."""
@@ -496,30 +615,46 @@ class LogProof:
             [
                 *(pair.origin, pair.incarnation, pair.shard),
                 None if proof.fewer is None else [str(one) for one in proof.fewer],
+                proof.outlived,
+                None if proof.final is None else _saved_entry(proof.final),
                 [one.saved() for one in proof.declared],
             ]
             for pair, proof in sorted(self._pairs.items())
         ]
 
+    def saved_lineages(self) -> list[Any]:
+        """Which shards each stream's markers declared, as JSON."""
+        return [[*stream, lineage.saved()] for stream, lineage in sorted(self._lineages.items())]
+
     @classmethod
     def restored(
-        cls, declarations: Iterable[Any], places: Mapping[Place, Iterable[Any]], now: float
+        cls,
+        declarations: Iterable[Any],
+        lineages: Iterable[Any],
+        places: Mapping[Place, Iterable[Any]],
+        now: float,
     ) -> LogProof:
-        """What `saved_declarations` and `saved` told.
+        """What `saved_declarations`, `saved_lineages` and `saved` told.
 
         Raises as `PlaceProof.restored`, and ValueError for declarations older than a place: a partition that
         it does not know would be passed over.
         """
         made = cls()
-        for *pair, fewer, sets in declarations:
+        for *pair, fewer, outlived, final, sets in declarations:
             made._pairs[Pair(*pair)] = _PairProof(
                 {},
                 [_Declaration.restored(one) for one in sets],
                 None if fewer is None else (int(fewer[0]), int(fewer[1])),
+                bool(outlived),
+                None if final is None else _restored_entry(final),
             )
+        for origin, incarnation, body in lineages:
+            made._lineages[str(origin), str(incarnation)] = Lineage.restored(body)
         for place, rows in places.items():
             for *pair, declared, body in rows:
                 known = made._pairs.setdefault(Pair(*pair), _PairProof())
+                if known.final is not None:
+                    continue  # settled after this place was saved
                 if set(declared) - {one.key for one in known.declared}:
                     raise ValueError(f"the declarations of {pair} are older than {place}")
                 known.places[place] = PlaceProof.restored(body, now)
@@ -533,6 +668,17 @@ class LogProof:
             if origin is None or pair.origin == origin
         }
         return {pair: entry for pair, entry in found.items() if entry is not None}
+
+    def vector(self) -> dict[Pair, Entry]:
+        """The entries, those that count no more marked so, and the shards without one (B24)."""
+        marked = self._marked()
+        retired = self._retired(marked)
+        found = {
+            pair: replace(entry, retired=True) if pair in retired else entry
+            for pair, entry in self.entries().items()
+        }
+        unplaced = self._unplaced(marked) - set(found)
+        return found | {pair: Entry(NO_MARKER, 0) for pair in unplaced}
 
     def unproven(self) -> Iterator[Unproven]:
         """Every hole, the young ones too: a late copy may still close them."""
@@ -556,8 +702,12 @@ class LogProof:
             place.repeated for proof in self._pairs.values() for place in proof.places.values()
         )
 
-    def _place(self, pair: Pair, place: Place) -> PlaceProof:
-        places = self._pairs.setdefault(pair, _PairProof()).places
+    def _place(self, pair: Pair, place: Place) -> PlaceProof | None:
+        """None for a settled pair: what comes of it now came before."""
+        known = self._pairs.setdefault(pair, _PairProof())
+        if known.final is not None:
+            return None
+        places = known.places
         found = places.get(place)
         if found is None:
             found = places[place] = PlaceProof()

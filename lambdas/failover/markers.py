@@ -30,6 +30,10 @@ MAX_MARKER_PAIRS_PER_SECOND = 500
 
 Place = tuple[str, int]
 """(topic, partition)"""
+Parents = Mapping[str, tuple[str, ...]]
+"""The shards that each shard was made of, by a split or a merge; none for a stream's first shards."""
+NO_MARKER = -1
+"""The sequence of a shard that is declared and has no marker, nor has any of its parents (B24)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -51,15 +55,19 @@ class StreamMarker:
     born_ms: int
     shards: tuple[str, ...]
     """The open shards of the stream when the marker was born (B10)."""
+    parents: Parents | None = None
+    """The lineage of every listed shard, closed ones too; None when this marker does not say it (B24)."""
 
     def to_bytes(self) -> bytes:
-        body = {
+        body: dict[str, Any] = {
             "region": self.region,
             "incarnation": self.incarnation,
             "shard": self.shard,
             "born_ms": self.born_ms,
             "shards": list(self.shards),
         }
+        if self.parents is not None:
+            body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
         return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
 
     @classmethod
@@ -72,6 +80,7 @@ class StreamMarker:
             shard=_text(body, "shard"),
             born_ms=_whole(body, "born_ms"),
             shards=_texts(body, "shards"),
+            parents=_parents(body),
         )
 
 
@@ -89,6 +98,8 @@ class Marker:
     """The marker before it, or where the bridge began to count (B11). None: written by release 0.1."""
     manifest: Manifest | None = None
     """The records in (previous, sequence] of the partition that it lies in (B8). None: by release 0.1."""
+    parents: Parents | None = None
+    """The lineage that its stream marker, or one since the last marker, declared (B24)."""
 
     def to_bytes(self) -> bytes:
         topics: dict[str, list[int]] = {}
@@ -108,6 +119,8 @@ class Marker:
         if self.manifest is not None:
             digest = self.manifest.digest.to_bytes(DIGEST_BYTES, "big").hex()
             body["manifest"] = {"count": self.manifest.count, "digest": digest}
+        if self.parents is not None:
+            body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
         return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
 
     @classmethod
@@ -127,6 +140,7 @@ class Marker:
             ),
             previous=int(_text(body, "previous")) if "previous" in body else None,
             manifest=_manifest(body["manifest"]) if "manifest" in body else None,
+            parents=_parents(body),
         )
 
 
@@ -135,11 +149,13 @@ class Entry:
     """How far one pair is proven to be in a log: a sequence (inclusive) and that marker's birth.
 
     `after` (exclusive): where the proof begins; nothing is said of what lies at or under it (B25).
+    `retired`: all its descendants have markers, so it says nothing of lag and loss any more (B24).
     """
 
     sequence: int
     born_ms: int
     after: int = -1
+    retired: bool = False
 
 
 def is_safe(pair: Pair, sequence: int, vector: Mapping[Pair, Entry]) -> bool:
@@ -149,23 +165,22 @@ def is_safe(pair: Pair, sequence: int, vector: Mapping[Pair, Entry]) -> bool:
 
 
 def oldest_born_ms(vector: Mapping[Pair, Entry]) -> int | None:
-    """The scalar time for people and for loss estimates: everything born before it is in the log.
+    """The scalar time for people and for loss estimates: everything born before it is in the log (B24).
 
-    None (unknown) for an empty vector: missing data is never zero lag.
+    Over the shards that still count of each origin's newest stream. None (unknown) for an empty vector, and
+    when a declared shard has no marker: missing data is never zero lag.
     """
-    return min((entry.born_ms for entry in vector.values()), default=None)
-
-
-def newest_incarnations(vector: Mapping[Pair, Entry]) -> dict[Pair, Entry]:
-    """Only the pairs of each origin's newest stream: an old one's entries stand still for ever."""
     newest: dict[str, int] = {}
     for pair in vector:
         newest[pair.origin] = max(newest.get(pair.origin, -1), int(pair.incarnation))
-    return {
-        pair: entry
+    counted = [
+        entry
         for pair, entry in vector.items()
-        if int(pair.incarnation) == newest[pair.origin]
-    }
+        if int(pair.incarnation) == newest[pair.origin] and not entry.retired
+    ]
+    if any(entry.sequence == NO_MARKER for entry in counted):
+        return None
+    return min((entry.born_ms for entry in counted), default=None)
 
 
 def marker_interval_seconds(shards: int, partitions: int) -> float:
@@ -183,6 +198,7 @@ def entries_to_json(region: str, vector: Mapping[Pair, Entry]) -> list[dict[str,
             "after": str(entry.after),
             "sequence": str(entry.sequence),
             "born_ms": entry.born_ms,
+            "retired": entry.retired,
             "safe_in": region,
         }
         for pair, entry in sorted(vector.items())
@@ -211,7 +227,10 @@ def entries_from_json(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Entry]:
     """The vector in a `/v1/watermark` answer. Raises KeyError or ValueError for a malformed row."""
     found = {
         Pair(str(row["region"]), str(row["incarnation"]), str(row["shard"])): Entry(
-            int(row["sequence"]), int(row["born_ms"]), int(row.get("after", -1))
+            int(row["sequence"]),
+            int(row["born_ms"]),
+            int(row.get("after", -1)),
+            row.get("retired", False) is True,
         )
         for row in rows
     }
@@ -242,6 +261,15 @@ def _texts(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f"marker: {key} must be a list, got {value!r}")
     return tuple(str(one) for one in value)
+
+
+def _parents(body: Mapping[str, Any]) -> Parents | None:
+    if "parents" not in body:
+        return None
+    told = body["parents"]
+    if not isinstance(told, Mapping):
+        raise ValueError(f"marker: parents must be an object, got {told!r}")
+    return {str(shard): _texts(told, shard) for shard in told}
 
 
 def _manifest(told: object) -> Manifest:

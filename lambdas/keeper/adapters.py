@@ -14,7 +14,6 @@ from lifeline.lambdas.adapters.region_state_table import ProbeResults, RegionSta
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover.markers import (
     entries_from_json,
-    newest_incarnations,
     oldest_born_ms,
     rows_of_vector,
 )
@@ -46,7 +45,7 @@ class QueryApiWatermark:
             for row in rows_of_vector(vector)
             if row["safe_in"] == self._region and row["region"] == origin
         ]
-        born_ms = oldest_born_ms(newest_incarnations(entries_from_json(rows)))
+        born_ms = oldest_born_ms(entries_from_json(rows))
         return None if born_ms is None else born_ms / 1000
 
 

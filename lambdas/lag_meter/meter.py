@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from lifeline.lambdas.failover.figures import COUNT, DAYS, LAG, Figure, lag
 from lifeline.lambdas.failover.lag_report import LagReport, LastDrill, StoreLag
-from lifeline.lambdas.failover.markers import entries_from_json, newest_incarnations, oldest_born_ms
+from lifeline.lambdas.failover.markers import entries_from_json, oldest_born_ms
 from lifeline.lambdas.lag_meter.drills import AWS, LAB, days_since
 from lifeline.lambdas.lag_meter.risk import (
     FRESH_SECONDS,
@@ -192,5 +192,5 @@ def newest_safe_born(
 ) -> float | None:
     """Up to when (epoch seconds) `origin`'s events are in `safe_in`'s log; None: not known."""
     wanted = [one for one in rows if one["region"] == origin and one["safe_in"] == safe_in]
-    born_ms = oldest_born_ms(newest_incarnations(entries_from_json(wanted)))
+    born_ms = oldest_born_ms(entries_from_json(wanted))
     return None if born_ms is None else born_ms / 1000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from lifeline.lambdas.failover.markers import (
     STREAM_MARKER_PREFIX,
     Marker,
     Pair,
+    Parents,
     StreamMarker,
 )
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
@@ -92,6 +93,7 @@ def bridged(
     written: list[LogRecord] = []
     counted: list[Counted] = []
     marker: Marker | None = None
+    parents: Parents | None = None
     rejected: dict[str, int] = {}
     defects: dict[str, int] = {}
     counts = dict(partitions)
@@ -100,8 +102,11 @@ def bridged(
         origin = Pair(region, incarnation, record.shard)
         if record.partition_key.startswith(STREAM_MARKER_PREFIX):
             found = total(_marker, record, origin, places)
+            if found is None:
+                continue
             if isinstance(found, Marker):
-                marker = found
+                parents = parents if found.parents is None else found.parents
+                marker = replace(found, parents=parents)
                 continue
             verdict: Any = found
         else:
@@ -138,15 +143,22 @@ def origin_headers(pair: Pair, sequence: int) -> Headers:
 
 def _marker(
     record: StreamRecord, origin: Pair, places: tuple[tuple[str, int], ...]
-) -> Marker | Rejected:
-    """A marker of another stream, shard or incarnation proves nothing here: it is refused, not used."""
+) -> Marker | Rejected | None:
+    """A marker of another stream or incarnation proves nothing here: it is refused, not used.
+
+    None for one of another shard of this stream: it was on its way while the shards were made others.
+    """
     try:
         found = StreamMarker.from_bytes(record.data)
     except ValueError:
         return Rejected("malformed", "The stream marker cannot be read.")
-    if Pair(found.region, found.incarnation, found.shard) != origin:
+    if (found.region, found.incarnation) != (origin.origin, origin.incarnation):
         return Rejected("malformed", "The stream marker names another stream than it lies in.")
-    return Marker(origin, record.sequence, found.born_ms, found.shards, places)
+    if found.shard != origin.shard:
+        return None
+    return Marker(
+        origin, record.sequence, found.born_ms, found.shards, places, parents=found.parents
+    )
 
 
 def _dead_letter_key(record: StreamRecord) -> bytes:

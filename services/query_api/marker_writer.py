@@ -7,13 +7,20 @@ import threading
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import (
     STREAM_MARKER_PREFIX,
+    Parents,
     StreamMarker,
     marker_interval_seconds,
 )
-from lifeline.services.query_api.stream_client import OpenShard, StreamClient
+from lifeline.services.query_api.stream_client import Shards, StreamClient
 from lifeline.services.shared.log_lines import say
 
 REFRESH_SECONDS = 30.0
+MAX_RECORDS = 500
+"""Of one PutRecords (its documented limit)."""
+
+
+class ShardsChanged(Exception):
+    """The stream was made of other shards since they were listed: list them again."""
 
 
 class MarkerWriter:
@@ -28,7 +35,7 @@ class MarkerWriter:
     ) -> None:
         self._clock = clock
         self._stream, self._region, self._partitions = stream, region, partitions
-        self._shards: tuple[OpenShard, ...] = ()
+        self._shards = Shards((), {})
         self._incarnation = ""
         self._refreshed_at = float("-inf")
         self._failing = ""
@@ -43,34 +50,38 @@ class MarkerWriter:
             except Exception as error:
                 self._refreshed_at = float("-inf")  # the stream may have been made anew
                 self._say_once(f"no marker written: {type(error).__name__}")
-            interval = marker_interval_seconds(len(self._shards), self._partitions)
+            interval = marker_interval_seconds(len(self._shards.open), self._partitions)
             due = max(due + interval, self._clock.monotonic())
             self._clock.wait(stopping, due - self._clock.monotonic())
 
     def write_once(self) -> None:
         """One marker for each shard in one call. Raises what the stream raises."""
+        parents: Parents | None = None
         if self._clock.monotonic() - self._refreshed_at > REFRESH_SECONDS:
             self._incarnation = self._stream.incarnation()
-            self._shards = self._stream.open_shards()
+            self._shards = self._stream.shards()
             self._refreshed_at = self._clock.monotonic()
-        names = tuple(one.shard for one in self._shards)
+            parents = self._shards.parents  # large: said when it may be new (B24)
+        names = tuple(one.shard for one in self._shards.open)
         born_ms = int(self._clock.now() * 1_000)
         records = [
             {
                 "PartitionKey": f"{STREAM_MARKER_PREFIX}{one.shard}",
                 "ExplicitHashKey": one.hash_key,
                 "Data": StreamMarker(
-                    self._region, self._incarnation, one.shard, born_ms, names
+                    self._region, self._incarnation, one.shard, born_ms, names, parents
                 ).to_bytes(),
             }
-            for one in self._shards
+            for one in self._shards.open
         ]
-        for start in range(0, len(records), 500):
-            refused = self._stream.put(records[start : start + 500])
-            if refused:
-                raise RuntimeError(f"{refused} markers refused")
+        for start in range(0, len(records), MAX_RECORDS):
+            put = self._stream.put(records[start : start + MAX_RECORDS])
+            if put.refused:
+                raise RuntimeError(f"{put.refused} markers refused")
+            if set(put.shards) - set(names):
+                raise ShardsChanged("a marker went into another shard than it names")
 
     def _say_once(self, state: str) -> None:
         if state != self._failing:
             self._failing = state
-            say(state, shards=len(self._shards))
+            say(state, shards=len(self._shards.open))

@@ -73,7 +73,7 @@ class ReaderCheckpoint:
             rows[place], offsets[place] = body["pairs"], int(body["offset"])
         if not any(offset >= 0 for offset in offsets.values()):
             return None
-        proof = LogProof.restored(declared["pairs"], rows, now)
+        proof = LogProof.restored(declared["pairs"], declared["lineages"], rows, now)
         return Resumed(proof, offsets, list(declared["peers"]))
 
     def save(
@@ -86,7 +86,8 @@ class ReaderCheckpoint:
     ) -> None:
         """`following`: the offset of the next record to read, by partition."""
         # First: what it declares must not be older than the places.
-        self._put(DECLARED, {"pairs": proof.saved_declarations(), "peers": list(peers)})
+        declared = {"pairs": proof.saved_declarations(), "lineages": proof.saved_lineages()}
+        self._put(DECLARED, {**declared, "peers": list(peers)})
         for place, offset in following.items():
             for exact in (SAVED_EXACT, 0):
                 try:

@@ -174,7 +174,7 @@ class WatermarkReader:
 
     def rows(self) -> list[dict[str, Any]]:
         """The vector of the other origin, as published."""
-        return entries_to_json(self._region.region, self._proof.entries())
+        return entries_to_json(self._region.region, self._proof.vector())
 
     def holes(self) -> list[Unproven]:
         """The stretches that stay unproven for longer than late copies take (B18)."""
@@ -227,6 +227,7 @@ class WatermarkReader:
             raise LogMadeAnew("a topic has another id")
         try:
             now = self._clock.monotonic()
+            self._proof.settle(now)
             self._checkpoint.save(
                 self._proof, following, self._topic_ids, now, self._published.peers()
             )

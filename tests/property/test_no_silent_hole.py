@@ -212,6 +212,7 @@ class Reader:
         saved = json.dumps(
             {
                 "declared": self.proof.saved_declarations(),
+                "lineages": self.proof.saved_lineages(),
                 "places": [
                     [place, self.proof.saved(place, self.now, self.exact)] for place in self.log
                 ],
@@ -225,7 +226,7 @@ class Reader:
         def start() -> None:
             body = json.loads(saved)
             places = {tuple(place): rows for place, rows in body["places"]}
-            self.proof = LogProof.restored(body["declared"], places, self.now)
+            self.proof = LogProof.restored(body["declared"], body["lineages"], places, self.now)
             self.at = dict(at)
 
         return start

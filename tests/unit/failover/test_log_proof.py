@@ -321,12 +321,12 @@ class TestStart:
         proof = proven(R1, R2, M3, link(3, 6, places=(P, Q)))
         other = proven(R1, R2, M3, link(3, 6, places=(P, R)))
         with pytest.raises(ValueError, match="older than"):
-            LogProof.restored(other.saved_declarations(), {P: proof.saved(P, 0.0)}, 0.0)
+            LogProof.restored(other.saved_declarations(), [], {P: proof.saved(P, 0.0)}, 0.0)
 
 
 def restored(proof: LogProof, *, now: float, exact: int) -> LogProof:
     rows = {P: proof.saved(P, now, exact)}
-    return LogProof.restored(proof.saved_declarations(), rows, now)
+    return LogProof.restored(proof.saved_declarations(), proof.saved_lineages(), rows, now)
 
 
 class TestBounds:

@@ -72,10 +72,28 @@ def test_a_client_cannot_forge_a_marker() -> None:
 
 
 def test_a_marker_that_lies_elsewhere_proves_nothing() -> None:
-    wrong = [marker(shard="shardId-9"), marker(incarnation="99"), marker(region="ca-west-1")]
+    wrong = [marker(incarnation="99"), marker(region="ca-west-1")]
     made = batch(*(("m:x", one) for one in [*wrong, b"{}", b"["]))
     assert made.marker is None
-    assert made.rejected == {"malformed": 5}
+    assert made.rejected == {"malformed": 4}
+
+
+def test_a_marker_of_another_shard_was_overtaken_by_a_reshard_and_is_no_dead_letter() -> None:
+    """L15: for seconds after a split, markers that name the parent lie in a child."""
+    made = batch(("m:x", marker(shard="shardId-9")))
+    assert made.marker is None
+    assert made.rejected == {}
+    assert made.records == []
+
+
+def test_the_lineage_of_an_earlier_marker_of_the_batch_is_kept() -> None:
+    """Only the last marker of a batch is written (B17), and not each one says the lineage (B24)."""
+    parents = {SHARD: ("shardId-9",)}
+    told = StreamMarker("ca-central-1", "100", SHARD, 5, (SHARD,), parents).to_bytes()
+    made = batch(("m:x", told), ("m:x", marker()))
+    assert made.marker is not None
+    assert made.marker.parents == parents
+    assert batch(("m:x", marker())).marker.parents is None  # type: ignore[union-attr]
 
 
 def test_a_marker_of_another_incarnation_is_noticed() -> None:
