@@ -7,6 +7,7 @@ import threading
 
 import psycopg
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
@@ -15,10 +16,17 @@ from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch
 from lifeline.services.event_applier.dead_letter_publisher import DeadLetterPublisher
 from lifeline.services.event_applier.liveness import AliveFile
 from lifeline.services.event_applier.log_reader import LogReader
-from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
+from lifeline.services.event_applier.positions import (
+    OwnPosition,
+    Resume,
+    read_applied,
+    read_lineages,
+    read_own_positions,
+    resume_of,
+)
 from lifeline.services.event_applier.store import Applied, NotServing, Store
 from lifeline.services.shared.database import Connection, connect
-from lifeline.services.shared.log_clients import consumer_settings
+from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
 from lifeline.services.shared.serving_guard import ServingGuard
@@ -57,7 +65,9 @@ class Applier:
         self._search = WriterSearch(clock.random)
         self._dead_letters = DeadLetterPublisher(self._log, clock)
         self._connection: Connection | None = None
+        self._admin: AdminClient | None = None
         self._resumes: dict[Place, Resume] = {}
+        self._log_ids: dict[str, str] = {}
         self._restarted: set[Place] = set()
         self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
@@ -154,7 +164,8 @@ class Applier:
             for attempt in range(RETRIES):
                 try:
                     if records or heartbeat:
-                        _say_what_is_odd(store.apply(batch, heartbeat=heartbeat))
+                        own = self._own_positions(reader, records, batch)
+                        _say_what_is_odd(store.apply(batch, heartbeat=heartbeat, positions=own))
                     break
                 except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                     if attempt == RETRIES - 1:  # C6
@@ -173,16 +184,42 @@ class Applier:
         if connection is None:
             return
         regions = (self._region.region, self._region.peer_region)
+        if self._admin is None:
+            self._admin = AdminClient(client_settings(self._log, purpose="apply"))
+        self._log_ids = topic_ids(self._admin, {topic for topic, _ in reader.partitions})
+        own = read_own_positions(connection, self._guard.epoch, self._log_ids)
+        lineages = read_lineages(connection)
         self._resumes = {
             place: Resume(None)
             if place in self._restarted
-            else resume_of(read_applied(connection, place), regions)
+            else Resume(None, offset=own[place])
+            if place in own
+            else resume_of(read_applied(connection, place), regions, lineages)
             for place in reader.partitions
         }
         self._restarted = set()
         reader.place(self._resumes)
-        beginning = sum(resume.seek_ms is None for resume in self._resumes.values())
-        say("placed", partitions=len(self._resumes), from_beginning=beginning)
+        resumes = self._resumes.values()
+        say(
+            "placed",
+            partitions=len(resumes),
+            own=sum(one.offset is not None for one in resumes),
+            from_beginning=sum(one.offset is None and one.seek_ms is None for one in resumes),
+        )
+
+    def _own_positions(
+        self, reader: LogReader, records: list[LogRecord], batch: Batch
+    ) -> list[OwnPosition]:
+        """Of the partitions with a marker in this batch: about once a second, as the markers come."""
+        following = {(one.topic, one.partition): one.offset + 1 for one in records}
+        found = []
+        for place in {seen.place for seen in batch.markers}:
+            resume = self._resumes[place]
+            if resume.end is None:
+                resume.end = reader.end(place)
+            if resume.is_own(following[place]):
+                found.append(OwnPosition(place, self._log_ids[place[0]], following[place]))
+        return found
 
     def _overtaken(self, batch: Batch) -> set[Place]:
         behind: set[Place] = set()
@@ -193,7 +230,10 @@ class Applier:
         return behind
 
     def _extend_window(self, now: float) -> None:
-        """Tomorrow's partitions (C3). Failing is no harm today: the default partition takes the rows."""
+        """Tomorrow's partitions (C3), and what is too old to say where to read (B24).
+
+        Failing is no harm today: the default partition takes the rows.
+        """
         if now - self._window_at < PARTITION_WINDOW_SECONDS or self._connection is None:
             return
         self._window_at = now
@@ -201,6 +241,7 @@ class Applier:
             with self._connection.transaction():
                 self._connection.execute("SET LOCAL lock_timeout = '1s'")
                 self._connection.execute("SELECT extend_event_partitions()")
+                self._connection.execute("SELECT forget_old_shards()")
         except psycopg.Error as error:
             say("partitions not extended", error=type(error).__name__)
 

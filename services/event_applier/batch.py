@@ -90,6 +90,15 @@ class Batch:
             for shard in seen.marker.shards
         }
 
+    def parents(self) -> dict[Pair, tuple[str, ...]]:
+        """Of which shards each shard was made, as far as the markers say it (B24)."""
+        return {
+            Pair(seen.marker.pair.origin, seen.marker.pair.incarnation, shard): its
+            for seen in self.markers
+            for shard, its in (seen.marker.parents or {}).items()
+            if its
+        }
+
 
 def batch_of(records: Iterable[LogRecord]) -> Batch:
     """Decode in order. A record that cannot be read is set aside with why (C7), never dropped."""

@@ -70,13 +70,25 @@ class LogReader:
         for place in offsets:
             if offsets[place] == OFFSET_BEGINNING:
                 resumes[place].unmet.clear()  # nothing lies before the beginning
+            own = resumes[place].offset
+            if own is not None or offsets[place] == OFFSET_BEGINNING:
                 low, _high = self._consumer.get_watermark_offsets(
                     TopicPartition(*place), timeout=LOOKUP_TIMEOUT_SECONDS
                 )
-                offsets[place] = low
+                if own is not None and own < low:
+                    say("records are gone that were not applied", place=place, wanted=own, got=low)
+                offsets[place] = max(low, own or 0)
         self._next = offsets
         self._consumer.assign([TopicPartition(t, p, o) for (t, p), o in offsets.items()])
         self.unplaced = False
+
+    def end(self, place: Place) -> int | None:
+        """The end of a partition as of the last fetch from it; None: not known."""
+        try:
+            known = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        except KafkaException:
+            return None
+        return known[1] if known is not None and known[1] >= 0 else None
 
     def lag(self) -> int:
         """Records between our positions and the ends of our partitions, as far as the client knows them.
@@ -85,12 +97,7 @@ class LogReader:
         """
         behind = 0
         for place, position in self._next.items():
-            try:
-                known = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            except KafkaException:
-                continue
-            if known is not None and known[1] > position:
-                behind += known[1] - position
+            behind += max(0, (self.end(place) or 0) - position)
         return behind
 
     def stand_still(self) -> None:
@@ -110,7 +117,7 @@ class LogReader:
         wanted = [
             TopicPartition(topic, partition, resume.seek_ms)
             for (topic, partition), resume in resumes.items()
-            if resume.seek_ms is not None and resume.seek_ms > 0
+            if resume.offset is None and resume.seek_ms is not None and resume.seek_ms > 0
         ]
         found = dict.fromkeys(resumes, OFFSET_BEGINNING)
         if wanted:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
+from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
 from lifeline.services.event_applier.batch import COLUMNS, Batch
 from lifeline.services.event_applier.dead_letters import (
@@ -16,6 +17,7 @@ from lifeline.services.event_applier.dead_letters import (
     due,
     keep,
 )
+from lifeline.services.event_applier.positions import OwnPosition
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
@@ -119,6 +121,22 @@ INSERT INTO applied_marker (origin, incarnation, shard, topic, partition)
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
+DECLARE_PARENTS = """
+INSERT INTO stream_shard AS held (origin, incarnation, shard, parents) VALUES (%s, %s, %s, %s)
+ON CONFLICT (origin, incarnation, shard) DO UPDATE SET parents = excluded.parents
+WHERE cardinality(held.parents) < cardinality(excluded.parents)
+"""
+
+# Two tasks may hold a partition for a moment: what either says it applied, is.
+UPSERT_POSITION = """
+INSERT INTO applied_position AS held (topic, partition, log_id, epoch, next_offset)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (topic, partition) DO UPDATE
+SET log_id = excluded.log_id, epoch = excluded.epoch, next_offset = excluded.next_offset
+WHERE (held.log_id, held.epoch) IS DISTINCT FROM (excluded.log_id, excluded.epoch)
+    OR held.next_offset < excluded.next_offset
+"""
+
 HEARTBEAT = """
 INSERT INTO heartbeat AS held (region, role, epoch, at) VALUES (%s, 'event-applier', %s, clock_timestamp())
 ON CONFLICT (region, role) DO UPDATE SET epoch = excluded.epoch, at = excluded.at
@@ -159,7 +177,7 @@ class Inserting:
 
 
 class Store:
-    """The database as the applier writes it. Remembers which pairs it has declared."""
+    """The database as the applier writes it. Remembers which pairs it has declared, and their parents."""
 
     def __init__(
         self,
@@ -173,6 +191,7 @@ class Store:
         self._guard = guard
         self._clock = clock
         self._declared: set[object] = set()
+        self._parents: dict[Pair, tuple[str, ...]] = {}
         self._published_again = -1
         """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
@@ -182,19 +201,26 @@ class Store:
         row = self._connection.execute(READ_AUTHORITY).fetchone()
         return None if row is None else AuthorityRow(*row)
 
-    def apply(self, batch: Batch, *, heartbeat: bool) -> Applied:
+    def apply(
+        self, batch: Batch, *, heartbeat: bool, positions: Sequence[OwnPosition] = ()
+    ) -> Applied:
         """All of `batch`, or nothing: what cannot be stored is set aside in the same transaction (C10).
 
+        `positions`: how far this epoch applied the partitions with it (B26).
         Raises NotServing, psycopg.Error.
         """
         try:
-            return self._apply(batch, heartbeat, self._insert)
+            return self._apply(batch, heartbeat, positions, self._insert)
         except BAD_ROW:
             # A second transaction, not one for each bad row (L8).
-            return self._apply(batch, heartbeat, self._insert_what_can_be)
+            return self._apply(batch, heartbeat, positions, self._insert_what_can_be)
 
     def _apply(
-        self, batch: Batch, heartbeat: bool, insert: Callable[[Batch], Inserting]
+        self,
+        batch: Batch,
+        heartbeat: bool,
+        positions: Sequence[OwnPosition],
+        insert: Callable[[Batch], Inserting],
     ) -> Applied:
         if batch.lines:
             self._connection.execute(CREATE_STAGE)
@@ -207,10 +233,12 @@ class Store:
             if letters:
                 keep(self._connection, letters, self._guard.epoch)
             self._mark(batch)
+            self._keep_positions(positions)
             if heartbeat:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
         self._declared |= batch.declared()
+        self._parents |= batch.parents()
         again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
         return Applied(
             done.inserted, again, self._guard.epoch, done.unexpected, withheld, len(letters)
@@ -281,12 +309,32 @@ class Store:
             done.unexpected += part.unexpected
             done.wild += part.wild
 
+    def _keep_positions(self, positions: Sequence[OwnPosition]) -> None:
+        if not positions:
+            return
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                UPSERT_POSITION,
+                [
+                    (*one.place, one.log_id, self._guard.epoch, one.following)
+                    for one in sorted(positions, key=lambda one: one.place)
+                ],
+            )
+
     def _mark(self, batch: Batch) -> None:
         if not batch.markers:
             return
+        parents = sorted(
+            (pair, its) for pair, its in batch.parents().items() if self._parents.get(pair) != its
+        )
         last = sorted(batch.last_markers().items(), key=lambda item: item[0])
         new = sorted(batch.declared() - self._declared - {key for key, _ in last})
         with self._connection.cursor() as cursor:
+            if parents:
+                cursor.executemany(
+                    DECLARE_PARENTS,
+                    [(p.origin, p.incarnation, p.shard, list(its)) for p, its in parents],
+                )
             if new:
                 cursor.executemany(
                     DECLARE_PAIR,

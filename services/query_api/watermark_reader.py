@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,7 +17,6 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     Producer,
-    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
@@ -37,7 +35,7 @@ from lifeline.lambdas.failover.markers import (
     vector_to_json,
 )
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint, Resumed
-from lifeline.services.shared.log_clients import client_settings, consumer_settings
+from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
 from lifeline.services.shared.topics import WATERMARK_TOPIC
@@ -196,7 +194,7 @@ class WatermarkReader:
         places = [(t, p) for t, count in self._log.partitions.items() for p in range(count)]
         client = client_settings(self._log, purpose="watermark")
         self._admin = AdminClient(client)
-        self._topic_ids = _topic_ids(self._admin, self._log.partitions)
+        self._topic_ids = topic_ids(self._admin, self._log.partitions)
         resumed = None
         if not self._from_beginning:
             resumed = self._checkpoint.load(self._topic_ids, places, self._clock.monotonic())
@@ -223,7 +221,7 @@ class WatermarkReader:
         following = {place: offset + 1 for place, offset in self._last.items()}
         if len(following) < sum(self._log.partitions.values()):
             return  # a partition was not met yet
-        if _topic_ids(self._admin, self._log.partitions) != self._topic_ids:
+        if topic_ids(self._admin, self._log.partitions) != self._topic_ids:
             raise LogMadeAnew("a topic has another id")
         try:
             now = self._clock.monotonic()
@@ -311,12 +309,6 @@ class WatermarkReader:
         if now - self._tell_at >= TELL_SECONDS:
             self._tell_at = now
             say_metric("LogHoles", len(holes), self._region.suffix)
-
-
-def _topic_ids(admin: AdminClient, topics: Iterable[str]) -> dict[str, str]:
-    """A topic that is made anew has another id. Raises KafkaException."""
-    asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=LOOKUP_SECONDS)
-    return {topic: str(found.result().topic_id) for topic, found in asked.items()}
 
 
 def _place(one: Unproven) -> _HolePlace:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
 
 from lifeline.lambdas.certificates.log_tls import VERIFIED_LOG
 from lifeline.lambdas.contracts.log import GroupLog, LogAddress
+
+LOOKUP_SECONDS = 5.0
 
 
 def client_settings(settings: LogAddress, *, purpose: str) -> dict[str, Any]:
@@ -42,6 +48,12 @@ def consumer_settings(settings: GroupLog, *, purpose: str, group: str) -> dict[s
         "queued.max.messages.kbytes": 65_536,
         "allow.auto.create.topics": False,
     }
+
+
+def topic_ids(admin: AdminClient, topics: Iterable[str]) -> dict[str, str]:
+    """A topic that is made anew has another id. Raises KafkaException."""
+    asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=LOOKUP_SECONDS)
+    return {topic: str(found.result().topic_id) for topic, found in asked.items()}
 
 
 def _iam_token(region: str) -> tuple[str, float]:

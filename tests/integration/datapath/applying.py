@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
@@ -49,6 +50,12 @@ class Log:
                 timestamp=record.time_ms,
             )
         assert self._producer.flush(10) == 0
+
+    def trim(self, before: int) -> None:
+        """Delete what lies before an offset of the topic, as retention does."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 2})
+        for done in admin.delete_records([TopicPartition(TOPIC, 0, before)]).values():
+            done.result(10)
 
     def dead_letters(self, wanted: int) -> list[tuple[bytes, dict[str, bytes]]]:
         """Value and headers of the records of `error.dlq`, once there are `wanted` of them."""

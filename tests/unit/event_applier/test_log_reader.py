@@ -267,3 +267,20 @@ def test_the_lag_is_what_lies_between_the_positions_and_the_ends(
 
 def test_leaving_the_group_never_raises(reader: LogReader) -> None:
     reader.close()
+
+
+def test_an_own_position_is_read_from_and_not_asked_by_time(
+    reader: LogReader, consumer: Consumer
+) -> None:
+    """B26."""
+    reader.place({A: Resume(None, offset=57), B: Resume(None)})
+    assert consumer.assigned == [(*A, 57), (*B, consumer.low)]
+    assert consumer.asked_times == {}
+
+
+def test_an_own_position_whose_records_are_gone_is_read_from_the_first_that_is_left(
+    reader: LogReader, consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader.place({A: Resume(None, offset=consumer.low - 1), B: Resume(None)})
+    assert consumer.assigned == [(*A, consumer.low), (*B, consumer.low)]
+    assert "records are gone that were not applied" in capsys.readouterr().out
