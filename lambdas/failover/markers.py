@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lifeline.lambdas.failover.manifests import DIGEST_BYTES, Manifest
@@ -100,6 +100,17 @@ class Marker:
     """The records in (previous, sequence] of the partition that it lies in (B8). None: by release 0.1."""
     parents: Parents | None = None
     """The lineage that its stream marker, or one since the last marker, declared (B24)."""
+
+    def ancestors(self) -> list[Pair]:
+        """The shards that its own was made of, as far as it says their lineage; the oldest first."""
+        found: list[str] = []
+        ahead = [self.pair.shard]
+        while ahead:
+            for parent in (self.parents or {}).get(ahead.pop(), ()):
+                if parent not in found and parent != self.pair.shard:
+                    found.append(parent)
+                    ahead.append(parent)
+        return [replace(self.pair, shard=one) for one in reversed(found)]
 
     def to_bytes(self) -> bytes:
         topics: dict[str, list[int]] = {}

@@ -15,6 +15,7 @@ from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, st
 from lifeline.lambdas.stream_bridge.count_table import CountTable
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
+from lifeline.lambdas.stream_bridge.shard_count import CountedMarker
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
 
@@ -35,13 +36,20 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     writer.write(batch.records, _now_ms())
     listed = {(topic, one) for topic, count in settings.partitions for one in range(count)}
-    markers = counts.settle(
+
+    def write(marker: CountedMarker) -> None:
+        writer.write_marker(marker.within(listed), _now_ms())
+
+    markers = 0
+    if batch.marker is not None:
+        markers = sum(counts.close(one, batch.marker, write) for one in batch.marker.ancestors())
+    markers += counts.settle(
         Pair(settings.log.region, incarnation, records[0].shard),
         batch.counted,
         first=records[0].sequence,
         acknowledged=records[-1].sequence,
         marker=batch.marker,
-        write=lambda one: writer.write_marker(one.within(listed), _now_ms()),
+        write=write,
     )
     if batch.rejected:
         logger.warning("rejected", extra={"rejected": batch.rejected})

@@ -8,6 +8,7 @@ memory would be missing where the next batch is counted by another, and a loss c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from lifeline.lambdas.failover.markers import Marker, Pair
 from lifeline.lambdas.stream_bridge.count_table import Conflict, CountTable, Stored
@@ -22,6 +23,7 @@ class ShardCounts:
     def __init__(self, table: CountTable) -> None:
         self._table = table
         self._known: dict[Pair, Stored] = {}
+        self._closed: set[Pair] = set()
 
     def settle(
         self,
@@ -53,6 +55,29 @@ class ShardCounts:
                 self._known.pop(pair, None)
                 raise
         raise AssertionError("the last try returns or raises")
+
+    def close(self, ancestor: Pair, child: Marker, write: Callable[[CountedMarker], None]) -> int:
+        """Write the last marker of a shard that `child`'s was made of; how many were written (B10).
+
+        Its records after its own last marker would never be called safe. It was read to its end, or its child
+        would not be read. Raises as `settle`.
+        """
+        if ancestor in self._closed:
+            return 0
+        stored = self._table.load(ancestor)
+        written = 0
+        if stored is not None and stored.count is not None:
+            count = stored.count
+            if count.acknowledged > count.previous:
+                last = replace(child, pair=ancestor, sequence=count.acknowledged, parents=None)
+                count = count.after([], count.acknowledged, last)
+                stored = self._table.save(ancestor, count, stored.version)
+            if count.last is not None:  # whoever counted it may have died before writing it
+                write(count.last)
+                written = 1
+                self._table.save(ancestor, replace(count, last=None), stored.version)
+        self._closed.add(ancestor)
+        return written
 
     def _settle(
         self,

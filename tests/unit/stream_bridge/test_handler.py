@@ -143,12 +143,12 @@ def marker() -> tuple[str, bytes]:
     return "m:x", StreamMarker(REGION, incarnation(), SHARD, born, (SHARD,)).to_bytes()
 
 
-def batch(*records: tuple[str, bytes]) -> dict[str, Any]:
-    """As the event source mapping delivers it; sequence numbers from 100 on."""
+def batch(*records: tuple[str, bytes], shard: str = SHARD, first: int = 100) -> dict[str, Any]:
+    """As the event source mapping delivers it; sequence numbers from `first` on."""
     return {
         "Records": [
             {
-                "eventID": f"{SHARD}:{number}",
+                "eventID": f"{shard}:{number}",
                 "kinesis": {
                     "sequenceNumber": str(number),
                     "partitionKey": key,
@@ -156,13 +156,31 @@ def batch(*records: tuple[str, bytes]) -> dict[str, Any]:
                     "approximateArrivalTimestamp": datetime.now(UTC).timestamp(),
                 },
             }
-            for number, (key, data) in enumerate(records, start=100)
+            for number, (key, data) in enumerate(records, start=first)
         ]
     }
 
 
 def markers(broker: Broker) -> list[tuple[str, int]]:
     return [(one["topic"], one["partition"]) for one in broker.records if is_marker(one)]
+
+
+def test_a_shards_last_records_are_marked_by_the_first_batch_of_its_child(broker: Broker) -> None:
+    """B10: a closed shard takes no marker, and what it held behind its last one must become safe."""
+    function.handler(batch(event(1), marker(), event(2)), None)
+    child = "shardId-000000000001"
+    told = StreamMarker(
+        *(REGION, incarnation(), child, 1, (child,)), parents={SHARD: (), child: (SHARD,)}
+    )
+    broker.records.clear()
+    answer = function.handler(batch(("m:x", told.to_bytes()), shard=child, first=200), None)
+    assert answer == {"written": 0, "markers": 2}
+    found = [Marker.from_bytes(one["value"]) for one in broker.records]
+    assert [(one.pair.shard, one.sequence) for one in found] == [(SHARD, 102)] * 3 + [
+        (child, 200)
+    ] * 3
+    assert {one.previous for one in found[:3]} == {101}
+    assert sum(one.manifest.count for one in found[:3] if one.manifest) == 1
 
 
 def test_every_event_is_flushed_before_the_first_marker_and_the_markers_too(
