@@ -65,17 +65,15 @@ class ShardCounts:
         if ancestor in self._closed:
             return 0
         stored = self._table.load(ancestor)
+        count = None if stored is None else stored.count
         written = 0
-        if stored is not None and stored.count is not None:
-            count = stored.count
-            if count.acknowledged > count.previous:
-                last = replace(child, pair=ancestor, sequence=count.acknowledged, parents=None)
-                count = count.after([], count.acknowledged, last)
-                stored = self._table.save(ancestor, count, stored.version)
-            if count.last is not None:  # whoever counted it may have died before writing it
-                write(count.last)
-                written = 1
-                self._table.save(ancestor, replace(count, last=None), stored.version)
+        if stored is not None and count is not None and count.acknowledged > count.previous:
+            last = replace(child, pair=ancestor, sequence=count.acknowledged, parents=None)
+            closed = count.after([], count.acknowledged, last)
+            assert closed.last is not None
+            write(closed.last)
+            self._table.save(ancestor, closed, stored.version)
+            written = 1
         self._closed.add(ancestor)
         return written
 

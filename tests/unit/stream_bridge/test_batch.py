@@ -93,7 +93,7 @@ def test_the_lineage_of_an_earlier_marker_of_the_batch_is_kept() -> None:
     made = batch(("m:x", told), ("m:x", marker()))
     assert made.marker is not None
     assert made.marker.parents == parents
-    assert batch(("m:x", marker())).marker.parents is None  # type: ignore[union-attr]
+    assert batch(("m:x", marker())).marker.parents is None
 
 
 def test_a_marker_of_another_incarnation_is_noticed() -> None:
