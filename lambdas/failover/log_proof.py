@@ -114,7 +114,10 @@ class Hole:
 
 @dataclass(frozen=True)
 class Unproven:
-    """A hole as it is told: which stretch of which shard, where, why, since when."""
+    """A hole as it is told: which stretch of which shard, where, why, since when.
+
+    `born_ms`: the birth of the marker at its beginning; nothing of the stretch is older. 0: not known.
+    """
 
     pair: Pair
     topic: str
@@ -123,6 +126,7 @@ class Unproven:
     until: int
     why: Why
     since: float
+    born_ms: int = 0
 
 
 class PlaceProof:
@@ -463,7 +467,8 @@ class LogProof:
     def marker(self, marker: Marker, place: Place, *, now: float = 0.0, run: str = "") -> None:
         """A marker lies in `place`."""
         proof = self._place(marker.pair, place)
-        self._pairs[marker.pair].declare(marker)
+        if marker.partitions:  # one that a repair made declares none
+            self._pairs[marker.pair].declare(marker)
         proof.marker(marker, now=now, run=run)
 
     def read_from(self, place: Place, now: float, exact: int = SAVED_EXACT) -> int | None:
@@ -539,14 +544,14 @@ class LogProof:
         for pair, proof in sorted(self._pairs.items()):
             for (topic, partition), place in sorted(proof.places.items()):
                 for hole in place.holes:
-                    yield Unproven(
-                        *(pair, topic, partition, hole.after, hole.until, hole.why, hole.since)
-                    )
+                    told = (hole.after, hole.until, hole.why, hole.since, hole.after_born_ms)
+                    yield Unproven(pair, topic, partition, *told)
             for topic, partition in sorted({one for each in proof.declared for one in each.places}):
                 late = proof.late_start((topic, partition))
                 if late is not None:
-                    (after, _), until = late
-                    yield Unproven(pair, topic, partition, after, until, Why.LATE_START, NOTHING)
+                    (after, born_ms), until = late
+                    found = (after, until, Why.LATE_START, NOTHING, born_ms)
+                    yield Unproven(pair, topic, partition, *found)
             if proof.fewer is not None:
                 yield Unproven(pair, "", -1, *proof.fewer, Why.FEWER_PARTITIONS, NOTHING)
 
