@@ -31,7 +31,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Bridge one batch of one shard. Raises when anything was not acknowledged."""
     if "repair" in event:
         return _repair(event["repair"])
-    settings, schemas, writer, identity, counts = _parts()
+    return bridge(event, *_parts())
+
+
+def bridge(
+    event: dict[str, Any],
+    settings: StreamBridge,
+    schemas: EventSchemas,
+    writer: LogWriter,
+    identity: StreamIdentity,
+    counts: ShardCounts,
+) -> dict[str, Any]:
+    """What the function does with a batch. Raises when anything was not acknowledged."""
     records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
     incarnation = identity.incarnation(incarnations_named(records))
     batch = bridged(

@@ -14,6 +14,7 @@ from confluent_kafka import (
 )
 
 from lifeline.lambdas.contracts.stream_bridge import REPAIR_GROUP
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import Place
 from lifeline.lambdas.stream_bridge.stretch import Read
 
@@ -22,13 +23,14 @@ EARLIER_MS = 60_000
 LOOKUP_SECONDS = 10.0
 SILENT_SECONDS = 15.0
 """A broker that answers nothing for so long ends the reading with an error."""
-PAGE = 1_000
+PAGE, PAGE_SECONDS = 1_000, 0.2
 
 
 class LogReader:
     """`settings`: the bridge's own, as its producer has them."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         address = ("bootstrap.servers", "security.protocol", "sasl.mechanism", "oauth_cb")
         signed_in = {
             key: value
@@ -60,14 +62,17 @@ class LogReader:
                 if start.error is not None:
                     raise KafkaException(start.error)
             consumer.assign([start])
-            yield from _to_the_end(consumer)
+            yield from _to_the_end(consumer, self._clock)
         finally:
             consumer.close()
 
 
-def _to_the_end(consumer: Consumer) -> Iterator[Read]:
-    while page := consumer.consume(PAGE, SILENT_SECONDS):
-        for message in page:
+def _to_the_end(consumer: Consumer, clock: Clock) -> Iterator[Read]:
+    heard_at = clock.monotonic()
+    while clock.monotonic() - heard_at < SILENT_SECONDS:
+        # It waits for a whole page, or for so long.
+        for message in consumer.consume(PAGE, PAGE_SECONDS):
+            heard_at = clock.monotonic()
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 return
