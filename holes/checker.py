@@ -63,9 +63,6 @@ class Checker:
             for topic, count in partitions.items():
                 for number in range(count):
                     self._next.setdefault((topic, number), 0)
-            self._consumer.assign(
-                [TopicPartition(*place, at or OFFSET_BEGINNING) for place, at in self._next.items()]
-            )
 
     def accepted(self, shard: str, sequence: int, data: bytes) -> None:
         """An event has its receipt."""
@@ -122,7 +119,16 @@ class Checker:
             time.sleep(0.02)
 
     def _run(self) -> None:
+        assigned = 0
         while not self._stopping.is_set():
+            with self._lock:
+                places = dict(self._next)
+            if len(places) > assigned:
+                # By this thread: from another one it waits for the reading to end.
+                assigned = len(places)
+                self._consumer.assign(
+                    [TopicPartition(*place, at or OFFSET_BEGINNING) for place, at in places.items()]
+                )
             for message in self._consumer.consume(5_000, 0.05):
                 if message.error() is not None:
                     continue
