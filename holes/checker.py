@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from drill.log_reading import headers_of
 
@@ -108,15 +108,20 @@ class Checker:
         """Until everything that lies in the log now was read."""
         with self._lock:
             places = list(self._next)
-        ends = {
-            place: self._ends.get_watermark_offsets(TopicPartition(*place), timeout=10)[1]
-            for place in places
-        }
+        ends = {place: self._end(*place) for place in places}
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while any(self._next[place] < end for place, end in ends.items()):
             if time.monotonic() > deadline:
                 raise TimeoutError("the checker does not read the log to its end")
             time.sleep(0.02)
+
+    def _end(self, topic: str, partition: int) -> int:
+        place = TopicPartition(topic, partition)
+        try:
+            return int(self._ends.get_watermark_offsets(place, timeout=10)[1])
+        except KafkaException:  # a partition that was added since is not known yet
+            self._ends.list_topics(topic, timeout=10)
+            return int(self._ends.get_watermark_offsets(place, timeout=10)[1])
 
     def _run(self) -> None:
         assigned = 0

@@ -344,12 +344,16 @@ def _count_run(hole: Hole, run: str) -> None:
 
 @dataclass
 class _Declaration:
-    """A set of partitions, the lowest and the highest marker that declared it."""
+    """A set of partitions, the lowest and the highest marker that declared it.
+
+    `since`: when it was met first, seconds of the reader's clock; not kept over a start.
+    """
 
     places: tuple[Place, ...]
     first: int
     last: int
     last_born_ms: int
+    since: float = NOTHING
 
     @property
     def key(self) -> str:
@@ -380,14 +384,15 @@ class _PairProof:
     The entry stands still by itself: a partition that was declared once must go on having markers.
     """
 
-    def declare(self, marker: Marker) -> None:
+    def declare(self, marker: Marker, now: float) -> None:
         """Which partitions the bridge writes at this marker (B10)."""
         newest = max(self.declared, key=lambda each: each.first, default=None)
         for one in self.declared:
             if one.places == marker.partitions:
                 break
         else:
-            one = _Declaration(marker.partitions, marker.sequence, marker.sequence, marker.born_ms)
+            ends = (marker.sequence, marker.sequence, marker.born_ms)
+            one = _Declaration(marker.partitions, *ends, now)
             self.declared.append(one)
         if (
             newest is not None
@@ -434,6 +439,10 @@ class _PairProof:
         begins = proof.base if proof is not None and proof.proven() is not None else last.last + 1
         return None if begins <= last.last else ((last.last, last.last_born_ms), begins)
 
+    def declared_since(self, place: Place) -> float:
+        """When a set with the partition was met first."""
+        return min(one.since for one in self.declared if place in one.places)
+
     def _last_without(self, place: Place) -> _Declaration | None:
         """The last declaration before the first that names `place`."""
         found = None
@@ -468,7 +477,7 @@ class LogProof:
         """A marker lies in `place`."""
         proof = self._place(marker.pair, place)
         if marker.partitions:  # one that a repair made declares none
-            self._pairs[marker.pair].declare(marker)
+            self._pairs[marker.pair].declare(marker, now)
         proof.marker(marker, now=now, run=run)
 
     def read_from(self, place: Place, now: float, exact: int = SAVED_EXACT) -> int | None:
@@ -550,7 +559,8 @@ class LogProof:
                 late = proof.late_start((topic, partition))
                 if late is not None:
                     (after, born_ms), until = late
-                    found = (after, until, Why.LATE_START, NOTHING, born_ms)
+                    since = proof.declared_since((topic, partition))
+                    found = (after, until, Why.LATE_START, since, born_ms)
                     yield Unproven(pair, topic, partition, *found)
             if proof.fewer is not None:
                 yield Unproven(pair, "", -1, *proof.fewer, Why.FEWER_PARTITIONS, NOTHING)
