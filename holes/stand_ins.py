@@ -92,9 +92,15 @@ class Stream:
         created = datetime.fromtimestamp(INCARNATION, UTC)
         return {"StreamDescriptionSummary": {"StreamCreationTimestamp": created}}
 
-    def get_shard_iterator(self, *, ShardId: str, Timestamp: datetime, **_given: Any) -> Any:
+    def get_shard_iterator(
+        self, *, ShardId: str, Timestamp: datetime | None = None, **given: Any
+    ) -> dict[str, Any]:
         records = self._shards[ShardId].records
-        at = sum(one["ApproximateArrivalTimestamp"] < Timestamp for one in records)
+        if Timestamp is None:
+            start = int(given["StartingSequenceNumber"])
+            at = sum(int(one["SequenceNumber"]) < start for one in records)
+        else:
+            at = sum(one["ApproximateArrivalTimestamp"] < Timestamp for one in records)
         return {"ShardIterator": f"{ShardId}/{at}"}
 
     def get_records(self, *, ShardIterator: str, **_given: Any) -> dict[str, Any]:

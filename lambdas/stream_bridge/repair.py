@@ -47,7 +47,7 @@ class Partitions(Protocol):
 class Shards(Protocol):
     """Reads this region's stream."""
 
-    def records(self, shard: str, since_ms: int) -> Iterator[list[StreamRecord]]: ...
+    def records(self, shard: str, since_ms: int, at: int) -> Iterator[list[StreamRecord]]: ...
 
 
 class Writer(Protocol):
@@ -157,10 +157,12 @@ class Repair:
         done, until = Slice(), self._clock.monotonic() + SLICE_SECONDS
         first, last = min(one.after for one in stretches), max(one.until for one in stretches)
         pair, since_ms = stretches[0].pair, min(one.born_ms for one in stretches)
+        at = min(one.at for one in stretches)
         counted: list[Counted] = []
         reached: StreamRecord | None = None
         begins: int | None = None
-        for page in self._stream.records(pair.shard, since_ms):
+        ended = False
+        for page in self._stream.records(pair.shard, since_ms, at):
             if begins is None and page:
                 # Nothing is said of what lies before the oldest record that the stream still has.
                 begins = first if page[0].sequence <= first else page[0].sequence - 1
@@ -171,11 +173,19 @@ class Repair:
                 break
             if self._clock.monotonic() > until:
                 break
+        else:
+            ended = True
         if begins is None or reached is None:
-            done.gaps += [(one, None, 0) for one in stretches]
+            # An answer without a record is not yet a stream without one.
+            done.left = [] if ended else stretches
+            done.gaps += [(one, None, 0) for one in stretches if ended]
             return done
         for stretch in stretches:
             self._settle(stretch, begins, reached, counted, run, done, dry_run=dry_run)
+        if ended:
+            # The shard has nothing more, and will not have it.
+            done.gaps += [(one, None, 0) for one in done.left]
+            done.left = []
         return done
 
     def _settle(
@@ -202,7 +212,8 @@ class Repair:
                 self._write([_line(stretch.place, None, marker.to_bytes(), headers, run)])
             done.markers += 1
         if end < stretch.until:
-            done.left.append(replace(stretch, after=max(start, end), born_ms=born_ms))
+            rest = max(start, end)
+            done.left.append(replace(stretch, after=rest, born_ms=born_ms, at=reached.sequence))
 
     def _bridge_again(
         self, pair: Pair, records: list[StreamRecord], run: str, done: Slice, *, dry_run: bool
@@ -248,6 +259,7 @@ def stretch_to_json(one: Stretch) -> dict[str, Any]:
         "after": str(one.after),
         "until": str(one.until),
         "born_ms": one.born_ms,
+        "at": str(one.at),
     }
 
 
@@ -260,6 +272,7 @@ def stretch_of_json(row: Mapping[str, Any]) -> Stretch:
             int(row["after"]),
             int(row["until"]),
             int(row.get("born_ms", 0)),
+            int(row.get("at", 0)),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a stretch of a shard: {error!r}") from error

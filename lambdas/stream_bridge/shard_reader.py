@@ -30,19 +30,18 @@ class ShardReader:
         self._name, self._clock = stream_name, clock
         self._client: Any = client or boto3.client("kinesis", region_name=region, config=PATIENT)
 
-    def records(self, shard: str, since_ms: int) -> Iterator[list[StreamRecord]]:
-        """Pages from a minute before `since_ms` on, up to the newest record; empty ones, too.
+    def records(self, shard: str, since_ms: int, at: int = 0) -> Iterator[list[StreamRecord]]:
+        """Pages from a minute before `since_ms` on, or from the record `at`, to the newest; empty ones, too.
 
         A time before the stream's oldest record begins at that record (Kinesis API, GetShardIterator,
         Timestamp).
         """
-        since = max(0.0, since_ms / 1000 - EARLIER_SECONDS)
-        iterator: str | None = self._client.get_shard_iterator(
-            StreamName=self._name,
-            ShardId=shard,
-            ShardIteratorType="AT_TIMESTAMP",
-            Timestamp=datetime.fromtimestamp(since, UTC),
-        )["ShardIterator"]
+        since = datetime.fromtimestamp(max(0.0, since_ms / 1000 - EARLIER_SECONDS), UTC)
+        start: dict[str, Any] = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": since}
+        if at:
+            start = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": str(at)}
+        answer = self._client.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)
+        iterator: str | None = answer["ShardIterator"]
         while iterator is not None:
             try:
                 answer = self._client.get_records(ShardIterator=iterator, Limit=5_000)

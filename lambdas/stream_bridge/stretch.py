@@ -16,13 +16,17 @@ from lifeline.lambdas.failover.markers import Marker, Pair, Place
 
 @dataclass(frozen=True)
 class Stretch:
-    """(after, until] of a pair, in one partition. `born_ms`: nothing of it is older; 0 is not known."""
+    """(after, until] of a pair, in one partition. `born_ms`: nothing of it is older; 0 is not known.
+
+    `at`: a record of the stream at which the reading of it goes on; 0 for one that was not begun.
+    """
 
     pair: Pair
     place: Place
     after: int
     until: int
     born_ms: int = 0
+    at: int = 0
 
 
 class Read(NamedTuple):
@@ -49,19 +53,25 @@ class Part:
 
 
 def parts(records: Iterable[Read], stretch: Stretch) -> Iterator[Part]:
-    """The stretch, in its order and without an overlap. Raises ValueError for a marker that can't be read."""
+    """The stretch, in its order and without an overlap."""
     at, born_ms = stretch.after, stretch.born_ms
     found: dict[int, Read] = {}
     for one in records:
         told = dict(one.headers)
         if not _is_of(stretch.pair, told):
             continue
-        if told.get("kind") != b"marker":
+        kind = told.get("kind")
+        if kind not in (None, b"marker"):
+            continue  # not written by a bridge, so no manifest counts it (B26)
+        if kind is None:
             sequence = int(told["sequence"])
             if at < sequence <= stretch.until:
                 found.setdefault(sequence, one)
             continue
-        marker = Marker.from_bytes(one.value)
+        try:
+            marker = Marker.from_bytes(one.value)
+        except ValueError:
+            continue  # of another release: here it proves nothing
         # One that declares no partition was made by a repair: the bridge's own say what was lost.
         if marker.previous is None or marker.manifest is None or not marker.partitions:
             continue

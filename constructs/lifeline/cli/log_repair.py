@@ -69,6 +69,11 @@ class LogRepair:
         for hole in holes:
             if hole.get("why") in NO_COPY:
                 raise Refused(f"{name_of(hole)}: {NO_COPY[str(hole['why'])]}.")
+            if hole.get("why") == "late-start" and int(hole["until"]) == int(hole["after"]) + 1:
+                raise Refused(
+                    f"{name_of(hole)}: no marker of it has come yet. Copying has not reached the new "
+                    f"partition: look whether it runs, then run this again."
+                )
             by_pair.setdefault(tuple(str(hole[one]) for one in PAIR), []).append(hole)
         for rows in by_pair.values():
             self._pair(rows, done, dry_run=dry_run)

@@ -195,6 +195,16 @@ def test_a_hole_that_no_copy_closes_is_refused(
     assert "deploy the larger count again" in capsys.readouterr().err
 
 
+def test_a_partition_whose_copying_has_not_begun_has_nothing_to_repair(
+    there: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A marker before its first one would break the chain that is under way."""
+    there.holes[RECOVERY] = [{**HOLE, "why": "late-start", "until": "11"}]
+    assert run() == 1
+    assert there.asked == []
+    assert "no marker of it has come yet" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

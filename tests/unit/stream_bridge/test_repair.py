@@ -141,12 +141,14 @@ class Origin:
         return -1 if entry is None else entry.sequence - FIRST
 
     # What `Repair` reads: the log and the stream.
-    def records(self, source: Any, since_ms: int) -> Iterator[Any]:
+    def records(self, source: Any, since_ms: int, at: int = 0) -> Iterator[Any]:
         if isinstance(source, tuple):
             yield from list(self.log[source])
             return
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
-        there = [one for one in self.stream if one.arrived_at >= since]
+        there = [
+            one for one in self.stream if (one.sequence >= at if at else one.arrived_at >= since)
+        ]
         for at in range(0, len(there), 10):
             yield there[at : at + 10]
 
@@ -290,6 +292,77 @@ def test_it_goes_on_slice_by_slice(
     origin.copy()
     assert origin.holes() == []
     assert origin.reached() == 41
+
+
+def test_a_slice_goes_on_where_the_last_one_ended_not_a_minute_before(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shard that is read no faster than it grows would never come past its own margin."""
+    monkeypatch.setattr(repairing, "SLICE_SECONDS", -1.0)
+    origin.bridge_all()
+    origin.copy(LOSSES["a stretch"])
+    asked: list[int] = []
+    records = origin.records
+
+    def noted(source: Any, since_ms: int, at: int = 0) -> Iterator[Any]:
+        asked.append(at)
+        return records(source, since_ms, at)
+
+    monkeypatch.setattr(origin, "records", noted)
+    origin.repair("stream")
+    assert asked[0] == 0
+    assert len(asked) > 2
+    assert asked[1:] == sorted(set(asked[1:])), "each begins at the record where the last one ended"
+
+
+def test_a_stream_that_does_not_answer_in_time_has_lost_nothing(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages come empty while the bridge's own reads go before."""
+    monkeypatch.setattr(repairing, "SLICE_SECONDS", -1.0)
+    origin.bridge_all()
+    monkeypatch.setattr(origin, "records", lambda *_arguments: iter([[], []]))
+    made = Repair(
+        region=REGION, partitions=PARTITIONS, schemas=SCHEMAS, log=origin, stream=origin,
+        writer=origin,
+    )  # fmt: skip
+    asked = Stretch(PAIR, OBSERVATIONS, FIRST + 6, FIRST + 13)
+    done = made.from_stream([asked], "a")
+    assert (done.left, done.gaps) == ([asked], [])
+
+
+def test_a_stream_that_ends_before_the_stretch_does_is_not_asked_for_ever(origin: Origin) -> None:
+    """A hole that was given by hand with an end that no record has."""
+    origin.bridge_all()
+    asked = Stretch(PAIR, OBSERVATIONS, FIRST + 34, FIRST + 90)
+    made = Repair(
+        region=REGION, partitions=PARTITIONS, schemas=SCHEMAS, log=origin, stream=origin,
+        writer=origin,
+    )  # fmt: skip
+    done = made.from_stream([asked], "a")
+    assert done.left == []
+    assert [(one.after - FIRST, one.until - FIRST) for one, _, _ in done.gaps] == [(41, 90)]
+
+
+def test_what_an_applier_set_aside_and_a_marker_of_another_release_are_not_counted(
+    origin: Origin,
+) -> None:
+    """B26: it names its origin, too. A marker that cannot be read proves nothing, and stops nothing."""
+    origin.bridge_all()
+    origin.copy(at(16))
+    ((where, hole),) = [((one.topic, one.partition), one) for one in origin.holes()]
+    lines = origin.log[where]
+    aside: Any = [("kind", b"quarantined"), *origin_headers(PAIR, FIRST + 15)]
+    other: Any = [("kind", b"marker"), *origin_headers(PAIR, FIRST + 15)]
+    behind = [int(dict(one.headers)["sequence"]) > hole.after for one in lines].index(True)
+    lines[behind:behind] = [
+        Read(b"k", b"aside", aside),
+        Read(None, b'{"lifelineMarker": 99}', other),
+    ]
+    origin.copied[where] += 2
+    assert origin.repair("log")["gaps"] == []
+    origin.copy()
+    assert origin.holes() == []
 
 
 @pytest.mark.parametrize("source", ["log", "stream"])

@@ -49,6 +49,15 @@ def test_what_lies_more_than_a_minute_before_is_not_read(stream: Any) -> None:
     assert [page for page in reader(stream).records(SHARD, later_ms) if page] == []
 
 
+def test_it_goes_on_at_a_record(stream: Any) -> None:
+    put = [
+        stream.put_record(StreamName=STREAM, PartitionKey="e:1", Data=b"%d" % number)
+        for number in range(3)
+    ]
+    pages = reader(stream).records(SHARD, 0, int(put[1]["SequenceNumber"]))
+    assert [one.data for page in pages for one in page] == [b"1", b"2"]
+
+
 def test_a_shard_that_is_read_too_fast_is_asked_again(stream: Any) -> None:
     stream.put_record(StreamName=STREAM, PartitionKey="e:1", Data=b"1")
     real, refusals = stream.get_records, [2]
