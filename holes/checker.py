@@ -52,6 +52,8 @@ class Checker:
         self._stopping = threading.Event()
         self._accepted: dict[Key, bytes] = {}
         self._missing: set[Key] = set()
+        self.repeated = 0
+        """Accepted events that came again."""
         self._seen: deque[Seen] = deque(maxlen=KEPT)
         self.follow(partitions)
         self._thread = threading.Thread(target=self._run, name="checker", daemon=True)
@@ -146,4 +148,5 @@ class Checker:
                     self._seen.append(Seen(time.monotonic(), place, key))
                     is_event = "kind" not in told
                     if is_event and self._accepted.get(key) == sha256(value).digest():
+                        self.repeated += key not in self._missing
                         self._missing.discard(key)

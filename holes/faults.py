@@ -181,7 +181,9 @@ def duplicate_stretch(world: World) -> Lost:
     world.replicator.stop()
     _, at = position(world.target, FIRST)
     set_position(world.target, FIRST, max(0, at - 200))
+    before = world.checker.repeated
     world.replicator.start()
+    until("copies of copies", lambda: world.checker.repeated >= before + 50, seconds=90)
     return Lost(since=time.monotonic())
 
 
@@ -198,6 +200,8 @@ def reordered_stretch(world: World) -> Lost:
     with world.loses(events):
         _run_for(1)
     _run_for(1)
+    if not held or not set(held) <= world.checker.lacks():
+        raise RuntimeError("no stretch was held back")
     producer = Producer({"bootstrap.servers": world.target, "acks": "all"})
     for key in held:
         one = world.written[key]

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,8 +132,9 @@ class World:
 
     def __enter__(self) -> World:
         with self._stack:
-            self.source = self._stack.enter_context(broker(self._folder / "source"))
-            self.target = self._stack.enter_context(broker(self._folder / "target"))
+            with ThreadPoolExecutor(2) as pool:
+                starting = [broker(self._folder / "source"), broker(self._folder / "target")]
+                self.source, self.target = pool.map(self._stack.enter_context, starting)
             create_topics(self.source, self.partitions)
             create_topics(self.target, {**self.partitions, "system.watermark": 1})
             self.source_admin = AdminClient({"bootstrap.servers": self.source})

@@ -151,7 +151,10 @@ def repair(
         output.say(
             f"Thawed: {done.records} records copied, {len(holes)} holes closed. The watermark goes on."
         )
-        output.result({**facts, "thawed": True})
+        more = [] if by_hand else run.holes(regions, given)
+        if more:
+            output.say(f"{len(more)} more holes are named by now: run the same command again.")
+        output.result({**facts, "thawed": True, "more": len(more)})
     else:
         output.result({**facts, "thawed": False})
     if done.lost:

@@ -32,6 +32,7 @@ class Environment:
         self.answers: dict[str, list[dict[str, Any]]] = {"log": [], "stream": []}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.closes = True
+        self.shown_next: list[dict[str, Any]] = []
         self.fails = 0
 
     def client(self, _service: str, region: str, _timeout: float = 2.0) -> Any:
@@ -60,7 +61,7 @@ class Functions:
         request = body["repair"]
         there.asked.append((self._region, request))
         if there.closes and not request["dry_run"]:
-            there.holes[RECOVERY] = []
+            there.holes[RECOVERY] = there.shown_next
         return _payload(there.answers[request["source"]].pop(0))
 
 
@@ -109,6 +110,16 @@ def test_it_asks_the_origin_and_waits_until_the_reader_proves_it(
     assert len({one["run"] for _, one in there.asked}) == 1, "a run has one name"
     told = json.loads(capsys.readouterr().out)
     assert (told["records"], told["markers"], told["thawed"]) == (7, 2, True)
+
+
+def test_holes_that_were_not_shown_are_named_once_the_first_are_closed(
+    there: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`/v1/watermark` shows the first fifty."""
+    there.answers["log"] = [slice_(4)]
+    there.shown_next = [{**HOLE, "after": "20", "until": "25"}]
+    assert run() == 0
+    assert "1 more holes are named by now: run the same command again" in capsys.readouterr().out
 
 
 def test_what_the_log_does_not_prove_comes_from_the_stream(there: Environment) -> None:
