@@ -85,11 +85,11 @@ def try_hole(world: World, fault: str, broken: Callable[[World], Lost]) -> Tried
 def try_harmless(world: World, fault: str, broken: Callable[[World], Lost]) -> Tried:
     """Break it; nothing may be named, and the watermark goes on."""
     tried = Tried(fault, "harmless")
-    passed, trouble = set(world.passed), len(world.trouble)
+    passed, told, trouble = set(world.passed), set(world.told), len(world.trouble)
     broken(world)
     tried.seconds = world.safe_until(world.mark(), RECOVERY_SECONDS)
     time.sleep(WATCH_SECONDS)
-    tried.detected = bool(world.watermark()["holes"])
+    tried.detected = bool(world.told - told)
     tried.watermark_passed = bool((world.passed | _passed(world)) - passed)
     tried.said += world.trouble[trouble:][:3]
     return tried

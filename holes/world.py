@@ -53,7 +53,8 @@ PARTITIONS = {OBSERVATIONS: 2, "error.dlq": 1}
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 ROUND_SECONDS = 0.1
 MARKER_SECONDS = 1.0
-CHECK_SECONDS = 1.0
+LOOK_SECONDS = 0.25
+LOOKS_PER_CHECK = 4
 BAD_SHARE = 50
 """One event in so many is rejected."""
 PATIENTS = 200
@@ -122,6 +123,8 @@ class World:
         self.written: dict[Key, LogRecord] = {}
         self.published = PublishedVectors()
         self.passed: set[Key] = set()
+        self.told: set[str] = set()
+        """Every hole that was told at any moment, by where it begins."""
         self.trouble: list[str] = []
         self.paused = threading.Lock()
         """Held: no event is sent and nothing is bridged."""
@@ -250,9 +253,14 @@ class World:
         return json.loads(json.dumps({name: told.get(name, []) for name in ("holes", "entries")}))  # type: ignore[no-any-return]
 
     def _check(self) -> None:
-        while not self._stopping.wait(CHECK_SECONDS):
+        looks = 0
+        while not self._stopping.wait(LOOK_SECONDS):
+            looks += 1
             try:
-                self.passed |= self.checker.passed(self.watermark()["entries"])
+                told = self.watermark()
+                self.told |= {_beginning(one) for one in told["holes"]}
+                if looks % LOOKS_PER_CHECK == 0:
+                    self.passed |= self.checker.passed(told["entries"])
             except Exception as error:
                 self.trouble.append(f"checker: {type(error).__name__}: {error}"[:200])
 
@@ -332,6 +340,10 @@ class World:
         )
         asked = json.loads(json.dumps(request))
         return json.loads(json.dumps(made.answer(asked, str(INCARNATION))))  # type: ignore[no-any-return]
+
+
+def _beginning(hole: Row) -> str:
+    return "{shard} {topic}/{partition} after {after}: {why}".format(**hole)
 
 
 def _event(number: int) -> bytes:
