@@ -68,13 +68,6 @@ class Stream:
             )
             return self._last
 
-    def forget(self) -> None:
-        """Retention took everything that was bridged."""
-        with self._lock:
-            for shard in self._shards.values():
-                del shard.records[: shard.bridged]
-                shard.bridged = 0
-
     def batches(self) -> list[tuple[str, dict[str, Any]]]:
         """One for each shard that has more: what was bridged comes again until `done`."""
         found = []

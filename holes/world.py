@@ -128,7 +128,6 @@ class World:
         self.trouble: list[str] = []
         self.paused = threading.Lock()
         """Held: no event is sent and nothing is bridged."""
-        self.markers = True
         self.sent = 0
         self._due = self._marker_due = 0.0
         self._stopping = threading.Event()
@@ -222,7 +221,7 @@ class World:
                 try:
                     self.put_events(int(owed))
                     owed -= int(owed)
-                    if self.markers and now >= self._marker_due:
+                    if now >= self._marker_due:
                         self._marker_due = now + MARKER_SECONDS
                         self.put_markers()
                     self.bridge()
