@@ -28,10 +28,10 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
-SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench scripts tests
-TYPED := app.py hatch_build.py examples constructs lab drill simulator bench scripts tests
+SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench holes scripts tests
+TYPED := app.py hatch_build.py examples constructs lab drill simulator bench holes scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench lock lock-jars prove preflight account images docs snapshots clean sweep release
+.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -157,6 +157,9 @@ bench: setup ## Ratios measured in one run: the store path, the replicator over 
 
 LOCK_ARM := $(UV) pip compile -q --generate-hashes --no-annotate --no-header --python-platform aarch64-manylinux_2_28
 OF_THE_RUNTIME := boto3 botocore s3transfer jmespath urllib3
+
+holes: setup ## Break the log in every known way on real Kafka; build/holes.json (ARGS="--quiet-seconds 600": so long without a fault)
+	@$(PY) -m holes $(ARGS)
 
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt

@@ -9,6 +9,8 @@ from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract
 from lifeline.lambdas.contracts.log import LOG, LogAddress
 
 DEAD_LETTERS = "error.dlq"
+REPAIR_GROUP = "log-repair"
+"""The consumer group under which a repair reads the log back; it commits nothing (B11)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class StreamBridge(Contract):
     calls: ClassVar[tuple[Call, ...]] = (
         LOG,
         AwsCall("kinesis:DescribeStreamSummary"),
+        AwsCall("kinesis:GetShardIterator"),
+        AwsCall("kinesis:GetRecords"),
         AwsCall("dynamodb:GetItem"),
         AwsCall("dynamodb:PutItem"),
     )

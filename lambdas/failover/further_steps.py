@@ -28,7 +28,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 STATES_OF_THE_PLAN = frozenset(
     {
         *("begin", "begin_rounds", "release", "settle", "was_released", "released"),
-        *("overtaken", "handed_over", "recovered", "page", "report", "watermark", "call"),
+        *("overtaken", "handed_over", "recovered", "page", "report", "watermark", "holes", "call"),
         *("rest", "await_capacity"),
     }
 )

@@ -124,7 +124,10 @@ class Hole:
 
 @dataclass(frozen=True)
 class Unproven:
-    """A hole as it is told: which stretch of which shard, where, why, since when."""
+    """A hole as it is told: which stretch of which shard, where, why, since when.
+
+    `born_ms`: the birth of the marker at its beginning; nothing of the stretch is older. 0: not known.
+    """
 
     pair: Pair
     topic: str
@@ -133,6 +136,7 @@ class Unproven:
     until: int
     why: Why
     since: float
+    born_ms: int = 0
 
 
 class PlaceProof:
@@ -354,12 +358,16 @@ def _count_run(hole: Hole, run: str) -> None:
 
 @dataclass
 class _Declaration:
-    """A set of partitions, the lowest and the highest marker that declared it."""
+    """A set of partitions, the lowest and the highest marker that declared it.
+
+    `since`: when it was met first, seconds of the reader's clock; not kept over a start.
+    """
 
     places: tuple[Place, ...]
     first: int
     last: int
     last_born_ms: int
+    since: float = NOTHING
 
     @property
     def key(self) -> str:
@@ -394,26 +402,30 @@ class _PairProof:
     final: Entry | None = None
     """Set once the pair is settled: its partitions are kept no more (B24)."""
 
+    def frozen(self) -> bool:
+        """Whether its entry stands still, and why is told."""
+        return (
+            self.fewer is not None
+            or any(place.holes for place in self.places.values())
+            or any(self.late_start(place) for one in self.declared for place in one.places)
+        )
+
     def settle(self, now: float) -> None:
         """Keep the entry alone, if nothing is waited for."""
         entry = self.entry()
-        if (
-            self.final is None
-            and self.fewer is None
-            and all(place.settled(now) for place in self.places.values())
-            and not any(self.late_start(place) for one in self.declared for place in one.places)
-        ):
+        if self.final is None and all(place.settled(now) for place in self.places.values()):
             self.final = replace(entry or Entry(NOTHING, 0), retired=True)
             self.places, self.declared = {}, []
 
-    def declare(self, marker: Marker) -> None:
+    def declare(self, marker: Marker, now: float) -> None:
         """Which partitions the bridge writes at this marker (B10)."""
         newest = max(self.declared, key=lambda each: each.first, default=None)
         for one in self.declared:
             if one.places == marker.partitions:
                 break
         else:
-            one = _Declaration(marker.partitions, marker.sequence, marker.sequence, marker.born_ms)
+            ends = (marker.sequence, marker.sequence, marker.born_ms)
+            one = _Declaration(marker.partitions, *ends, now)
             self.declared.append(one)
         if (
             newest is not None
@@ -462,6 +474,10 @@ class _PairProof:
         begins = proof.base if proof is not None and proof.proven() is not None else last.last + 1
         return None if begins <= last.last else ((last.last, last.last_born_ms), begins)
 
+    def declared_since(self, place: Place) -> float:
+        """When a set with the partition was met first."""
+        return min(one.since for one in self.declared if place in one.places)
+
     def _last_without(self, place: Place) -> _Declaration | None:
         """The last declaration before the first that names `place`."""
         found = None
@@ -509,7 +525,8 @@ class LogProof:
         proof = self._place(marker.pair, place)
         if proof is None:
             return
-        self._pairs[marker.pair].declare(marker)
+        if marker.partitions:  # one that a repair made declares none
+            self._pairs[marker.pair].declare(marker, now)
         proof.marker(marker, now=now, run=run)
         stream = (marker.pair.origin, marker.pair.incarnation)
         self._lineages.setdefault(stream, Lineage()).declare(marker.shards, marker.parents)
@@ -567,11 +584,7 @@ class LogProof:
 
     def _retired(self, marked: Mapping[_Stream, set[str]]) -> set[Pair]:
         """Those of them that count no more. One with a hole does: its freeze must not end by a reshard."""
-        return {
-            pair
-            for pair in self._outlived(marked)
-            if not any(place.holes for place in self._pairs[pair].places.values())
-        }
+        return {pair for pair in self._outlived(marked) if not self._pairs[pair].frozen()}
 
     def _unplaced(self, marked: Mapping[_Stream, set[str]]) -> set[Pair]:
         """Declared shards of each origin's newest stream of which nothing says where they stand."""
@@ -685,14 +698,15 @@ class LogProof:
         for pair, proof in sorted(self._pairs.items()):
             for (topic, partition), place in sorted(proof.places.items()):
                 for hole in place.holes:
-                    yield Unproven(
-                        *(pair, topic, partition, hole.after, hole.until, hole.why, hole.since)
-                    )
+                    told = (hole.after, hole.until, hole.why, hole.since, hole.after_born_ms)
+                    yield Unproven(pair, topic, partition, *told)
             for topic, partition in sorted({one for each in proof.declared for one in each.places}):
                 late = proof.late_start((topic, partition))
                 if late is not None:
-                    (after, _), until = late
-                    yield Unproven(pair, topic, partition, after, until, Why.LATE_START, NOTHING)
+                    (after, born_ms), until = late
+                    since = proof.declared_since((topic, partition))
+                    found = (after, until, Why.LATE_START, since, born_ms)
+                    yield Unproven(pair, topic, partition, *found)
             if proof.fewer is not None:
                 yield Unproven(pair, "", -1, *proof.fewer, Why.FEWER_PARTITIONS, NOTHING)
 

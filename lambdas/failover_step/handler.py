@@ -49,6 +49,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "page": authority_steps.page,
     "report": database_steps.report,
     "watermark": service_steps.watermark,
+    "holes": service_steps.holes,
     "exercise": exercise.exercise,
     "rest": capacity_steps.rest,
 }

@@ -85,6 +85,16 @@ def shift_traffic(context: StepContext) -> str:
     return f"switched on at epoch {context.epoch}" if changed else "switched on already"
 
 
+def holes(context: StepContext) -> str:
+    """What stands in the way of this region's watermark, for `lifeline log repair`. Read only."""
+    answer = read_watermark(context)
+    if answer.status != 200:
+        raise NotReady(f"GET /v1/watermark answered {answer.status}")
+    rows = rows_of_vector(answer.body)
+    own = [row for row in rows if row["safe_in"] == context.region]
+    return json.dumps({"holes": answer.body.get("holes", []), "entries": own})
+
+
 def watermark(context: StepContext) -> str:
     """How far this region's public API says that events are safe, for `lifeline activate`. Read only."""
     answer = read_watermark(context)

@@ -46,7 +46,7 @@ class LogRecord:
 
     topic: str
     partition: int
-    key: bytes
+    key: bytes | None
     value: bytes
     headers: Headers
 

@@ -1,4 +1,7 @@
-"""Entry point of the event source mapping. It raises to retry: a batch is bridged whole or again (B5, B6)."""
+"""Entry point of the event source mapping. It raises to retry: a batch is bridged whole or again (B5, B6).
+
+A person's `lifeline log repair` calls it, too, with `{"repair": …}` in place of a batch (B11).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
 from lifeline.lambdas.stream_bridge.count_table import CountTable
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.log_partition import LogReader
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
+from lifeline.lambdas.stream_bridge.repair import Repair
 from lifeline.lambdas.stream_bridge.shard_count import CountedMarker
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
+from lifeline.lambdas.stream_bridge.shard_reader import ShardReader
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
 
 logger = Logger(service="stream-bridge")
@@ -24,7 +30,20 @@ logger = Logger(service="stream-bridge")
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Bridge one batch of one shard. Raises when anything was not acknowledged."""
-    settings, schemas, writer, identity, counts = _parts()
+    if "repair" in event:
+        return _repair(event["repair"])
+    return bridge(event, *_parts())
+
+
+def bridge(
+    event: dict[str, Any],
+    settings: StreamBridge,
+    schemas: EventSchemas,
+    writer: LogWriter,
+    identity: StreamIdentity,
+    counts: ShardCounts,
+) -> dict[str, Any]:
+    """What the function does with a batch. Raises when anything was not acknowledged."""
     records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
     incarnation = identity.incarnation(incarnations_named(records))
     batch = bridged(
@@ -60,6 +79,29 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"written": len(batch.records), "markers": markers}
 
 
+def _repair(request: dict[str, Any]) -> dict[str, Any]:
+    """One slice of a repair. Its writer is its own: one that fails must not disturb the bridge's."""
+    settings, schemas, _, identity, _ = _parts()
+    told = _log_settings(settings)
+    repair = Repair(
+        region=settings.log.region,
+        partitions=settings.partitions,
+        schemas=schemas,
+        log=LogReader(told),
+        stream=ShardReader(settings.stream_name, settings.log.region),
+        writer=LogWriter(told),
+    )
+    done = repair.answer(request, identity.incarnation(set()))
+    counted = {name: done[name] for name in ("records", "markers")}
+    logger.info("repaired", extra={"source": request["source"], "run": request["run"], **counted})
+    return done
+
+
+def _log_settings(settings: StreamBridge) -> dict[str, Any]:
+    log = settings.log
+    return producer_settings(bootstrap=log.bootstrap, auth=log.auth, region=log.region)
+
+
 def _now_ms() -> int:
     return int(SYSTEM_CLOCK.now() * 1_000)
 
@@ -67,11 +109,7 @@ def _now_ms() -> int:
 @cache
 def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity, ShardCounts]:
     settings = StreamBridge.from_env()
-    writer = LogWriter(
-        producer_settings(
-            bootstrap=settings.log.bootstrap, auth=settings.log.auth, region=settings.log.region
-        )
-    )
+    writer = LogWriter(_log_settings(settings))
     identity = StreamIdentity(settings.stream_name, settings.log.region)
     counts = ShardCounts(CountTable(settings.counts_table, settings.log.region))
     return settings, load_schemas(schemas_folder()), writer, identity, counts

@@ -324,5 +324,6 @@ def _told(one: Unproven) -> dict[str, Any]:
         "partition": one.partition,
         "after": str(one.after),
         "until": str(one.until),
+        "born_ms": one.born_ms,
         "why": str(one.why),
     }

@@ -21,6 +21,7 @@ FOLDERS = (
     "drill",
     "scripts",
     "bench",
+    "holes",
     "examples",
 )
 LITERAL = "arn:" + "aws:"

@@ -163,7 +163,18 @@ def test_a_contract_needs_the_standard_library_only() -> None:
 
 def test_nobody_imports_a_second_copy_of_lifeline() -> None:
     copies = {"constructs.lifeline", "lambdas", "services", "stacks"}
-    for folder in ("stacks", "constructs", "lambdas", "services", "tests", "lab", "drill", "bench"):
+    ours = (
+        "stacks",
+        "constructs",
+        "lambdas",
+        "services",
+        "tests",
+        "lab",
+        "drill",
+        "bench",
+        "holes",
+    )
+    for folder in ours:
         for path in python_files(ROOT / folder):
             assert not any(below(name, copies) for name in imported(path)), path
 

@@ -23,7 +23,7 @@ WORDS = {name.removeprefix("LEASE_").removesuffix("_SECONDS") for name in CONSTA
 UNITS = r"(_SECONDS|_S|_MS)?"
 RUNS = ("lambdas", "services", "constructs/lifeline", "stacks", "drill")
 """Code in which a constant of the protocol may not be spelled again."""
-STANDS_IN = ("lab", "bench", "scripts")
+STANDS_IN = ("lab", "bench", "holes", "scripts")
 """Code with time-outs of its own under the same names: only the ttl and the locks are searched."""
 OTHER_THINGS = {
     # The drill shares no code with what it judges; a test of its own holds it against the protocol.

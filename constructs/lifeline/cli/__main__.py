@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from lifeline.cli import authority_commands, evidence_commands
+from lifeline.cli import authority_commands, evidence_commands, log_commands
 from lifeline.cli.activate import activate, migrate
 from lifeline.cli.check_events import EXIT_CODES as CHECK_CODES
 from lifeline.cli.check_events import check_events
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(authority_commands.app, name="authority")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(log_commands.app, name="log")
 app.command("activate", epilog=EXIT_CODES)(activate)
 app.command("migrate", epilog=EXIT_CODES)(migrate)
 app.command("cost", epilog=EXIT_CODES)(cost)

@@ -10,6 +10,8 @@ from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.regions import code_of
 
+REPAIR_TIMEOUT_SECONDS = 65.0
+"""The bridge's function ends after 60 s."""
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
 LIST_TIMEOUT_SECONDS = 10.0
@@ -106,6 +108,15 @@ class Places:
     def cloudwatch(self, region: str) -> Any:
         """A CloudWatch client in a data region."""
         return client("cloudwatch", region, LIST_TIMEOUT_SECONDS)
+
+    @property
+    def bridge_name(self) -> str:
+        """The function in each data region that writes its log."""
+        return f"stream-bridge-{self.suffix}"
+
+    def bridge(self, region: str) -> Any:
+        """A Lambda client that waits for the bridge's function."""
+        return client("lambda", region, REPAIR_TIMEOUT_SECONDS)
 
     def functions(self, region: str) -> Any:
         """A Lambda client in a data region."""

@@ -121,6 +121,8 @@ class StreamBridge(Construct):
         self.counts.reference.grant_put(self.bridge)
         stream.grant_read(self.bridge)
         log.grant_write(self.bridge, log.partitions)
+        # A repair reads back what was written (B11).
+        log.grant_read(self.bridge, log.partitions, group=contracts.REPAIR_GROUP)
         self._map(stream)
         self._page_when_behind(site, stream, page_topic)
 

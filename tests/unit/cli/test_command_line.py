@@ -160,6 +160,7 @@ CHANGING = {
     "lifeline authority resume",
     "lifeline authority approve",
     "lifeline authority abort",
+    "lifeline log repair",
     "lifeline evidence publish",
     "lifeline drill aws",
     "lifeline drill heal",

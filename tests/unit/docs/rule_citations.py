@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "docs" / "mechanisms" / "rules.md"
 
 FOLDERS = (
-    *("bench", "constructs", "docs", "drill", "lab", "lambdas"),
+    *("bench", "constructs", "docs", "drill", "holes", "lab", "lambdas"),
     *("schemas", "scripts", "services", "stacks", "tests"),
 )
 SUFFIXES = frozenset({".md", ".py", ".sql", ".vtl", ".sh", ".properties", ".java", ".j2"})

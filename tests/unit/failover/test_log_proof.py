@@ -222,6 +222,15 @@ class TestGrowth:
         feed(proof, [R4, link(3, 6, 5, places=self.both)], Q)
         assert reached(proof) == (0, 8)
 
+    def test_it_is_young_when_it_is_declared(self) -> None:
+        """Its first marker is under way: a hole is told when it has not come in time."""
+        proof = proven(R1, R2, M3)
+        feed(proof, [R3, link(3, 6, 4, places=self.both)], now=70.0)
+        (late,) = proof.unproven()
+        assert (late.why, late.since) == (Why.LATE_START, 70.0)
+        feed(proof, [link(6, 8, places=self.both)], now=80.0)
+        assert [one.since for one in proof.unproven()] == [70.0]
+
     def test_fewer_partitions_than_before_stop_the_proof(self) -> None:
         proof = LogProof()
         feed(proof, [R1, link(0, 3, 1, places=self.both)], P)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from lifeline.lambdas.failover_step import api_token
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 from lifeline.lambdas.failover_step.service_steps import (
     USER_AGENT,
+    holes,
     open_api,
     shift_traffic,
     verify,
@@ -244,9 +245,24 @@ def test_the_watermark_is_read_as_a_caller_reads_it(tokens: TokenServer) -> None
     assert said == {f"{OWN} i1 shard-0 safe in us-east-1": str(row["sequence"])}
 
 
-def test_a_watermark_that_cannot_be_read_is_not_an_empty_one(tokens: TokenServer) -> None:
+@pytest.mark.parametrize("step", [watermark, holes])
+def test_a_watermark_that_cannot_be_read_is_not_an_empty_one(
+    tokens: TokenServer, step: Callable[[StepContext], str]
+) -> None:
     with (
         http_server(lambda _request: (503, {})) as at,
         pytest.raises(NotReady, match="answered 503"),
     ):
-        watermark(verifying(at.url))
+        step(verifying(at.url))
+
+
+def test_the_holes_come_with_what_this_region_proves_itself(tokens: TokenServer) -> None:
+    """For `lifeline log repair`: a reader that names no hole and proves nothing has closed none (B11)."""
+    rows = [
+        {"region": "us-east-1", "shard": "shard-0", "sequence": "7", "safe_in": OWN},
+        {"region": OWN, "shard": "shard-0", "sequence": "9", "safe_in": "us-east-1"},
+    ]
+    hole = {"region": "us-east-1", "shard": "shard-0", "after": "5", "until": "6"}
+    told = {"format": 2, "entries": rows, "holes": [hole]}
+    with http_server(lambda _request: (200, told)) as at:
+        assert json.loads(holes(verifying(at.url))) == {"holes": [hole], "entries": rows[:1]}

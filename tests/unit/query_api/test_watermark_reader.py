@@ -119,6 +119,7 @@ def test_a_hole_is_told_once_with_its_place_and_counted_for_the_alarm(
         "partition": 0,
         "after": "2",
         "until": "5",
+        "born_ms": 5,
         "why": "missing",
     }
     body = log.publish()

@@ -357,3 +357,48 @@ def test_the_applier_can_read_what_the_bridge_wrote(broker: Broker) -> None:
     ]
     read = batch_of(records)
     assert (len(read.lines), len(read.markers), read.unreadable) == (1, 3, [])
+
+
+def put_into_the_stream(*records: tuple[str, bytes]) -> list[int]:
+    """The sequences that moto's stream gives them."""
+    stream = boto3.client("kinesis", region_name=REGION)
+    return [
+        int(stream.put_record(StreamName=STREAM, PartitionKey=key, Data=data)["SequenceNumber"])
+        for key, data in records
+    ]
+
+
+def test_a_person_has_a_stretch_of_the_stream_judged_and_written_again(broker: Broker) -> None:
+    """B11: the same bytes as the first time, under the run's name, and a marker that counts them."""
+    records = (marker(), event(1), ("e:p", b"{poison"), marker(), event(2))
+    first, *_, last, _ = put_into_the_stream(*records)
+    stretch = {
+        "region": REGION, "incarnation": incarnation(), "shard": SHARD, "topic": DEAD, "partition": 0,
+        "after": str(first), "until": str(last), "born_ms": 0,
+    }  # fmt: skip
+    request = {"source": "stream", "run": "run-1", "stretches": [stretch]}
+    dry = function.handler({"repair": {**request, "dry_run": True}}, None)
+    assert (dry["records"], broker.records) == (2, [])
+    answer = function.handler({"repair": request}, None)
+    assert answer == {"records": 2, "markers": 1, "left": [], "gaps": []}
+    *events, made = broker.records
+    assert [one["value"] for one in events] == [records[1][1], b"{poison"]
+    assert all(one["headers"][-1] == ("repair", b"run-1") for one in broker.records)
+    told = Marker.from_bytes(made["value"])
+    assert (made["topic"], told.previous, told.sequence) == (DEAD, first, last)
+    assert told.partitions == (), "which partitions there were then, it does not know"
+    assert told.manifest is not None
+    assert told.manifest.count == 1, "one of the two lies in this partition"
+
+
+def test_a_repair_that_the_log_refuses_raises(broker: Broker) -> None:
+    first, _, last = put_into_the_stream(marker(), event(1), marker())
+    stretch = {
+        "region": REGION, "incarnation": incarnation(), "shard": SHARD, "topic": EVENTS,
+        "partition": 0, "after": str(first), "until": str(last), "born_ms": 0,
+    }  # fmt: skip
+    broker.refuses = lambda _record: True
+    with pytest.raises(DeliveryFailed):
+        function.handler(
+            {"repair": {"source": "stream", "run": "run-1", "stretches": [stretch]}}, None
+        )

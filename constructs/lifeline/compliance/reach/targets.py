@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lifeline.compliance.reach.world import ACCOUNT, ARN, STACK_UUID, Found, World
 from lifeline.lambdas.contracts.contract import RegionRole
+from lifeline.lambdas.contracts.stream_bridge import REPAIR_GROUP
 
 _TABLE = "dynamodb:{region}:{account}:table/"
 _FILES = "elasticfilesystem:{region}:{account}:file-system/"
@@ -303,7 +304,7 @@ def log_rights(
     write: Iterable[str] = ()
     group = ""
     if reader == "stream_bridge":
-        write = listed
+        read, write, group = listed, listed, REPAIR_GROUP
     elif reader == "event_applier apply":
         read, write, group = listed, [REJECTED], f"apply-{suffix}"
     elif reader == "query_api":
