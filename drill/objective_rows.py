@@ -65,6 +65,18 @@ def _count(name: str, what: str = "") -> Callable[[Body], str]:
     return read
 
 
+def _of(name: str, among: str, what: str = "") -> Callable[[Body], str]:
+    """None of none is no success: how many there were stands beside it."""
+
+    def read(body: Body) -> str:
+        value, all_of_them = body["events"].get(name), body["events"].get(among)
+        if value is None or all_of_them is None:
+            return "not recorded"
+        return f"{value:,} of {all_of_them:,}{what}"
+
+    return read
+
+
 def _always(text: str) -> Callable[[Body], str]:
     return lambda _: text
 
@@ -161,8 +173,8 @@ WORDS: dict[str, Words] = {
         "What was broken did show as broken. Without that the run has tested nothing.",
     ),
     "no_accepted_event_lost": Words(
-        "No accepted event lost", _count("lost"), _always("0"),
-        "Whatever a bedside device was told is accepted is in the surviving region.",
+        "No accepted event lost", _of("lost", "accepted"), _always("0"),
+        "Whatever a bedside device was told is accepted is in the region that serves at the end.",
     ),
     "nothing_unexpected": Words(
         "Nothing stored that was not sent", _count("unexpected"), _always("0"),
@@ -170,12 +182,12 @@ WORDS: dict[str, Words] = {
     ),
     "what_was_called_safe_is_in_the_other_log": Words(
         "What was called safe is in the other region",
-        _count("not_in_the_log", " missing"),
+        _of("not_in_the_log", "safe", " missing"),
         _always("0 missing"),
         "A device that was told it may forget an event can rely on it.",
     ),
     "nothing_called_safe_was_needed_again": Words(
-        "Nothing called safe had to be sent again", _count("recovered_though_safe"), _always("0"),
+        "Nothing called safe had to be sent again", _of("recovered_though_safe", "safe"), _always("0"),
         "Safe meant safe: no resend was needed to save such an event.",
     ),
     "order_kept": Words(
@@ -252,7 +264,7 @@ WORDS: dict[str, Words] = {
     "probes_explained": Words(
         "The plan's own test events are explained", _count("platform_probes"),
         lambda body: f"at most {_expected_epochs(body).count(',') + 1}",
-        "Each plan sends one event of its own; nothing else may.",
+        "Each plan sends one event of its own, the first at deployment; nothing else may.",
     ),
     "bad_events_refused_with_reason": Words(
         "Bad events refused with their reason",

@@ -53,6 +53,7 @@ def render(body: Mapping[str, Any], live: LiveView | None = None, script: str = 
         move=story.move(body),
         home=story.home(body),
         degraded=story.degraded(body),
+        before_the_fault=story.before_the_fault(body),
         emulated=story.EMULATED if story.is_emulated(body) else (),
         where=where_the_time_went(body),
         objectives=objective_rows.rows(body),

@@ -13,6 +13,7 @@ from drill.plan_steps import DOES
 from drill.platform_records import seconds_of
 from drill.scenarios import SCENARIOS
 from drill.spans import Span, spans
+from drill.synthetic import DEADLINE_SECONDS
 from drill.verdict import INVALID, PASS
 
 Body = Mapping[str, Any]
@@ -31,7 +32,7 @@ FAILED = {
     "no_outage_without_a_failover": "clients were not served for {measured}, limit {limit}",
     "rpo_within_target": "the exposure was {measured}, limit {limit}",
     "every_step_done": "the plan was not done in full ({measured})",
-    "what_was_called_safe_is_in_the_other_log": "{measured} events called safe are not in the other log",
+    "what_was_called_safe_is_in_the_other_log": "events called safe are not in the other log: {measured}",
     "edges_healthy": "the drill itself failed: {measured}",
 }
 """How an objective that decides is told; the others by their title."""
@@ -63,9 +64,10 @@ def sentence(body: Body) -> str:
     text = f"FAIL: {_failure(body, failed[0])}." if failed else "FAIL."
     if failed and failed[0].name == "recovered_in_time":
         text += longest_part(body)
-    more = len(failed) - 1
-    if more > 0:
-        text += f" {more} more objective{'s were' if more > 1 else ' was'} not met."
+    if len(failed) == 2:
+        text += f" Also: {_failure(body, failed[1])}."
+    elif len(failed) > 2:
+        text += f" {len(failed) - 1} more objectives were not met."
     return text
 
 
@@ -133,7 +135,7 @@ def figures(body: Body) -> list[Figure]:
         f"{events['lost']:,}" if known else NOT_YET,
         "limit 0",
         met.get("no_accepted_event_lost") if known else None,
-        "accepted events that the surviving region does not have",
+        f"of {events['accepted']:,} accepted events, those not stored in {body['survivor']}",
     )
     order = Figure(
         "Out of order",
@@ -237,6 +239,22 @@ def degraded(body: Body) -> list[tuple[str, str, str]]:
         for one in body["timeline"]
         if one["outcome"] not in ("done", "running")
     ]
+
+
+def before_the_fault(body: Body) -> str:
+    """What clients were already missing when nothing was broken yet; empty where all came back."""
+    if not body["fault_at"]:
+        return ""
+    # A try that begins later may fail because of the fault.
+    until = seconds_of(body["fault_at"]) - DEADLINE_SECONDS
+    tries = [one for one in body["synthetic_tries"] if one["at"] < until]
+    failed = sum(not one["green"] for one in tries)
+    if not failed:
+        return ""
+    return (
+        f"Before anything was broken, {failed} of {len(tries)} test transactions had not come back "
+        "either."
+    )
 
 
 def is_emulated(body: Body) -> bool:

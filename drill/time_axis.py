@@ -145,7 +145,8 @@ def _decisions(body: Body, region: str) -> Lane:
             Stretch(0.0, bounds.end, "lost" if body["scenario"] != "hang" else "hangs", BAD, True)
         )
     role = "home" if region == story.home(body) else "standby"
-    return Bars(f"{region} ({role}): what its keeper decides", found)
+    title = f"{region} ({role}): each new decision of its keeper"
+    return Bars(title if found else f"{title}; none in this time", found)
 
 
 def _stretch(decision: Mapping[str, Any], begin: float, end: float) -> Stretch:
@@ -174,19 +175,27 @@ def _alarms(body: Body) -> Lane | None:
     if not judged or not body["verdict"]:
         return None
     zero, end = zero_of(body), axis(body, WIDE).end
-    rows = []
+    rows, later_ones = [], []
     for one in judged:
         states = one["changes"]
         for number, change in enumerate(states):
             begin = seconds_of(change["at"]) - zero
-            if change["state"] != "ALARM" or begin >= end:
+            if change["state"] != "ALARM":
+                continue
+            name = f"{one['name']} ({one['region']})"
+            if begin >= end:
+                later_ones.append(f"{name} at {story.clock(body, seconds_of(change['at']))}")
                 continue
             later = states[number + 1]["at"] if number + 1 < len(states) else None
             until = end if later is None else min(end, seconds_of(later) - zero)
-            rows.append(Stretch(begin, until, f"{one['name']} ({one['region']})", BAD))
+            rows.append(Stretch(begin, until, name, BAD))
     rows.sort(key=lambda row: row.begin)
     title = f"Alarms: {len(judged)} were judged, by whole minutes; "
-    return Rows(title + ("each that fired" if rows else "none fired in this time"), rows)
+    title += "each that fired" if rows else "none fired by then" if later_ones else "none fired"
+    # Judged while the journals are checked: after the last sample, where the axis ends.
+    title += f"; later: {later_ones[0]}" if later_ones else ""
+    title += f" and {len(later_ones) - 1} more" if len(later_ones) > 1 else ""
+    return Rows(title, rows)
 
 
 def _exposure(body: Body) -> Lane:

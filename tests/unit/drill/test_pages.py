@@ -152,8 +152,25 @@ def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) ->
         "document.querySelector('svg.narrow').textContent"
     )
     assert browser.value(LETTERS_OUTSIDE) == []
+    late = alarm("replication-lag-log", (-60.0, "OK"), (900.0, "ALARM"))
+    assert "none fired by then; later: replication-lag-log (ca-west-1) at T+900 s" in (
+        time_axis.drawn({**run, "alarms": [quiet, late]})
+    )
+    assert "each that fired; later: replication-lag-log" in (
+        time_axis.drawn({**run, "alarms": [fired, late]})
+    )
     growing = replay.at({**run, "alarms": [fired]}, fault + 30)
     assert "Alarms:" not in time_axis.drawn(growing), "nobody has judged them yet"
+
+
+def test_a_keeper_s_empty_lane_says_that_nothing_new_was_decided() -> None:
+    """An empty lane alone looks like a keeper that does not run."""
+    drawn = time_axis.drawn(recorded("noop") | {"decisions": []})
+    for region in ("ca-central-1 (home)", "ca-west-1 (standby)"):
+        assert f"{region}: each new decision of its keeper; none in this time" in drawn
+    assert "ca-west-1 (standby): each new decision of its keeper<" in (
+        time_axis.drawn(recorded("pass"))
+    )
 
 
 def test_the_page_that_overflows_is_found(browser: Browser, tmp_path: Path) -> None:
