@@ -252,8 +252,7 @@ def before_the_fault(body: Body) -> str:
     if not failed:
         return ""
     return (
-        f"Before anything was broken, {failed} of {len(tries)} test transactions had not come back "
-        "either."
+        f"Before anything was broken, {failed} of {len(tries)} test transactions had not come back."
     )
 
 

@@ -90,15 +90,18 @@ class AlarmSpec:
         """CloudWatch's value for what missing data mean."""
         return "breaching" if self.not_breaching_because is None else "notBreaching"
 
-    @property
-    def alarm_description(self) -> str:
-        """What the page shows: severity, description, runbook."""
+    def description_for(self, suffix: str) -> str:
+        """What the page shows: severity, description, runbook; where it wakes somebody, what to type."""
         silence = (
             "No data fires it as well."
             if self.not_breaching_because is None
             else f"No data is fine: {self.not_breaching_because}"
         )
-        return f"{self.severity.name}: {self.description} {silence} Runbook: {RUNBOOKS}/{self.runbook}.md"
+        look = f" Type first: lifeline status --suffix {suffix}."
+        return (
+            f"{self.severity.name}: {self.description} {silence}"
+            f"{look if self.severity is Severity.CRITICAL else ''} Runbook: {RUNBOOKS}/{self.runbook}.md"
+        )
 
 
 class Alarms(Construct):
@@ -172,7 +175,7 @@ class Alarms(Construct):
             self,
             "".join(word.capitalize() for word in spec.name.split("-")),
             alarm_name=self._site.names.regional_name(spec.name),
-            alarm_description=spec.alarm_description,
+            alarm_description=spec.description_for(self._site.settings.environment_suffix),
             comparison_operator=spec.operator.value,
             threshold=spec.threshold,
             evaluation_periods=evaluation.evaluation_periods,

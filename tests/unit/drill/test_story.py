@@ -185,7 +185,7 @@ def test_what_was_ill_before_the_fault_is_not_laid_to_the_fault() -> None:
     # Those that began less than a deadline before the fault may fail because of it.
     run["synthetic_tries"][58]["green"] = False
     assert story.before_the_fault(run) == (
-        "Before anything was broken, 8 of 57 test transactions had not come back either."
+        "Before anything was broken, 8 of 57 test transactions had not come back."
     )
     assert "8 of 57 test transactions" in text_of(report.render(evidence.seal(run, None)))
     assert story.before_the_fault(recorded("noop")) == ""

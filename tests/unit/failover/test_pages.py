@@ -42,9 +42,9 @@ def test_a_loss_above_the_rpo_is_paged_with_everything_to_decide_by() -> None:
         "Lease: held by ca-central-1 at epoch 4; the database's writer is ca-central-1.",
         "A takeover would lose: 94.2 s; allowed is 60 s.",
         "Seen: loss_seconds 94.2, allowed_seconds 60.0.",
+        "Type next: lifeline status --suffix dev",
         # Rounded up: an approval below the loss would lift nothing.
-        "Type next: lifeline authority approve --suffix dev --epoch 5 --loss 95",
-        "Whole picture: lifeline status --suffix dev",
+        "Only on the incident lead's word: lifeline authority approve --suffix dev --epoch 5 --loss 95",
         "Runbook: docs/runbooks/holds.md, or type: lifeline explain loss-above-rpo",
     ]
 
@@ -78,6 +78,17 @@ def test_a_page_of_any_word_says_where_what_next_and_which_runbook(reason: Reaso
 
 
 LOST_ACTION = decide(LOST, POLICY, 1e4).action
+
+
+@pytest.mark.parametrize("word", sorted(set(WORDS) - {READY}))
+def test_no_page_says_to_type_next_what_writes(word: str) -> None:
+    """Who reads a page at night types its command first and reads the rest afterwards."""
+    decision = Decision(action=LOST_ACTION, reason=Reason(word))
+    page = SENDER.of_decision(LOST, decision, POLICY, serving=False)
+    (command,) = re.findall(r"^Type next: (.+)$", page.text, re.M)
+    reads = re.match(r"lifeline (status|authority show)|aws \S+ describe-|aws logs tail", command)
+    # A pause tells nobody: who reads `lifeline status` is told how to end it.
+    assert reads or "--dry-run" in command or word == Reason.PAUSED, command
 
 
 @pytest.mark.parametrize("word", [word for word, one in WORDS.items() if "lifeline" in one.command])
