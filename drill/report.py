@@ -114,7 +114,6 @@ def where_the_time_went(body: Mapping[str, Any]) -> dict[str, Any] | None:
         "total": total,
         "limit": limit,
         "limit_at": None if limit is None else 100 * limit / full,
-        "rest": 100 - 100 * sum(one.seconds for one in parts) / full,
         "parts": [
             {
                 "name": one.name,

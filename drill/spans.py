@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from drill.guards import TAKES
@@ -67,6 +68,8 @@ def spans(body: Body) -> list[Span]:
     )
     found, begin = [], began
     for name, meaning, end in cuts:
+        if name == "plan" and end > ended:
+            meaning = f"{back}, while the failover plan ran"
         end = min(end, ended)
         if end > begin:
             found.append(Span(name, meaning, begin, end))
@@ -84,6 +87,22 @@ def take(body: Body) -> Mapping[str, Any] | None:
         ),
         None,
     )
+
+
+def longest_hold(body: Body, standby: str) -> tuple[str, float] | None:
+    """Reason and length of what held a takeover for longest; None where nothing did."""
+    taken = take(body)
+    if taken is None or not body["fault_at"]:
+        return None
+    fault, until = seconds_of(body["fault_at"]), seconds_of(taken["at"])
+    mine = [one for one in body["decisions"] if one.get("region") == standby]
+    found: dict[str, float] = {}
+    for one, following in pairwise(mine):
+        begin, end = seconds_of(one["at"]), min(until, seconds_of(following["at"]))
+        if one["action"] == "hold" and end > max(begin, fault):
+            reason = str(one["reason"])
+            found[reason] = found.get(reason, 0.0) + end - max(begin, fault)
+    return max(found.items(), key=lambda one: one[1]) if found else None
 
 
 def _noticed(body: Body, standby: str) -> float:

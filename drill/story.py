@@ -12,12 +12,13 @@ from drill.objective_rows import Row, seconds
 from drill.plan_steps import DOES
 from drill.platform_records import seconds_of
 from drill.scenarios import SCENARIOS
-from drill.spans import Span, spans
+from drill.spans import Span, longest_hold, spans, take
 from drill.synthetic import DEADLINE_SECONDS
 from drill.verdict import INVALID, PASS
 
 Body = Mapping[str, Any]
 NOT_YET = "not checked yet"
+BEFORE_THE_PLAN = " passed before the plan began."
 QUIET = {
     "noop": "nothing was broken",
     "link-cut": "the regions could not see each other",
@@ -63,7 +64,7 @@ def sentence(body: Body) -> str:
         return f"PASS: {_passed(body)}"
     text = f"FAIL: {_failure(body, failed[0])}." if failed else "FAIL."
     if failed and failed[0].name == "recovered_in_time":
-        text += longest_part(body)
+        text += _why_late(body)
     if len(failed) == 2:
         text += f" Also: {_failure(body, failed[1])}."
     elif len(failed) > 2:
@@ -107,6 +108,23 @@ def _failure(body: Body, row: Row) -> str:
     return text.format(measured=row.measured, limit=row.limit)
 
 
+def _why_late(body: Body) -> str:
+    """Where the time went; what the standby waited for, where that was most of it or it took nothing over."""
+    if spans(body):
+        part, hold = longest_part(body), longest_hold(body, standby(body))
+        if hold is None or not part.endswith(BEFORE_THE_PLAN):
+            return part
+        reason, lasted = hold
+        return (
+            f"{part[:-1]}, {lasted:.0f} s of them: {standby(body)} holds: {guards.words(reason)}."
+        )
+    if take(body) is not None:
+        return ""
+    mine = [one for one in body["decisions"] if one.get("region") == standby(body)]
+    said = guards.sentence(mine[-1]).partition(",")[0] if mine else "no keeper decided anything"
+    return f" Nothing was taken over: {said}."
+
+
 def longest_part(body: Body) -> str:
     """The one fact about the time: what most of it was spent on; empty when that is not known."""
     parts = {one.name: one for one in spans(body)}
@@ -116,7 +134,7 @@ def longest_part(body: Body) -> str:
     plan = parts["plan"].seconds if "plan" in parts else 0.0
     after = parts["confirm"].seconds if "confirm" in parts else 0.0
     if before >= max(plan, after):
-        return f" {before:.0f} s passed before the plan began."
+        return f" {before:.0f} s{BEFORE_THE_PLAN}"
     if plan >= after:
         return f" The plan took {plan:.0f} s."
     then = "plan" if "plan" in parts else "take"

@@ -145,8 +145,8 @@ def _decisions(body: Body, region: str) -> Lane:
             Stretch(0.0, bounds.end, "lost" if body["scenario"] != "hang" else "hangs", BAD, True)
         )
     role = "home" if region == story.home(body) else "standby"
-    title = f"{region} ({role}): each new decision of its keeper"
-    return Bars(title if found else f"{title}; none in this time", found)
+    said = "new decisions of its keeper" if found else "no new decision of its keeper"
+    return Bars(f"{region} ({role}): {said}", found)
 
 
 def _stretch(decision: Mapping[str, Any], begin: float, end: float) -> Stretch:
@@ -175,7 +175,7 @@ def _alarms(body: Body) -> Lane | None:
     if not judged or not body["verdict"]:
         return None
     zero, end = zero_of(body), axis(body, WIDE).end
-    rows, later_ones = [], []
+    rows = []
     for one in judged:
         states = one["changes"]
         for number, change in enumerate(states):
@@ -184,18 +184,16 @@ def _alarms(body: Body) -> Lane | None:
                 continue
             name = f"{one['name']} ({one['region']})"
             if begin >= end:
-                later_ones.append(f"{name} at {story.clock(body, seconds_of(change['at']))}")
+                # Judged while the journals are checked, after the last sample, where the axis ends.
+                at = story.clock(body, seconds_of(change["at"]))
+                rows.append(Stretch(end, end, f"{name}, later: {at}", BAD))
                 continue
             later = states[number + 1]["at"] if number + 1 < len(states) else None
             until = end if later is None else min(end, seconds_of(later) - zero)
             rows.append(Stretch(begin, until, name, BAD))
     rows.sort(key=lambda row: row.begin)
     title = f"Alarms: {len(judged)} were judged, by whole minutes; "
-    title += "each that fired" if rows else "none fired by then" if later_ones else "none fired"
-    # Judged while the journals are checked: after the last sample, where the axis ends.
-    title += f"; later: {later_ones[0]}" if later_ones else ""
-    title += f" and {len(later_ones) - 1} more" if len(later_ones) > 1 else ""
-    return Rows(title, rows)
+    return Rows(title + ("each that fired" if rows else "none fired"), rows)
 
 
 def _exposure(body: Body) -> Lane:

@@ -95,14 +95,15 @@ def test_nothing_overflows_and_every_graphic_has_its_words(
     assert browser.value("document.querySelectorAll('th:not([scope])').length") == 0
 
 
-UNDER = """[...document.querySelectorAll(".went .part")].map((part, number) => {
-  const caption = document.querySelectorAll(".parts li")[number].getBoundingClientRect();
-  return caption.left - part.getBoundingClientRect().left;
+CAPTIONS = """[...document.querySelectorAll(".parts li")].map((caption, number) => {
+  const part = document.querySelectorAll(".went .part")[number];
+  return [part.textContent.trim(), caption.getBoundingClientRect().height,
+    getComputedStyle(part).backgroundColor === getComputedStyle(caption).borderLeftColor];
 })"""
 
 
 @pytest.mark.parametrize("kind", ["pass", "fail"])
-def test_run_and_commit_stand_on_the_screen_and_captions_under_their_parts(
+def test_run_and_commit_stand_on_the_screen_and_each_part_of_the_time_has_its_line(
     browser: Browser, tmp_path: Path, kind: str
 ) -> None:
     run = recorded(kind)
@@ -111,9 +112,12 @@ def test_run_and_commit_stand_on_the_screen_and_captions_under_their_parts(
     assert run["id"] in shown
     assert run["versions"]["git"][:12] in shown
     assert ("+changes" in shown) is ("+changes" in run["versions"]["git"])
-    apart = browser.value(UNDER)
-    assert len(apart) >= 3
-    assert max(map(abs, apart)) <= 6, apart
+    captions = browser.value(CAPTIONS)
+    assert len(captions) >= 3
+    for number, (label, height, same_colour) in enumerate(captions, start=1):
+        assert label == str(number)
+        assert height < 30, "a short part's words were ten lines of one word each"
+        assert same_colour
 
 
 def test_holds_has_one_meaning_on_the_live_page() -> None:
@@ -153,12 +157,9 @@ def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) ->
     )
     assert browser.value(LETTERS_OUTSIDE) == []
     late = alarm("replication-lag-log", (-60.0, "OK"), (900.0, "ALARM"))
-    assert "none fired by then; later: replication-lag-log (ca-west-1) at T+900 s" in (
-        time_axis.drawn({**run, "alarms": [quiet, late]})
-    )
-    assert "each that fired; later: replication-lag-log" in (
-        time_axis.drawn({**run, "alarms": [fired, late]})
-    )
+    after_the_axis = time_axis.drawn({**run, "alarms": [quiet, late]})
+    assert "each that fired" in after_the_axis
+    assert "replication-lag-log (ca-west-1), later: T+900 s" in after_the_axis
     growing = replay.at({**run, "alarms": [fired]}, fault + 30)
     assert "Alarms:" not in time_axis.drawn(growing), "nobody has judged them yet"
 
@@ -167,10 +168,8 @@ def test_a_keeper_s_empty_lane_says_that_nothing_new_was_decided() -> None:
     """An empty lane alone looks like a keeper that does not run."""
     drawn = time_axis.drawn(recorded("noop") | {"decisions": []})
     for region in ("ca-central-1 (home)", "ca-west-1 (standby)"):
-        assert f"{region}: each new decision of its keeper; none in this time" in drawn
-    assert "ca-west-1 (standby): each new decision of its keeper<" in (
-        time_axis.drawn(recorded("pass"))
-    )
+        assert f"{region}: no new decision of its keeper" in drawn
+    assert "ca-west-1 (standby): new decisions of its keeper" in (time_axis.drawn(recorded("pass")))
 
 
 def test_the_page_that_overflows_is_found(browser: Browser, tmp_path: Path) -> None:

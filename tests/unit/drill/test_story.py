@@ -35,7 +35,7 @@ def test_a_recorded_run_holds(kind: str) -> None:
 
 
 def test_the_sentence_names_verdict_limit_and_where_the_time_went() -> None:
-    assert story.sentence(recorded("fail")) == (
+    assert story.sentence(recorded("first_format")) == (
         "FAIL: recovered in 162.6 s, limit 120 s. "
         "92 s more went by after the plan, until transactions came back."
     )
@@ -55,8 +55,8 @@ def test_who_did_not_recover_is_not_said_to_have() -> None:
     run = recorded("overloaded")
     assert run["rto_seconds"] is None
     assert story.sentence(run) == (
-        "FAIL: it did not recover, limit 120 s. 123 s passed before the plan began. "
-        "4 more objectives were not met."
+        "FAIL: it did not recover, limit 120 s. 123 s passed before the plan began, 76 s of them: "
+        "ca-west-1 holds: markers unknown. 4 more objectives were not met."
     )
     parts = spans.spans(run)
     assert not any("came back" in one.meaning for one in parts)
@@ -66,6 +66,49 @@ def test_who_did_not_recover_is_not_said_to_have() -> None:
              if one["action"] == "take"]  # fmt: skip
     early = run | {"timeline": [], "decisions": later}
     assert "s after the take transactions had not come back." in story.longest_part(early)
+
+
+def decided(since: float, reason: str, action: str = "hold") -> dict[str, Any]:
+    return {"at": instant_text(FAULT + since), "region": "ca-west-1", "action": action,
+            "reason": reason, "evidence": {}}  # fmt: skip
+
+
+def test_a_fail_names_what_the_standby_waited_for() -> None:
+    met = body()["objectives_met"] | {"recovered_in_time": False}
+    tries = [
+        one | {"green": not 60 <= one["at"] - START < 200}
+        for one in (
+            {"at": START + s, "green": True, "seconds": 0.4, "detail": ""} for s in range(220)
+        )
+    ]
+    run = body(verdict="FAIL", rto_seconds=140.0, objectives_met=met, synthetic_tries=tries,
+               timeline=[], decisions=[
+                   decided(9, "lease-not-expired"), decided(12, "paused"),
+                   decided(130, "own-probe-unknown"), decided(131, "active-lost", "take")])  # fmt: skip
+    assert story.sentence(run) == (
+        "FAIL: recovered in 140.0 s, limit 120 s. 131 s passed before the plan began, 118 s of them: "
+        "ca-west-1 holds: paused."
+    )
+    never = run | {"rto_seconds": None, "decisions": [
+        decided(-30, "lease-moves"), decided(9, "lease-not-expired"), decided(12, "paused")]}  # fmt: skip
+    assert story.sentence(never) == (
+        "FAIL: it did not recover, limit 120 s. Nothing was taken over: ca-west-1 holds: paused."
+    )
+    silent = never | {"decisions": [decided(-30, "lease-moves")]}
+    assert story.sentence(silent) == (
+        "FAIL: it did not recover, limit 120 s. Nothing was taken over: ca-west-1 holds: lease moves."
+    )
+    unheard = never | {"decisions": []}
+    assert story.sentence(unheard).endswith("Nothing was taken over: no keeper decided anything.")
+
+
+def test_a_plan_that_went_on_after_service_came_back_is_not_said_to_have_ended_before() -> None:
+    run = recorded("pass")
+    ends = max(seconds_of(one["ended_at"]) for one in run["timeline"] if one["ended_at"])
+    parts = {one.name: one for one in spans.spans(run)}
+    back = parts["plan"].end + seconds_of(run["fault_at"])
+    assert ends > back
+    assert parts["plan"].meaning == "until transactions came back, while the failover plan ran"
 
 
 def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
@@ -263,6 +306,8 @@ def test_a_decision_is_told_with_its_reason_and_how_long_it_holds() -> None:
         "evidence": {"unmoved_seconds": 10.2},
     }
     assert told(held) == "ca-west-1 holds: lease not expired, 20 s to go"
+    paused = decided(12, "paused") | {"evidence": {"until": FAULT + 72}}
+    assert told(paused) == "ca-west-1 holds: paused, 60 s to go"
     found = states(held, age_seconds=5.0)
     assert [one.state for one in found[:3]] == ["passed", "holds", "not asked"]
     assert found[1].seconds_to_go == pytest.approx(14.8)
