@@ -334,6 +334,25 @@ def test_one_composite_stands_for_the_critical_alarms_of_the_region(make_stack: 
     assert len(one["DependsOn"]) == 2
 
 
+def test_a_critical_alarm_that_another_construct_makes_counts_and_is_listed(
+    make_stack: MakeStack,
+) -> None:
+    made = make_stack()
+    alarms = Alarms(
+        made.stack, "Alarms", site=made.site, specs=[spec()], composite="region",
+        critical_elsewhere=["elsewhere"],
+    )  # fmt: skip
+    (one,) = made.resources("AWS::CloudWatch::CompositeAlarm")
+    assert one["Properties"]["AlarmRule"] == 'ALARM("some-thing-test") OR ALARM("elsewhere-test")'
+    ending = "alarm:elsewhere-test"
+    assert [arn.endswith(ending) for arn in alarms.arns(Severity.CRITICAL)] == [False, True]
+    assert not any(arn.endswith(ending) for arn in alarms.arns(Severity.WARNING))
+    with pytest.raises(ValueError, match="Two alarms have the name some-thing"):
+        Alarms(
+            made.stack, "Twice", site=made.site, specs=[spec()], critical_elsewhere=["some-thing"]
+        )
+
+
 def test_readiness_pages_when_it_is_zero_or_not_told(make_stack: MakeStack) -> None:
     """R4, A19: automatic failover cannot be off in silence."""
     made = make_stack()
