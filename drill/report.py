@@ -31,6 +31,15 @@ SETS = (
     "duplicate_deliveries", "platform_probes",
 )  # fmt: skip
 
+SET_WORDS = {
+    "ok": "stored as it was first accepted",
+    "recovered": "stored because an edge sent it again after the failover",
+    "unaccepted": "never answered",
+    "refused": "refused by the API",
+    "rejected": "kept aside with a reason",
+}
+"""Sets whose name alone says too little, or something else on this page."""
+
 
 def write(sealed: Mapping[str, Any], folder: Path) -> Path:
     """Render `report.html` into the run's folder."""
@@ -59,8 +68,11 @@ def render(body: Mapping[str, Any], live: LiveView | None = None, script: str = 
         objectives=objective_rows.rows(body),
         steps=steps(body),
         timeline=Markup(time_axis.drawn(body)),
+        may_fire=() if scenario is None else scenario.alarms_that_may_fire,
         decisions=collapse(body["decisions"]),
-        sets=[(name.replace("_", " "), body["events"].get(name)) for name in SETS],
+        sets=[
+            (SET_WORDS.get(name, name.replace("_", " ")), body["events"].get(name)) for name in SETS
+        ],
         clock=lambda at: story.clock(body, seconds_of(at)) if at else "",
     )
 
@@ -111,6 +123,7 @@ def where_the_time_went(body: Mapping[str, Any]) -> dict[str, Any] | None:
     limit = body["rto_limit_seconds"]
     full = max(total, limit or 0.0) * 1.04
     return {
+        "begin": zero,
         "total": total,
         "limit": limit,
         "limit_at": None if limit is None else 100 * limit / full,

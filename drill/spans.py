@@ -14,7 +14,7 @@ from drill.synthetic import DEADLINE_SECONDS, Try, failing_run
 Body = Mapping[str, Any]
 WAITING = "lease-moves"
 """What a standby says while all is well: not yet a sign that it noticed anything."""
-NOT_BACK = "transactions had not come back when the stream ended"
+NOT_BACK = "transactions were not answered yet when the stream ended"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,16 @@ def outage(body: Body) -> tuple[float, float | None] | None:
     return began - fault, None if ended is None else ended - fault
 
 
+def answered_before(body: Body) -> tuple[int, int] | None:
+    """How many test transactions were answered before the fault, of how many; None without a fault."""
+    if not body["fault_at"]:
+        return None
+    # One that begins later may fail because of the fault.
+    until = seconds_of(body["fault_at"]) - DEADLINE_SECONDS
+    tries = [one for one in body["synthetic_tries"] if one["at"] < until]
+    return sum(one["green"] for one in tries), len(tries)
+
+
 def spans(body: Body) -> list[Span]:
     """Detect, guards, plan, confirm; those that took no time are left out. Empty without a take."""
     clients = outage(body)
@@ -56,7 +66,7 @@ def spans(body: Body) -> list[Span]:
     # Who did not recover had no service until the stream ended; the checking is no part of it.
     last = max(one["at"] for one in body["synthetic_tries"]) - fault
     ended = last if clients[1] is None else clients[1]
-    back = NOT_BACK if clients[1] is None else "until transactions came back"
+    back = NOT_BACK if clients[1] is None else "until transactions were answered"
     taken = seconds_of(took["at"]) - fault
     noticed = min(taken, max(began, _noticed(body, took["region"]) - fault))
     planned = max(taken, _plan_end(body) - fault) if body["timeline"] else taken

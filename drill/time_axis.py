@@ -121,7 +121,7 @@ def _tries(body: Body) -> Lane:
         words_ = "no service" if end is None else f"recovered in {shown - begin:.1f} s"
         outage = (begin, shown, words_)
     return Tries(
-        "Test transactions, one a second (| came back, × did not)",
+        "Test transactions, one a second (| answered, × not)",
         [(one["at"] - zero, one["green"]) for one in body["synthetic_tries"]],
         outage,
         height=40 if outage else 20,
@@ -192,8 +192,9 @@ def _alarms(body: Body) -> Lane | None:
             until = end if later is None else min(end, seconds_of(later) - zero)
             rows.append(Stretch(begin, until, name, BAD))
     rows.sort(key=lambda row: row.begin)
-    title = f"Alarms: {len(judged)} were judged, by whole minutes; "
-    return Rows(title + ("each that fired" if rows else "none fired"), rows)
+    able = sum(not one["not_provable"] for one in judged)
+    title = f"Alarms: {able} of {len(body['alarms'])} had figures and time to fire; "
+    return Rows(title + ("each that did" if rows else "none fired"), rows)
 
 
 def _exposure(body: Body) -> Lane:

@@ -142,13 +142,13 @@ def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) ->
         return {"name": name, "region": "ca-west-1", "changes": changes, "not_provable": ""}
 
     quiet = alarm("events-at-risk", (-60.0, "OK"))
-    assert "Alarms: 1 were judged, by whole minutes; none fired" in time_axis.drawn(
+    assert "Alarms: 1 of 1 had figures and time to fire; none fired" in time_axis.drawn(
         {**run, "alarms": [quiet]}
     )
     fired = alarm("replication-lag-log", (-60.0, "OK"), (20.0, "ALARM"), (40.0, "OK"))
     page = report.render({**run, "alarms": [quiet, fired]})
     browser.open(written(tmp_path, page), width=400)
-    assert "each that fired" in page
+    assert "fire; each that did" in page
     assert "replication-lag-log (ca-west-1)" in browser.value(
         "document.querySelector('svg.narrow').textContent"
     )
@@ -158,7 +158,7 @@ def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) ->
     assert browser.value(LETTERS_OUTSIDE) == []
     late = alarm("replication-lag-log", (-60.0, "OK"), (900.0, "ALARM"))
     after_the_axis = time_axis.drawn({**run, "alarms": [quiet, late]})
-    assert "each that fired" in after_the_axis
+    assert "fire; each that did" in after_the_axis
     assert "replication-lag-log (ca-west-1), later: T+900 s" in after_the_axis
     growing = replay.at({**run, "alarms": [fired]}, fault + 30)
     assert "Alarms:" not in time_axis.drawn(growing), "nobody has judged them yet"

@@ -37,35 +37,36 @@ def test_a_recorded_run_holds(kind: str) -> None:
 def test_the_sentence_names_verdict_limit_and_where_the_time_went() -> None:
     assert story.sentence(recorded("first_format")) == (
         "FAIL: recovered in 162.6 s, limit 120 s. "
-        "92 s more went by after the plan, until transactions came back."
+        "92 s more went by after the plan, until transactions were answered."
     )
     said = story.sentence(recorded("pass"))
     assert re.fullmatch(
         r"PASS: recovered in \d+\.\d s, limit 120 s; no accepted event was lost\. "
-        r"\d+ s passed before the plan began\.",
+        r"\d+ s passed before the plan began\.( Before the fault only .+)?",
         said,
     )
     assert story.sentence(recorded("noop")) == (
-        "PASS: nothing was broken, and nothing failed over; no accepted event was lost."
+        "PASS: nothing was broken on purpose, and nothing failed over; no accepted event was lost."
     )
 
 
 def test_who_did_not_recover_is_not_said_to_have() -> None:
-    """A run on a machine that was used by others, too, said "until transactions came back"."""
+    """A run on a machine that was used by others, too, said "until transactions were answered"."""
     run = recorded("overloaded")
     assert run["rto_seconds"] is None
     assert story.sentence(run) == (
         "FAIL: it did not recover, limit 120 s. 123 s passed before the plan began, 76 s of them: "
-        "ca-west-1 holds: markers unknown. 4 more objectives were not met."
+        "ca-west-1 holds: markers unknown. 4 more objectives were not met. "
+        "Before the fault only 0 of 81 test transactions were answered, so it says less of the failover."
     )
     parts = spans.spans(run)
-    assert not any("came back" in one.meaning for one in parts)
+    assert not any("were answered" in one.meaning for one in parts)
     # The stream ended there; checking took minutes more.
     assert parts[-1].end < seconds_of(run["phases"][-1]["at"]) - seconds_of(run["fault_at"])
     later = [one | {"at": instant_text(seconds_of(one["at"]) - 115)} for one in run["decisions"]
              if one["action"] == "take"]  # fmt: skip
     early = run | {"timeline": [], "decisions": later}
-    assert "s after the take transactions had not come back." in story.longest_part(early)
+    assert "s after the take transactions were not answered yet." in story.longest_part(early)
 
 
 def decided(since: float, reason: str, action: str = "hold") -> dict[str, Any]:
@@ -106,7 +107,7 @@ def test_a_plan_that_went_on_after_service_came_back_is_not_said_to_have_ended_b
     parts = {one.name: one for one in spans.spans(run)}
     back = parts["plan"].end + seconds_of(run["fault_at"])
     assert ends > back
-    assert parts["plan"].meaning == "until transactions came back, while the failover plan ran"
+    assert parts["plan"].meaning == "until transactions were answered, while the failover plan ran"
 
 
 def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
@@ -167,7 +168,7 @@ def test_an_invalid_run_says_so_and_claims_nothing() -> None:
     [
         ("no_accepted_event_lost", {"lost": 12}, "FAIL: 12 of 191,210 accepted events were lost, limit 0."),
         ("order_kept", {}, "FAIL: 0 violations of order, limit 0."),
-        ("clients_were_served", {}, "FAIL: only 100.0% of 74 transactions came back, limit 80%."),
+        ("clients_were_served", {}, "FAIL: only 100.0% of 74 transactions were answered, limit 80%."),
         ("every_event_answered", {"unaccepted": 3},
          "FAIL: every event answered: not met (3 unanswered, limit 0 unanswered)."),
     ],
@@ -206,7 +207,10 @@ def test_none_lost_is_said_with_how_many_there_were_and_where(kind: str) -> None
     """None of none is no success; and a run without a fault has no surviving region."""
     run = recorded(kind)
     (lost,) = [one for one in story.figures(run) if one.name == "Lost"]
-    assert f"{run['events']['accepted']:,}" in lost.meaning
+    assert f"of {run['events']['accepted']:,} accepted events; all are stored in" in lost.meaning
+    assert "those that are not stored in" in next(
+        one.meaning for one in story.figures(run | {"events": run["events"] | {"lost": 3}})
+    )
     assert run["survivor"] in lost.meaning
     measured = {one.name: one.measured for one in objective_rows.rows(run)}
     of = f"of {run['events']['accepted']:,}"
@@ -226,10 +230,27 @@ def test_what_was_ill_before_the_fault_is_not_laid_to_the_fault() -> None:
     # Those that began less than a deadline before the fault may fail because of it.
     run["synthetic_tries"][58]["green"] = False
     assert story.before_the_fault(run) == (
-        "Before anything was broken, 8 of 57 test transactions had not come back."
+        "Before anything was broken, 8 of 57 test transactions were not answered."
     )
+    assert "before the fault" not in story.sentence(run)
     assert "8 of 57 test transactions" in text_of(report.render(evidence.seal(run, None)))
     assert story.before_the_fault(recorded("noop")) == ""
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL"])
+def test_a_service_that_was_ill_before_the_fault_stands_in_the_sentence(verdict: str) -> None:
+    """Three readers laid to the failover what was so before anything was broken."""
+    run = body(verdict=verdict)
+    if verdict == "FAIL":
+        run["objectives_met"] = run["objectives_met"] | {"clients_were_served": False}
+    for one in run["synthetic_tries"][:20]:
+        one["green"] = False
+    assert story.sentence(run).endswith(
+        " Before the fault only 37 of 57 test transactions were answered, so it says less of the failover."
+    )
+    measured = {one.name: one.measured for one in objective_rows.rows(run)}
+    # Of the sample's 74 the outage is left out; what is counted is what the tries say.
+    assert measured["clients_were_served"].endswith("; 37 of 57 before the fault")
 
 
 def test_every_objective_of_the_verdict_has_its_words() -> None:
@@ -272,6 +293,49 @@ def test_the_lag_ends_at_the_fault_as_the_exposure() -> None:
     points = getattr(lane, "points")  # noqa: B009
     assert points[-1] == (0.0, run["rpo_seconds"])
     assert all(at <= 0 for at, _ in points)
+
+
+def test_the_time_says_from_which_moment_it_counts() -> None:
+    """Readers found 150.4 s beside "served again, T+148 s"."""
+    run = recorded("fail")
+    begin, end = spans.outage(run) or (0.0, None)
+    assert begin < -1
+    assert end is not None
+    page = text_of(report.render(run))
+    assert f"Counted from T−{-begin:.1f} s, when the first test transaction began that" in page
+    assert f"to T+{end:.1f} s." in page
+
+
+def alarm(name: str, *states: tuple[float, str], cannot: str = "") -> dict[str, Any]:
+    changes = [{"at": instant_text(FAULT + at), "state": state} for at, state in states]
+    return {"name": name, "region": "ca-west-1", "changes": changes, "figures": 9,
+            "not_provable": cannot}  # fmt: skip
+
+
+def test_alarms_that_had_no_time_to_fire_are_not_counted_as_silent() -> None:
+    """19 of 28 "judged" alarms could not have fired in the time that the run had."""
+    alarms = [
+        alarm("log-hole", (0, "OK")),
+        alarm("events-at-risk", (0, "OK"), cannot="It must breach for 180 s; 156 s were judged."),
+        alarm("log-cpu", cannot="Its figures are AWS's own."),
+    ]
+    run = body(scenario="noop", alarms=alarms, fault_at=None)
+    run["objectives_met"] = run["objectives_met"] | {"no_alarm_without_a_fault": True}
+    (row,) = [one for one in objective_rows.rows(run) if one.name == "no_alarm_without_a_fault"]
+    assert row.measured == "none fired; 1 of 3 could have"
+    assert "Alarms: 1 of 3 had figures and time to fire; none fired" in time_axis.drawn(run)
+
+
+def test_what_may_fire_is_told_beside_what_must() -> None:
+    """Three alarms had fired, one stood as the limit, and the text said "and of nothing else"."""
+    run = body(alarms=[alarm("events-at-risk", (0, "OK"), (99, "ALARM"))])
+    run["objectives_met"] = run["objectives_met"] | {"alarms_fired_as_they_should": True}
+    (row,) = [one for one in objective_rows.rows(run) if one.name == "alarms_fired_as_they_should"]
+    assert row.limit == "replication-lag-log"
+    assert "nothing else" not in row.meaning
+    assert "may set off: replication-lag-log, replication-lag-log-warning, " in text_of(
+        report.render(evidence.seal(run, None))
+    )
 
 
 def test_what_waits_is_counted_back_from_the_end() -> None:
