@@ -88,7 +88,7 @@ class Sender:
         return self.page(
             what,
             happened,
-            serving_line(None),
+            "Does anybody serve? Count on nobody until this plan has ended.",
             lease_line(lease),
             f"Execution: {execution}",
             command=WATCH.format_map({"suffix": self.suffix}),
@@ -130,9 +130,11 @@ def lease_line(lease: Lease | None) -> str:
 
 
 def loss_line(seconds: float | None, allowed: float) -> str:
-    """What a takeover would lose, against what the tier allows."""
-    known = "unknown" if seconds is None else f"{seconds:.1f} s"
-    return f"A takeover would lose: {known}; allowed is {allowed:g} s."
+    """What a takeover would lose unless it is sent again (A5), against what the tier allows."""
+    known = "unknown" if seconds is None else f"the last {seconds:.1f} s of events"
+    return (
+        f"At risk in a takeover: {known}, but for what edges send again; allowed is {allowed:g} s."
+    )
 
 
 def _evidence(evidence: Mapping[str, object]) -> list[str]:

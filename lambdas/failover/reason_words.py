@@ -124,7 +124,7 @@ WORDS: Mapping[str, ReasonWords] = {
     ),
     Reason.LOSS_ABOVE_RPO: ReasonWords(
         "A takeover would lose more than the tier allows: the incident lead decides. "
-        "Look at the whole picture first: where the loss falls, wait.",
+        "Type lifeline status twice: while the number falls, wait.",
         "lifeline authority approve --suffix {suffix} --epoch {next_epoch} --loss {loss}",
         of_incident_lead=True,
     ),

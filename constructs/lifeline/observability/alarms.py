@@ -93,11 +93,11 @@ class AlarmSpec:
     def description_for(self, suffix: str) -> str:
         """What the page shows: severity, description, runbook; where it wakes somebody, what to type."""
         silence = (
-            "No data fires it as well."
+            "It fires without data, too."
             if self.not_breaching_because is None
-            else f"No data is fine: {self.not_breaching_because}"
+            else f"It stays silent without data: {self.not_breaching_because}"
         )
-        look = f" Type first: lifeline status --suffix {suffix}."
+        look = f" Type next: lifeline status --suffix {suffix}."
         return (
             f"{self.severity.name}: {self.description} {silence}"
             f"{look if self.severity is Severity.CRITICAL else ''} Runbook: {RUNBOOKS}/{self.runbook}.md"

@@ -161,7 +161,7 @@ class StreamBridge(Construct):
             alarm_name=site.names.regional_name(self.BEHIND_ALARM),
             alarm_description=(
                 "CRITICAL: the bridge has stood still for a quarter of the stream's retention. "
-                f"Type first: lifeline status --suffix {site.settings.environment_suffix}. "
+                f"Type next: lifeline status --suffix {site.settings.environment_suffix}. "
                 "Runbook: docs/runbooks/bridge-behind.md"
             ),
             metric=self.bridge.function.metric(

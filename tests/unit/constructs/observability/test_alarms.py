@@ -50,8 +50,8 @@ def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(make_stack: MakeSt
     assert alarm["Properties"] | {"Tags": None} == {
         "ActionsEnabled": True,
         "AlarmActions": ["arn:aws:sns:ca-west-1:123456789012:page-test"],
-        "AlarmDescription": "CRITICAL: Something is wrong. No data fires it as well. "
-        "Type first: lifeline status --suffix test. Runbook: docs/runbooks/log-trouble.md",
+        "AlarmDescription": "CRITICAL: Something is wrong. It fires without data, too. "
+        "Type next: lifeline status --suffix test. Runbook: docs/runbooks/log-trouble.md",
         "AlarmName": "some-thing-test",
         "ComparisonOperator": "GreaterThanThreshold",
         "DatapointsToAlarm": 3,
