@@ -16,6 +16,7 @@ from drill import evidence, live_view, replay, report, time_axis
 from drill.live import LivePage
 from drill.platform_records import instant_text, seconds_of
 from scripts.browser import Browser
+from scripts.pictures.drill_pages import moments
 from tests.unit.drill.recorded_runs import KINDS, recorded
 from tests.unit.drill.sample_evidence import body
 
@@ -225,8 +226,9 @@ def test_the_live_page_grows_until_it_is_the_report(browser: Browser, kind: str)
         if kind == "pass":
             assert browser.value("document.querySelector('.clock .t').textContent") == "T+22 s"
             assert "lease not expired" in text
-            clock[0] = zero + 34.3
-            browser.until("document.querySelector('.clock .t').textContent === 'T+34 s'")
+            since = moments(run)["plan"]
+            clock[0] = zero + since
+            browser.until(f"document.querySelector('.clock .t').textContent === 'T+{since:.0f} s'")
             text = browser.value("document.querySelector('#page').textContent")
             assert "What ca-west-1 does: the plan" in text
         page.end(run)
@@ -237,6 +239,21 @@ def test_the_live_page_grows_until_it_is_the_report(browser: Browser, kind: str)
         # The server ends with the drill; the report stays.
         assert browser.value("document.querySelectorAll('.record').length") == 1
     assert said == ["lab: deploy stacks …"]
+
+
+def test_the_moments_of_the_live_page_are_the_run_s_own() -> None:
+    """Fixed seconds would show something else of the next recording."""
+    run = recorded("pass")
+    fault, found = seconds_of(run["fault_at"]), moments(run)
+    waiting = replay.at(run, fault + found["waiting"])
+    view = live_view.view(waiting, replay.lines(waiting))
+    assert not view.plan
+    assert any(one.state == "holds" for one in view.waiting_for)
+    planned = replay.at(run, fault + found["plan"])
+    states = {one.state for one in live_view.view(planned, replay.lines(planned)).plan}
+    assert {"done", "to come"} <= states
+    with pytest.raises(ValueError, match="no takeover with a plan"):
+        moments(run | {"timeline": []})
 
 
 def test_the_live_page_listens_on_loopback_only_and_shows_one_page() -> None:
