@@ -109,7 +109,7 @@ def longest_hold(body: Body, standby: str) -> tuple[str, float] | None:
     found: dict[str, float] = {}
     for one, following in pairwise(mine):
         begin, end = seconds_of(one["at"]), min(until, seconds_of(following["at"]))
-        if one["action"] == "hold" and end > max(begin, fault):
+        if end > max(begin, fault):
             reason = str(one["reason"])
             found[reason] = found.get(reason, 0.0) + end - max(begin, fault)
     return max(found.items(), key=lambda one: one[1]) if found else None

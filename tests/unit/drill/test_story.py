@@ -128,14 +128,16 @@ def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
 def test_a_fail_and_a_noop_claim_nothing_that_they_did_not_show(kind: str) -> None:
     """Acceptance 3, S1: each claimed that a plan was carried out and that it restored the data path."""
     run = recorded(kind)
-    if kind == "fail":
-        # Written by the release that claimed everything; what today's code says of the same objectives:
-        run |= {"controls": evidence.controls(run["scenario"], "FAIL", run["objectives_met"])}
+    # What today's code says of the recorded run's objectives.
+    run |= {"controls": evidence.controls(run["scenario"], run["verdict"], run["objectives_met"])}
     page = text_of(report.render(run)).lower()
     allowed = {"recovered in"} if kind == "fail" else set()
     assert not [one for one in CLAIMS if one in page and one not in allowed]
     assert "pass:" not in page if kind == "fail" else "fail:" not in page
     if kind == "noop":
+        # It did not run, so that this run says nothing of it but that it did not start.
+        assert "tested the contingency plan" not in page
+        assert "the contingency plan did not run" in page
         assert not [
             one for one in ("surviv", "exposure", "rto", "recovered") if one in told_by(page)
         ]

@@ -194,3 +194,11 @@ def test_bad_input_is_told_in_words(
     with pytest.raises(SystemExit):
         main(arguments)
     assert words in capsys.readouterr().err
+
+
+def test_nobody_looks_at_a_lab_that_has_ended() -> None:
+    """The run's end stops the looking; without it the thread would go on against ports of the next lab."""
+    done = threading.Event()
+    done.set()
+    made = Recorder(lambda: Look(CALM, 0.4), lambda _line: None, done)
+    assert not made.take(BY_NAME["status-lost"], seconds=600, every=0)
