@@ -97,7 +97,8 @@ def record(recording: Recording, folder: Path | None) -> bool:
     if recorder is not None and recording.kind == "pass":
         refused = refused or recorder.refusal()
     if refused:
-        print(f"record: {recording.kind} is not kept: {refused}", file=sys.stderr)
+        words = f"record: {recording.kind} is not kept: {refused}. It must show: {recording.claim}."
+        print(words, file=sys.stderr)
         return False
     keep(recording.kind, sealed, {} if recorder is None else recorder.kept)
     print(f"record: {recording.kind} is {sealed['id']}, {sealed['verdict']}")
