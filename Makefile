@@ -31,7 +31,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench holes scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench holes scripts tests
 
-.PHONY: help setup drill simulate story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
+.PHONY: help setup record drill simulate story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -176,6 +176,9 @@ lock-jars: ## Write lab/kafka-jars.sha256 again from lab/kafka-pom.xml (needs Ma
 
 docs: setup ## Write what the documentation takes from the code: pictures, tables, the API reference
 	@$(PY) -m scripts.make_docs $(ARGS)
+
+record: setup ## Run the lab for what the pictures are drawn from: a pass with three looks of `lifeline status`, a noop, a fail (ARGS="KIND")
+	@$(PY) -m scripts.record_pictures $(ARGS)
 
 snapshots: setup ## Rewrite the snapshots of the templates
 	@UPDATE_SNAPSHOTS=1 $(PY) -m pytest tests/snapshot

@@ -35,7 +35,7 @@ def judged(
             why = untold[one.region, one.name]
             found.append(replace(one, changes=(), breaching=False, not_provable=why))
         elif one.changes and not one.fired and one.needs_seconds > seconds:
-            why = f"It must breach for {one.needs_seconds:.0f} s; the run had {seconds:.0f} s."
+            why = f"It must breach for {one.needs_seconds:.0f} s; {seconds:.0f} s could be judged."
             found.append(replace(one, not_provable=why))
         else:
             found.append(one)

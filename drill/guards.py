@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drill.platform_records import seconds_of
+
 EXPIRY_SECONDS = 30.0
 """How long the lease must stand still: its time to live and the margin for clocks."""
 VETO_LAPSE_SECONDS = 60.0
@@ -74,6 +76,8 @@ def seconds_to_go(decision: Mapping[str, Any]) -> float | None:
     noted = decision.get("evidence") or {}
     if "seconds_left" in noted:
         return float(noted["seconds_left"])
+    if decision["reason"] == "paused" and "until" in noted:
+        return max(0.0, float(noted["until"]) - seconds_of(decision["at"]))
     if decision["reason"] == "lease-not-expired" and noted.get("unmoved_seconds") is not None:
         return max(0.0, EXPIRY_SECONDS - float(noted["unmoved_seconds"]))
     return None

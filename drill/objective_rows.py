@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drill.scenarios import SCENARIOS
+from drill.spans import answered_before
 from drill.targets import ALARM
 from drill.verdict import TAKES
 
@@ -65,6 +66,18 @@ def _count(name: str, what: str = "") -> Callable[[Body], str]:
     return read
 
 
+def _of(name: str, among: str, what: str = "") -> Callable[[Body], str]:
+    """None of none is no success: how many there were stands beside it."""
+
+    def read(body: Body) -> str:
+        value, all_of_them = body["events"].get(name), body["events"].get(among)
+        if value is None or all_of_them is None:
+            return "not recorded"
+        return f"{value:,} of {all_of_them:,}{what}"
+
+    return read
+
+
 def _always(text: str) -> Callable[[Body], str]:
     return lambda _: text
 
@@ -74,7 +87,9 @@ def _share(body: Body) -> str:
     if not seen:
         return "not recorded"
     share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
-    return f"{share:.1%} of {seen['tries']}"
+    before = answered_before(body)
+    where = "" if before is None else f"; {before[0]} of {before[1]} before the fault"
+    return f"{share:.1%} of {seen['tries']}{where}"
 
 
 def _least_share(body: Body) -> str:
@@ -142,13 +157,15 @@ def _fired(body: Body) -> str:
         for one in alarms
         if any(change["state"] == ALARM for change in one["changes"])
     ]
-    return ", ".join(fired) or "none fired"
+    able = sum(bool(one["changes"]) and not one["not_provable"] for one in alarms)
+    return f"{', '.join(fired) or 'none fired'}; {able} of {len(alarms)} could have"
 
 
 def _due(body: Body) -> str:
     scenario = SCENARIOS.get(body["scenario"])
-    due = () if scenario is None else scenario.alarms_that_must_fire
-    return ", ".join(due) or "none that has nothing to do with the fault"
+    if scenario is None:
+        return "–"
+    return ", ".join(scenario.alarms_that_must_fire) or "none must"
 
 
 def _rejected(body: Body) -> str:
@@ -161,8 +178,8 @@ WORDS: dict[str, Words] = {
         "What was broken did show as broken. Without that the run has tested nothing.",
     ),
     "no_accepted_event_lost": Words(
-        "No accepted event lost", _count("lost"), _always("0"),
-        "Whatever a bedside device was told is accepted is in the surviving region.",
+        "No accepted event lost", _of("lost", "accepted"), _always("0"),
+        "Whatever a bedside device was told is accepted is in the region that serves at the end.",
     ),
     "nothing_unexpected": Words(
         "Nothing stored that was not sent", _count("unexpected"), _always("0"),
@@ -170,12 +187,12 @@ WORDS: dict[str, Words] = {
     ),
     "what_was_called_safe_is_in_the_other_log": Words(
         "What was called safe is in the other region",
-        _count("not_in_the_log", " missing"),
+        _of("not_in_the_log", "safe", " missing"),
         _always("0 missing"),
         "A device that was told it may forget an event can rely on it.",
     ),
     "nothing_called_safe_was_needed_again": Words(
-        "Nothing called safe had to be sent again", _count("recovered_though_safe"), _always("0"),
+        "Nothing called safe had to be sent again", _of("recovered_though_safe", "safe"), _always("0"),
         "Safe meant safe: no resend was needed to save such an event.",
     ),
     "order_kept": Words(
@@ -185,7 +202,7 @@ WORDS: dict[str, Words] = {
     "recovered_in_time": Words(
         "Recovered in time", _recovered,
         lambda body: "–" if body["rto_limit_seconds"] is None else f"{body['rto_limit_seconds']:g} s",
-        "From the first test transaction that failed to the first of three in a row that came back.",
+        "From the first test transaction that the fault hit to the first of three answered in a row.",
     ),
     "epochs_as_expected": Words(
         "The lease changed hands as expected", _epochs, _expected_epochs,
@@ -201,23 +218,24 @@ WORDS: dict[str, Words] = {
     ),
     "clients_were_served": Words(
         "Clients were served", _share, _least_share,
-        "Share of test transactions that came back within 3 s, the failover's own outage apart.",
+        "A test transaction sends a reading and reads it back. Share answered within 3 s, outside the "
+        "failover's own outage.",
     ),
     "no_outage_without_a_failover": Words(
         "No long outage", _outage, _always("10 s"),
         "Where nothing may fail over, clients must not be left waiting either.",
     ),
     "every_step_done": Words(
-        "Every step of the plan done", _steps, _always("all, or excused here"),
+        "Every step of the plan done, or excused", _steps, _always("all, or excused here"),
         "A store that stays behind must be known before one relies on it.",
     ),
     "alarms_fired_as_they_should": Words(
         "Alarms fired for the fault", _fired, _due,
-        "Whoever is on call is told of it, and of nothing else. Each alarm has its figures.",
+        "The ones named as limit must fire; of the others only those that this fault may set off.",
     ),
     "no_alarm_without_a_fault": Words(
         "No alarm without a fault", _fired, _always("none"),
-        "Nobody is woken for nothing; and each alarm has figures that it could fire by.",
+        "Nobody is woken for nothing. The others had no figures here, or too little time to fire.",
     ),
     "held_before_promotion": Words(
         "The standby waited before it took over",
@@ -242,8 +260,8 @@ WORDS: dict[str, Words] = {
         "Partition by partition, by content.",
     ),
     "some_events_were_called_safe": Words(
-        "Safety was reported", _count("safe"), _always("more than 0"),
-        "Devices heard which events are in both regions.",
+        "Safety was reported", _of("safe", "accepted"), _always("more than 0"),
+        "Safe: in both regions, so a device may forget it. Devices keep the others, and send them again.",
     ),
     "edges_healthy": Words(
         "The drill itself worked", _failures, _always("no failure"),
@@ -252,7 +270,7 @@ WORDS: dict[str, Words] = {
     "probes_explained": Words(
         "The plan's own test events are explained", _count("platform_probes"),
         lambda body: f"at most {_expected_epochs(body).count(',') + 1}",
-        "Each plan sends one event of its own; nothing else may.",
+        "Each plan sends one event of its own, the first at deployment; nothing else may.",
     ),
     "bad_events_refused_with_reason": Words(
         "Bad events refused with their reason",

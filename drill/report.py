@@ -31,6 +31,15 @@ SETS = (
     "duplicate_deliveries", "platform_probes",
 )  # fmt: skip
 
+SET_WORDS = {
+    "ok": "stored as it was first accepted",
+    "recovered": "stored because an edge sent it again after the failover",
+    "unaccepted": "never answered",
+    "refused": "refused by the API",
+    "rejected": "kept aside with a reason",
+}
+"""Sets whose name alone says too little, or something else on this page."""
+
 
 def write(sealed: Mapping[str, Any], folder: Path) -> Path:
     """Render `report.html` into the run's folder."""
@@ -53,13 +62,17 @@ def render(body: Mapping[str, Any], live: LiveView | None = None, script: str = 
         move=story.move(body),
         home=story.home(body),
         degraded=story.degraded(body),
+        before_the_fault=story.before_the_fault(body),
         emulated=story.EMULATED if story.is_emulated(body) else (),
         where=where_the_time_went(body),
         objectives=objective_rows.rows(body),
         steps=steps(body),
         timeline=Markup(time_axis.drawn(body)),
+        may_fire=() if scenario is None else scenario.alarms_that_may_fire,
         decisions=collapse(body["decisions"]),
-        sets=[(name.replace("_", " "), body["events"].get(name)) for name in SETS],
+        sets=[
+            (SET_WORDS.get(name, name.replace("_", " ")), body["events"].get(name)) for name in SETS
+        ],
         clock=lambda at: story.clock(body, seconds_of(at)) if at else "",
     )
 
@@ -110,10 +123,10 @@ def where_the_time_went(body: Mapping[str, Any]) -> dict[str, Any] | None:
     limit = body["rto_limit_seconds"]
     full = max(total, limit or 0.0) * 1.04
     return {
+        "begin": zero,
         "total": total,
         "limit": limit,
         "limit_at": None if limit is None else 100 * limit / full,
-        "rest": 100 - 100 * sum(one.seconds for one in parts) / full,
         "parts": [
             {
                 "name": one.name,

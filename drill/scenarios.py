@@ -108,7 +108,7 @@ SCENARIOS = {
         ),
         Scenario(
             "noop",
-            "Nothing is broken; nothing may fail over.",
+            "A control run: nothing is broken, so nothing may fail over. It shows nothing of a failover.",
             Break.NOTHING,
             (1,),
             NO_FAILOVER_WATCH_SECONDS,

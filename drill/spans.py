@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from drill.guards import TAKES
@@ -13,7 +14,7 @@ from drill.synthetic import DEADLINE_SECONDS, Try, failing_run
 Body = Mapping[str, Any]
 WAITING = "lease-moves"
 """What a standby says while all is well: not yet a sign that it noticed anything."""
-NOT_BACK = "transactions had not come back when the stream ended"
+NOT_BACK = "transactions were not answered yet when the stream ended"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ def outage(body: Body) -> tuple[float, float | None] | None:
     return began - fault, None if ended is None else ended - fault
 
 
+def answered_before(body: Body) -> tuple[int, int] | None:
+    """How many test transactions were answered before the fault, of how many; None without a fault."""
+    if not body["fault_at"]:
+        return None
+    # One that begins later may fail because of the fault.
+    until = seconds_of(body["fault_at"]) - DEADLINE_SECONDS
+    tries = [one for one in body["synthetic_tries"] if one["at"] < until]
+    return sum(one["green"] for one in tries), len(tries)
+
+
 def spans(body: Body) -> list[Span]:
     """Detect, guards, plan, confirm; those that took no time are left out. Empty without a take."""
     clients = outage(body)
@@ -55,7 +66,7 @@ def spans(body: Body) -> list[Span]:
     # Who did not recover had no service until the stream ended; the checking is no part of it.
     last = max(one["at"] for one in body["synthetic_tries"]) - fault
     ended = last if clients[1] is None else clients[1]
-    back = NOT_BACK if clients[1] is None else "until transactions came back"
+    back = NOT_BACK if clients[1] is None else "until transactions were answered"
     taken = seconds_of(took["at"]) - fault
     noticed = min(taken, max(began, _noticed(body, took["region"]) - fault))
     planned = max(taken, _plan_end(body) - fault) if body["timeline"] else taken
@@ -67,6 +78,8 @@ def spans(body: Body) -> list[Span]:
     )
     found, begin = [], began
     for name, meaning, end in cuts:
+        if name == "plan" and end > ended:
+            meaning = f"{back}, while the failover plan ran"
         end = min(end, ended)
         if end > begin:
             found.append(Span(name, meaning, begin, end))
@@ -84,6 +97,22 @@ def take(body: Body) -> Mapping[str, Any] | None:
         ),
         None,
     )
+
+
+def longest_hold(body: Body, standby: str) -> tuple[str, float] | None:
+    """Reason and length of what held a takeover for longest; None where nothing did."""
+    taken = take(body)
+    if taken is None or not body["fault_at"]:
+        return None
+    fault, until = seconds_of(body["fault_at"]), seconds_of(taken["at"])
+    mine = [one for one in body["decisions"] if one.get("region") == standby]
+    found: dict[str, float] = {}
+    for one, following in pairwise(mine):
+        begin, end = seconds_of(one["at"]), min(until, seconds_of(following["at"]))
+        if end > max(begin, fault):
+            reason = str(one["reason"])
+            found[reason] = found.get(reason, 0.0) + end - max(begin, fault)
+    return max(found.items(), key=lambda one: one[1]) if found else None
 
 
 def _noticed(body: Body, standby: str) -> float:

@@ -12,13 +12,14 @@ from drill.objective_rows import Row, seconds
 from drill.plan_steps import DOES
 from drill.platform_records import seconds_of
 from drill.scenarios import SCENARIOS
-from drill.spans import Span, spans
+from drill.spans import Span, answered_before, longest_hold, spans, take
 from drill.verdict import INVALID, PASS
 
 Body = Mapping[str, Any]
 NOT_YET = "not checked yet"
+BEFORE_THE_PLAN = " passed before the plan began."
 QUIET = {
-    "noop": "nothing was broken",
+    "noop": "nothing was broken on purpose",
     "link-cut": "the regions could not see each other",
     "control-plane-hang": "the home region's API calls hung",
 }
@@ -27,11 +28,11 @@ FAILED = {
     "nothing_unexpected": "{measured} events are stored that were not sent so, limit 0",
     "order_kept": "{measured} of order, limit 0",
     "nobody_took_the_lease": "a region took over although nothing called for it",
-    "clients_were_served": "only {measured} transactions came back, limit {limit}",
+    "clients_were_served": "only {of_all} transactions were answered, limit {limit}",
     "no_outage_without_a_failover": "clients were not served for {measured}, limit {limit}",
     "rpo_within_target": "the exposure was {measured}, limit {limit}",
     "every_step_done": "the plan was not done in full ({measured})",
-    "what_was_called_safe_is_in_the_other_log": "{measured} events called safe are not in the other log",
+    "what_was_called_safe_is_in_the_other_log": "events called safe are not in the other log: {measured}",
     "edges_healthy": "the drill itself failed: {measured}",
 }
 """How an objective that decides is told; the others by their title."""
@@ -59,14 +60,15 @@ def sentence(body: Body) -> str:
     rows = objective_rows.rows(body)
     failed = [row for row in rows if not row.met]
     if verdict == PASS:
-        return f"PASS: {_passed(body)}"
+        return f"PASS: {_passed(body)}{_ill_before(body)}"
     text = f"FAIL: {_failure(body, failed[0])}." if failed else "FAIL."
     if failed and failed[0].name == "recovered_in_time":
-        text += longest_part(body)
-    more = len(failed) - 1
-    if more > 0:
-        text += f" {more} more objective{'s were' if more > 1 else ' was'} not met."
-    return text
+        text += _why_late(body)
+    if len(failed) == 2:
+        text += f" Also: {_failure(body, failed[1])}."
+    elif len(failed) > 2:
+        text += f" {len(failed) - 1} more objectives were not met."
+    return text + _ill_before(body)
 
 
 def _running(body: Body) -> str:
@@ -102,7 +104,26 @@ def _failure(body: Body, row: Row) -> str:
     text = FAILED.get(row.name)
     if text is None:
         return f"{row.title[0].lower()}{row.title[1:]}: not met ({row.measured}, limit {row.limit})"
-    return text.format(measured=row.measured, limit=row.limit)
+    # The part before a semicolon: what follows it is for the table.
+    of_all = row.measured.partition(";")[0]
+    return text.format(measured=row.measured, of_all=of_all, limit=row.limit)
+
+
+def _why_late(body: Body) -> str:
+    """Where the time went; what the standby waited for, where that was most of it or it took nothing over."""
+    if spans(body):
+        part, hold = longest_part(body), longest_hold(body, standby(body))
+        if hold is None or not part.endswith(BEFORE_THE_PLAN):
+            return part
+        reason, lasted = hold
+        return (
+            f"{part[:-1]}, {lasted:.0f} s of them: {standby(body)} holds: {guards.words(reason)}."
+        )
+    if take(body) is not None:
+        return ""
+    mine = [one for one in body["decisions"] if one.get("region") == standby(body)]
+    said = guards.sentence(mine[-1]).partition(",")[0] if mine else "no keeper decided anything"
+    return f" Nothing was taken over: {said}."
 
 
 def longest_part(body: Body) -> str:
@@ -114,13 +135,13 @@ def longest_part(body: Body) -> str:
     plan = parts["plan"].seconds if "plan" in parts else 0.0
     after = parts["confirm"].seconds if "confirm" in parts else 0.0
     if before >= max(plan, after):
-        return f" {before:.0f} s passed before the plan began."
+        return f" {before:.0f} s{BEFORE_THE_PLAN}"
     if plan >= after:
         return f" The plan took {plan:.0f} s."
     then = "plan" if "plan" in parts else "take"
     if body["rto_seconds"] is None:
-        return f" {after:.0f} s after the {then} transactions had not come back."
-    return f" {after:.0f} s more went by after the {then}, until transactions came back."
+        return f" {after:.0f} s after the {then} transactions were not answered yet."
+    return f" {after:.0f} s more went by after the {then}, until transactions were answered."
 
 
 def figures(body: Body) -> list[Figure]:
@@ -128,12 +149,13 @@ def figures(body: Body) -> list[Figure]:
     met: Mapping[str, bool] = body["objectives_met"]
     known = body["verdict"] is not None
     events = body["events"]
+    stored = "those that are not" if not known or events["lost"] else "all are"
     lost = Figure(
         "Lost",
         f"{events['lost']:,}" if known else NOT_YET,
         "limit 0",
         met.get("no_accepted_event_lost") if known else None,
-        "accepted events that the surviving region does not have",
+        f"of {events['accepted']:,} accepted events; {stored} stored in {body['survivor']}",
     )
     order = Figure(
         "Out of order",
@@ -162,7 +184,7 @@ def _recovery(body: Body) -> list[Figure]:
             unknown if rto is None else seconds(rto),
             "limit –" if limit is None else f"limit {limit:g} s",
             met.get("recovered_in_time") if known else None,
-            "without service, as clients saw it",
+            "without service, as clients saw it" + ("; no forecast for AWS" if is_emulated(body) else ""),
         ),
         Figure(
             "Exposure",
@@ -237,6 +259,26 @@ def degraded(body: Body) -> list[tuple[str, str, str]]:
         for one in body["timeline"]
         if one["outcome"] not in ("done", "running")
     ]
+
+
+def before_the_fault(body: Body) -> str:
+    """What clients were already missing when nothing was broken yet; empty where all were answered."""
+    seen = answered_before(body)
+    if seen is None or seen[0] == seen[1]:
+        return ""
+    answered, tries = seen
+    return f"Before anything was broken, {tries - answered} of {tries} test transactions were not answered."
+
+
+def _ill_before(body: Body) -> str:
+    """What takes from the weight of the run: fewer were answered before the fault than the limit asks."""
+    seen, asked = answered_before(body), body.get("availability")
+    if seen is None or not asked or not seen[1] or seen[0] / seen[1] >= asked["limit"]:
+        return ""
+    return (
+        f" Before the fault only {seen[0]} of {seen[1]} test transactions were answered, "
+        "so it says less of the failover."
+    )
 
 
 def is_emulated(body: Body) -> bool:

@@ -121,7 +121,7 @@ def _tries(body: Body) -> Lane:
         words_ = "no service" if end is None else f"recovered in {shown - begin:.1f} s"
         outage = (begin, shown, words_)
     return Tries(
-        "Test transactions, one a second (| came back, × did not)",
+        "Test transactions, one a second (| answered, × not)",
         [(one["at"] - zero, one["green"]) for one in body["synthetic_tries"]],
         outage,
         height=40 if outage else 20,
@@ -145,7 +145,8 @@ def _decisions(body: Body, region: str) -> Lane:
             Stretch(0.0, bounds.end, "lost" if body["scenario"] != "hang" else "hangs", BAD, True)
         )
     role = "home" if region == story.home(body) else "standby"
-    return Bars(f"{region} ({role}): what its keeper decides", found)
+    said = "new decisions of its keeper" if found else "no new decision of its keeper"
+    return Bars(f"{region} ({role}): {said}", found)
 
 
 def _stretch(decision: Mapping[str, Any], begin: float, end: float) -> Stretch:
@@ -179,14 +180,21 @@ def _alarms(body: Body) -> Lane | None:
         states = one["changes"]
         for number, change in enumerate(states):
             begin = seconds_of(change["at"]) - zero
-            if change["state"] != "ALARM" or begin >= end:
+            if change["state"] != "ALARM":
+                continue
+            name = f"{one['name']} ({one['region']})"
+            if begin >= end:
+                # Judged while the journals are checked, after the last sample, where the axis ends.
+                at = story.clock(body, seconds_of(change["at"]))
+                rows.append(Stretch(end, end, f"{name}, later: {at}", BAD))
                 continue
             later = states[number + 1]["at"] if number + 1 < len(states) else None
             until = end if later is None else min(end, seconds_of(later) - zero)
-            rows.append(Stretch(begin, until, f"{one['name']} ({one['region']})", BAD))
+            rows.append(Stretch(begin, until, name, BAD))
     rows.sort(key=lambda row: row.begin)
-    title = f"Alarms: {len(judged)} were judged, by whole minutes; "
-    return Rows(title + ("each that fired" if rows else "none fired in this time"), rows)
+    able = sum(not one["not_provable"] for one in judged)
+    title = f"Alarms: {able} of {len(body['alarms'])} had figures and time to fire; "
+    return Rows(title + ("each that did" if rows else "none fired"), rows)
 
 
 def _exposure(body: Body) -> Lane:

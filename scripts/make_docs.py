@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drill import evidence
+from lifeline.cli.status.screen import screen
 from lifeline.lambdas.failover import plan
 from scripts import added_lines, api_reference, preflight_page
 from scripts.pictures import (
@@ -83,6 +84,11 @@ def main() -> int:
             (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / name).write_text(made[name])
     if not arguments.check:
+        for path in left_over(made):
+            path.unlink()
+            print(
+                f"docs: {path.relative_to(ROOT).as_posix()} removed: its look is not recorded any more"
+            )
         for path in drill_pages.draw():
             print(f"docs: {path.relative_to(ROOT).as_posix()} drawn")
     return 1 if changed and arguments.check else 0
@@ -105,6 +111,12 @@ def generated(assembly: Path) -> dict[str, str]:
         if BLOCK.search(text):
             files[path.relative_to(ROOT).as_posix()] = filled(text, parts)
     return files
+
+
+def left_over(made: Mapping[str, str]) -> list[Path]:
+    """Screens whose looks went with a new recording."""
+    drawn = sorted((ROOT / "docs" / "pictures").glob("status-*.svg"))
+    return [path for path in drawn if path.relative_to(ROOT).as_posix() not in made]
 
 
 def pictures(assembly: Path) -> dict[str, tuple[str, str]]:
@@ -135,6 +147,7 @@ def blocks() -> dict[str, Callable[[], str]]:
         "index": index,
         "first-drill": preflight_page.observations,
         "plan-steps": plan_table,
+        "status-looks": status_looks,
         "plan-budget": plan_budget,
         "take-guards": failover_pictures.guard_table,
     }
@@ -179,6 +192,15 @@ def plan_budget() -> str:
         f"Detect {plan.DETECT_BUDGET_SECONDS} s and decide {plan.DECIDE_BUDGET_SECONDS} s come first. "
         f"With them, the longest step of each stage adds up to **{plan.rto_budget_seconds()} s**."
     )
+
+
+def status_looks() -> str:
+    """Each recorded look as a picture, under the sentence that it begins with; for a runbook."""
+    lines: list[str] = []
+    for name, facts in sorted(status_screen.looks().items(), key=lambda one: one[1].now):
+        sentence = screen(facts).serving.sentence
+        lines += ["", f"![{sentence}](../pictures/{name}.svg)"]
+    return "\n".join(lines[1:])
 
 
 def index() -> str:

@@ -20,6 +20,7 @@ from lifeline.stacks.application import Application
 from lifeline.stacks.data import Data
 from lifeline.stacks.site_stack import SiteStack
 from lifeline.stacks.streaming import Streaming
+from lifeline.streaming.stream_bridge import StreamBridge
 
 
 class Observability(SiteStack):
@@ -62,6 +63,7 @@ class Observability(SiteStack):
             site=site,
             specs=region_alarms(site, path=path, stores=stores),
             composite="region",
+            critical_elsewhere=[StreamBridge.BEHIND_ALARM],
             actions_enabled=Token.as_any(tells.value_as_string),
         )
         Dashboard(

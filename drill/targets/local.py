@@ -40,7 +40,7 @@ class LocalTarget:
     exceptions: Mapping[str, str] = MappingProxyType(
         {
             "files": "The emulator has no replica of a file system that could be made writable.",
-            "secrets": "The emulator does not make a replica of a secret one of its own.",
+            "secrets": "The emulator cannot turn the replica of a secret into a secret of its own.",
         }
     )
     untold_alarms: Mapping[tuple[str, str], str] = MappingProxyType(

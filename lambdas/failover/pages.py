@@ -39,14 +39,28 @@ class Sender:
     peer: str
     witness: str
 
-    def page(self, what: str, happened: str, *facts: str, command: str, runbook: str) -> Page:
+    def page(
+        self,
+        what: str,
+        happened: str,
+        *facts: str,
+        command: str,
+        runbook: str,
+        lead_decides: bool = False,
+    ) -> Page:
         """`what` ends the subject; `facts` are lines such as the lease's."""
         status = STATUS.format_map({"suffix": self.suffix})
+        if lead_decides:
+            # Whoever is woken types the first command before reading the rest: it must not write.
+            commands = [f"Type next: {status}", f"Only on the incident lead's word: {command}"]
+        else:
+            commands = [f"Type next: {command or status}"]
+            if command and status not in command:
+                commands.append(f"Whole picture: {status}")
         lines = [
             f"Environment {self.suffix}, region {self.region}. {happened}",
             *facts,
-            f"Type next: {command or status}",
-            *([f"Whole picture: {status}"] if command and status not in command else []),
+            *commands,
             f"Runbook: {runbook}",
         ]
         return Page(f"Lifeline {self.suffix} {self.region}: {what}", "\n".join(lines))
@@ -56,6 +70,7 @@ class Sender:
     ) -> Page:
         """Of a decision that a person must know of. `serving`: whether its keeper sees that anybody does."""
         lease, word = observation.lease, WORDS[decision.reason]
+        command = word.command_for(self.places(lease, observation.estimated_loss_seconds))
         return self.page(
             str(decision.reason),
             f"Its keeper decided {decision.action} because of {decision.reason}. {word.meaning}",
@@ -63,7 +78,8 @@ class Sender:
             lease_line(lease),
             loss_line(observation.estimated_loss_seconds, policy.max_loss_seconds),
             *_evidence(decision.evidence),
-            command=word.command_for(self.places(lease, observation.estimated_loss_seconds)),
+            command=command,
+            lead_decides=word.of_incident_lead,
             runbook=f"{RUNBOOK}, or type: lifeline explain {decision.reason}",
         )
 
@@ -72,7 +88,7 @@ class Sender:
         return self.page(
             what,
             happened,
-            serving_line(None),
+            "Does anybody serve? Count on nobody until this plan has ended.",
             lease_line(lease),
             f"Execution: {execution}",
             command=WATCH.format_map({"suffix": self.suffix}),
@@ -114,9 +130,11 @@ def lease_line(lease: Lease | None) -> str:
 
 
 def loss_line(seconds: float | None, allowed: float) -> str:
-    """What a takeover would lose, against what the tier allows."""
-    known = "unknown" if seconds is None else f"{seconds:.1f} s"
-    return f"A takeover would lose: {known}; allowed is {allowed:g} s."
+    """What a takeover would lose unless it is sent again (A5), against what the tier allows."""
+    known = "unknown" if seconds is None else f"the last {seconds:.1f} s of events"
+    return (
+        f"At risk in a takeover: {known}, but for what edges send again; allowed is {allowed:g} s."
+    )
 
 
 def _evidence(evidence: Mapping[str, object]) -> list[str]:

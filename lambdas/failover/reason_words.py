@@ -32,10 +32,14 @@ QUERY_API = (
 
 @dataclass(frozen=True)
 class ReasonWords:
-    """`meaning` is one sentence. `command` is empty where there is nothing to do."""
+    """`meaning` is one sentence. `command` is empty where there is nothing to do.
+
+    `of_incident_lead`: the command writes, and only the incident lead decides that it is typed.
+    """
 
     meaning: str
     command: str = ""
+    of_incident_lead: bool = False
 
     def command_for(self, places: Mapping[str, object]) -> str:
         """The command with its places filled. Raises KeyError for one that is not given."""
@@ -120,8 +124,9 @@ WORDS: Mapping[str, ReasonWords] = {
     ),
     Reason.LOSS_ABOVE_RPO: ReasonWords(
         "A takeover would lose more than the tier allows: the incident lead decides. "
-        "Look at the whole picture first: where the loss falls, wait.",
+        "Type lifeline status twice: while the number falls, wait.",
         "lifeline authority approve --suffix {suffix} --epoch {next_epoch} --loss {loss}",
+        of_incident_lead=True,
     ),
     Reason.BACKING_OFF_AFTER_RELEASES: ReasonWords(
         "This region's own plan gave the lease back; it tries again by itself, at most 5 minutes later.",

@@ -93,7 +93,7 @@ def page(context: StepContext) -> str:
         "Nothing irrevocable has happened, but the lease cannot be released: nobody else can take over "
         "until it is. Look at it now."
         if failed == "release"
-        else "It is behind the point of no return and goes on by itself."
+        else "It is past the point of no return and goes on by itself."
     )
     told = context.sender.of_plan(
         STEP_FAILS.format(step=failed),

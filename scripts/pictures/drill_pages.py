@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from drill import live_view, replay, report
+from drill import live_view, replay, report, spans
 from drill.platform_records import seconds_of
 from scripts.browser import Browser
 
@@ -18,8 +18,6 @@ RECORDED = ROOT / "tests" / "unit" / "drill" / "recorded"
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH, HEIGHT = 1100, 1180
 REPORTS = ("pass", "fail", "noop")
-MOMENTS = {"before": -20.0, "waiting": 22.0, "plan": 34.3}
-"""Seconds from the fault: before it, while the guards hold, while the plan runs."""
 
 
 def pages() -> dict[str, str]:
@@ -27,11 +25,24 @@ def pages() -> dict[str, str]:
     found = {f"report-{kind}": report.render(recorded(kind)) for kind in REPORTS}
     run = recorded("pass")
     fault = seconds_of(run["fault_at"])
-    for name, since in MOMENTS.items():
+    for name, since in moments(run).items():
         growing = replay.at(run, fault + since)
         view = live_view.view(growing, replay.lines(growing))
         found[f"live-{name}"] = report.render(growing, view)
     return found
+
+
+def moments(run: Mapping[str, Any]) -> dict[str, float]:
+    """Seconds from the fault: before it, while the guards hold, while the plan runs. Raises ValueError."""
+    fault = seconds_of(run["fault_at"])
+    taken = spans.take(run)
+    steps = [one for one in run["timeline"] if one["started_at"] and one["ended_at"]]
+    if taken is None or not steps:
+        raise ValueError(f"{run['id']} has no takeover with a plan: it has no such moments")
+    begun = min(seconds_of(one["started_at"]) for one in steps) - fault
+    ended = max(seconds_of(one["ended_at"]) for one in steps) - fault
+    waiting = (seconds_of(taken["at"]) - fault) * 2 / 3
+    return {"before": -20.0, "waiting": waiting, "plan": begun + (ended - begun) * 0.4}
 
 
 def draw() -> list[Path]:

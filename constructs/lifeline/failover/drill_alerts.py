@@ -60,7 +60,13 @@ class DrillAlerts(Construct):
             "Failed",
             "drill-failed",
             "Tells that a drill failed.",
-            [self._tell("The drill <what> ended as <how>.", "pipeline", "state")],
+            [
+                self._tell(
+                    "The drill pipeline <what> ended as <how>. It drills in environments of its own.",
+                    "pipeline",
+                    "state",
+                )
+            ],
             {**ended, "detail": {"pipeline": [pipeline_name], "state": ["FAILED"]}},
         )
         self._rule(

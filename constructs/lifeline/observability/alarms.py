@@ -7,7 +7,7 @@ that stand in the alarm itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -90,15 +90,18 @@ class AlarmSpec:
         """CloudWatch's value for what missing data mean."""
         return "breaching" if self.not_breaching_because is None else "notBreaching"
 
-    @property
-    def alarm_description(self) -> str:
-        """What the page shows: severity, description, runbook."""
+    def description_for(self, suffix: str) -> str:
+        """What the page shows: severity, description, runbook; where it wakes somebody, what to type."""
         silence = (
-            "No data fires it as well."
+            "It fires without data, too."
             if self.not_breaching_because is None
-            else f"No data is fine: {self.not_breaching_because}"
+            else f"It stays silent without data: {self.not_breaching_because}"
         )
-        return f"{self.severity.name}: {self.description} {silence} Runbook: {RUNBOOKS}/{self.runbook}.md"
+        look = f" Type next: lifeline status --suffix {suffix}."
+        return (
+            f"{self.severity.name}: {self.description} {silence}"
+            f"{look if self.severity is Severity.CRITICAL else ''} Runbook: {RUNBOOKS}/{self.runbook}.md"
+        )
 
 
 class Alarms(Construct):
@@ -117,16 +120,20 @@ class Alarms(Construct):
         specs: Iterable[AlarmSpec],
         alert_topics: AlertTargets | None = None,
         composite: str | None = None,
+        critical_elsewhere: Sequence[str] = (),
         actions_enabled: bool | IResolvable = True,
     ) -> None:
         """`alert_topics`: who is told; by default the application's topics, in a plain stack nobody.
         `composite`: the name of one more alarm, which fires while any critical one does; None: none.
+        `critical_elsewhere`: names, without the suffix, of the region's critical alarms that another
+        construct makes: they count in the composite and are listed; they must be there before.
         `actions_enabled`: false, or a token that resolves to it, and nobody is told at all.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self._site, self._alert_topics = site, alert_topics
         self._actions_enabled = actions_enabled
+        self._critical_elsewhere = tuple(critical_elsewhere)
         self.specs = tuple(specs)
         self._refuse_duplicate_names()
         made = {spec.name: self._alarm(spec) for spec in self.specs}
@@ -134,15 +141,17 @@ class Alarms(Construct):
             self._composite(composite, made)
 
     def arns(self, severity: Severity | None = None) -> list[str]:
-        """Literal ARNs, of all or of one severity, in the order of the specs."""
+        """Literal ARNs, of all or of one severity, in the order of the specs; those made elsewhere last."""
+        names = [one.name for one in self.specs if severity is None or one.severity is severity]
+        if severity in (None, Severity.CRITICAL):
+            names += self._critical_elsewhere
         return [
-            self._site.arn("cloudwatch", f"alarm:{self._site.names.regional_name(spec.name)}")
-            for spec in self.specs
-            if severity is None or spec.severity is severity
+            self._site.arn("cloudwatch", f"alarm:{self._site.names.regional_name(name)}")
+            for name in names
         ]
 
     def _refuse_duplicate_names(self) -> None:
-        names = [spec.name for spec in self.specs]
+        names = [*(spec.name for spec in self.specs), *self._critical_elsewhere]
         duplicates = sorted({name for name in names if names.count(name) > 1})
         if duplicates:
             raise ValueError(
@@ -152,7 +161,9 @@ class Alarms(Construct):
     def _composite(self, name: str, made: Mapping[str, cloudwatch.CfnAlarm]) -> None:
         """One state for the region. It tells nobody: each critical alarm pages by itself."""
         critical = [spec.name for spec in self.specs if spec.severity is Severity.CRITICAL]
-        names = [self._site.names.regional_name(one) for one in critical]
+        names = [
+            self._site.names.regional_name(one) for one in (*critical, *self._critical_elsewhere)
+        ]
         composite = cloudwatch.CfnCompositeAlarm(
             self,
             "Composite",
@@ -172,7 +183,7 @@ class Alarms(Construct):
             self,
             "".join(word.capitalize() for word in spec.name.split("-")),
             alarm_name=self._site.names.regional_name(spec.name),
-            alarm_description=spec.alarm_description,
+            alarm_description=spec.description_for(self._site.settings.environment_suffix),
             comparison_operator=spec.operator.value,
             threshold=spec.threshold,
             evaluation_periods=evaluation.evaluation_periods,

@@ -57,6 +57,9 @@ class StreamBridge(Construct):
     stream's retention; a page at a quarter of it comes first.
     """
 
+    BEHIND_ALARM = "bridge-behind"
+    """That page's alarm, without the suffix."""
+
     def __init__(
         self,
         scope: Construct,
@@ -157,9 +160,10 @@ class StreamBridge(Construct):
         alarm = cloudwatch.Alarm(
             self,
             "BridgeBehind",
-            alarm_name=site.names.regional_name("bridge-behind"),
+            alarm_name=site.names.regional_name(self.BEHIND_ALARM),
             alarm_description=(
                 "CRITICAL: the bridge has stood still for a quarter of the stream's retention. "
+                f"Type next: lifeline status --suffix {site.settings.environment_suffix}. "
                 "Runbook: docs/runbooks/bridge-behind.md"
             ),
             metric=self.bridge.function.metric(

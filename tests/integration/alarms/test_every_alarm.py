@@ -26,7 +26,7 @@ from tests.integration.alarms.aws_figures import (
     NOT_CONFIRMED,
     AwsMetric,
 )
-from tests.integration.alarms.deployed import CODES, OURS, Deployed
+from tests.integration.alarms.deployed import CODES, HOME, OURS, RECOVERY, SUFFIX, Deployed
 
 pytestmark = pytest.mark.synth
 FIRED = {
@@ -160,3 +160,20 @@ def test_awss_directory_has_the_metric(metric: AwsMetric) -> None:
     name = metric.name.replace(".", "").lower()
     found = {dimensions for full, dimensions in known if full.strip("_").startswith(name)}
     assert metric.dimensions in found
+
+
+def test_the_composite_of_a_region_stands_for_everything_that_pages_there(
+    deployed: Deployed, assembly_of: Callable[[str], Assembly]
+) -> None:
+    """`bridge-behind`, which another stack makes, was left out: the region looked well while it paged."""
+    for environment in (deployed, Deployed(assembly_of("prod"))):
+        for region in (HOME, RECOVERY):
+            alarms = environment.alarms(region)
+            (rule,) = [one["AlarmRule"] for one in alarms.values() if "AlarmRule" in one]
+            paging = {
+                f"{name}-{SUFFIX}"
+                for name, said in alarms.items()
+                if str(said["AlarmDescription"]).startswith("CRITICAL: ")
+            }
+            assert set(re.findall(r'ALARM\("([^"]+)"\)', rule)) == paging
+            assert rule == " OR ".join(re.findall(r'ALARM\("[^"]+"\)', rule))

@@ -150,3 +150,26 @@ def test_the_page_of_a_lag_asks_first_whether_the_other_region_is_down() -> None
     text = (ROOT / "docs" / "runbooks" / "replication-lag.md").read_text()
     headings = re.findall(r"^## (.+)$", text, re.M)
     assert headings[0] == "Is the other region down?"
+
+
+def test_every_page_of_an_alarm_says_first_whether_it_can_wait_and_whom_to_call() -> None:
+    """Three readers on call found neither, in any of eight messages."""
+    folder = FIRST.parent
+    named = {
+        cell.rpartition("](")[2].rstrip(")")
+        for header in ("alarm", "rule")
+        for _name, _told, cell in rows(header)
+        if "](" in cell and cell.endswith(".md)")
+    }
+    who = set(re.findall(r"^\| \*([\w ]+)\* \|", (folder / "holds.md").read_text(), re.M))
+    assert who == {"network", "database", "developers", "incident lead"}
+    # Its rows say it, each for itself.
+    pages = sorted(one for one in named - {"holds.md"} if "/" not in one)
+    assert len(pages) >= 15
+    for one in pages:
+        first = (folder / one).read_text().partition("\n\n")[2].partition("\n\n")[0]
+        assert first.startswith("**Until the morning?** "), one
+        called = first.partition("**Call**")[2]
+        assert called, one
+        assert "holds.md#whom-do-i-call" in called, one
+        assert set(re.findall(r"\*([\w ]+)\*", called)) & who, one

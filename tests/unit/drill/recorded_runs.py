@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "recorded"
-KINDS = ("pass", "fail", "noop", "overloaded")
+KINDS = ("pass", "fail", "noop", "overloaded", "first_format")
 
 
 def recorded(kind: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from drill import evidence, live_view, replay, report, time_axis
 from drill.live import LivePage
 from drill.platform_records import instant_text, seconds_of
 from scripts.browser import Browser
+from scripts.pictures.drill_pages import moments
 from tests.unit.drill.recorded_runs import KINDS, recorded
 from tests.unit.drill.sample_evidence import body
 
@@ -95,14 +96,15 @@ def test_nothing_overflows_and_every_graphic_has_its_words(
     assert browser.value("document.querySelectorAll('th:not([scope])').length") == 0
 
 
-UNDER = """[...document.querySelectorAll(".went .part")].map((part, number) => {
-  const caption = document.querySelectorAll(".parts li")[number].getBoundingClientRect();
-  return caption.left - part.getBoundingClientRect().left;
+CAPTIONS = """[...document.querySelectorAll(".parts li")].map((caption, number) => {
+  const part = document.querySelectorAll(".went .part")[number];
+  return [part.textContent.trim(), caption.getBoundingClientRect().height,
+    getComputedStyle(part).backgroundColor === getComputedStyle(caption).borderLeftColor];
 })"""
 
 
 @pytest.mark.parametrize("kind", ["pass", "fail"])
-def test_run_and_commit_stand_on_the_screen_and_captions_under_their_parts(
+def test_run_and_commit_stand_on_the_screen_and_each_part_of_the_time_has_its_line(
     browser: Browser, tmp_path: Path, kind: str
 ) -> None:
     run = recorded(kind)
@@ -111,9 +113,12 @@ def test_run_and_commit_stand_on_the_screen_and_captions_under_their_parts(
     assert run["id"] in shown
     assert run["versions"]["git"][:12] in shown
     assert ("+changes" in shown) is ("+changes" in run["versions"]["git"])
-    apart = browser.value(UNDER)
-    assert len(apart) >= 3
-    assert max(map(abs, apart)) <= 6, apart
+    captions = browser.value(CAPTIONS)
+    assert len(captions) >= 3
+    for number, (label, height, same_colour) in enumerate(captions, start=1):
+        assert label == str(number)
+        assert height < 30, "a short part's words were ten lines of one word each"
+        assert same_colour
 
 
 def test_holds_has_one_meaning_on_the_live_page() -> None:
@@ -138,13 +143,13 @@ def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) ->
         return {"name": name, "region": "ca-west-1", "changes": changes, "not_provable": ""}
 
     quiet = alarm("events-at-risk", (-60.0, "OK"))
-    assert "Alarms: 1 were judged, by whole minutes; none fired" in time_axis.drawn(
+    assert "Alarms: 1 of 1 had figures and time to fire; none fired" in time_axis.drawn(
         {**run, "alarms": [quiet]}
     )
     fired = alarm("replication-lag-log", (-60.0, "OK"), (20.0, "ALARM"), (40.0, "OK"))
     page = report.render({**run, "alarms": [quiet, fired]})
     browser.open(written(tmp_path, page), width=400)
-    assert "each that fired" in page
+    assert "fire; each that did" in page
     assert "replication-lag-log (ca-west-1)" in browser.value(
         "document.querySelector('svg.narrow').textContent"
     )
@@ -152,8 +157,20 @@ def test_alarms_are_a_lane_of_the_time_axis(browser: Browser, tmp_path: Path) ->
         "document.querySelector('svg.narrow').textContent"
     )
     assert browser.value(LETTERS_OUTSIDE) == []
+    late = alarm("replication-lag-log", (-60.0, "OK"), (900.0, "ALARM"))
+    after_the_axis = time_axis.drawn({**run, "alarms": [quiet, late]})
+    assert "fire; each that did" in after_the_axis
+    assert "replication-lag-log (ca-west-1), later: T+900 s" in after_the_axis
     growing = replay.at({**run, "alarms": [fired]}, fault + 30)
     assert "Alarms:" not in time_axis.drawn(growing), "nobody has judged them yet"
+
+
+def test_a_keeper_s_empty_lane_says_that_nothing_new_was_decided() -> None:
+    """An empty lane alone looks like a keeper that does not run."""
+    drawn = time_axis.drawn(recorded("noop") | {"decisions": []})
+    for region in ("ca-central-1 (home)", "ca-west-1 (standby)"):
+        assert f"{region}: no new decision of its keeper" in drawn
+    assert "ca-west-1 (standby): new decisions of its keeper" in (time_axis.drawn(recorded("pass")))
 
 
 def test_the_page_that_overflows_is_found(browser: Browser, tmp_path: Path) -> None:
@@ -209,8 +226,9 @@ def test_the_live_page_grows_until_it_is_the_report(browser: Browser, kind: str)
         if kind == "pass":
             assert browser.value("document.querySelector('.clock .t').textContent") == "T+22 s"
             assert "lease not expired" in text
-            clock[0] = zero + 34.3
-            browser.until("document.querySelector('.clock .t').textContent === 'T+34 s'")
+            since = moments(run)["plan"]
+            clock[0] = zero + since
+            browser.until(f"document.querySelector('.clock .t').textContent === 'T+{since:.0f} s'")
             text = browser.value("document.querySelector('#page').textContent")
             assert "What ca-west-1 does: the plan" in text
         page.end(run)
@@ -221,6 +239,21 @@ def test_the_live_page_grows_until_it_is_the_report(browser: Browser, kind: str)
         # The server ends with the drill; the report stays.
         assert browser.value("document.querySelectorAll('.record').length") == 1
     assert said == ["lab: deploy stacks …"]
+
+
+def test_the_moments_of_the_live_page_are_the_run_s_own() -> None:
+    """Fixed seconds would show something else of the next recording."""
+    run = recorded("pass")
+    fault, found = seconds_of(run["fault_at"]), moments(run)
+    waiting = replay.at(run, fault + found["waiting"])
+    view = live_view.view(waiting, replay.lines(waiting))
+    assert not view.plan
+    assert any(one.state == "holds" for one in view.waiting_for)
+    planned = replay.at(run, fault + found["plan"])
+    states = {one.state for one in live_view.view(planned, replay.lines(planned)).plan}
+    assert {"done", "to come"} <= states
+    with pytest.raises(ValueError, match="no takeover with a plan"):
+        moments(run | {"timeline": []})
 
 
 def test_the_live_page_listens_on_loopback_only_and_shows_one_page() -> None:

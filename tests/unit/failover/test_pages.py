@@ -36,26 +36,29 @@ def test_a_loss_above_the_rpo_is_paged_with_everything_to_decide_by() -> None:
     assert page.subject == "Lifeline dev ca-west-1: loss-above-rpo"
     assert page.text.splitlines() == [
         "Environment dev, region ca-west-1. Its keeper decided hold because of loss-above-rpo. A takeover "
-        "would lose more than the tier allows: the incident lead decides. Look at the whole picture first: "
-        "where the loss falls, wait.",
+        "would lose more than the tier allows: the incident lead decides. Type lifeline status twice: "
+        "while the number falls, wait.",
         "Does anybody serve? No region that this one sees. Patients' alarms wait at the edges.",
         "Lease: held by ca-central-1 at epoch 4; the database's writer is ca-central-1.",
-        "A takeover would lose: 94.2 s; allowed is 60 s.",
+        "At risk in a takeover: the last 94.2 s of events, but for what edges send again; "
+        "allowed is 60 s.",
         "Seen: loss_seconds 94.2, allowed_seconds 60.0.",
+        "Type next: lifeline status --suffix dev",
         # Rounded up: an approval below the loss would lift nothing.
-        "Type next: lifeline authority approve --suffix dev --epoch 5 --loss 95",
-        "Whole picture: lifeline status --suffix dev",
+        "Only on the incident lead's word: lifeline authority approve --suffix dev --epoch 5 --loss 95",
         "Runbook: docs/runbooks/holds.md, or type: lifeline explain loss-above-rpo",
     ]
 
 
 def test_what_is_not_known_is_not_zero() -> None:
-    assert loss_line(None, 60) == "A takeover would lose: unknown; allowed is 60 s."
+    assert loss_line(None, 60) == (
+        "At risk in a takeover: unknown, but for what edges send again; allowed is 60 s."
+    )
     blind = replace(LOST, lease=None, estimated_loss_seconds=None)
     page = SENDER.of_decision(blind, decide(blind, POLICY, 1e4), POLICY, serving=None)
     assert "Does anybody serve? This region cannot tell" in page.text
     assert "Lease: not readable, or there is none." in page.text
-    assert "would lose: unknown" in page.text
+    assert "takeover: unknown" in page.text
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -78,6 +81,17 @@ def test_a_page_of_any_word_says_where_what_next_and_which_runbook(reason: Reaso
 
 
 LOST_ACTION = decide(LOST, POLICY, 1e4).action
+
+
+@pytest.mark.parametrize("word", sorted(set(WORDS) - {READY}))
+def test_no_page_says_to_type_next_what_writes(word: str) -> None:
+    """Who reads a page at night types its command first and reads the rest afterwards."""
+    decision = Decision(action=LOST_ACTION, reason=Reason(word))
+    page = SENDER.of_decision(LOST, decision, POLICY, serving=False)
+    (command,) = re.findall(r"^Type next: (.+)$", page.text, re.M)
+    reads = re.match(r"lifeline (status|authority show)|aws \S+ describe-|aws logs tail", command)
+    # A pause tells nobody: who reads `lifeline status` is told how to end it.
+    assert reads or "--dry-run" in command or word == Reason.PAUSED, command
 
 
 @pytest.mark.parametrize("word", [word for word, one in WORDS.items() if "lifeline" in one.command])

@@ -243,7 +243,7 @@ def test_a_fence_of_a_silent_writer_ends_with_its_timeout(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("step", "sentence"),
-    [("release", "cannot be released"), ("verify", "behind the point of no return")],
+    [("release", "cannot be released"), ("verify", "past the point of no return")],
 )
 def test_a_page_names_the_step_the_epoch_and_the_run(step: str, sentence: str) -> None:
     topic = "arn:aws:sns:ca-west-1:123456789012:pages"

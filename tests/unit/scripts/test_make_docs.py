@@ -65,6 +65,21 @@ def test_every_stack_is_in_its_regions_frame(dev: Assembly) -> None:
     assert ("Data_cac1", "Data_caw1") in across
 
 
+def test_each_recorded_look_is_shown_in_the_runbook_and_no_other() -> None:
+    """A new recording has other names: nobody has to mend the page, and no old screen is left over."""
+    page = (make_docs.ROOT / "docs" / "runbooks" / "README.md").read_text()
+    shown = [one for one in page.splitlines() if "../pictures/status-" in one]
+    assert shown == [one for one in make_docs.status_looks().splitlines() if one]
+    looks = status_screen.looks()
+    assert len(shown) == len(looks)
+    assert all(f"../pictures/{name}.svg" in page for name in looks)
+    made = {f"docs/pictures/{name}.svg": "" for name in looks}
+    assert make_docs.left_over(made) == []
+    (first, *_) = sorted(made)
+    left = make_docs.left_over({name: text for name, text in made.items() if name != first})
+    assert [path.name for path in left] == [first.rpartition("/")[2]]
+
+
 def test_no_picture_covers_one_box_with_another() -> None:
     for drawn in (
         data_path.graph(),

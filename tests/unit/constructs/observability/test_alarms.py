@@ -50,8 +50,8 @@ def test_a_spec_becomes_an_alarm_that_pages_in_its_own_region(make_stack: MakeSt
     assert alarm["Properties"] | {"Tags": None} == {
         "ActionsEnabled": True,
         "AlarmActions": ["arn:aws:sns:ca-west-1:123456789012:page-test"],
-        "AlarmDescription": "CRITICAL: Something is wrong. No data fires it as well. "
-        "Runbook: docs/runbooks/log-trouble.md",
+        "AlarmDescription": "CRITICAL: Something is wrong. It fires without data, too. "
+        "Type next: lifeline status --suffix test. Runbook: docs/runbooks/log-trouble.md",
         "AlarmName": "some-thing-test",
         "ComparisonOperator": "GreaterThanThreshold",
         "DatapointsToAlarm": 3,
@@ -165,7 +165,7 @@ def test_every_spec_has_its_runbook_and_fits_its_service(make_stack: MakeStack) 
     given = all_specs(make_stack(environment_suffix="a2345678901z"))
     for one in given:
         assert (ROOT / "docs" / "runbooks" / f"{one.runbook}.md").is_file(), one.runbook
-        assert len(one.alarm_description) <= 1_024
+        assert len(one.description_for("a2345678901z")) <= 1_024
         seconds = one.evaluation.evaluation_periods * one.evaluation.period_seconds
         assert seconds <= 86_400 or one.evaluation.period_seconds >= 3_600
 
@@ -173,7 +173,9 @@ def test_every_spec_has_its_runbook_and_fits_its_service(make_stack: MakeStack) 
 def test_both_regions_have_the_same_alarms(make_stack: MakeStack) -> None:
     home, recovery = all_specs(make_stack()), all_specs(make_stack("ca-west-1"))
     assert [one.name for one in home] == [one.name for one in recovery]
-    assert [one.alarm_description for one in home] == [one.alarm_description for one in recovery]
+    assert [one.description_for("x") for one in home] == [
+        one.description_for("x") for one in recovery
+    ]
 
 
 def test_a_query_has_no_series_and_says_its_period(make_stack: MakeStack) -> None:
@@ -332,6 +334,25 @@ def test_one_composite_stands_for_the_critical_alarms_of_the_region(make_stack: 
     assert len(one["DependsOn"]) == 2
 
 
+def test_a_critical_alarm_that_another_construct_makes_counts_and_is_listed(
+    make_stack: MakeStack,
+) -> None:
+    made = make_stack()
+    alarms = Alarms(
+        made.stack, "Alarms", site=made.site, specs=[spec()], composite="region",
+        critical_elsewhere=["elsewhere"],
+    )  # fmt: skip
+    (one,) = made.resources("AWS::CloudWatch::CompositeAlarm")
+    assert one["Properties"]["AlarmRule"] == 'ALARM("some-thing-test") OR ALARM("elsewhere-test")'
+    ending = "alarm:elsewhere-test"
+    assert [arn.endswith(ending) for arn in alarms.arns(Severity.CRITICAL)] == [False, True]
+    assert not any(arn.endswith(ending) for arn in alarms.arns(Severity.WARNING))
+    with pytest.raises(ValueError, match="Two alarms have the name some-thing"):
+        Alarms(
+            made.stack, "Twice", site=made.site, specs=[spec()], critical_elsewhere=["some-thing"]
+        )
+
+
 def test_readiness_pages_when_it_is_zero_or_not_told(make_stack: MakeStack) -> None:
     """R4, A19: automatic failover cannot be off in silence."""
     made = make_stack()
@@ -413,7 +434,7 @@ def test_the_exercise_of_the_steps_is_alarmed_when_it_fails_and_when_it_is_missi
 
 
 def test_nothing_claims_that_the_lag_of_files_writes_files(make_stack: MakeStack) -> None:
-    said = {one.name: one.alarm_description for one in all_specs(make_stack())}
+    said = {one.name: one.description_for("test") for one in all_specs(make_stack())}
     assert "its replication is replication-lag-files' matter" in said["files-io"]
     assert "replication-lag-files asks the service in both regions" in said["files-service-lag"]
     assert "end to end" in said["database-service-lag"]
