@@ -38,7 +38,7 @@ def run(
         World(Path(name), rate) as world,
     ):
         world.await_healthy(120)
-        alarms = _quiet(world, quiet_seconds, quiet_rate)
+        alarms, sent = _quiet(world, quiet_seconds, quiet_rate)
         for fault in faults:
             world.await_healthy(120)
             if fault in HOLES:
@@ -50,23 +50,24 @@ def run(
         "faults": [one.told() for one in found],
         "false_alarms": alarms,
         "quiet_seconds": quiet_seconds,
+        "quiet_events_per_s": round(sent / quiet_seconds) if quiet_seconds else None,
         "good": not alarms and all(one.good() for one in found),
     }
 
 
-def _quiet(world: World, seconds: float, rate: float) -> list[str]:
-    """Load without a fault: what was told or passed all the same."""
+def _quiet(world: World, seconds: float, rate: float) -> tuple[list[str], int]:
+    """Load without a fault: what was told or passed all the same, and how many events were sent."""
     usual, world.rate = world.rate, rate
     sent, told = world.sent, set(world.told)
     time.sleep(seconds)
-    world.rate = usual
+    world.rate, events = usual, world.sent - sent
     stands = world.safe_until(world.mark(), 30) is None
     alarms = world.told - told
     if stands:
         alarms.add("the watermark stands still")
     alarms |= {f"passed: {one}" for one in world.passed} | set(world.trouble)
-    _say(f"quiet: {world.sent - sent} events in {seconds:g} s, {len(alarms)} false alarms")
-    return sorted(alarms)
+    _say(f"quiet: {events} events in {seconds:g} s, {len(alarms)} false alarms")
+    return sorted(alarms), events
 
 
 def _say(line: str) -> None:
