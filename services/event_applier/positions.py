@@ -19,6 +19,9 @@ SEEK_SLACK_MS = 5_000
 LONGEST_BRIDGE_MS = 900_000
 """A function of the bridge lives 15 minutes (Lambda's quota): then nothing of an old stream is written."""
 
+KEEPS_POSITIONS = "SELECT to_regclass('stream_shard') IS NOT NULL"
+"""Whether migration 0008 has run. A release reads and applies without it: it may be there first."""
+
 Stream = tuple[str, str]
 """(origin, incarnation)"""
 
@@ -118,8 +121,16 @@ def read_applied(connection: Connection, place: Place) -> list[AppliedMarker]:
     ]
 
 
+def keeps_positions(connection: Connection) -> bool:
+    """Whether the tables of lineage and own positions are there."""
+    row = connection.execute(KEEPS_POSITIONS).fetchone()
+    return bool(row and row[0])
+
+
 def read_lineages(connection: Connection) -> dict[Stream, Lineage]:
-    """What the markers declared of each stream's shards."""
+    """What the markers declared of each stream's shards; nothing before the tables are there."""
+    if not keeps_positions(connection):
+        return {}
     rows = connection.execute("SELECT origin, incarnation, shard, parents FROM stream_shard")
     found: dict[Stream, dict[str, list[str]]] = {}
     for origin, incarnation, shard, parents in rows.fetchall():
@@ -130,7 +141,9 @@ def read_lineages(connection: Connection) -> dict[Stream, Lineage]:
 def read_own_positions(
     connection: Connection, epoch: int, log_ids: Mapping[str, str]
 ) -> dict[Place, int]:
-    """The next offset of each partition that was written at this epoch, of this log (B26)."""
+    """The next offset of each partition that was written at this epoch, of this log (B26), if any."""
+    if not keeps_positions(connection):
+        return {}
     rows = connection.execute(
         "SELECT topic, partition, log_id, next_offset FROM applied_position WHERE epoch = %s",
         (epoch,),

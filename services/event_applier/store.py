@@ -17,7 +17,7 @@ from lifeline.services.event_applier.dead_letters import (
     due,
     keep,
 )
-from lifeline.services.event_applier.positions import OwnPosition
+from lifeline.services.event_applier.positions import OwnPosition, keeps_positions
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
@@ -192,6 +192,7 @@ class Store:
         self._clock = clock
         self._declared: set[object] = set()
         self._parents: dict[Pair, tuple[str, ...]] = {}
+        self._is_placing = False
         self._published_again = -1
         """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
@@ -238,7 +239,8 @@ class Store:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
         self._declared |= batch.declared()
-        self._parents |= batch.parents()
+        if self._is_placing:
+            self._parents |= batch.parents()
         again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
         return Applied(
             done.inserted, again, self._guard.epoch, done.unexpected, withheld, len(letters)
@@ -309,8 +311,13 @@ class Store:
             done.unexpected += part.unexpected
             done.wild += part.wild
 
+    def _keeps_positions(self) -> bool:
+        """Asked until it is so."""
+        self._is_placing = self._is_placing or keeps_positions(self._connection)
+        return self._is_placing
+
     def _keep_positions(self, positions: Sequence[OwnPosition]) -> None:
-        if not positions:
+        if not positions or not self._keeps_positions():
             return
         with self._connection.cursor() as cursor:
             cursor.executemany(
@@ -327,6 +334,8 @@ class Store:
         parents = sorted(
             (pair, its) for pair, its in batch.parents().items() if self._parents.get(pair) != its
         )
+        if parents and not self._keeps_positions():
+            parents = []
         last = sorted(batch.last_markers().items(), key=lambda item: item[0])
         new = sorted(batch.declared() - self._declared - {key for key, _ in last})
         with self._connection.cursor() as cursor:

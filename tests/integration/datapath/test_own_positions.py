@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -182,3 +182,42 @@ def test_what_is_old_is_forgotten_and_what_counts_is_not(sql: Sql) -> None:
     sql("SELECT forget_old_shards()")
     assert sql("SELECT shard FROM applied_marker ORDER BY shard") == [("a",), ("n",)]
     assert sql("SELECT shard FROM stream_shard ORDER BY shard") == [("a",), ("i",), ("z",)]
+
+
+@pytest.fixture
+def before_the_migration(sql: Sql) -> Iterator[None]:
+    """The database of the release before."""
+    tables = ("stream_shard", "applied_position")
+    for table in tables:
+        sql(f"ALTER TABLE {table} RENAME TO hidden_{table}")
+    sql("ALTER FUNCTION forget_old_shards RENAME TO hidden_forget")
+    yield
+    sql("ALTER FUNCTION hidden_forget RENAME TO forget_old_shards")
+    for table in tables:
+        sql(f"ALTER TABLE hidden_{table} RENAME TO {table}")
+
+
+@pytest.mark.usefixtures("before_the_migration")
+def test_a_release_applies_before_its_migration_has_run(
+    database: DatabaseAddress, sql: Sql, serve_here: Renewed, log: Log, placed: Any
+) -> None:
+    """A standby gets a release first: a failover then must not find an applier that waits for a table."""
+    serve_here()
+    log.put([*after_the_loss(), marker_of("a", 12, LATER_MS, 6)])
+    with applying(database, log):
+        until("all stored", lambda: sql("SELECT count(*) FROM event") == [(3,)])
+        until(
+            "the marker applied",
+            lambda: sql("SELECT count(*) FROM applied_marker WHERE shard = 'a'") == [(1,)],
+        )
+        until(
+            "tomorrow's partition",
+            lambda: (
+                sql(
+                    "SELECT to_regclass('event_' || to_char((now() AT TIME ZONE 'UTC')::date + 1, "
+                    "'YYYYMMDD')) IS NOT NULL"
+                )
+                == [(True,)]
+            ),
+        )
+    assert placed() == [(0, 1)]
