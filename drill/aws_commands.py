@@ -68,7 +68,7 @@ def aws(
     target = AwsTarget(
         suffix=suffix,
         regions=(home, recovery),
-        account=system_account(),
+        account=system_account(suffix),
         ask=typed,
         say=say,
     )

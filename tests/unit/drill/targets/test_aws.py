@@ -144,9 +144,9 @@ def test_what_runs_against_an_emulator_is_no_evidence_of_aws(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    assert target(DrilledAccount()).name == system_account().place == "aws"
+    assert target(DrilledAccount()).name == system_account("dr1").place == "aws"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    assert system_account().place == "lab"
+    assert system_account("dr1").place == "lab"
 
 
 def test_epochs_are_counted_from_where_the_environment_stands() -> None:
