@@ -22,11 +22,9 @@ NOT_ANSWERED = (
     "quota-elastic-ips", "quota-vpcs", "quota-internet-gateways", "quota-gateway-endpoints",
     "quota-interface-endpoints", "quota-brokers", "quota-database-clusters", "quota-fargate",
     "quota-nat-gateways", "quota-shards", "database-class", "kafka-version", "broker-class", "cache-class",
-    "names-registries", "certificates",
+    "names-registries", "certificates", "backup-opt-in", "service-linked-roles",
 )  # fmt: skip
-"""Probes of `lifeline preflight` whose calls the emulator does not know."""
-NOT_BUILT = "images"
-"""No container engine is asked for: the services run as processes."""
+"""Probes of `lifeline preflight` whose calls the emulator does not know, or whose mending call."""
 ENGINEER = "engineer"
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 LOOK_SECONDS = 2.0
