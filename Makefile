@@ -115,7 +115,7 @@ preflight: setup ## Ask the account for what a deployment rests on; writes nothi
 CONTEXT = $(lastword $(patsubst $(1)=%,%,$(filter $(1)=%,$(patsubst --context=%,%,$(ARGS)))))
 
 account: setup ## Once for an account: bootstrap ACCOUNT_REGIONS= and WITNESS_REGION=, and what environments share (DRILLS=yes: the drill pipeline's bootstrap, too)
-	@account=$$($(PY) -c 'import boto3; print(boto3.client("sts", "$(firstword $(ACCOUNT_REGIONS))").get_caller_identity()["Account"])'); \
+	@account=$$($(PY) -m scripts.account_number $(firstword $(ACCOUNT_REGIONS))); \
 	export PATH="$$PWD/$$($(PY) scripts/npm_ci.py --node-bin):$$PWD/node_modules/.bin:$$PATH"; \
 	cdk bootstrap --output build/cdk.out/account --app "$(PY) app.py --account-regions $(ACCOUNT_REGIONS)" \
 		$(patsubst %,aws://$$account/%,$(ACCOUNT_REGIONS) $(filter-out none,$(WITNESS_REGION))); \

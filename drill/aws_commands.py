@@ -65,15 +65,15 @@ def aws(
         _say_what_would_break(name, suffix, (home, recovery))
         return
     began = time.monotonic()
-    target = AwsTarget(
-        suffix=suffix,
-        regions=(home, recovery),
-        account=system_account(),
-        ask=typed,
-        say=say,
-    )
     options = Options(events_per_second=rate, before_seconds=before, seed=seed)
     try:
+        target = AwsTarget(
+            suffix=suffix,
+            regions=(home, recovery),
+            account=system_account(suffix),
+            ask=typed,
+            say=say,
+        )
         with target:
             chosen = on_aws(SCENARIOS[name], target.epoch)
             outcome = Run(chosen, options, target, say).go()

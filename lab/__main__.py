@@ -1,4 +1,4 @@
-"""`python -m lab up|down|status|deploy|destroy`: the emulated regions for experiments by hand."""
+"""`python -m lab up|down|status|deploy|destroy|account`: the emulated regions for experiments by hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from lab import inventory
+from lab.account import serve
 from lab.folder import port_base_of_running
 from lab.lab import Lab
 from lab.places import DATA_REGIONS
@@ -71,7 +72,7 @@ def status(workdir: Path) -> None:
 def main() -> int:
     """The command line. 0, or 1 with one sentence on standard error."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status", "deploy", "destroy"))
+    parser.add_argument("command", choices=("up", "down", "status", "deploy", "destroy", "account"))
     parser.add_argument("--suffix", default="drill", help="environmentSuffix (default: drill)")
     parser.add_argument("--profile", default="dev")
     parser.add_argument(
@@ -88,7 +89,7 @@ def main() -> int:
             status(given.workdir)
         else:
             port_base = given.port_base
-            if port_base is None and given.command != "up":
+            if port_base is None and given.command not in ("up", "account"):
                 port_base = port_base_of_running(given.workdir)
             lab = Lab(
                 suffix=given.suffix, profile=given.profile, workdir=given.workdir,
@@ -99,6 +100,8 @@ def main() -> int:
                     print(line)
             elif given.command == "destroy":
                 return destroy(lab)
+            elif given.command == "account":
+                serve(lab)
             else:
                 up(lab, engines_only=given.engines_only)
     except LabError as error:

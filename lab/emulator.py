@@ -9,7 +9,8 @@ What differs from its own entry point:
 - A run made its log group anew after the group was deleted, whatever its role may (`emulated_log_groups`).
 - The functions' metric lines are kept as they are written (`emulated_metrics`).
 - What state machines call is kept, and refused where the lab could not cut the same (`emulated_faults`).
-- Global caches and the second version of MSK's API are added (`emulated_cache`, `emulated_log`).
+- Global caches, the second version of MSK's API and an image's replication status are added
+  (`emulated_cache`, `emulated_log`, `emulated_images`).
 - A resource whose creation failed is deleted, and one can be made to fail (`emulated_rollback`).
 - What CloudFormation does to each resource is written to a file: its native types are changed inside
   this process, where no proxy sees a call.
@@ -114,6 +115,7 @@ def main() -> None:
     )
     from ministack.services import (  # type: ignore[import-not-found]
         cloudwatch_logs,
+        ecr,
         elasticache,
         kinesis,
         lambda_svc,
@@ -131,6 +133,7 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from lab.emulated_cache import add_global_groups, tell_cloudformation
     from lab.emulated_faults import keep_fault_calls
+    from lab.emulated_images import add_replication_status
     from lab.emulated_log import add_second_version
     from lab.emulated_log_groups import refuse_new_groups
     from lab.emulated_metrics import keep_metric_lines
@@ -139,6 +142,7 @@ def main() -> None:
     add_global_groups(elasticache, responses.get_region)
     tell_cloudformation(stacks, elasticache)
     add_second_version(msk)
+    add_replication_status(ecr)
     refuse_new_groups(lambda_svc, cloudwatch_logs, iam_evaluator)
     FailedCreates(Path(os.environ["LAB_PLANTED"])).install(stacks, custom_resource)
     record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))

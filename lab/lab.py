@@ -178,21 +178,25 @@ class Lab:
         """Synthesize, rewrite, bootstrap, deploy; then topics, services, and `lifeline activate`."""
         report = self.deploy_stacks()
         with self._timed(report, "start services"):
-            for region in DATA_REGIONS:
-                self.brokers[region].create_topics(
-                    deployment.topic_partitions(self.clients, self.suffix)
-                )
-            for region in DATA_REGIONS:
-                self._start_gateway(region)
-            mirror_settings = self.workdir / "mirror.properties"
-            mirror_settings.write_text(self._replicator or replicator_settings())
-            self._follow(service_commands(mirror_settings))
+            self.start_services()
         with self._timed(report, "activate"):
             deployment.activate(self.places, self.suffix)
             self._await_apis()
         for line in report.lines():
             self.say(line)
         return report
+
+    def start_services(self) -> None:
+        """What the deployed stacks ask for: topics, gateways, services, keepers. Raises LabError."""
+        for region in DATA_REGIONS:
+            self.brokers[region].create_topics(
+                deployment.topic_partitions(self.clients, self.suffix)
+            )
+        for region in DATA_REGIONS:
+            self._start_gateway(region)
+        mirror_settings = self.workdir / "mirror.properties"
+        mirror_settings.write_text(self._replicator or replicator_settings())
+        self._follow(service_commands(mirror_settings))
 
     def deploy_stacks(self) -> DeployReport:
         """The stacks only: also how a running lab gets an edited app (`python -m lab deploy`)."""
@@ -232,6 +236,10 @@ class Lab:
             return
         toolkit.bootstrap(self.places, self.processes.logs / "cdk.log")
         deployment.give_log_role(self.clients)
+        self.open_account()
+
+    def open_account(self) -> None:
+        """Once in the life of the emulator: what no account has, and the lab needs."""
         # The first unsigned call makes a proxy load every service model: not during a drill.
         for source in SOURCES:
             answers(self.places.proxy(source), "/_ministack/health", seconds=20)

@@ -87,15 +87,21 @@ class Stacks:
 
         Raises Refused, before anything is changed, for what AWS would not take.
         """
-        asked, deployed = self._read(ASKED), self._read(DEPLOYED)
-        chosen = {name: one for name, one in asked.items() if not only or name in only}
-        refusals = self._judge(chosen, asked, deployed)
-        if refusals:
-            raise Refused(refusals)
+        chosen = self.require_allowed(only)
+        deployed = self._read(DEPLOYED)
         # What stands after a failure is not known: the next change of these is not judged.
         self._write(DEPLOYED, {n: one for n, one in deployed.items() if n not in chosen})
         toolkit.deploy(self.assembly, self.places, self.log, self.say, only=only, region=region)
         self._write(DEPLOYED, {**deployed, **chosen})
+
+    def require_allowed(self, only: Sequence[str] = ()) -> Templates:
+        """The templates of all stacks, or of `only` these. Raises Refused for what AWS would not take."""
+        asked = self._read(ASKED)
+        chosen = {name: one for name, one in asked.items() if not only or name in only}
+        refusals = self._judge(chosen, asked, self._read(DEPLOYED))
+        if refusals:
+            raise Refused(refusals)
+        return chosen
 
     def destroy(self) -> None:
         """`cdk destroy --all`. Raises LabError when a stack is left, Refused as `deploy`."""

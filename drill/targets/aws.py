@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -239,8 +240,13 @@ def _stacks_of(stacks: Any, suffix: str) -> list[str]:
     )
 
 
-def system_account() -> Account:
-    """The account that the environment's variables name."""
+def system_account(suffix: str) -> Account:
+    """The account that the environment's variables name; of a lab, `LAB_DIR` names the folder."""
+    folder = os.environ.get("LAB_DIR")
+    if folder:
+        from drill.targets.emulated import emulated_account
+
+        return emulated_account(Path(folder), suffix, system_client)
     emulated = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
     return Account(client=system_client, place="lab" if emulated else "aws")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.refusals.row import Row
+from lab.refusals.row import On, Row
 from lab.refusals.situation import Case
 
 STAGE, DEPLOYMENT, METHOD = (f"AWS::ApiGateway::{one}" for one in ("Stage", "Deployment", "Method"))
@@ -15,6 +15,7 @@ BALANCER, TARGETS, LISTENER = (
 GATEWAY = "https://docs.aws.amazon.com/apigateway/latest"
 ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference"
 BALANCER_NAME = re.compile(r"(?!internal-)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+COGNITO = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference"
 MOST_CHARACTERS = 32
 
 
@@ -24,6 +25,11 @@ def _logs(case: Case) -> bool:
     return case.resource.given("AccessLogSetting") or any(
         isinstance(one, str) and one != "OFF" for one in levels
     )
+
+
+def _protected_balancer(case: Case) -> bool:
+    attributes = [] if case.before is None else case.before.items("LoadBalancerAttributes")
+    return {"Key": "deletion_protection.enabled", "Value": "true"} in attributes
 
 
 def _without_account_role(case: Case) -> bool:
@@ -141,6 +147,24 @@ ROWS = (
         source="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
     ),
     Row(
+        id="protected-balancer-deleted",
+        types=(BALANCER,),
+        on=On.DELETED,
+        refuses=_protected_balancer,
+        sentence="A load balancer with deletion protection is not deleted: turn it off in an update first.",
+        source=f"{ELB}/API_DeleteLoadBalancer.html",
+    ),
+    Row(
+        id="protected-user-pool-deleted",
+        types=("AWS::Cognito::UserPool",),
+        on=On.DELETED,
+        refuses=lambda case: (
+            case.before is not None and case.before.text("DeletionProtection") == "ACTIVE"
+        ),
+        sentence="A user pool with deletion protection is not deleted: turn it off in an update first.",
+        source=f"{COGNITO}/API_CreateUserPool.html (DeletionProtection)",
+    ),
+    Row(
         id="client-credentials-without-a-secret",
         types=("AWS::Cognito::UserPoolClient",),
         refuses=lambda case: (
@@ -148,8 +172,7 @@ ROWS = (
             and case.resource.false("GenerateSecret")
         ),
         sentence="A client that signs in with client_credentials has a secret.",
-        source="https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
-        "API_CreateUserPoolClient.html (AllowedOAuthFlows)",
+        source=f"{COGNITO}/API_CreateUserPoolClient.html (AllowedOAuthFlows)",
     ),
     Row(
         id="web-acl-log-by-another-name",

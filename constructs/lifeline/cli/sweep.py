@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +35,12 @@ def sweep(
     home: options.Home = options.HOME,
     recovery: options.Recovery = options.RECOVERY,
     witness: options.Witness = options.WITNESS,
+    only: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM", help="Destroy only suffixes of this form, such as 'dr????????'."
+        ),
+    ] = "*",
     destroy: Annotated[
         bool,
         typer.Option("--destroy", metavar="", help="Destroy what is over; without it nothing is written."),
@@ -41,7 +49,8 @@ def sweep(
 ) -> None:  # fmt: skip
     """List the drill environments of the account, and destroy those past their time if asked to."""
     output = Output(as_json)
-    found, now = _found(list(dict.fromkeys((home, recovery, witness))))
+    there, now = _found(list(dict.fromkeys((home, recovery, witness))))
+    found = [_asked_for(one, only) for one in there]
     over = [one for one in found if one.is_over(now)]
     for one in found:
         output.say(f"sweep: {one.suffix}: {_words(one, now, destroy)}")
@@ -97,6 +106,12 @@ def _found(regions: list[str]) -> tuple[list[DrillEnvironment], datetime]:
         stacks += there
         times.append(now)
     return drill_environments(stacks), min(times)
+
+
+def _asked_for(one: DrillEnvironment, form: str) -> DrillEnvironment:
+    if fnmatchcase(one.suffix, form):
+        return one
+    return replace(one, keep=f"only {form} was asked for")
 
 
 def _words(one: DrillEnvironment, now: datetime, destroy: bool) -> str:

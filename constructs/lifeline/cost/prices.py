@@ -68,6 +68,13 @@ KNOWN = (
         "api-evangelist/amazon-secrets-manager, plans",
         as_of="2026-09-20",
     ),
+    Price(
+        item="kms-key",
+        region=EVERYWHERE,
+        usd=1.00,
+        source="https://aws.amazon.com/kms/pricing/, Key storage, without rotated key material",
+        as_of="2026-11-22",
+    ),
 )
 """What could be cited when this was written."""
 

@@ -215,6 +215,7 @@ class DrPipeline(Construct):
         ExerciseRights(self._site, DRILL_SUFFIXES).give_heal(made)
         if in_pipeline:
             self._keep_source(made, ["s3:DeleteObject"])
+            self._find_what_is_over(made)
             return made
         self._keep_source(made, ["s3:GetObject", "s3:DeleteObject"])
         made.allow(
@@ -254,6 +255,12 @@ class DrPipeline(Construct):
             "elasticache", f"globalreplicationgroup:*-cache-{DRILL_SUFFIXES}"
         )
         project.allow("SeeWhichRegionWrites", ["rds:DescribeGlobalClusters"], [database])
+        # After a drill the other region writes; the home region's members take the writes back.
+        at_home = site.arn("rds", f"cluster:database-{site.region.code}-{DRILL_SUFFIXES}")
+        project.allow("WriteAtHomeAgain", ["rds:SwitchoverGlobalCluster"], [database, at_home])
+        project.allow(
+            "CacheAtHomeAgain", ["elasticache:FailoverGlobalReplicationGroup"], [global_cache]
+        )
         detached = site.peer.arn(
             "rds", f"cluster:database-{site.peer.region.code}-{DRILL_SUFFIXES}"
         )
@@ -265,6 +272,20 @@ class DrPipeline(Construct):
         project.acknowledge_pattern(
             global_cache,
             reason="The service puts letters of its own before the datastore's name.",
+        )
+
+    def _find_what_is_over(self, project: DrillProject) -> None:
+        """What `lifeline sweep` asks: the stacks of a region by their tags, which takes ListStacks, too."""
+        project.allow(
+            "FindWhatIsOver",
+            ["cloudformation:DescribeStacks", "cloudformation:ListStacks"],
+            ["*"],
+            {"StringEquals": {"aws:RequestedRegion": [one.name for one in self._regions()]}},
+        )
+        acknowledge(
+            project.policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="Listing stacks takes no resource; the condition allows the regions of the environments.",
         )
 
     def _delete_what_a_takeover_left(self, project: DrillProject) -> None:
@@ -330,6 +351,7 @@ class DrPipeline(Construct):
             "AWS_SCENARIOS": " ".join(AWS_SCENARIOS),
             "ARTIFACTS_BUCKET": self.artifacts.bucket_name,
             "DRILL_PROFILE": DRILL_PROFILE,
+            "DRILL_SUFFIXES": DRILL_SUFFIXES,
             "DRILL_SETTINGS": " ".join(f"-c {key}={value}" for key, value in chosen.items()),
             "EVIDENCE_BUCKET": self._site.names.global_name("evidence"),
             "HOME_CODE": settings.home.code,

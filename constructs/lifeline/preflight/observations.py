@@ -28,6 +28,13 @@ class Observation:
 
 OBSERVATIONS: tuple[Observation, ...] = (
     Observation(
+        "image-build",
+        "Both images build for arm64 from their locked requirements; no container engine was there to try.",
+        When.DEPLOYMENT,
+        "`make images`: both images in both regions, under one digest",
+        "the build names the package or the base image: another version of it in `services/`",
+    ),
+    Observation(
         "arm64-functions",
         "Lambda runs python3.14 on arm64 in ca-west-1.",
         When.DEPLOYMENT,
@@ -101,7 +108,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
         "heal-by-itself",
         "A fault that nobody ends is healed by its own execution.",
         When.DRILL,
-        "`drill aws` killed once while the fault is in force: the execution's states `Allow…` succeed",
+        "`make drill TARGET=aws` killed while the fault is in force: the execution's states `Allow…` succeed",
         "`lifeline drill heal`, or the calls by hand (docs/runbooks/drill.md)",
     ),
     Observation(
@@ -138,6 +145,20 @@ OBSERVATIONS: tuple[Observation, ...] = (
         When.DRILL,
         "`AWS/Usage` and the throttle metrics on the dashboards while the drill streams",
         "ask for a higher request rate, or batch more",
+    ),
+    Observation(
+        "pipeline-rights",
+        "The pipeline's roles may make every call of their steps, under the permissions boundary.",
+        When.DRILL,
+        "the first run of the pipeline `drill-{suffix}` with `ENVIRONMENT=yes`: every stage succeeded",
+        "the stage's log names the call that was refused; what was deployed is swept",
+    ),
+    Observation(
+        "switch-back",
+        "Aurora and the global cache move the writes home within a quarter of an hour.",
+        When.DESTRUCTION,
+        "`make destroy ARGS=--switch-back` after a failover says that both write at home again",
+        "the command ends before anything is destroyed; run it again, or raise `SWITCH_SECONDS`",
     ),
     Observation(
         "nothing-left",

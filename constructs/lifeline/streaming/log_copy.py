@@ -24,8 +24,9 @@ from lifeline.streaming.replicated_log import ReplicatedLog
 class LogCopy(Construct):
     """One direction, peer to own, by the one that the settings name; `peer_lookup` knows the peer.
 
-    MirrorMaker runs in `cluster` and takes a peering; MSK Replicator needs neither. Covers and does not
-    cover: what `LogReplicator` and `MirrorMaker` say.
+    MirrorMaker runs in `cluster` and reads over a peering; MSK Replicator needs neither. Where a witness can
+    move the lease there is a peering all the same: the fence reaches the peer's database over it. Covers
+    and does not cover: what `LogReplicator` and `MirrorMaker` say.
     """
 
     def __init__(
@@ -45,15 +46,23 @@ class LogCopy(Construct):
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         self.peering: LogPeering | None = None
-        """The way between the two networks; None: MSK Replicator copies by private links."""
-        if site.settings.log_replicated_by is LogReplication.REPLICATOR:
+        """The way between the two networks; None: nothing would pass over it."""
+        by_the_service = site.settings.log_replicated_by is LogReplication.REPLICATOR
+        if not by_the_service or site.witness is not None:
+            self.peering = LogPeering(
+                self,
+                "Peering",
+                site=site,
+                vpc=cluster.vpc,
+                log=None if by_the_service else log,
+                peer_lookup=peer_lookup,
+            )
+        if by_the_service:
             LogReplicator(
                 self, "Log", site=site, log=log, peer=_by_private_links(peer_lookup), keys=keys
             )
             return
-        self.peering = LogPeering(
-            self, "Peering", site=site, vpc=cluster.vpc, log=log, peer_lookup=peer_lookup
-        )
+        assert self.peering is not None
         mirror = MirrorMaker(
             self,
             "Mirror",

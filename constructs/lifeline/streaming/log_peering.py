@@ -1,4 +1,4 @@
-"""The way between the two regions' networks: MirrorMaker reads the peer's log over it."""
+"""The way between the two regions' networks: MirrorMaker reads the peer's log over it, the fence signs in."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ class LogPeering(Construct):
         *,
         site: Site | None = None,
         vpc: ec2.IVpc,
-        log: ReplicatedLog,
+        log: ReplicatedLog | None,
         peer_lookup: PeerLookup,
     ) -> None:
-        """`vpc`: of `log`; a `Network`'s, as both sides know each other's range by the region's number."""
+        """`vpc`: of `log`; a `Network`'s, as both sides know each other's range by the region's number.
+
+        `log` lets the peer's network in; None: MSK Replicator reads it by private links.
+        """
         super().__init__(scope, construct_id)
-        site = Site.of(self, site)
+        site = self._site = Site.of(self, site)
         self.peer_cidr = f"10.{site.peer.region.second_octet}.0.0/16"
         self.peering_id = (
             self._connection(site, vpc, peer_lookup)
@@ -53,6 +56,10 @@ class LogPeering(Construct):
                     destination_cidr_block=self.peer_cidr,
                     vpc_peering_connection_id=self.peering_id,
                 )
+        if log is not None:
+            self._let_in(log)
+
+    def _let_in(self, log: ReplicatedLog) -> None:
         ec2.CfnSecurityGroupIngress(
             self,
             "FromThePeer",
@@ -61,7 +68,7 @@ class LogPeering(Construct):
             ip_protocol="tcp",
             from_port=IAM_PORT,
             to_port=IAM_PORT,
-            description=f"The replicator of {site.peer.region.name}",
+            description=f"The replicator of {self._site.peer.region.name}",
         )
 
     def _connection(self, site: Site, vpc: ec2.IVpc, peer_lookup: PeerLookup) -> str:

@@ -20,14 +20,13 @@ from drill import evidence
 from drill.run import Options, Run
 from drill.scenarios import SCENARIOS, Break, on_aws
 from drill.targets import TargetError
-from drill.targets.aws import Account, AwsTarget
+from drill.targets.aws import AwsTarget
 from drill.targets.breaker import Breaker
-from drill.targets.local import LocalTarget, alarms_seen
+from drill.targets.emulated import emulated_account
 from drill.verdict import PASS
 from lab import Lab, inventory, toolkit
 from lab.conditions import Conditions
 from lab.places import DATA_REGIONS, HOME, RECOVERY
-from lab.told_metrics import metric_lines, templates
 from lab.toolkit import ROOT
 
 SUFFIX = "dr0123abcd"
@@ -112,22 +111,7 @@ def live(lab: Lab, workdir: Path) -> Life:
 
 
 def target(lab: Lab, workdir: Path) -> Watched:
-    credentials = lab.edge_credentials()
-    account = Account(
-        client=lab.client,
-        place=LocalTarget.name,
-        doors={
-            region: (one.gateway_url, credentials[region].token_url)
-            for region, one in lab.regions.items()
-        },
-        # The emulator keeps alarms and never evaluates them.
-        alarms=lambda start, end: alarms_seen(
-            templates(workdir), metric_lines(workdir), suffix=SUFFIX, start=start, end=end
-        ),
-        exceptions=LocalTarget.exceptions,
-        untold_alarms=LocalTarget.untold_alarms,
-        least_share_answered=LocalTarget.least_share_answered,
-    )
+    account = emulated_account(workdir, SUFFIX, lab.client)
 
     def nobody(question: str) -> str:
         raise AssertionError(f"asked: {question}")

@@ -31,6 +31,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield started
 
 
+def test_an_image_that_is_missing_is_refused_and_one_that_is_there_is_not_being_copied(
+    lab: Lab,
+) -> None:
+    ecr = lab.observer("ecr", HOME)
+    ecr.create_repository(repositoryName="images")
+    image = {"imageTag": "1"}
+    with pytest.raises(ClientError, match="ImageNotFoundException"):
+        ecr.describe_images(repositoryName="images", imageIds=[image])
+    ecr.put_image(repositoryName="images", imageTag="1", imageManifest="{}")
+    (there,) = ecr.describe_images(repositoryName="images", imageIds=[image])["imageDetails"]
+    assert there["imageTags"] == ["1"]
+    status = ecr.describe_image_replication_status(repositoryName="images", imageId=image)
+    assert status["replicationStatuses"] == []
+
+
 @pytest.fixture
 def global_cache(lab: Lab) -> Iterator[str]:
     """A global cache with its primary at home and a secondary in the recovery region."""

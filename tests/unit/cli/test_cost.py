@@ -12,18 +12,29 @@ from lifeline.cli.__main__ import main
 from tests.conftest import Assembly
 from tests.unit.cost.cost_parts import assembly, price_list, product
 
+DASHBOARD = {"Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}}}
 KEY = {"Key": {"Type": "AWS::KMS::Key", "Properties": {}}}
 
 
 def test_without_a_price_the_quantity_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = assembly(tmp_path / "a", KEY)
+    folder = assembly(tmp_path / "a", DASHBOARD)
     assert main(["cost", "--assembly", str(folder)]) == 0
     said = capsys.readouterr().out
     assert "warm-standby, profile dev: unknown a month" in said
-    assert "kms-key: 1 key-months, price unknown" in said
+    assert "dashboard: 1 dashboard-months, price unknown" in said
     assert "0.00" not in said
+
+
+def test_a_price_that_can_be_cited_is_counted_with_its_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = assembly(tmp_path / "a", KEY)
+    assert main(["cost", "--assembly", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "warm-standby, profile dev: 1.00 USD a month" in said
+    assert "https://aws.amazon.com/kms/pricing/" in said
 
 
 def test_a_file_gives_the_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,6 +116,18 @@ def test_what_is_over_is_destroyed_when_asked(
     ]  # fmt: skip
 
 
+def test_only_the_form_that_was_asked_for_is_destroyed(
+    account: Account, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pipeline's role may not touch a person's own drill environment; it is listed all the same."""
+    stack(account, "drmine", PAST)
+    stack(account, "dr0123abcd", PAST)
+    assert main(["sweep", "--destroy", "--only", "dr????????"]) == 0
+    assert "SUFFIX=dr0123abcd" in made.read_text()
+    assert "drmine" not in made.read_text()
+    assert "drmine: 1 stacks, kept: only dr???????? was asked for" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("suffix", "ends_at", "changes"),
     [

@@ -110,6 +110,19 @@ def test_a_plan_that_went_on_after_service_came_back_is_not_said_to_have_ended_b
     assert parts["plan"].meaning == "until transactions were answered, while the failover plan ran"
 
 
+def test_what_was_not_examined_has_no_count() -> None:
+    """A drill on AWS reads no log: its table said that every safe event was missing there."""
+    run = recorded("noop")
+    objective = "what_was_called_safe_is_in_the_other_log"
+    unread = run | {
+        "unexamined": {objective: "No way leads to the logs from outside."},
+        "events": run["events"] | {"not_in_the_log": 5_962},
+    }
+    assert dict(report.table(unread))["safe, not in the log"] == "not examined"
+    assert dict(report.table(unread | {"unexamined": {}}))["safe, not in the log"] == "5,962"
+    assert dict(report.table(unread))["order violations"] == "0"
+
+
 def test_a_run_without_a_fault_has_no_rto_anywhere() -> None:
     """A noop printed `RTO 3.0 s`: the longest of two slow transactions."""
     run = recorded("noop")

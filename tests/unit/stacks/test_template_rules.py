@@ -182,6 +182,7 @@ def test_an_action_on_any_resource_names_none_in_iams_reference() -> None:
             named.add((role, action))
             assert "a condition allows" in reason
     assert named == {
+        ("drill-destroy", "cloudformation:DescribeStacks"),
         ("drill-exercise", "ecs:ListTasks"),
         ("drill-validate", "cloudwatch:PutMetricData"),
     }
@@ -208,6 +209,10 @@ def test_what_the_reasons_for_any_resource_say_is_so(assembly_of: AssemblyOf) ->
                         named = [rendered(one) for one in clusters]
                         assert all(one.endswith("cluster/services-dr????????") for one in named)
                         seen["clusters"] += 1
+                    if role == "drill-destroy" and "cloudformation:ListStacks" in actions:
+                        (regions,) = statement["Condition"]["StringEquals"].values()
+                        assert regions == ["ca-central-1", "ca-west-1", "us-east-2"]
+                        seen["regions"] += 1
                     if role == "close-default-group" and "*" not in resources:
                         changed = [one for one in actions if one.startswith("ec2:")]
                         assert not changed or "DefaultSecurityGroup" in json.dumps(resources)
@@ -216,7 +221,7 @@ def test_what_the_reasons_for_any_resource_say_is_so(assembly_of: AssemblyOf) ->
                         pulled = [one for one in actions if one.startswith("ecr:")]
                         assert not pulled or len(resources) == 1
                         seen["repository"] += bool(pulled)
-    assert {"condition", "clusters", "own group", "repository"} <= set(seen)
+    assert {"condition", "clusters", "regions", "own group", "repository"} <= set(seen)
 
 
 def _any_resource(environment: SynthesizedEnvironment) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ while read -r key written <&3; do
   folder=$(mktemp -d)
   aws s3 cp --only-show-errors "s3://$ARTIFACTS_BUCKET/$key" "$folder/source.zip"
   if ! (cd "$folder" && python3 -m zipfile -e source.zip . && make setup && make destroy "SUFFIX=dr${execution:0:8}" \
-    "PROFILE=$DRILL_PROFILE" "ARGS=--force $DRILL_SETTINGS"); then
+    "PROFILE=$DRILL_PROFILE" "ARGS=--force --switch-back $DRILL_SETTINGS"); then
     echo "sweep: the environment of $execution could not be destroyed; it keeps billing"
     failed=1
   elif [ "$(date -d "$written" +%s)" -lt "$alive_after" ]; then

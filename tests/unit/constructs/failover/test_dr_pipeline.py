@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,12 +18,13 @@ import pytest
 from drill.scenarios import SCENARIOS
 from drill.targets.aws import BREAKS
 from lifeline.failover.dr_pipeline import AWS_SCENARIOS as ALLOWED_ON_AWS
-from lifeline.failover.dr_pipeline import DEPLOY, DrPipeline
+from lifeline.failover.dr_pipeline import DEPLOY, DESTROY, DRILL, EXERCISE, VALIDATE, DrPipeline
 from lifeline.failover.dr_pipeline import SCENARIOS as ALLOWED
+from lifeline.failover.drill_names import DRILL_SUFFIXES
 from lifeline.failover.drill_schedule import DRILLINGS
-from lifeline.failover.pipeline_project import STEPS, buildspec
+from lifeline.failover.pipeline_project import QUEUED_MINUTES, STEPS, buildspec
 from lifeline.foundation.bucket import BucketEmptying
-from lifeline.settings import Repository
+from lifeline.settings import Repository, drill_end
 from scripts import before_deploy, before_destroy
 from tests.unit.constructs.conftest import ACCOUNT, MakeStack, StackUnderTest
 
@@ -131,6 +131,22 @@ def test_a_branch_waits_for_a_persons_yes_before_anything_of_it_runs(make_stack:
     ]  # fmt: skip
 
 
+def as_nobody(folder: Path) -> list[str]:
+    """What runs a step as a user without rights, in a folder that this user may write to."""
+    if os.geteuid() != 0:
+        return []
+    for place in (folder, *folder.rglob("*")):
+        if not place.is_symlink():
+            place.chmod(0o777 if place.is_dir() or os.access(place, os.X_OK) else 0o666)
+    for above in folder.parents:
+        if above.owner() == folder.owner() and above.name.startswith(("pytest", "popen", "test_")):
+            above.chmod(0o755)
+    return [
+        "/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+        "--no-new-privs",
+    ]  # fmt: skip
+
+
 def checked(tmp_path: Path, step: str, **told: str) -> subprocess.CompletedProcess[str]:
     """The build's own commands, as CodeBuild runs them, with a make that only leaves a mark."""
     for name in ("make", "aws", "zip"):
@@ -147,7 +163,7 @@ def checked(tmp_path: Path, step: str, **told: str) -> subprocess.CompletedProce
         "AWS_SCENARIOS": " ".join(ALLOWED_ON_AWS),
     }
     return subprocess.run(
-        ["bash", "-euo", "pipefail", tmp_path / "step.sh"],
+        [*as_nobody(tmp_path), "bash", "-euo", "pipefail", tmp_path / "step.sh"],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **good, **told},
         cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
@@ -275,20 +291,31 @@ TOLD = {
     "OWN_SUFFIX": "prod",
     "TIER": "CRITICAL",
     "DRILL_SETTINGS": "-c homeRegion=ca-central-1 -c drills=freely",
+    "DRILL_PROFILE": "dev",
+    "DRILL_SUFFIXES": DRILL_SUFFIXES,
+}
+READS_THE_ID = 'sed -n \'s/.*"id": "\\([^"]*\\)".*/\\1/p\' "$3"'
+"""As `python -c … FILE` prints it: the tests' own Python may lie where only its user may look."""
+DEPLOYED_AS = {
+    "ARTIFACTS_BUCKET": "artifacts",
+    "HOME_CODE": "cac1",
+    "RECOVERY_CODE": "caw1",
+    "IMAGE_TAG": "0.1.0",
 }
 
 
 def stepped(tmp_path: Path, step: str, tools: dict[str, str], **told: str) -> Stepped:
     """The step's own text. `tools`: by name (`lifeline` is the one in .venv), what it does besides."""
-    places = {"lifeline": tmp_path / ".venv" / "bin", "python": tmp_path / ".venv" / "bin"}
-    for name, text in {"make": "", "aws": "echo 0", "lifeline": "", **tools}.items():
+    virtual = tmp_path / ".venv" / "bin"
+    places = {"lifeline": virtual, "python": virtual, "cdk": tmp_path / "node_modules" / ".bin"}
+    usual = {"make": "", "aws": "echo 0", "lifeline": "", "python": READS_THE_ID}
+    for name, text in {**usual, **tools}.items():
         folder = places.get(name, tmp_path / "tools")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"#!/bin/bash\necho {name} $* >> {tmp_path}/did\n{text}\n")
         (folder / name).chmod(0o755)
-    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
     ended = subprocess.run(
-        ["bash", "-euo", "pipefail", STEPS / f"{step}.sh"],
+        [*as_nobody(tmp_path), "bash", "-euo", "pipefail", STEPS / f"{step}.sh"],
         env={**os.environ, **TOLD, **told, "PATH": f"{tmp_path}/tools:{os.environ['PATH']}"},
         cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
@@ -352,6 +379,48 @@ def test_without_an_environment_nothing_is_exercised_and_the_stage_leaves_a_file
     seen = stepped(tmp_path, "exercise", {}, ENVIRONMENT="no")
     assert (seen.status, seen.did) == (0, [])
     assert (tmp_path / "build/drill/latest/none").exists()
+
+
+def test_the_environment_says_when_it_ends_and_no_stage_of_its_run_is_later(tmp_path: Path) -> None:
+    """`lifeline sweep` ends what says so; a run that is still going on must not be ended by it."""
+    tools = {"zip": "", "cdk": "", "python": "echo bin"}
+    seen = stepped(tmp_path, "deploy", tools, ENVIRONMENT="yes", **DEPLOYED_AS)
+    assert seen.status == 0, seen.said
+    (deployed,) = [one for one in seen.did if one.startswith("make deploy ")]
+    (ends,) = set(re.findall(r"-c drillEndsAt=(\S+)", "\n".join(seen.did)))
+    assert f"-c drillEndsAt={ends} " in deployed
+    stages = (DEPLOY, EXERCISE, DRILL, VALIDATE, DESTROY)
+    longest = timedelta(minutes=sum(one.timeout_minutes + QUEUED_MINUTES for one in stages))
+    left = drill_end(ends) - datetime.now(UTC)
+    assert longest < left < timedelta(hours=24)
+
+
+@pytest.mark.parametrize("environment", ["yes", "no"])
+def test_a_run_ends_with_a_sweep_of_what_the_pipeline_may_destroy(
+    environment: str, tmp_path: Path
+) -> None:
+    """Also one without an environment: an earlier run's may be past its time."""
+    seen = stepped(tmp_path, "destroy", {}, ENVIRONMENT=environment, ARTIFACTS_BUCKET="artifacts")
+    assert seen.status == 0, seen.said
+    assert seen.did[-1] == (
+        "make sweep PROFILE=dev ARGS=--destroy --only 'dr????????' --home ca-central-1 --recovery ca-west-1 "
+        "--witness us-east-2 -- -c homeRegion=ca-central-1 -c drills=freely"
+    )
+    destroyed = [one for one in seen.did if one.startswith("make destroy")]
+    assert destroyed == (
+        [
+            "make destroy SUFFIX=dr0123abcd PROFILE=dev "
+            "ARGS=--force --switch-back -c homeRegion=ca-central-1 -c drills=freely"
+        ]
+        if environment == "yes"
+        else []
+    )
+
+
+def test_a_sweep_that_fails_ends_the_run_badly(tmp_path: Path) -> None:
+    fails = '[[ "$*" != sweep* ]] || exit 1'
+    seen = stepped(tmp_path, "destroy", {"make": fails}, ENVIRONMENT="no")
+    assert seen.status == 1
 
 
 def judged(tmp_path: Path, environment: str, statuses: dict[str, int]) -> Stepped:
@@ -516,7 +585,8 @@ def test_no_action_and_only_one_resource_is_a_bare_wildcard(make_stack: MakeStac
             actions = statement["Action"]
             assert not any("*" in a for a in (actions if isinstance(actions, list) else [actions]))
     assert bare == {
-        "PublishTimes", "FindTheMigrations", "FindThePlan", "FindTheStacks", "FindTheTimelines"
+        "PublishTimes", "FindTheMigrations", "FindThePlan", "FindTheStacks", "FindTheTimelines",
+        "FindWhatIsOver",
     }  # fmt: skip
 
 
@@ -620,7 +690,7 @@ def sweep(tmp_path: Path, state: str, records: dict[str, int], *, destroys: bool
     with zipfile.ZipFile(tmp_path / "source.zip", "w") as source:
         source.writestr(
             "Makefile",
-            f"setup destroy:\n\t@cat; echo $@ $(SUFFIX) >> {tmp_path}/made\n"
+            f"setup destroy:\n\t@cat; echo $@ $(SUFFIX) $(filter --switch-back,$(ARGS)) >> {tmp_path}/made\n"
             f"\t@test {int(destroys)} = 1 || test $@ = setup\n",
         )
     aws = tmp_path / "aws"
@@ -636,7 +706,7 @@ def sweep(tmp_path: Path, state: str, records: dict[str, int], *, destroys: bool
     aws.chmod(0o755)
     names = ("ARTIFACTS_BUCKET", "PIPELINE", "DRILL_PROFILE", "DRILL_SETTINGS")
     ended = subprocess.run(
-        ["bash", "-euo", "pipefail", STEPS / "sweep.sh"],
+        [*as_nobody(tmp_path), "bash", "-euo", "pipefail", STEPS / "sweep.sh"],
         env={
             **os.environ,
             "PATH": f"{tmp_path}:{os.environ['PATH']}",
@@ -667,7 +737,7 @@ def test_the_sweep_destroys_what_ended_and_lets_be_what_runs(
     seen = sweep(tmp_path, state, {"0123abcd-ef": OLD})
     assert seen.status == 0
     assert seen.forgotten == (["0123abcd-ef"] if swept else [])
-    assert seen.made == (["setup", "destroy", "dr0123abcd"] if swept else [])
+    assert seen.made == (["setup", "destroy", "dr0123abcd", "--switch-back"] if swept else [])
 
 
 def test_a_record_is_kept_as_long_as_its_build_may_still_deploy(tmp_path: Path) -> None:
@@ -687,7 +757,7 @@ def test_a_record_is_kept_as_long_as_its_build_may_still_deploy(tmp_path: Path) 
 def test_what_could_not_be_destroyed_is_not_forgotten(tmp_path: Path) -> None:
     seen = sweep(tmp_path, "Failed", {"aaaaaaaa-1": OLD}, destroys=False)
     assert seen.status == 1
-    assert seen.made == ["setup", "destroy", "draaaaaaaa"]
+    assert seen.made == ["setup", "destroy", "draaaaaaaa", "--switch-back"]
     assert seen.forgotten == []
 
 
@@ -700,8 +770,12 @@ def test_a_sweep_of_nothing_does_nothing(tmp_path: Path) -> None:
 def test_every_question_before_a_destroy_is_allowed(
     make_stack: MakeStack, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The script's own calls, each with the resource that it names, against the project's policy."""
+    """The script's own calls, each with the resource that it names, against the project's policy.
+
+    After a drill both global stores write in the other region: they are brought home first.
+    """
     asked: list[tuple[str, str]] = []
+    moved: set[str] = set()
     world = "ldgnf-cache-dr0123abcd"
     here = f"ca-central-1:{ACCOUNT}"
 
@@ -716,12 +790,28 @@ def test_every_question_before_a_destroy_is_allowed(
                 return {"PrimaryRegion": "ca-central-1"}
             name = given["DBClusterIdentifier"]
             asked.append((action, f"arn:aws:rds:{place}:cluster:{name}"))
-            return {"DBClusters": [{"DBClusterArn": f"arn:aws:rds:{here}:cluster:one"}]}
+            return {"DBClusters": [{"DBClusterArn": f"arn:aws:rds:{place}:cluster:{name}"}]}
         if operation == "DescribeGlobalClusters":
             name = given["GlobalClusterIdentifier"]
             asked.append((action, f"arn:aws:rds::{ACCOUNT}:global-cluster:{name}"))
-            member = {"DBClusterArn": f"arn:aws:rds:{here}:cluster:one", "IsWriter": True}
-            return {"GlobalClusters": [{"GlobalClusterMembers": [member]}]}
+            members = [
+                {
+                    "DBClusterArn": f"arn:aws:rds:{place}:cluster:database-{code}-dr0123abcd",
+                    "IsWriter": (code == "cac1") == ("database" in moved),
+                }
+                for place, code in ((here, "cac1"), (f"ca-west-1:{ACCOUNT}", "caw1"))
+            ]
+            return {"GlobalClusters": [{"GlobalClusterMembers": members}]}
+        if operation == "SwitchoverGlobalCluster":
+            moved.add("database")
+            name = given["GlobalClusterIdentifier"]
+            asked.append((action, f"arn:aws:rds::{ACCOUNT}:global-cluster:{name}"))
+            asked.append((action, given["TargetDbClusterIdentifier"]))
+            return {}
+        if operation == "FailoverGlobalReplicationGroup":
+            moved.add("cache")
+            asked.append((action, f"arn:aws:elasticache::{ACCOUNT}:globalreplicationgroup:{world}"))
+            return {}
         if operation == "DescribeReplicationGroups":
             name = given["ReplicationGroupId"]
             asked.append((action, f"arn:aws:elasticache:{here}:replicationgroup:{name}"))
@@ -729,13 +819,16 @@ def test_every_question_before_a_destroy_is_allowed(
             return {"ReplicationGroups": [found]}
         name = given["GlobalReplicationGroupId"]
         asked.append((action, f"arn:aws:elasticache::{ACCOUNT}:globalreplicationgroup:{name}"))
-        member = {"ReplicationGroupRegion": "ca-central-1", "Role": "PRIMARY"}
+        region = "ca-central-1" if "cache" in moved else "ca-west-1"
+        member = {"ReplicationGroupRegion": region, "Role": "PRIMARY"}
         return {"GlobalReplicationGroups": [{"Members": [member]}]}
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)
-    monkeypatch.setattr("sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd"])
+    monkeypatch.setattr(
+        "sys.argv", ["before_destroy.py", "--suffix", "dr0123abcd", "--switch-back"]
+    )
     assert before_destroy.main() == 0
-    assert len(set(asked)) == 5
+    assert len(set(asked)) == 8
     _, resources = made(make_stack)
     allowed = [
         (action, resource)
@@ -748,6 +841,20 @@ def test_every_question_before_a_destroy_is_allowed(
         assert any(action == a and fnmatchcase(arn, r) for a, r in allowed), (action, arn)
         other = arn.replace("dr0123abcd", "prod")
         assert not any(action == a and fnmatchcase(other, r) for a, r in allowed), (action, other)
+
+
+def test_the_last_stage_may_list_the_stacks_of_its_three_regions(make_stack: MakeStack) -> None:
+    """What `lifeline sweep` calls: DescribeStacks without a name takes ListStacks, too, and no resource."""
+    _, resources = made(make_stack)
+    (found,) = [
+        one
+        for one in statements(resources, "DestroyPolicy").values()
+        if listed(one["Resource"]) == ["*"] and "cloudformation:DescribeStacks" in one["Action"]
+    ]
+    assert found["Action"] == ["cloudformation:DescribeStacks", "cloudformation:ListStacks"]
+    assert found["Condition"] == {
+        "StringEquals": {"aws:RequestedRegion": ["ca-central-1", "ca-west-1", "us-east-2"]}
+    }
 
 
 def listed(value: Any) -> list[Any]:

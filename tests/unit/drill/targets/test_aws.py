@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from botocore.config import Config
@@ -144,9 +145,17 @@ def test_what_runs_against_an_emulator_is_no_evidence_of_aws(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    assert target(DrilledAccount()).name == system_account().place == "aws"
+    assert target(DrilledAccount()).name == system_account("dr1").place == "aws"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    assert system_account().place == "lab"
+    assert system_account("dr1").place == "lab"
+
+
+def test_a_lab_that_does_not_run_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAB_DIR", str(tmp_path))
+    with pytest.raises(TargetError, match="No lab runs in"):
+        system_account("dr1")
 
 
 def test_epochs_are_counted_from_where_the_environment_stands() -> None:

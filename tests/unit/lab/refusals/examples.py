@@ -414,6 +414,14 @@ EXAMPLES: dict[str, tuple[Deployment, Deployment]] = {
         it(DOMAIN, SecurityPolicy="TLS_1_2", EndpointAccessMode="STRICT"),
         it(DOMAIN, SecurityPolicy="TLS_1_2"),
     ),
+    "protected-balancer-deleted": (
+        gone(BALANCER, LoadBalancerAttributes=[{"Key": "deletion_protection.enabled", "Value": "true"}]),
+        gone(BALANCER, LoadBalancerAttributes=[{"Key": "deletion_protection.enabled", "Value": "false"}]),
+    ),
+    "protected-user-pool-deleted": (
+        gone("AWS::Cognito::UserPool", DeletionProtection="ACTIVE"),
+        gone("AWS::Cognito::UserPool", DeletionProtection="INACTIVE"),
+    ),
     "load-balancer-name": (it(BALANCER, Name="a" * 33), it(BALANCER, Name="a" * 32)),
     "listener-protocol-of-another-balancer": (
         listener("network", Protocol="HTTP"), listener("network", Protocol="TCP")
