@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 BRIEF = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
 
@@ -46,6 +47,14 @@ class StreamClient:
             if not answer.get("NextToken"):
                 return tuple(sorted(found, key=lambda one: one.shard))
             request = {"NextToken": answer["NextToken"]}
+
+    def put_each(self, records: list[dict[str, Any]]) -> list[bool]:
+        """PutRecords; whether each was taken (B3), as far as is known: without an answer, none."""
+        try:
+            answer = self._client.put_records(StreamName=self._name, Records=records)
+        except (BotoCoreError, ClientError):
+            return [False] * len(records)
+        return [not one.get("ErrorCode") for one in answer["Records"]]
 
     def put(self, records: list[dict[str, Any]]) -> int:
         """PutRecords; how many were refused."""
