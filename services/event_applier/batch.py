@@ -70,6 +70,8 @@ class Batch:
     lines: list[str] = field(default_factory=list)
     events: list[LogRecord] = field(default_factory=list)
     """The record of each line."""
+    envelopes: list[Envelope] = field(default_factory=list)
+    """And its event."""
     markers: list[MarkerSeen] = field(default_factory=list)
     unreadable: list[tuple[LogRecord, str]] = field(default_factory=list)
 
@@ -103,8 +105,10 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
-                batch.lines.append(_line(number, record, headers))
+                event = _ENVELOPE.decode(record.value)
+                batch.lines.append(_line(number, record, event, headers))
                 batch.events.append(record)
+                batch.envelopes.append(event)
                 number += 1
         except MemoryError:  # says nothing about the record
             raise
@@ -113,8 +117,7 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
     return batch
 
 
-def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
-    event = _ENVELOPE.decode(record.value)
+def _line(number: int, record: LogRecord, event: Envelope, headers: dict[str, Any]) -> str:
     fields = (
         str(number),
         event.occurredOn,

@@ -16,6 +16,7 @@ from lifeline.services.event_applier.dead_letters import (
     due,
     keep,
 )
+from lifeline.services.event_applier.observing import observed, write
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
@@ -146,6 +147,10 @@ class Applied:
     """Stored events whose sequence lies too far from the others of their aggregate (C9)."""
     set_aside: int = 0
     """Dead letters written: records that cannot be read, rows that cannot be stored (C7)."""
+    vital_signs: int = 0
+    """Values of vital signs that came; `incomplete` and `implausible` are the flags among them."""
+    incomplete: int = 0
+    implausible: int = 0
 
 
 @dataclass
@@ -156,6 +161,12 @@ class Inserting:
     unexpected: int = 0
     wild: list[Inserted] = field(default_factory=list)
     refused: list[DeadLetter] = field(default_factory=list)
+    left_out: set[int] = field(default_factory=set)
+    """The places in the batch of those that were refused."""
+
+    def stored(self, batch: Batch) -> list[int]:
+        """The places of the others."""
+        return [n for n in range(len(batch.lines)) if n not in self.left_out]
 
 
 class Store:
@@ -202,6 +213,8 @@ class Store:
             self._prove_right()
             done = insert(batch)
             withheld = settle(self._connection, done.wild) if done.wild else 0
+            seen = observed(batch.envelopes[n] for n in done.stored(batch))
+            write(self._connection, seen)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
             letters += done.refused
             if letters:
@@ -213,7 +226,15 @@ class Store:
         self._declared |= batch.declared()
         again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
         return Applied(
-            done.inserted, again, self._guard.epoch, done.unexpected, withheld, len(letters)
+            done.inserted,
+            again,
+            self._guard.epoch,
+            done.unexpected,
+            withheld,
+            len(letters),
+            seen.seen,
+            seen.incomplete,
+            seen.implausible,
         )
 
     def publish(self, send: Callable[[list[DeadLetter]], None]) -> int:
@@ -258,6 +279,7 @@ class Store:
         refused = refused_lines(self._connection, batch.lines)
         done = Inserting()
         done.refused += [dead_letter_of(batch.events[n], "DataError") for n in sorted(refused)]
+        done.left_out |= refused
         self._insert_halves(batch, [n for n in range(len(batch.lines)) if n not in refused], done)
         return done
 
@@ -272,6 +294,7 @@ class Store:
             if len(places) == 1:
                 why = type(error).__name__
                 done.refused.append(dead_letter_of(batch.events[places[0]], why))
+                done.left_out.add(places[0])
                 return
             middle = len(places) // 2
             for half in (places[:middle], places[middle:]):

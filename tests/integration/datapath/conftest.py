@@ -60,7 +60,8 @@ def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
         for (name,) in run(DAYS_PAST_THE_WINDOW):
             run(f"DROP TABLE {name}")
         run(
-            "TRUNCATE event, unexpected_event, dead_letter, aggregate, applied_marker, heartbeat "
+            "TRUNCATE event, unexpected_event, dead_letter, aggregate, applied_marker, heartbeat, "
+            "vital_sign, observation_correction, quality_flag "
             "RESTART IDENTITY"
         )
         run("UPDATE authority SET epoch = 0, holder = '', renewals = 0, renewed_from = 'epoch'")
