@@ -17,6 +17,7 @@ from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_sche
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
+from lifeline.lambdas.stream_bridge.validation import UNFIT
 
 logger = Logger(service="stream-bridge")
 
@@ -44,7 +45,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         write=lambda one: writer.write_marker(one.within(listed), _now_ms()),
     )
     if batch.rejected:
-        logger.warning("rejected", extra={"rejected": batch.rejected})
+        unfit = sum(count for why, count in batch.rejected.items() if why in UNFIT)
+        logger.warning("rejected", extra={"rejected": batch.rejected, "unfit": unfit})
     if batch.defects:
         # The class alone: an exception's text may quote a patient's data.
         count = sum(batch.defects.values())

@@ -16,6 +16,7 @@ from lifeline.services.event_applier.dead_letter_publisher import DeadLetterPubl
 from lifeline.services.event_applier.liveness import AliveFile
 from lifeline.services.event_applier.log_reader import LogReader
 from lifeline.services.event_applier.positions import Resume, read_applied, resume_of
+from lifeline.services.event_applier.quality_told import QualityTold
 from lifeline.services.event_applier.store import Applied, NotServing, Store
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.log_clients import consumer_settings
@@ -56,6 +57,7 @@ class Applier:
         self._guard = ServingGuard(self._region.region, self._region.ttl_seconds)
         self._search = WriterSearch(clock.random)
         self._dead_letters = DeadLetterPublisher(self._log, clock)
+        self._quality = QualityTold(self._region.suffix, clock)
         self._connection: Connection | None = None
         self._resumes: dict[Place, Resume] = {}
         self._restarted: set[Place] = set()
@@ -136,6 +138,7 @@ class Applier:
             return
         self._apply(reader, store, records, batch)
         self._say_lag(reader)
+        self._quality.tell()
 
     def _say_lag(self, reader: LogReader) -> None:
         """Only while applying: a standby reads nothing, so it has no lag to tell of."""
@@ -154,7 +157,9 @@ class Applier:
             for attempt in range(RETRIES):
                 try:
                     if records or heartbeat:
-                        _say_what_is_odd(store.apply(batch, heartbeat=heartbeat))
+                        done = store.apply(batch, heartbeat=heartbeat)
+                        _say_what_is_odd(done)
+                        self._quality.count(done)
                     break
                 except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                     if attempt == RETRIES - 1:  # C6

@@ -40,6 +40,9 @@ class PathMetrics:
     quarantined: MetricSpec
     rejected: MetricSpec
     defects: MetricSpec
+    schema_failures: MetricSpec
+    unexpected: MetricSpec
+    withheld: MetricSpec
 
     @classmethod
     def of(
@@ -75,4 +78,7 @@ class PathMetrics:
             quarantined=lines.quarantined,
             rejected=lines.rejected,
             defects=lines.defects,
+            schema_failures=lines.schema_failures,
+            unexpected=lines.unexpected,
+            withheld=lines.withheld,
         )

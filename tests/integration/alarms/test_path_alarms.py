@@ -60,8 +60,9 @@ BEHIND: dict[int, set[str]] = {
 """By records that the event applier has yet to apply."""
 HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"}}
 """By how late a record's copy comes, in seconds."""
+SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
 FIRED = (
-    REJECTED | DEFECTS | FAILURES
+    REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
     | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
 )  # fmt: skip
 
@@ -167,6 +168,45 @@ def test_records_that_cannot_be_applied_are_told_by_their_share(
     incoming = deployed.input_of(HOME, "apply-failures", "came")
     samples = {**deployed.counted(HOME, {SERVICES_LOG: lines}), incoming: came}
     assert deployed.fired(HOME, samples, FAULT) == FAILURES
+
+
+@pytest.mark.parametrize(
+    ("body", "share", "fires"),
+    [
+        (b"{no json", 900, REJECTED | SCHEMA),
+        (b"{no json", 1_100, REJECTED),
+        (json.dumps(event(version=99)).encode(), 900, REJECTED | SCHEMA),
+        (json.dumps(event(occurredOn="1999-01-01T00:00:00Z")).encode(), 2, REJECTED),
+    ],
+    ids=["malformed", "one in 1,100", "wrong version", "too old"],
+)
+def test_more_than_a_thousandth_without_their_schema_is_told(
+    deployed: Deployed, bridged: Any, body: bytes, share: int, fires: set[str]
+) -> None:
+    lines, came = [], []
+    for at, broken in minutes():
+        lines += [(at, line) for line in bridged([GOOD, body] if broken else [GOOD])]
+        came.append((at, float(share)))
+    incoming = deployed.input_of(HOME, "schema-failures", "came")
+    samples = {**deployed.counted(HOME, {BRIDGE_LOG: lines}), incoming: came}
+    assert deployed.fired(HOME, samples, FAULT) == fires
+
+
+@pytest.mark.parametrize(
+    ("odd", "fires"), [({"unexpected": 1}, UNEXPECTED), ({"withheld": 1}, WITHHELD)]
+)
+def test_one_odd_event_is_told_at_once(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], odd: dict[str, int], fires: set[str]
+) -> None:
+    """C9; that such events are counted so: tests/integration/datapath/test_wild_and_unexpected.py."""
+    lines: list[tuple[float, str]] = []
+    for at, broken in minutes():
+        first = broken and at < FAULT.at + 60
+        _say_what_is_odd(Applied(BATCH, 0, 1, **(odd if first else {})))
+        said = capsys.readouterr().out.splitlines()
+        lines += [(at, line) for line in said or ['{"message": "applied"}']]
+    samples = deployed.counted(HOME, {SERVICES_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == fires
 
 
 @dataclass
