@@ -9,6 +9,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from lifeline.lambdas.contracts.event_applier import Apply
+from lifeline.lambdas.failover.breaker import Breaker, Stopped
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
@@ -53,6 +54,7 @@ class Applier:
 
     def __init__(self, settings: Apply, clock: Clock = SYSTEM_CLOCK) -> None:
         self._database, self._log, self._region = settings.database, settings.log, settings.region
+        self._breaker = Breaker(on=settings.breaker == "on")
         self._clock = clock
         self._guard = ServingGuard(self._region.region, self._region.ttl_seconds)
         self._search = WriterSearch(clock.random)
@@ -102,7 +104,9 @@ class Applier:
             try:
                 if self._connection is None:
                     self._connection = connect(self._database, purpose="apply")
-                store = Store(self._connection, self._region.region, self._guard, self._clock)
+                store = Store(
+                    self._connection, self._region.region, self._guard, self._clock, self._breaker
+                )
                 while not self.stopping.is_set():
                     self._step(reader, store)
                     pause = 0.1
@@ -165,6 +169,8 @@ class Applier:
                     if attempt == RETRIES - 1:  # C6
                         raise
             self._dead_letters.publish(store)
+        except Stopped:
+            self._stop(reader, store, heartbeat=heartbeat)
         except NotServing as refused:
             self._say_state(str(refused))
             reader.stand_still()
@@ -172,6 +178,18 @@ class Applier:
         if heartbeat:
             self._heartbeat_at = now
         self._extend_window(now)
+
+    def _stop(self, reader: LogReader, store: Store, *, heartbeat: bool) -> None:
+        """Nothing of the batch was stored or set aside. It stays where it is, and is tried again (B23)."""
+        if self._breaker.page_due(self._clock.now()):
+            say("stopped", region=self._region.region, epoch=self._guard.epoch)
+        if heartbeat:
+            try:
+                store.apply(Batch(), heartbeat=True)  # it lives, and has its right
+            except NotServing as refused:
+                self._say_state(str(refused))
+        reader.stand_still()
+        reader.read(1, MAX_BACKOFF_SECONDS)  # keeps the group membership alive
 
     def _place(self, reader: LogReader) -> None:
         connection = self._connection

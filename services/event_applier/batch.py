@@ -105,8 +105,8 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
-                event = _ENVELOPE.decode(record.value)
-                batch.lines.append(_line(number, record, event, headers))
+                line, event = _line(number, record, headers)
+                batch.lines.append(line)
                 batch.events.append(record)
                 batch.envelopes.append(event)
                 number += 1
@@ -117,7 +117,8 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
     return batch
 
 
-def _line(number: int, record: LogRecord, event: Envelope, headers: dict[str, Any]) -> str:
+def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope]:
+    event = _ENVELOPE.decode(record.value)
     fields = (
         str(number),
         event.occurredOn,
@@ -140,7 +141,7 @@ def _line(number: int, record: LogRecord, event: Envelope, headers: dict[str, An
     line = "\t".join(fields)
     if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
         raise ValueError("a field holds a character that COPY's text format does not")
-    return line
+    return line, event
 
 
 def _escaped(json_text: msgspec.Raw) -> str:

@@ -90,11 +90,13 @@ def observed(events: Iterable[Envelope]) -> Observed:
             continue
         try:
             occurred_on = datetime.fromisoformat(event.occurredOn).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue  # its row is refused by the database
-        observation = observation_of(bytes(event.payload), occurred_on)
-        if observation is not None:
-            _add(found, event, occurred_on, observation)
+            observation = observation_of(bytes(event.payload), occurred_on)
+            if observation is not None:
+                _add(found, event, occurred_on, observation)
+        except MemoryError:  # says nothing about the event
+            raise
+        except Exception:  # whatever it is, one event must not stop the log (B23)
+            continue
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
@@ -15,6 +16,7 @@ from lifeline.services.event_applier.dead_letters import (
     dead_letter_of,
     due,
     keep,
+    outcomes_of,
 )
 from lifeline.services.event_applier.observing import observed, write
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
@@ -178,7 +180,10 @@ class Store:
         region: str,
         guard: ServingGuard,
         clock: Clock = SYSTEM_CLOCK,
+        breaker: Breaker | None = None,
     ) -> None:
+        """Without a breaker, whatever cannot be stored is set aside, be it everything."""
+        self._breaker = breaker
         self._connection = connection
         self._region = region
         self._guard = guard
@@ -196,7 +201,7 @@ class Store:
     def apply(self, batch: Batch, *, heartbeat: bool) -> Applied:
         """All of `batch`, or nothing: what cannot be stored is set aside in the same transaction (C10).
 
-        Raises NotServing, psycopg.Error.
+        Raises NotServing, psycopg.Error; Stopped when that would be nearly everything (B23).
         """
         try:
             return self._apply(batch, heartbeat, self._insert)
@@ -217,12 +222,17 @@ class Store:
             write(self._connection, seen)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
             letters += done.refused
+            outcomes = outcomes_of(batch, done.left_out) if letters else []
             if letters:
+                if self._breaker is not None:
+                    self._breaker.check(outcomes)
                 keep(self._connection, letters, self._guard.epoch)
             self._mark(batch)
             if heartbeat:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
+        if self._breaker is not None and (batch.lines or letters):
+            self._breaker.passed(outcomes)
         self._declared |= batch.declared()
         again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
         return Applied(

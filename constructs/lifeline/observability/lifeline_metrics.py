@@ -160,6 +160,12 @@ class LogLineMetrics(Construct):
             value="$.unfit",
             message="rejected",
         )
+        self.bridge_stopped = self._count(
+            "BridgeStopped", site, bridge, name="BridgeStopped", value="1", message="stopped"
+        )
+        self.apply_stopped = self._count(
+            "ApplyStopped", site, services, name="ApplyStopped", value="1", message="stopped"
+        )
         self.unexpected = self._count(
             "Unexpected", site, services, name="UnexpectedEvents", value="$.records"
         )

@@ -183,7 +183,7 @@ def apply_alarms(
         )
         for name, cpu in path.service_cpu.items()
     ]
-    set_aside = [*_dead_letters(path, thresholds), *_odd_events(path)]
+    set_aside = [*_dead_letters(path, thresholds), *_stopped(path), *_odd_events(path)]
     return [*behind, *_tasks(path, strategy), *busy, *set_aside]
 
 
@@ -287,6 +287,27 @@ def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSp
             not_breaching_because="a batch without a defect says nothing; stream-late fires when the bridge "
             "stands still.",
         ),
+    ]
+
+
+def _stopped(path: PathMetrics) -> list[AlarmSpec]:
+    """B23: told once in each quarter of an hour, so that they recover and page again."""
+    return [
+        AlarmSpec(
+            name=f"{name}-stopped",
+            description=f"{who} stands still: it would set aside nearly everything, by our fault.",
+            metric=path.stopped[name],
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="breaker",
+            not_breaching_because=f"the line is said only while it stands still; {silence} on silence.",
+        )
+        for name, who, silence in (
+            ("bridge", "The bridge", "stream-late and bridge-behind fire"),
+            ("apply", "The event applier", "services-event-applier and apply-behind fire"),
+        )
     ]
 
 

@@ -43,6 +43,7 @@ class PathMetrics:
     schema_failures: MetricSpec
     unexpected: MetricSpec
     withheld: MetricSpec
+    stopped: dict[str, MetricSpec]
 
     @classmethod
     def of(
@@ -81,4 +82,5 @@ class PathMetrics:
             schema_failures=lines.schema_failures,
             unexpected=lines.unexpected,
             withheld=lines.withheld,
+            stopped={"bridge": lines.bridge_stopped, "apply": lines.apply_stopped},
         )

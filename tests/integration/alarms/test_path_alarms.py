@@ -10,6 +10,7 @@ import base64
 import io
 import json
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.lambdas.failover.breaker import PAGE_SECONDS, Breaker, Stopped
 from lifeline.lambdas.stream_bridge import handler as bridge
 from lifeline.lambdas.stream_bridge import validation
 from lifeline.lambdas.stream_bridge.batch import LogRecord
@@ -61,8 +63,10 @@ BEHIND: dict[int, set[str]] = {
 HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"}}
 """By how late a record's copy comes, in seconds."""
 SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
+STOPPED = {"bridge": {"bridge-stopped"}, "apply": {"apply-stopped"}}
 FIRED = (
     REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
+    | {name for names in STOPPED.values() for name in names}
     | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
 )  # fmt: skip
 
@@ -99,11 +103,18 @@ def _bridged(monkeypatch: pytest.MonkeyPatch) -> Any:
         counts_table="counts",
     )
     counts = ShardCounts(CountsInMemory())
-    parts = (settings, load_schemas(schemas_folder()), LogInMemory(), OneStream(), counts)
+    parts = (
+        settings,
+        load_schemas(schemas_folder()),
+        LogInMemory(),
+        OneStream(),
+        counts,
+        Breaker(on=True),
+    )
     monkeypatch.setattr(bridge, "_parts", lambda: parts)
     monkeypatch.setattr(bridge.logger.registered_handler, "stream", said)
 
-    def run(bodies: list[bytes]) -> list[str]:
+    def run(bodies: list[bytes], *, stops: bool = False) -> list[str]:
         said.seek(0)
         said.truncate()
         records = [
@@ -117,7 +128,8 @@ def _bridged(monkeypatch: pytest.MonkeyPatch) -> Any:
             }
             for number, body in enumerate(bodies)
         ]
-        bridge.handler({"Records": records}, None)
+        with pytest.raises(Stopped) if stops else nullcontext():
+            bridge.handler({"Records": records}, None)
         return said.getvalue().splitlines() or ['{"message": "bridged"}']
 
     return run
@@ -190,6 +202,49 @@ def test_more_than_a_thousandth_without_their_schema_is_told(
     incoming = deployed.input_of(HOME, "schema-failures", "came")
     samples = {**deployed.counted(HOME, {BRIDGE_LOG: lines}), incoming: came}
     assert deployed.fired(HOME, samples, FAULT) == fires
+
+
+def from_senders(count: int) -> list[bytes]:
+    body = event(occurredOn="2026-11-21T11:59:59Z")
+    return [
+        json.dumps({**body, "metadata": {"userId": f"edge-{number % 4}"}}).encode()
+        for number in range(count)
+    ]
+
+
+def test_a_bridge_that_would_refuse_everything_stops_and_pages_again_and_again(
+    deployed: Deployed, bridged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B23: nothing of such a batch is written, so nothing is rejected and nothing is lost."""
+
+    def defective(*_: object) -> None:
+        raise KeyError("a defect")
+
+    sound, lines = validation._refused_kind, []
+    clock = ManualClock(at=0.0, wall_offset=START)
+    monkeypatch.setattr(bridge, "SYSTEM_CLOCK", clock)
+    for at, broken in minutes():
+        clock.at = at - START
+        monkeypatch.setattr(validation, "_refused_kind", defective if broken else sound)
+        said = bridged(from_senders(40), stops=broken)
+        assert not any('"rejected"' in line for line in said)
+        lines += [(at, line) for line in said]
+    assert sum("stopped" in line for _, line in lines) == 1 + int(
+        (FAULT.healed - FAULT.at) // PAGE_SECONDS
+    )
+    samples = deployed.counted(HOME, {BRIDGE_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == STOPPED["bridge"]
+
+
+def test_an_event_applier_that_stands_still_pages_again_and_again(deployed: Deployed) -> None:
+    """How it comes to stand still: tests/integration/datapath/test_breaker.py."""
+    breaker = Breaker(on=True)
+    lines = [
+        (at, json.dumps({"message": "stopped" if broken and breaker.page_due(at) else "applied"}))
+        for at, broken in minutes()
+    ]
+    samples = deployed.counted(HOME, {SERVICES_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == STOPPED["apply"]
 
 
 @pytest.mark.parametrize(

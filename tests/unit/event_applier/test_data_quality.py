@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lifeline.services.event_applier import observing
 from lifeline.services.event_applier.batch import batch_of
 from lifeline.services.event_applier.data_quality import flags_of
 from lifeline.services.event_applier.observing import observed
@@ -74,3 +75,17 @@ def test_a_batch_counts_what_it_saw() -> None:
 def test_other_events_are_not_looked_at(changes: dict[str, Any]) -> None:
     batch = batch_of([event_record(0, event_body(0, payload=body(), **changes))])
     assert observed(batch.envelopes).seen == 0
+
+
+@pytest.mark.parametrize("kind", [RecursionError, KeyError])
+def test_a_defect_of_ours_stops_no_batch(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    """B23: its row is stored all the same."""
+
+    def defective(*_: object) -> None:
+        raise kind("Jane-Doe")
+
+    monkeypatch.setattr(observing, "flags_of", defective)
+    records = [event_record(n, event_body(n, payload=body())) for n in range(2)]
+    assert observed(batch_of(records).envelopes).seen == 2

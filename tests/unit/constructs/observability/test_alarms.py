@@ -224,13 +224,20 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
         "rejected": (bridge, lines.rejected, "1"),
         "defects": (bridge, lines.defects, "$.records"),
         "schemafailures": (bridge, lines.schema_failures, "$.unfit"),
+        "bridgestopped": (bridge, lines.bridge_stopped, "1"),
+        "applystopped": (services, lines.apply_stopped, "1"),
         "unexpected": (services, lines.unexpected, "$.records"),
         "withheld": (services, lines.withheld, "$.records"),
     }
     assert set(filters) == {f"{name}-test" for name in counted}
     for name, (group, metric, value) in counted.items():
         written = filters[f"{name}-test"]
-        word = {"schemafailures": "rejected"}.get(name, name)
+        words = {
+            "schemafailures": "rejected",
+            "bridgestopped": "stopped",
+            "applystopped": "stopped",
+        }
+        word = words.get(name, name)
         assert written["FilterPattern"] == f'{{ $.message = "{word}" }}'
         assert written["LogGroupName"] == group
         (transformation,) = written["MetricTransformations"]
@@ -271,6 +278,8 @@ def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
         ("services/event_applier/apply.py", 'say("quarantined", records='),
         ("services/event_applier/apply.py", 'say("unexpected", records='),
         ("services/event_applier/apply.py", 'say("withheld", records='),
+        ("services/event_applier/apply.py", 'say("stopped", '),
+        ("lambdas/stream_bridge/handler.py", 'logger.error("stopped"'),
         ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
         ("lambdas/stream_bridge/handler.py", 'logger.error("defects"'),
     ],
