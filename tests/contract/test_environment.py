@@ -258,7 +258,7 @@ def test_nobody_reads_the_environment_but_a_contract(folder: str) -> None:
 
 def test_the_search_sees_what_nobody_reads() -> None:
     text = "told.stream_name\ntold.log.bootstrap\nlog.auth\nlog.region"
-    assert unread(StreamBridge, [text]) == ["COUNTS_TABLE", "KAFKA_PARTITIONS"]
+    assert unread(StreamBridge, [text]) == ["BREAKER", "COUNTS_TABLE", "KAFKA_PARTITIONS"]
     assert unread(EmptyBucket, ['Logger(service="x")']) == ["POWERTOOLS_SERVICE_NAME"]
     assert unread(EmptyBucket, ["Logger()"]) == []
     for wrong in ('os.environ["A"]', "os.getenv('A')", "from os import environ"):

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -205,7 +206,8 @@ def test_more_than_a_thousandth_without_their_schema_is_told(
 
 
 def from_senders(count: int) -> list[bytes]:
-    body = event(occurredOn="2026-11-21T11:59:59Z")
+    before = datetime.fromtimestamp(START - 1, UTC).isoformat().replace("+00:00", "Z")
+    body = event(occurredOn=before)
     return [
         json.dumps({**body, "metadata": {"userId": f"edge-{number % 4}"}}).encode()
         for number in range(count)
