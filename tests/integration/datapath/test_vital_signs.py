@@ -162,6 +162,19 @@ def test_nothing_is_shown_rather_than_a_value_that_was_taken_back(
     assert value(lookup) == 70
 
 
+def test_a_corrected_value_counts_though_its_sender_s_clock_is_slow(
+    store: Store, lookup: EventLookup
+) -> None:
+    apply(store, rate(5, 61, id="a"), rate(3, 70, id="a", status="corrected", at=5))
+    assert value(lookup) == 70
+
+
+def test_what_was_filed_under_another_code_moves(store: Store, lookup: EventLookup) -> None:
+    moved = {"code": code(TEMPERATURE), "valueQuantity": quantity(37, "Cel")}
+    apply(store, rate(1, 60), rate(2, 37, id="a"), rate(3, 0, id="a", status="corrected", **moved))
+    assert (value(lookup), value(lookup, TEMPERATURE)) == (60, 37)
+
+
 def test_another_patient_s_observation_is_not_corrected(store: Store, lookup: EventLookup) -> None:
     apply(store, rate(1, 61, id="a"))
     other = rate(2, 0, id="a", status="entered-in-error") | {"aggregateId": "p-2"}
