@@ -22,6 +22,7 @@ from lifeline.services.event_applier.observing import observed, write
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
+from lifeline.services.shared.observations import KEPT
 from lifeline.services.shared.serving_guard import (
     READ_AUTHORITY,
     AuthorityRow,
@@ -189,6 +190,7 @@ class Store:
         self._guard = guard
         self._clock = clock
         self._declared: set[object] = set()
+        self._is_observing = False
         self._published_again = -1
         """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
@@ -219,7 +221,8 @@ class Store:
             done = insert(batch)
             withheld = settle(self._connection, done.wild) if done.wild else 0
             seen = observed(batch.envelopes[n] for n in done.stored(batch))
-            write(self._connection, seen)
+            if self._observes():
+                write(self._connection, seen)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
             letters += done.refused
             outcomes = outcomes_of(batch, done.left_out) if letters else []
@@ -261,6 +264,13 @@ class Store:
             self._published_again = epoch
             return self.publish(send)
         return len(found)
+
+    def _observes(self) -> bool:
+        """Asked until it is so: until the migrations have run, events are stored without it."""
+        if not self._is_observing:
+            row = self._connection.execute(KEPT).fetchone()
+            self._is_observing = bool(row and row[0])
+        return self._is_observing
 
     def _prove_right(self) -> None:
         # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).

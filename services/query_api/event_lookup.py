@@ -22,7 +22,7 @@ from lifeline.services.query_api.vital_signs_lookup import (
     newest_vital_signs,
 )
 from lifeline.services.shared.database import Connection, connect
-from lifeline.services.shared.observations import OBSERVATION, observation_of
+from lifeline.services.shared.observations import KEPT, OBSERVATION, observation_of
 from lifeline.services.shared.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
 
 WAIT_SECONDS = 2.0
@@ -147,6 +147,8 @@ def _event(connection: Connection, wanted: uuid.UUID) -> Answer:
 def _second_thoughts(connection: Connection, body: dict[str, Any]) -> dict[str, Any]:
     """What was found odd about an Observation, and what has corrected it since; nothing for most."""
     found: dict[str, Any] = {}
+    if not _kept(connection):
+        return found
     flags = connection.execute(FLAGS, (body["eventId"], body["occurredOn"])).fetchall()
     if flags:
         found["flags"] = [{"code": code, "flag": flag} for code, flag in flags]
@@ -162,5 +164,12 @@ def _second_thoughts(connection: Connection, body: dict[str, Any]) -> dict[str, 
 
 
 def _vital_signs(connection: Connection, patient: str) -> Answer:
+    if not _kept(connection):
+        return 503, {"error": "the database is not migrated yet"}
     found = newest_vital_signs(connection, PATIENT, patient)
     return 200, {"patientId": patient, "vitalSigns": found}
+
+
+def _kept(connection: Connection) -> bool:
+    row = connection.execute(KEPT).fetchone()
+    return bool(row and row[0])

@@ -16,6 +16,8 @@ import msgspec
 
 from lifeline.lambdas.failover.event_limits import MAX_FUTURE
 
+KEPT = "SELECT to_regclass('public.quality_flag') IS NOT NULL"
+"""Whether the database has the tables for Observations: a release is deployed before it migrates."""
 OBSERVATION = "ObservationRecordedEvent"
 WITHDRAWN = "entered-in-error"
 CORRECTIONS = frozenset({"amended", "corrected", WITHDRAWN})

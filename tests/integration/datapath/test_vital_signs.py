@@ -243,3 +243,20 @@ def test_a_region_that_may_not_serve_shows_none(
     status, body = lookup.vital_signs("p-1/vital-signs")
     assert status == 503
     assert json.dumps(body).count("61") == 0
+
+
+def test_a_release_that_is_not_migrated_yet_stores_and_answers_events(
+    store: Store, lookup: EventLookup, sql: Sql
+) -> None:
+    names = ("vital_sign", "observation_correction", "quality_flag")
+    for name in names:
+        sql(f"ALTER TABLE {name} RENAME TO gone_{name}")
+    try:
+        assert apply(store, rate(1, 61, id="a")).inserted == 1
+        assert lookup.find(rate(1, 61)["eventId"])[0] == 200
+        assert lookup.vital_signs("p-1/vital-signs")[0] == 503
+    finally:
+        for name in names:
+            sql(f"ALTER TABLE gone_{name} RENAME TO {name}")
+    apply(store, rate(2, 62))
+    assert value(lookup) == 62
