@@ -31,6 +31,7 @@ from lifeline.cli.waiting import Deadline
 from lifeline.lambdas.contracts.log import GroupLog, LogAddress
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.markers import StreamMarker
 from lifeline.lambdas.stream_bridge import handler
@@ -177,6 +178,7 @@ class World:
             _Writer(told, self.faults, self.written),
             StreamIdentity("s", ORIGIN, self.stream),
             ShardCounts(CountTable("c", ORIGIN, self.counts_table)),
+            Breaker(on=True),
         )
 
     def bridge(self) -> None:

@@ -35,7 +35,7 @@ MAX_EVENTS = 500
 STREAM_TIMEOUT_SECONDS = 5.0
 QUERY_API_TIMEOUT_SECONDS = 2.5
 IDLE_SECONDS = 60.0
-FORWARDED = re.compile(r"^/(health|v1/watermark|v1/events/[^/]+)$")
+FORWARDED = re.compile(r"^/(health|v1/watermark|v1/events/[^/]+|v1/patients/[^/]+/vital-signs)$")
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,8 @@ class Settings:
     lag_alarm_seconds: int = 30
     page_email: str | None = None
     deletion_protection: bool = False
+    breaker: bool = True
+    """Off: bridge and event applier set aside whatever they cannot use, be it everything (B23)."""
     drill_ends_at: str | None = None
     """Of a throw-away environment: an instant in UTC, after which `lifeline sweep` destroys it."""
     image_tag: str = "0.1.0"
@@ -481,6 +483,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "budgets": _no_budgets,
     "pageEmail": _text,
     "deletionProtection": _switch,
+    "breaker": _switch,
     "drillEndsAt": _text,
     "imageTag": _required_text,
     "logReplication": _log_replication,

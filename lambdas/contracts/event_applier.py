@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable, variable
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
@@ -21,6 +21,8 @@ class Apply(Contract):
     log: GroupLog
     region: ServingRegion
     alive_file: str = ""
+    breaker: Literal["on", "off"] = "on"
+    """Whether it stops rather than set aside nearly everything by our fault (B23)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The contracts of the query API and of the health check that runs beside it."""
+"""The contracts of the query API, of the health check that runs beside it, and of its one-off task."""
 
 from __future__ import annotations
 
@@ -54,3 +54,12 @@ class QueryApiHealth(Contract):
     """`healthy` reads the port from the service's variables."""
 
     query_api_port: int = overridable(QUERY_API_PORT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLettersTask(Contract):
+    """`dead-letters` is a one-off task of the service's own definition: it reads that one's variables."""
+
+    log: GroupLog
+    stream_name: str
+    suffix: str

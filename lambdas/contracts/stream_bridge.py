@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract
 from lifeline.lambdas.contracts.log import LOG, LogAddress
@@ -32,6 +32,8 @@ class StreamBridge(Contract):
     log: LogAddress
     stream_name: str
     counts_table: str
+    breaker: Literal["on", "off"] = "on"
+    """Whether it stops rather than set aside nearly everything by our fault (B23)."""
 
     def __post_init__(self) -> None:
         if DEAD_LETTERS not in self.log.partitions:

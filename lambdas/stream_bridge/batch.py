@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from lifeline.lambdas.contracts.stream_bridge import DEAD_LETTERS
+from lifeline.lambdas.failover.breaker import Outcome
 from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
     EVENT_PREFIX,
@@ -63,6 +66,8 @@ class BridgedBatch:
     """Records by the reason of their reject."""
     defects: dict[str, int]
     """Records whose judgement raised, by the exception's class: ours to repair (B23)."""
+    outcomes: list[Outcome]
+    """Of each event, if any was a defect; else empty: reading who sent them costs as much as judging."""
 
 
 def stream_records(event: Mapping[str, Any], now: datetime) -> list[StreamRecord]:
@@ -96,6 +101,7 @@ def bridged(
     parents: Parents | None = None
     rejected: dict[str, int] = {}
     defects: dict[str, int] = {}
+    judged: list[tuple[bytes, bool]] = []
     counts = dict(partitions)
     places = tuple((topic, number) for topic, count in counts.items() for number in range(count))
     for record in records:
@@ -115,6 +121,7 @@ def bridged(
                 verdict = Rejected(
                     "defect", "The log lists no topic for the event's type.", "Topics"
                 )
+            judged.append((record.data, isinstance(verdict, Rejected) and bool(verdict.defect)))
         headers = origin_headers(origin, record.sequence)
         if isinstance(verdict, Rejected):
             rejected[verdict.reason] = rejected.get(verdict.reason, 0) + 1
@@ -128,7 +135,8 @@ def bridged(
         written.append(LogRecord(topic, partition, key, record.data, headers))
         digest = digest_of(str(record.sequence).encode(), record.data)
         counted.append(Counted(record.sequence, (topic, partition), digest))
-    return BridgedBatch(written, counted, marker, rejected, defects)
+    outcomes = [Outcome(_sender(data), ours) for data, ours in judged] if defects else []
+    return BridgedBatch(written, counted, marker, rejected, defects, outcomes)
 
 
 def origin_headers(pair: Pair, sequence: int) -> Headers:
@@ -159,6 +167,17 @@ def _marker(
     return Marker(
         origin, record.sequence, found.born_ms, found.shards, places, parents=found.parents
     )
+
+
+def _sender(data: bytes) -> str:
+    """Who sent it, as far as the event says; the judge may be what fails, so it is not asked."""
+    try:
+        event = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return ""
+    metadata = event.get("metadata") if isinstance(event, dict) else None
+    sender = metadata.get("userId") if isinstance(metadata, dict) else None
+    return sender if isinstance(sender, str) else ""
 
 
 def _dead_letter_key(record: StreamRecord) -> bytes:

@@ -12,9 +12,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.lambdas.failover.breaker import Breaker, Stopped
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.markers import Pair
-from lifeline.lambdas.stream_bridge.batch import bridged, incarnations_named, stream_records
+from lifeline.lambdas.stream_bridge.batch import (
+    BridgedBatch,
+    bridged,
+    incarnations_named,
+    stream_records,
+)
 from lifeline.lambdas.stream_bridge.count_table import CountTable
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
 from lifeline.lambdas.stream_bridge.log_partition import LogReader
@@ -24,6 +30,7 @@ from lifeline.lambdas.stream_bridge.shard_count import CountedMarker
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.lambdas.stream_bridge.shard_reader import ShardReader
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
+from lifeline.lambdas.stream_bridge.validation import UNFIT
 
 logger = Logger(service="stream-bridge")
 
@@ -42,6 +49,7 @@ def bridge(
     writer: LogWriter,
     identity: StreamIdentity,
     counts: ShardCounts,
+    breaker: Breaker,
 ) -> dict[str, Any]:
     """What the function does with a batch. Raises when anything was not acknowledged."""
     records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
@@ -53,6 +61,8 @@ def bridge(
         partitions=settings.partitions,
         schemas=schemas,
     )
+    if batch.defects:
+        _check(breaker, batch)
     writer.write(batch.records, _now_ms())
     listed = {(topic, one) for topic, count in settings.partitions for one in range(count)}
 
@@ -70,8 +80,11 @@ def bridge(
         marker=batch.marker,
         write=write,
     )
+    if batch.records:  # a batch of markers says nothing about events
+        breaker.passed(batch.outcomes)
     if batch.rejected:
-        logger.warning("rejected", extra={"rejected": batch.rejected})
+        unfit = sum(count for why, count in batch.rejected.items() if why in UNFIT)
+        logger.warning("rejected", extra={"rejected": batch.rejected, "unfit": unfit})
     if batch.defects:
         # The class alone: an exception's text may quote a patient's data.
         count = sum(batch.defects.values())
@@ -81,7 +94,7 @@ def bridge(
 
 def _repair(request: dict[str, Any]) -> dict[str, Any]:
     """One slice of a repair. Its writer is its own: one that fails must not disturb the bridge's."""
-    settings, schemas, _, identity, _ = _parts()
+    settings, schemas, _, identity, *_ = _parts()
     told = _log_settings(settings)
     repair = Repair(
         region=settings.log.region,
@@ -102,14 +115,24 @@ def _log_settings(settings: StreamBridge) -> dict[str, Any]:
     return producer_settings(bootstrap=log.bootstrap, auth=log.auth, region=log.region)
 
 
+def _check(breaker: Breaker, batch: BridgedBatch) -> None:
+    try:
+        breaker.check(batch.outcomes)
+    except Stopped:
+        if breaker.page_due(SYSTEM_CLOCK.now()):
+            logger.error("stopped", extra={"defects": batch.defects})
+        raise
+
+
 def _now_ms() -> int:
     return int(SYSTEM_CLOCK.now() * 1_000)
 
 
 @cache
-def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity, ShardCounts]:
+def _parts() -> tuple[StreamBridge, EventSchemas, LogWriter, StreamIdentity, ShardCounts, Breaker]:
     settings = StreamBridge.from_env()
     writer = LogWriter(_log_settings(settings))
     identity = StreamIdentity(settings.stream_name, settings.log.region)
     counts = ShardCounts(CountTable(settings.counts_table, settings.log.region))
-    return settings, load_schemas(schemas_folder()), writer, identity, counts
+    breaker = Breaker(on=settings.breaker == "on")
+    return settings, load_schemas(schemas_folder()), writer, identity, counts, breaker

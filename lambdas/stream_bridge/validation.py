@@ -39,6 +39,10 @@ _TOPICS = (
 )
 
 
+UNFIT = frozenset({"malformed", "unknown-type", "wrong-version", "bad-time", "schema"})
+"""The reasons that say an event is not as its schema wants it; the others are its age, or our defect."""
+
+
 @dataclass(frozen=True)
 class Accepted:
     """Goes to `topic` under `key`."""

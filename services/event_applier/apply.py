@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from lifeline.lambdas.contracts.event_applier import Apply
+from lifeline.lambdas.failover.breaker import Breaker, Stopped
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
@@ -24,6 +25,7 @@ from lifeline.services.event_applier.positions import (
     read_own_positions,
     resume_of,
 )
+from lifeline.services.event_applier.quality_told import QualityTold
 from lifeline.services.event_applier.store import Applied, NotServing, Store
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
@@ -60,10 +62,12 @@ class Applier:
 
     def __init__(self, settings: Apply, clock: Clock = SYSTEM_CLOCK) -> None:
         self._database, self._log, self._region = settings.database, settings.log, settings.region
+        self._breaker = Breaker(on=settings.breaker == "on")
         self._clock = clock
         self._guard = ServingGuard(self._region.region, self._region.ttl_seconds)
         self._search = WriterSearch(clock.random)
         self._dead_letters = DeadLetterPublisher(self._log, clock)
+        self._quality = QualityTold(self._region.suffix, clock)
         self._connection: Connection | None = None
         self._admin: AdminClient | None = None
         self._resumes: dict[Place, Resume] = {}
@@ -110,7 +114,9 @@ class Applier:
             try:
                 if self._connection is None:
                     self._connection = connect(self._database, purpose="apply")
-                store = Store(self._connection, self._region.region, self._guard, self._clock)
+                store = Store(
+                    self._connection, self._region.region, self._guard, self._clock, self._breaker
+                )
                 while not self.stopping.is_set():
                     self._step(reader, store)
                     pause = 0.1
@@ -146,6 +152,7 @@ class Applier:
             return
         self._apply(reader, store, records, batch)
         self._say_lag(reader)
+        self._quality.tell()
 
     def _say_lag(self, reader: LogReader) -> None:
         """Only while applying: a standby reads nothing, so it has no lag to tell of."""
@@ -165,12 +172,16 @@ class Applier:
                 try:
                     if records or heartbeat:
                         own = self._own_positions(reader, records, batch)
-                        _say_what_is_odd(store.apply(batch, heartbeat=heartbeat, positions=own))
+                        done = store.apply(batch, heartbeat=heartbeat, positions=own)
+                        _say_what_is_odd(done)
+                        self._quality.count(done)
                     break
                 except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                     if attempt == RETRIES - 1:  # C6
                         raise
             self._dead_letters.publish(store)
+        except Stopped:
+            self._stop(reader, store, heartbeat=heartbeat)
         except NotServing as refused:
             self._say_state(str(refused))
             reader.stand_still()
@@ -178,6 +189,18 @@ class Applier:
         if heartbeat:
             self._heartbeat_at = now
         self._extend_window(now)
+
+    def _stop(self, reader: LogReader, store: Store, *, heartbeat: bool) -> None:
+        """Nothing of the batch was stored or set aside. It stays where it is, and is tried again (B23)."""
+        if self._breaker.page_due(self._clock.now()):
+            say("stopped", region=self._region.region, epoch=self._guard.epoch)
+        if heartbeat:
+            try:
+                store.apply(Batch(), heartbeat=True)  # it lives, and has its right
+            except NotServing as refused:
+                self._say_state(str(refused))
+        reader.stand_still()
+        reader.read(1, MAX_BACKOFF_SECONDS)  # keeps the group membership alive
 
     def _place(self, reader: LogReader) -> None:
         connection = self._connection

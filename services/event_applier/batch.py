@@ -70,6 +70,8 @@ class Batch:
     lines: list[str] = field(default_factory=list)
     events: list[LogRecord] = field(default_factory=list)
     """The record of each line."""
+    envelopes: list[Envelope] = field(default_factory=list)
+    """And its event."""
     markers: list[MarkerSeen] = field(default_factory=list)
     unreadable: list[tuple[LogRecord, str]] = field(default_factory=list)
 
@@ -112,8 +114,10 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
-                batch.lines.append(_line(number, record, headers))
+                line, event = _line(number, record, headers)
+                batch.lines.append(line)
                 batch.events.append(record)
+                batch.envelopes.append(event)
                 number += 1
         except MemoryError:  # says nothing about the record
             raise
@@ -122,7 +126,7 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
     return batch
 
 
-def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
+def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope]:
     event = _ENVELOPE.decode(record.value)
     fields = (
         str(number),
@@ -146,7 +150,7 @@ def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> str:
     line = "\t".join(fields)
     if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
         raise ValueError("a field holds a character that COPY's text format does not")
-    return line
+    return line, event
 
 
 def _escaped(json_text: msgspec.Raw) -> str:

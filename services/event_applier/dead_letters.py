@@ -6,7 +6,10 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from lifeline.services.event_applier.batch import LogRecord
+import msgspec
+
+from lifeline.lambdas.failover.breaker import Outcome
+from lifeline.services.event_applier.batch import Batch, LogRecord
 from lifeline.services.shared.database import Connection
 
 _PLACE = ("origin", "incarnation", "shard", "sequence")
@@ -53,6 +56,29 @@ def dead_letter_of(record: LogRecord, why: str) -> DeadLetter:
     else:
         ident = hashlib.sha256(record.value).hexdigest()
     return DeadLetter(ident, record.value, headers, f"Apply: {why}.")
+
+
+class _Sent(msgspec.Struct):
+    userId: str | None = None
+
+
+class _Event(msgspec.Struct):
+    metadata: _Sent = msgspec.field(default_factory=_Sent)
+
+
+def outcomes_of(batch: Batch, left_out: set[int]) -> list[Outcome]:
+    """What the breaker judges: the bridge let each record through, so what is set aside is our fault."""
+    found = [Outcome(_sender(record), True) for record, _ in batch.unreadable]
+    for number, record in enumerate(batch.events):
+        found.append(Outcome(_sender(record), number in left_out))
+    return found
+
+
+def _sender(record: LogRecord) -> str:
+    try:
+        return msgspec.json.decode(record.value, type=_Event).metadata.userId or ""
+    except msgspec.DecodeError:
+        return ""
 
 
 def keep(connection: Connection, letters: list[DeadLetter], epoch: int) -> None:

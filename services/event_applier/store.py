@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.lambdas.failover.markers import Pair
@@ -16,11 +17,14 @@ from lifeline.services.event_applier.dead_letters import (
     dead_letter_of,
     due,
     keep,
+    outcomes_of,
 )
+from lifeline.services.event_applier.observing import observed, write
 from lifeline.services.event_applier.positions import OwnPosition, keeps_positions
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, settle
 from lifeline.services.shared.database import Connection
+from lifeline.services.shared.observations import KEPT
 from lifeline.services.shared.serving_guard import (
     READ_AUTHORITY,
     AuthorityRow,
@@ -164,6 +168,10 @@ class Applied:
     """Stored events whose sequence lies too far from the others of their aggregate (C9)."""
     set_aside: int = 0
     """Dead letters written: records that cannot be read, rows that cannot be stored (C7)."""
+    vital_signs: int = 0
+    """Values of vital signs that came; `incomplete` and `implausible` are the flags among them."""
+    incomplete: int = 0
+    implausible: int = 0
 
 
 @dataclass
@@ -174,6 +182,12 @@ class Inserting:
     unexpected: int = 0
     wild: list[Inserted] = field(default_factory=list)
     refused: list[DeadLetter] = field(default_factory=list)
+    left_out: set[int] = field(default_factory=set)
+    """The places in the batch of those that were refused."""
+
+    def stored(self, batch: Batch) -> list[int]:
+        """The places of the others."""
+        return [n for n in range(len(batch.lines)) if n not in self.left_out]
 
 
 class Store:
@@ -185,7 +199,10 @@ class Store:
         region: str,
         guard: ServingGuard,
         clock: Clock = SYSTEM_CLOCK,
+        breaker: Breaker | None = None,
     ) -> None:
+        """Without a breaker, whatever cannot be stored is set aside, be it everything."""
+        self._breaker = breaker
         self._connection = connection
         self._region = region
         self._guard = guard
@@ -193,6 +210,7 @@ class Store:
         self._declared: set[object] = set()
         self._parents: dict[Pair, tuple[str, ...]] = {}
         self._is_placing = False
+        self._is_observing = False
         self._published_again = -1
         """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
@@ -208,7 +226,7 @@ class Store:
         """All of `batch`, or nothing: what cannot be stored is set aside in the same transaction (C10).
 
         `positions`: how far this epoch applied the partitions with it (B26).
-        Raises NotServing, psycopg.Error.
+        Raises NotServing, psycopg.Error; Stopped when that would be nearly everything (B23).
         """
         try:
             return self._apply(batch, heartbeat, positions, self._insert)
@@ -229,21 +247,37 @@ class Store:
             self._prove_right()
             done = insert(batch)
             withheld = settle(self._connection, done.wild) if done.wild else 0
+            seen = observed(batch.envelopes[n] for n in done.stored(batch))
+            if self._observes():
+                write(self._connection, seen)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
             letters += done.refused
+            outcomes = outcomes_of(batch, done.left_out) if letters else []
             if letters:
+                if self._breaker is not None:
+                    self._breaker.check(outcomes)
                 keep(self._connection, letters, self._guard.epoch)
             self._mark(batch)
             self._keep_positions(positions)
             if heartbeat:
                 # Last: other tasks of the region wait for this row.
                 self._connection.execute(HEARTBEAT, (self._region, self._guard.epoch))
+        if self._breaker is not None and (batch.lines or letters):
+            self._breaker.passed(outcomes)
         self._declared |= batch.declared()
         if self._is_placing:
             self._parents |= batch.parents()
         again = len(batch.lines) - done.inserted - done.unexpected - len(done.refused)
         return Applied(
-            done.inserted, again, self._guard.epoch, done.unexpected, withheld, len(letters)
+            done.inserted,
+            again,
+            self._guard.epoch,
+            done.unexpected,
+            withheld,
+            len(letters),
+            seen.seen,
+            seen.incomplete,
+            seen.implausible,
         )
 
     def publish(self, send: Callable[[list[DeadLetter]], None]) -> int:
@@ -260,6 +294,13 @@ class Store:
             self._published_again = epoch
             return self.publish(send)
         return len(found)
+
+    def _observes(self) -> bool:
+        """Asked until it is so: until the migrations have run, events are stored without it."""
+        if not self._is_observing:
+            row = self._connection.execute(KEPT).fetchone()
+            self._is_observing = bool(row and row[0])
+        return self._is_observing
 
     def _prove_right(self) -> None:
         # Two statements: under READ COMMITTED the second sees what the lock waited for (C1).
@@ -288,6 +329,7 @@ class Store:
         refused = refused_lines(self._connection, batch.lines)
         done = Inserting()
         done.refused += [dead_letter_of(batch.events[n], "DataError") for n in sorted(refused)]
+        done.left_out |= refused
         self._insert_halves(batch, [n for n in range(len(batch.lines)) if n not in refused], done)
         return done
 
@@ -302,6 +344,7 @@ class Store:
             if len(places) == 1:
                 why = type(error).__name__
                 done.refused.append(dead_letter_of(batch.events[places[0]], why))
+                done.left_out.add(places[0])
                 return
             middle = len(places) // 2
             for half in (places[:middle], places[middle:]):

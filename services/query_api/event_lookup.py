@@ -1,11 +1,13 @@
-"""`GET /v1/events/{id}` from the database, inside A1, with a bounded wait."""
+"""`GET /v1/events/{id}` and `/v1/patients/{id}/vital-signs` from the database, inside A1, in bounded time."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -13,7 +15,14 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
+from lifeline.services.query_api.vital_signs_lookup import (
+    correction_of,
+    is_corrected,
+    newest_corrections,
+    newest_vital_signs,
+)
 from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.observations import KEPT, OBSERVATION, observation_of
 from lifeline.services.shared.serving_guard import READ_AUTHORITY, AuthorityRow, ServingGuard
 
 WAIT_SECONDS = 2.0
@@ -42,7 +51,14 @@ NAMES = [
 ]
 VERBATIM = ("payload", "metadata")
 """JSON texts that go into the answer as they are: parsing them would bend their numbers (C8)."""
+FLAGS = """
+SELECT code, flag FROM quality_flag WHERE event_id = %s AND occurred_on = %s ORDER BY code, flag
+"""
+PATIENT = "Patient"
+"""The aggregate's type of who has vital signs."""
+VITAL_SIGNS = "/vital-signs"
 Answer = tuple[int, dict[str, Any]]
+Question = Callable[[Connection], Answer]
 
 
 class EventLookup:
@@ -56,7 +72,7 @@ class EventLookup:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database, self._region, self._clock = database, region, clock
-        self._questions: queue.Queue[tuple[uuid.UUID, queue.Queue[Answer], float]] = queue.Queue(64)
+        self._questions: queue.Queue[tuple[Question, queue.Queue[Answer], float]] = queue.Queue(64)
         for _ in range(workers):
             threading.Thread(target=self._work, daemon=True).start()
 
@@ -66,9 +82,19 @@ class EventLookup:
             wanted = uuid.UUID(event_id)
         except ValueError:
             return 404, {"error": "not an event id"}
+        return self._asked(lambda connection: _event(connection, wanted))
+
+    def vital_signs(self, rest: str) -> Answer:
+        """200 with the newest of each; `rest` of the path is `{id}/vital-signs`. 404, or 503 with why."""
+        if not rest.endswith(VITAL_SIGNS):
+            return 404, {"error": "no such path"}
+        patient = unquote(rest.removesuffix(VITAL_SIGNS))
+        return self._asked(lambda connection: _vital_signs(connection, patient))
+
+    def _asked(self, question: Question) -> Answer:
         reply: queue.Queue[Answer] = queue.Queue(1)
         try:
-            self._questions.put_nowait((wanted, reply, self._clock.monotonic() + WAIT_SECONDS))
+            self._questions.put_nowait((question, reply, self._clock.monotonic() + WAIT_SECONDS))
             return reply.get(timeout=WAIT_SECONDS)
         except (queue.Full, queue.Empty):
             return 503, {"error": "the database does not answer"}
@@ -78,13 +104,13 @@ class EventLookup:
         guard = ServingGuard(self._region.region, self._region.ttl_seconds)
         search = WriterSearch(self._clock.random)
         while True:
-            wanted, reply, deadline = self._questions.get()
+            question, reply, deadline = self._questions.get()
             if self._clock.monotonic() > deadline:
                 continue
             try:
                 if connection is None or connection.closed:
                     connection = connect(self._database, purpose="lookup")
-                answer = self._ask(connection, guard, search, wanted)
+                answer = self._ask(connection, guard, search, question)
             except Exception as error:  # whatever it is: a worker that ends is never replaced
                 answer = 503, {"error": f"the database failed: {type(error).__name__}"}
                 if connection is not None:
@@ -93,7 +119,7 @@ class EventLookup:
             reply.put_nowait(answer)
 
     def _ask(
-        self, connection: Connection, guard: ServingGuard, search: WriterSearch, wanted: uuid.UUID
+        self, connection: Connection, guard: ServingGuard, search: WriterSearch, question: Question
     ) -> Answer:
         asked_at = self._clock.monotonic()
         row = connection.execute(READ_AUTHORITY).fetchone()
@@ -102,11 +128,48 @@ class EventLookup:
             connection.close()  # the next question connects anew (A16)
         if not permission.may_serve:
             return 503, {"error": f"this region does not serve: {permission.reason}"}
-        found = connection.execute(FIND, (wanted,)).fetchone()
-        if found is None:
-            return 404, {"error": "no such event"}
-        body = dict(zip(NAMES, found, strict=True))
-        for name in VERBATIM:
-            body[name] = orjson.Fragment(body[name])
-        body["occurredOn"] = body["occurredOn"].isoformat().replace("+00:00", "Z")
-        return 200, body
+        return question(connection)
+
+
+def _event(connection: Connection, wanted: uuid.UUID) -> Answer:
+    found = connection.execute(FIND, (wanted,)).fetchone()
+    if found is None:
+        return 404, {"error": "no such event"}
+    body = dict(zip(NAMES, found, strict=True))
+    if body["eventType"] == OBSERVATION:
+        body |= _second_thoughts(connection, body)
+    for name in VERBATIM:
+        body[name] = orjson.Fragment(body[name])
+    body["occurredOn"] = body["occurredOn"].isoformat().replace("+00:00", "Z")
+    return 200, body
+
+
+def _second_thoughts(connection: Connection, body: dict[str, Any]) -> dict[str, Any]:
+    """What was found odd about an Observation, and what has corrected it since; nothing for most."""
+    found: dict[str, Any] = {}
+    if not _kept(connection):
+        return found
+    flags = connection.execute(FLAGS, (body["eventId"], body["occurredOn"])).fetchall()
+    if flags:
+        found["flags"] = [{"code": code, "flag": flag} for code, flag in flags]
+    observation = observation_of(body["payload"].encode(), body["occurredOn"])
+    if observation is None or not observation.names:
+        return found
+    place = (body["aggregateType"], body["aggregateId"])
+    newest = newest_corrections(connection, *place, sorted(observation.names))
+    correction = correction_of(observation, newest)
+    if correction is not None and is_corrected(body["eventId"], correction):
+        found["correctedBy"] = {"eventId": correction.event_id, "status": correction.status}
+    return found
+
+
+def _vital_signs(connection: Connection, patient: str) -> Answer:
+    if not _kept(connection):
+        return 503, {"error": "the database is not migrated yet"}
+    found = newest_vital_signs(connection, PATIENT, patient)
+    return 200, {"patientId": patient, "vitalSigns": found}
+
+
+def _kept(connection: Connection) -> bool:
+    row = connection.execute(KEPT).fetchone()
+    return bool(row and row[0])

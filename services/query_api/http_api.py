@@ -1,4 +1,4 @@
-"""The region's read side over HTTP/1.1: `/health`, `/v1/watermark`, `/v1/events/{id}`."""
+"""The region's read side over HTTP/1.1: `/health`, `/v1/watermark` and what else it is told."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def main() -> int:
         http_server(
             told.query_api_host,
             told.query_api_tls_port,
-            {**own, "/v1/events/": lookup.find},
+            {**own, "/v1/events/": lookup.find, "/v1/patients/": lookup.vital_signs},
             certificate.context(),
         ),
     ]

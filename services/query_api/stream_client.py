@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lifeline.lambdas.failover.markers import Parents
 
@@ -60,6 +61,14 @@ class StreamClient:
             if not answer.get("NextToken"):
                 return shards_of(listed)
             request = {"NextToken": answer["NextToken"]}
+
+    def put_each(self, records: list[dict[str, Any]]) -> list[bool]:
+        """PutRecords; whether each was taken (B3), as far as is known: without an answer, none."""
+        try:
+            answer = self._client.put_records(StreamName=self._name, Records=records)
+        except (BotoCoreError, ClientError):
+            return [False] * len(records)
+        return [not one.get("ErrorCode") for one in answer["Records"]]
 
     def put(self, records: list[dict[str, Any]]) -> Put:
         """PutRecords: how many were refused, and into which shards the others went, in their order."""

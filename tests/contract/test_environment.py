@@ -21,7 +21,7 @@ from lifeline.lambdas.contracts.custom_resources import EmptyBucket
 from lifeline.lambdas.contracts.database import DATABASE
 from lifeline.lambdas.contracts.event_applier import ApplyHealth
 from lifeline.lambdas.contracts.log import LOG
-from lifeline.lambdas.contracts.query_api import QueryApiHealth
+from lifeline.lambdas.contracts.query_api import DeadLettersTask, QueryApiHealth
 from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
 from lifeline.lambdas.contracts.rotate_admin import RotateAdmin
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
@@ -215,12 +215,19 @@ def test_a_service_reads_every_variable_of_its_contract(service: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "health"), [("event_applier apply", ApplyHealth), ("query_api", QueryApiHealth)]
+    ("service", "health"),
+    [("event_applier apply", ApplyHealth), ("query_api", QueryApiHealth)],
 )
 def test_a_health_check_reads_only_what_its_container_is_told(
     service: str, health: type[Contract]
 ) -> None:
     assert set(health.variable_names()) <= set(SERVICES[service].written_names())
+
+
+def test_a_one_off_task_of_the_query_api_s_needs_only_what_that_is_told() -> None:
+    told = SERVICES["query_api"]
+    assert set(DeadLettersTask.required_names()) <= {*told.written_names(), "AWS_REGION"}
+    assert set(DeadLettersTask.variable_names()) <= set(told.variable_names())
 
 
 def documented() -> set[str]:
@@ -251,7 +258,7 @@ def test_nobody_reads_the_environment_but_a_contract(folder: str) -> None:
 
 def test_the_search_sees_what_nobody_reads() -> None:
     text = "told.stream_name\ntold.log.bootstrap\nlog.auth\nlog.region"
-    assert unread(StreamBridge, [text]) == ["COUNTS_TABLE", "KAFKA_PARTITIONS"]
+    assert unread(StreamBridge, [text]) == ["BREAKER", "COUNTS_TABLE", "KAFKA_PARTITIONS"]
     assert unread(EmptyBucket, ['Logger(service="x")']) == ["POWERTOOLS_SERVICE_NAME"]
     assert unread(EmptyBucket, ["Logger()"]) == []
     for wrong in ('os.environ["A"]', "os.getenv('A')", "from os import environ"):

@@ -59,7 +59,7 @@ REFUSAL = '{"error": "$context.error.responseType", "requestId": "$context.reque
 
 
 class EventsApi(Construct):
-    """`POST /v1/events`, `GET /health`, `/v1/watermark`, `/v1/events/{eventId}`.
+    """`POST /v1/events`, `GET /health`, `/v1/watermark`, `/v1/events/{eventId}`, a patient's vital signs.
 
     Callers bring a token of this region's pool: `events/write` to post, `events/read` to read; `/health`
     is open, because probes and edges ask it to find out where to go.
@@ -256,7 +256,13 @@ class EventsApi(Construct):
         event = self._read(
             events.add_resource("{eventId}"), "/v1/events/{eventId}", parameter="eventId"
         )
-        return [health, watermark, event]
+        patient = version.add_resource("patients").add_resource("{patientId}")
+        vital_signs = self._read(
+            patient.add_resource("vital-signs"),
+            "/v1/patients/{patientId}/vital-signs",
+            parameter="patientId",
+        )
+        return [health, watermark, event, vital_signs]
 
     def _take_own_certificates(self, reads: Sequence[apigateway.Method], keys: Keys | None) -> None:
         """The tasks' certificates are of no public authority; each deployment has the patched methods."""

@@ -196,7 +196,13 @@ class Services(Construct):
         group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
         self.applier = self._service(
             Service.EVENT_APPLIER,
-            Apply(database=signs_in, log=group_log, region=here, alive_file=ALIVE_FILE),
+            Apply(
+                database=signs_in,
+                log=group_log,
+                region=here,
+                alive_file=ALIVE_FILE,
+                breaker="on" if site.settings.breaker else "off",
+            ),
             applier_security_groups,
         )
         told = QueryApi(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from lifeline.cli import authority_commands, evidence_commands, log_commands
+from lifeline.cli import authority_commands, dlq_commands, evidence_commands, log_commands
 from lifeline.cli.activate import activate, migrate
 from lifeline.cli.check_events import EXIT_CODES as CHECK_CODES
 from lifeline.cli.check_events import check_events
@@ -33,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(authority_commands.app, name="authority")
+app.add_typer(dlq_commands.app, name="dlq")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(log_commands.app, name="log")
 app.command("activate", epilog=EXIT_CODES)(activate)

@@ -93,6 +93,19 @@ class Places:
         """The event applier's service, whose network the migrations use."""
         return f"event-applier-{self.suffix}"
 
+    @property
+    def query_api_service(self) -> str:
+        """The query API's service, whose task definition the one-off tasks of the log use."""
+        return f"query-api-{self.suffix}"
+
+    def logs(self, region: str) -> Any:
+        """A CloudWatch Logs client in a data region."""
+        return client("logs", region, LIST_TIMEOUT_SECONDS)
+
+    def sts(self) -> Any:
+        """A client that says who asks."""
+        return client("sts", self.home)
+
     def ecs(self, region: str) -> Any:
         """An ECS client in a data region."""
         return client("ecs", region, LIST_TIMEOUT_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from aws_cdk import aws_logs as logs
@@ -89,8 +90,27 @@ def _published(site: Site, name: str, **dimensions: str) -> MetricSpec:
     return MetricSpec(namespace=NAMESPACE, metric_name=name, dimensions={**suffix, **dimensions})
 
 
+def vital_signs(site: Site) -> MetricSpec:
+    """Values of vital signs that the event applier met; `*_vital_signs` are those of them that it flagged."""
+    return _summed(site, "VitalSigns")
+
+
+def incomplete_vital_signs(site: Site) -> MetricSpec:
+    """Without a value, a unit or a time."""
+    return _summed(site, "IncompleteVitalSigns")
+
+
+def implausible_vital_signs(site: Site) -> MetricSpec:
+    """In another unit, or outside the limits of `schemas/vital_signs.json`."""
+    return _summed(site, "ImplausibleVitalSigns")
+
+
+def _summed(site: Site, name: str) -> MetricSpec:
+    return replace(_published(site, name), statistic="Sum")
+
+
 class LogLineMetrics(Construct):
-    """Counts what the event applier and the bridge say about records they could not use.
+    """Counts what the event applier and the bridge say about records they could not use, or that are odd.
 
     Covers: records that go to `error.dlq` and that nobody would look for. Does not cover: an event applier or
     a bridge that says nothing at all; lag and iterator age do. The namespace holds the suffix: a metric
@@ -132,17 +152,44 @@ class LogLineMetrics(Construct):
         )
         self.rejected = self._count("Rejected", site, bridge, name="RejectedBatches", value="1")
         self.defects = self._count("Defects", site, bridge, name="DefectRecords", value="$.records")
+        self.schema_failures = self._count(
+            "SchemaFailures",
+            site,
+            bridge,
+            name="SchemaFailures",
+            value="$.unfit",
+            message="rejected",
+        )
+        self.bridge_stopped = self._count(
+            "BridgeStopped", site, bridge, name="BridgeStopped", value="1", message="stopped"
+        )
+        self.apply_stopped = self._count(
+            "ApplyStopped", site, services, name="ApplyStopped", value="1", message="stopped"
+        )
+        self.unexpected = self._count(
+            "Unexpected", site, services, name="UnexpectedEvents", value="$.records"
+        )
+        self.withheld = self._count(
+            "Withheld", site, services, name="WithheldEvents", value="$.records"
+        )
 
     def _count(
-        self, construct_id: str, site: Site, group: str, *, name: str, value: str
+        self,
+        construct_id: str,
+        site: Site,
+        group: str,
+        *,
+        name: str,
+        value: str,
+        message: str | None = None,
     ) -> MetricSpec:
-        """`construct_id` in lower case is the message of the log line that is counted."""
+        """`message`: of the log line that is counted; by default `construct_id` in lower case."""
         logs.CfnMetricFilter(
             self,
             construct_id,
             filter_name=site.names.regional_name(construct_id.lower()),
             log_group_name=group,
-            filter_pattern=f'{{ $.message = "{construct_id.lower()}" }}',
+            filter_pattern=f'{{ $.message = "{message or construct_id.lower()}" }}',
             metric_transformations=[
                 logs.CfnMetricFilter.MetricTransformationProperty(
                     metric_namespace=self._namespace,

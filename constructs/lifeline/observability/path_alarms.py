@@ -183,7 +183,8 @@ def apply_alarms(
         )
         for name, cpu in path.service_cpu.items()
     ]
-    return [*behind, *_tasks(path, strategy), *busy, *_dead_letters(path, thresholds)]
+    set_aside = [*_dead_letters(path, thresholds), *_stopped(path), *_odd_events(path)]
+    return [*behind, *_tasks(path, strategy), *busy, *set_aside]
 
 
 def _tasks(path: PathMetrics, strategy: Strategy) -> list[AlarmSpec]:
@@ -259,6 +260,22 @@ def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSp
             "bridge stands still.",
         ),
         AlarmSpec(
+            name="schema-failures",
+            description=f"More than {thresholds.schema_failure_percent:g} % of the records are no events as "
+            "their schemas want them.",
+            metric=MathSpec(
+                expression="100 * bad / came",
+                using_metrics={"bad": path.schema_failures, "came": path.incoming_records},
+            ),
+            operator=Operator.ABOVE,
+            threshold=thresholds.schema_failure_percent,
+            evaluation=THREE_OF_FIVE_MINUTES,
+            severity=Severity.WARNING,
+            runbook="dead-letters",
+            not_breaching_because="the bridge says a line for a batch with refused events, else nothing; "
+            "stream-silent and stream-late fire on silence.",
+        ),
+        AlarmSpec(
             name="bridge-defects",
             description="The bridge raised while it judged an event, which lies in error.dlq by our fault.",
             metric=path.defects,
@@ -269,5 +286,56 @@ def _dead_letters(path: PathMetrics, thresholds: PathThresholds) -> list[AlarmSp
             runbook="dead-letters",
             not_breaching_because="a batch without a defect says nothing; stream-late fires when the bridge "
             "stands still.",
+        ),
+    ]
+
+
+def _stopped(path: PathMetrics) -> list[AlarmSpec]:
+    """B23: told once in each quarter of an hour, so that they recover and page again."""
+    return [
+        AlarmSpec(
+            name=f"{name}-stopped",
+            description=f"{who} stands still: it would set aside nearly everything, by our fault.",
+            metric=path.stopped[name],
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="breaker",
+            not_breaching_because=f"the line is said only while it stands still; {silence} on silence.",
+        )
+        for name, who, silence in (
+            ("bridge", "The bridge", "stream-late and bridge-behind fire"),
+            ("apply", "The event applier", "services-event-applier and apply-behind fire"),
+        )
+    ]
+
+
+def _odd_events(path: PathMetrics) -> list[AlarmSpec]:
+    """C9: events that are stored or kept, and that somebody must look at."""
+    silence = "the event applier says a line for each such event, else nothing; services-event-applier fires "
+    return [
+        AlarmSpec(
+            name="events-unexpected",
+            description="An event came whose id is stored with another content: one of the two is wrong.",
+            metric=path.unexpected,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="odd-events",
+            not_breaching_because=silence + "when none runs.",
+        ),
+        AlarmSpec(
+            name="sequences-withheld",
+            description="An event's sequence lies far from the others of its patient: it is stored, and its "
+            "patient's state goes on without it.",
+            metric=path.withheld,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.WARNING,
+            runbook="odd-events",
+            not_breaching_because=silence + "when none runs.",
         ),
     ]

@@ -40,6 +40,10 @@ class PathMetrics:
     quarantined: MetricSpec
     rejected: MetricSpec
     defects: MetricSpec
+    schema_failures: MetricSpec
+    unexpected: MetricSpec
+    withheld: MetricSpec
+    stopped: dict[str, MetricSpec]
 
     @classmethod
     def of(
@@ -75,4 +79,8 @@ class PathMetrics:
             quarantined=lines.quarantined,
             rejected=lines.rejected,
             defects=lines.defects,
+            schema_failures=lines.schema_failures,
+            unexpected=lines.unexpected,
+            withheld=lines.withheld,
+            stopped={"bridge": lines.bridge_stopped, "apply": lines.apply_stopped},
         )

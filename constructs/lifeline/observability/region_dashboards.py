@@ -22,11 +22,15 @@ from lifeline.observability.lifeline_metrics import (
     drill_rpo,
     drill_rto,
     events_at_risk,
+    implausible_vital_signs,
+    incomplete_vital_signs,
     patients_at_risk,
     replication_lag,
     serving_seen,
     takeover_ready,
+    vital_signs,
 )
+from lifeline.observability.metric_specs import MathSpec, MetricSpec
 from lifeline.observability.path_metrics import PathMetrics
 from lifeline.observability.store_alarms import StoreMetrics
 from lifeline.observability.thresholds import LagThresholds, LogThresholds, PathThresholds
@@ -36,6 +40,13 @@ DECISIONS = (
     "filter message = 'decision' | sort @timestamp desc "
     "| display @timestamp, action, reason | limit 20"
 )
+
+
+def _share(flagged: MetricSpec, site: Site) -> MathSpec:
+    return MathSpec(
+        expression="100 * flagged / seen",
+        using_metrics={"flagged": flagged, "seen": vital_signs(site)},
+    )
 
 
 def region_rows(
@@ -122,6 +133,27 @@ def region_rows(
                 metrics={
                     **{f"{name} tasks": one for name, one in path.running_tasks.items()},
                     **{f"{name} CPU": one for name, one in path.service_cpu.items()},
+                },
+            ),
+        ],
+        [
+            GraphWidget(
+                title="Data quality: per cent",
+                metrics={
+                    "no event by its schema": MathSpec(
+                        expression="100 * bad / came",
+                        using_metrics={"bad": path.schema_failures, "came": path.incoming_records},
+                    ),
+                    "vital sign incomplete": _share(incomplete_vital_signs(site), site),
+                    "vital sign not plausible": _share(implausible_vital_signs(site), site),
+                },
+                annotations={"schema": thresholds.schema_failure_percent},
+            ),
+            GraphWidget(
+                title="Odd events",
+                metrics={
+                    "same id, other content": path.unexpected,
+                    "sequence withheld": path.withheld,
                 },
             ),
         ],

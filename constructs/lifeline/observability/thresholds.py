@@ -48,6 +48,7 @@ class PathThresholds:
     latency_p95_milliseconds: int = 200
     server_error_percent: float = 1.0
     apply_failure_percent: float = 1.0
+    schema_failure_percent: float = 0.1
     service_cpu_percent: int = 85
 
 

@@ -103,6 +103,7 @@ class StreamBridge(Construct):
                 log=LogAddress(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions),
                 stream_name=stream.stream_name,
                 counts_table=self.counts.table_name,
+                breaker="on" if site.settings.breaker else "off",
             ),
             size=Size(
                 memory_mib=1_024,

@@ -10,7 +10,9 @@ import base64
 import io
 import json
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.lambdas.failover.breaker import PAGE_SECONDS, Breaker, Stopped
 from lifeline.lambdas.stream_bridge import handler as bridge
 from lifeline.lambdas.stream_bridge import validation
 from lifeline.lambdas.stream_bridge.batch import LogRecord
@@ -60,8 +63,11 @@ BEHIND: dict[int, set[str]] = {
 """By records that the event applier has yet to apply."""
 HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"}}
 """By how late a record's copy comes, in seconds."""
+SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
+STOPPED = {"bridge": {"bridge-stopped"}, "apply": {"apply-stopped"}}
 FIRED = (
-    REJECTED | DEFECTS | FAILURES
+    REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
+    | {name for names in STOPPED.values() for name in names}
     | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
 )  # fmt: skip
 
@@ -98,11 +104,18 @@ def _bridged(monkeypatch: pytest.MonkeyPatch) -> Any:
         counts_table="counts",
     )
     counts = ShardCounts(CountsInMemory())
-    parts = (settings, load_schemas(schemas_folder()), LogInMemory(), OneStream(), counts)
+    parts = (
+        settings,
+        load_schemas(schemas_folder()),
+        LogInMemory(),
+        OneStream(),
+        counts,
+        Breaker(on=True),
+    )
     monkeypatch.setattr(bridge, "_parts", lambda: parts)
     monkeypatch.setattr(bridge.logger.registered_handler, "stream", said)
 
-    def run(bodies: list[bytes]) -> list[str]:
+    def run(bodies: list[bytes], *, stops: bool = False) -> list[str]:
         said.seek(0)
         said.truncate()
         records = [
@@ -116,7 +129,8 @@ def _bridged(monkeypatch: pytest.MonkeyPatch) -> Any:
             }
             for number, body in enumerate(bodies)
         ]
-        bridge.handler({"Records": records}, None)
+        with pytest.raises(Stopped) if stops else nullcontext():
+            bridge.handler({"Records": records}, None)
         return said.getvalue().splitlines() or ['{"message": "bridged"}']
 
     return run
@@ -167,6 +181,89 @@ def test_records_that_cannot_be_applied_are_told_by_their_share(
     incoming = deployed.input_of(HOME, "apply-failures", "came")
     samples = {**deployed.counted(HOME, {SERVICES_LOG: lines}), incoming: came}
     assert deployed.fired(HOME, samples, FAULT) == FAILURES
+
+
+@pytest.mark.parametrize(
+    ("body", "share", "fires"),
+    [
+        (b"{no json", 900, REJECTED | SCHEMA),
+        (b"{no json", 1_100, REJECTED),
+        (json.dumps(event(version=99)).encode(), 900, REJECTED | SCHEMA),
+        (json.dumps(event(occurredOn="1999-01-01T00:00:00Z")).encode(), 2, REJECTED),
+    ],
+    ids=["malformed", "one in 1,100", "wrong version", "too old"],
+)
+def test_more_than_a_thousandth_without_their_schema_is_told(
+    deployed: Deployed, bridged: Any, body: bytes, share: int, fires: set[str]
+) -> None:
+    lines, came = [], []
+    for at, broken in minutes():
+        lines += [(at, line) for line in bridged([GOOD, body] if broken else [GOOD])]
+        came.append((at, float(share)))
+    incoming = deployed.input_of(HOME, "schema-failures", "came")
+    samples = {**deployed.counted(HOME, {BRIDGE_LOG: lines}), incoming: came}
+    assert deployed.fired(HOME, samples, FAULT) == fires
+
+
+def from_senders(count: int) -> list[bytes]:
+    before = datetime.fromtimestamp(START - 1, UTC).isoformat().replace("+00:00", "Z")
+    body = event(occurredOn=before)
+    return [
+        json.dumps({**body, "metadata": {"userId": f"edge-{number % 4}"}}).encode()
+        for number in range(count)
+    ]
+
+
+def test_a_bridge_that_would_refuse_everything_stops_and_pages_again_and_again(
+    deployed: Deployed, bridged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B23: nothing of such a batch is written, so nothing is rejected and nothing is lost."""
+
+    def defective(*_: object) -> None:
+        raise KeyError("a defect")
+
+    sound, lines = validation._refused_kind, []
+    clock = ManualClock(at=0.0, wall_offset=START)
+    monkeypatch.setattr(bridge, "SYSTEM_CLOCK", clock)
+    for at, broken in minutes():
+        clock.at = at - START
+        monkeypatch.setattr(validation, "_refused_kind", defective if broken else sound)
+        said = bridged(from_senders(40), stops=broken)
+        assert not any('"rejected"' in line for line in said)
+        lines += [(at, line) for line in said]
+    assert sum("stopped" in line for _, line in lines) == 1 + int(
+        (FAULT.healed - FAULT.at) // PAGE_SECONDS
+    )
+    samples = deployed.counted(HOME, {BRIDGE_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == STOPPED["bridge"]
+
+
+def test_an_event_applier_that_stands_still_pages_again_and_again(deployed: Deployed) -> None:
+    """How it comes to stand still: tests/integration/datapath/test_breaker.py."""
+    breaker = Breaker(on=True)
+    lines = [
+        (at, json.dumps({"message": "stopped" if broken and breaker.page_due(at) else "applied"}))
+        for at, broken in minutes()
+    ]
+    samples = deployed.counted(HOME, {SERVICES_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == STOPPED["apply"]
+
+
+@pytest.mark.parametrize(
+    ("odd", "fires"), [({"unexpected": 1}, UNEXPECTED), ({"withheld": 1}, WITHHELD)]
+)
+def test_one_odd_event_is_told_at_once(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], odd: dict[str, int], fires: set[str]
+) -> None:
+    """C9; that such events are counted so: tests/integration/datapath/test_wild_and_unexpected.py."""
+    lines: list[tuple[float, str]] = []
+    for at, broken in minutes():
+        first = broken and at < FAULT.at + 60
+        _say_what_is_odd(Applied(BATCH, 0, 1, **(odd if first else {})))
+        said = capsys.readouterr().out.splitlines()
+        lines += [(at, line) for line in said or ['{"message": "applied"}']]
+    samples = deployed.counted(HOME, {SERVICES_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == fires
 
 
 @dataclass

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SERVICES = ROOT / "services"
 STARTED = [
     *(f"event_applier/{name}.py" for name in ("apply", "migrate", "healthy")),
-    *(f"query_api/{name}.py" for name in ("service", "healthy")),
+    *(f"query_api/{name}.py" for name in ("service", "healthy", "dead_letters")),
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from lifeline.lambdas.contracts.log import LogAddress
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
+from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.stream_bridge import handler as function
 from lifeline.lambdas.stream_bridge import validation
 from lifeline.lambdas.stream_bridge.batch import LogRecord
@@ -53,7 +54,8 @@ def test_a_defect_is_said_by_its_class_and_the_batch_is_done(
         stream_name="edge",
         counts_table="counts",
     )
-    parts = (settings, load_schemas(schemas_folder()), log, OneStream(), Counts())
+    breaker = Breaker(on=True)
+    parts = (settings, load_schemas(schemas_folder()), log, OneStream(), Counts(), breaker)
     monkeypatch.setattr(function, "_parts", lambda: parts)
     monkeypatch.setattr(function.logger.registered_handler, "stream", said)
     monkeypatch.setattr(validation, "_refused_kind", defective)

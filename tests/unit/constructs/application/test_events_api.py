@@ -27,7 +27,7 @@ def test_every_method_but_health_wants_a_token_with_its_scope(make_stack: MakeSt
     made = make_stack()
     api_of(made)
     methods = methods_of(made.resources("AWS::ApiGateway::Method"))
-    assert len(methods) == 4
+    assert len(methods) == 5
     post = methods.pop(("POST", "kinesis"))
     assert post["AuthorizationType"] == "COGNITO_USER_POOLS"
     assert post["AuthorizationScopes"] == ["events/write"]
@@ -109,7 +109,12 @@ def test_the_reads_go_to_the_task_by_tls(make_stack: MakeStack) -> None:
     for read in reads.values():
         scheme, host, rest = read["Integration"]["Uri"]["Fn::Join"][1]
         assert (scheme, host) == ("https://", name)
-        assert rest in (":8443/health", ":8443/v1/watermark", ":8443/v1/events/{eventId}")
+        assert rest in (
+            ":8443/health",
+            ":8443/v1/watermark",
+            ":8443/v1/events/{eventId}",
+            ":8443/v1/patients/{patientId}/vital-signs",
+        )
     listeners = template.find_resources("AWS::ElasticLoadBalancingV2::Listener").values()
     assert {(one["Properties"]["Port"], one["Properties"]["Protocol"]) for one in listeners} == {
         (8080, "TCP"),
@@ -147,7 +152,7 @@ def test_each_deployment_has_reads_that_take_the_tasks_own_certificate(
         if "apigateway" in str(statement["Action"])
     )
     assert statement["Action"] == "apigateway:PATCH"
-    assert len(statement["Resource"]) == 3
+    assert len(statement["Resource"]) == 4
     assert "*" not in str(statement["Resource"])
 
 

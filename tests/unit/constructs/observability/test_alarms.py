@@ -127,6 +127,9 @@ def test_the_numbers_of_the_design(make_stack: MakeStack) -> None:
         "log-offline-partitions": 0,
         "log-under-replicated": 0,
         "apply-failures": 1,
+        "schema-failures": 0.1,
+        "events-unexpected": 0,
+        "sequences-withheld": 0,
         "log-cpu": 70,
         "api-latency": 200,
         "drill-overdue": 90,
@@ -214,7 +217,7 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
     made = make_stack()
     lines = LogLineMetrics(made.stack, "Lines", site=made.site)
     filters = {
-        one["Properties"]["FilterPattern"]: one["Properties"]
+        one["Properties"]["FilterName"]: one["Properties"]
         for one in made.resources("AWS::Logs::MetricFilter")
     }
     services, bridge = "/lifeline/services-test", "/aws/lambda/stream-bridge-test"
@@ -222,10 +225,22 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
         "quarantined": (services, lines.quarantined, "$.records"),
         "rejected": (bridge, lines.rejected, "1"),
         "defects": (bridge, lines.defects, "$.records"),
+        "schemafailures": (bridge, lines.schema_failures, "$.unfit"),
+        "bridgestopped": (bridge, lines.bridge_stopped, "1"),
+        "applystopped": (services, lines.apply_stopped, "1"),
+        "unexpected": (services, lines.unexpected, "$.records"),
+        "withheld": (services, lines.withheld, "$.records"),
     }
-    assert set(filters) == {f'{{ $.message = "{word}" }}' for word in counted}
-    for word, (group, metric, value) in counted.items():
-        written = filters[f'{{ $.message = "{word}" }}']
+    assert set(filters) == {f"{name}-test" for name in counted}
+    for name, (group, metric, value) in counted.items():
+        written = filters[f"{name}-test"]
+        words = {
+            "schemafailures": "rejected",
+            "bridgestopped": "stopped",
+            "applystopped": "stopped",
+        }
+        word = words.get(name, name)
+        assert written["FilterPattern"] == f'{{ $.message = "{word}" }}'
         assert written["LogGroupName"] == group
         (transformation,) = written["MetricTransformations"]
         assert transformation["MetricNamespace"] == metric.namespace == "Lifeline/test"
@@ -263,6 +278,10 @@ def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
     ("file", "said"),
     [
         ("services/event_applier/apply.py", 'say("quarantined", records='),
+        ("services/event_applier/apply.py", 'say("unexpected", records='),
+        ("services/event_applier/apply.py", 'say("withheld", records='),
+        ("services/event_applier/apply.py", 'say("stopped", '),
+        ("lambdas/stream_bridge/handler.py", 'logger.error("stopped"'),
         ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
         ("lambdas/stream_bridge/handler.py", 'logger.error("defects"'),
     ],

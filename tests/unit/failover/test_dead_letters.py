@@ -1,0 +1,117 @@
+"""What travels between `lifeline dlq` and its task: whole, or not at all; and readable by the asker alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from lifeline.lambdas.failover.dead_letters import (
+    ANSWER,
+    PART_CHARACTERS,
+    Request,
+    letter_of,
+    packed,
+    unpacked,
+)
+from lifeline.lambdas.failover.sealed import Opener, seal
+from lifeline.services.event_applier.batch import LogRecord
+from lifeline.services.event_applier.dead_letters import dead_letter_of
+
+PLACE = [
+    ("origin", b"ca-central-1"),
+    ("incarnation", b"100"),
+    ("shard", b"shardId-0"),
+    ("sequence", b"7"),
+]
+
+
+def request(**changes: Any) -> Request:
+    given: dict[str, Any] = {"run": "r", "do": "list", "since_ms": 0, "until_ms": 9} | changes
+    return Request(**given)
+
+
+def lines(run: str, answer: dict[str, Any]) -> list[str]:
+    return [json.dumps({"message": ANSWER, **fields}) for fields in packed(run, answer)]
+
+
+def test_an_answer_of_any_size_comes_back_whole_among_other_lines() -> None:
+    answer = {"letters": [f"{number * 7_919:x}" for number in range(9_000)]}
+    said = lines("r", answer)
+    assert len(said) > 2
+    assert max(map(len, said)) < PART_CHARACTERS + 200
+    mixed = [*said[1:], '{"message": "serving"}', "no json", *lines("other", {"a": 1}), said[0]]
+    assert unpacked("r", mixed) == answer
+
+
+def test_an_answer_that_lacks_a_part_is_no_answer() -> None:
+    said = lines("r", {"letters": [f"{number * 7_919:x}" for number in range(9_000)]})
+    assert unpacked("r", said[:-1]) is None
+    assert unpacked("r", []) is None
+    assert unpacked("other", said) is None
+
+
+def test_a_request_comes_back_as_it_was() -> None:
+    asked = request(do="replay", reasons=("schema",), ids=("a", "b"), expect=2, origin="ca-west-1")
+    assert Request.from_json(asked.to_json()) == asked
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"reasons": 1, "ids": []}', '"x"'])
+def test_what_is_no_request_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Request.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"do": "drop"}, "allowed are list, show, replay"),
+        ({"since_ms": 9}, "must lie before"),
+        ({"reveal_to": "key"}, "audited"),
+    ],
+)
+def test_a_request_without_sense_is_refused_in_words(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        request(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, True),
+        ({"since_ms": 6}, False),
+        ({"until_ms": 5}, False),
+        ({"reasons": ("schema", "defect")}, True),
+        ({"reasons": ("malformed",)}, False),
+        ({"origin": "ca-central-1"}, True),
+        ({"origin": "ca-west-1"}, False),
+        ({"ids": ("ca-central-1/100/shardId-0/7",)}, True),
+        ({"ids": ("other",)}, False),
+    ],
+)
+def test_letters_are_chosen_by_time_reason_source_and_id(
+    changes: dict[str, Any], wanted: bool
+) -> None:
+    letter = letter_of(5, b"p", b"{}", [*PLACE, ("reason", b"schema")])
+    assert request(**changes).matches(letter) is wanted
+
+
+@pytest.mark.parametrize("headers", [PLACE, PLACE[:2], []])
+def test_bridge_and_event_applier_name_a_record_alike(headers: list[tuple[str, bytes]]) -> None:
+    record = LogRecord("t", 0, 0, 5, b"value", headers)
+    assert letter_of(5, b"p", b"value", headers).id == dead_letter_of(record, "DataError").id
+
+
+def test_the_event_applier_s_own_id_is_kept() -> None:
+    assert letter_of(5, b"x", b"value", [*PLACE, ("id", b"x")]).id == "x"
+
+
+def test_what_is_sealed_is_read_by_the_asker_alone() -> None:
+    opener = Opener()
+    first, second = seal(b"a patient's", opener.public), seal(b"a patient's", opener.public)
+    assert opener.open(first) == opener.open(second) == b"a patient's"
+    assert first != second
+    with pytest.raises(InvalidTag):
+        Opener().open(first)
