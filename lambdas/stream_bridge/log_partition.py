@@ -13,6 +13,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from lifeline.lambdas.certificates.log_tls import VERIFIED_LOG
 from lifeline.lambdas.contracts.stream_bridge import REPAIR_GROUP
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.markers import Place
@@ -31,11 +32,11 @@ class LogReader:
 
     def __init__(self, settings: dict[str, Any], clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
-        address = ("bootstrap.servers", "security.protocol", "sasl.mechanism", "oauth_cb")
+        address = {"bootstrap.servers", "sasl.mechanism", "oauth_cb", *VERIFIED_LOG}
         signed_in = {
             key: value
             for key, value in settings.items()
-            if key in address or key.startswith(("ssl.", "enable.ssl.", "socket."))
+            if key in address or key.startswith("socket.")
         }
         self._settings = signed_in | {
             "client.id": REPAIR_GROUP,

@@ -132,7 +132,7 @@ def test_every_function_has_the_newest_runtime_on_arm(dev: Assembly) -> None:
 def test_health_is_open_and_everything_else_wants_a_token(dev: Assembly) -> None:
     methods = dev.resources("Application-cac1", "AWS::ApiGateway::Method")
     kinds = sorted(one["Properties"]["AuthorizationType"] for one in methods)
-    assert kinds == ["COGNITO_USER_POOLS"] * 3 + ["NONE"]
+    assert kinds == ["COGNITO_USER_POOLS"] * 4 + ["NONE"]
 
 
 def _types(assembly: Assembly, stack: str) -> list[tuple[str, str]]:

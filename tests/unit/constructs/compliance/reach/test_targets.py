@@ -7,6 +7,7 @@ import pytest
 from lifeline.compliance.reach.targets import aliases_of, key_of, log_rights, targets, variables_of
 from lifeline.compliance.reach.world import ACCOUNT, Place
 from lifeline.lambdas.contracts.contract import RegionRole
+from lifeline.lambdas.contracts.stream_bridge import REPAIR_GROUP
 from tests.unit.constructs.compliance.reach.small_world import (
     HOME,
     STANDBY,
@@ -98,6 +99,8 @@ def test_a_reader_of_the_log_joins_its_group_and_a_writer_writes_in_order() -> N
     assert ("kafka-cluster:AlterGroup", below.format("group", "apply-dev")) in applier
     bridge = dict.fromkeys(log_rights("stream_bridge", LOG, given, peer=False))
     assert ("kafka-cluster:WriteDataIdempotently", LOG) in bridge
-    assert not any("Group" in action or "ReadData" in action for action, _ in bridge)
+    groups = {arn for action, arn in bridge if "Group" in action}
+    assert groups == {below.format("group", REPAIR_GROUP)}
+    assert ("kafka-cluster:ReadData", below.format("topic", "events")) in bridge, "to repair a log"
     there = log_rights("replicator", LOG, {"TOPICS": "events"}, peer=True)
     assert not any("Write" in action for action, _ in there)
