@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "tests" / "unit" / "drill" / "recorded"
 LOOKS = ROOT / "scripts" / "pictures" / "recorded"
 PAUSE_MINUTES = 95 / 60
-"""The lease expires anew after it, about 30 s: later than the drill's limit of 120 s, and before its watch ends."""
+"""The lease expires anew after it, in about 30 s: past the drill's limit of 120 s, before its watch ends."""
 SECONDS_FOR = {"status-serving": 40.0, "status-lost": 60.0, "status-taken": 240.0}
 LOOK_SECONDS = 30.0
 
