@@ -30,8 +30,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     written = node_properties(
         data=folder / "data", controller=controller, listeners=listeners, advertised=listeners
     )
-    # A member that died is replaced after its session: the tests do not wait six seconds for it.
-    settings.write_text(properties({**written, "group.min.session.timeout.ms": 1_000}))
+    own = {
+        # A member that died is replaced after its session: the tests do not wait six seconds for it.
+        "group.min.session.timeout.ms": 1_000,
+        # The tests' records are of 1970: retention would take them half a minute after the start.
+        "log.retention.ms": -1,
+    }
+    settings.write_text(properties({**written, **own}))
     subprocess.run(format_command(settings, "test"), check=True, capture_output=True, timeout=60)
     with (folder / "broker.log").open("wb") as said:
         process = subprocess.Popen(broker_command(settings), stdout=said, stderr=said)

