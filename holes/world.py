@@ -148,6 +148,8 @@ class World:
             self._stack.callback(self.replicator.kill)
             self.replicator.start()
             self._schemas = load_schemas(schemas_folder())
+            self._stack.callback(handler.logger.setLevel, handler.logger.log_level)
+            handler.logger.setLevel(logging.ERROR)  # rejects are part of the load
             self.new_bridge()
             self.checker = Checker(self.target, self.partitions)
             self._stack.callback(self.checker.close)
@@ -169,7 +171,6 @@ class World:
 
     def new_bridge(self) -> None:
         """Another process of the function: it knows what the table knows."""
-        handler.logger.setLevel(logging.ERROR)  # rejects are part of the load
         told = producer_settings(bootstrap=self.source, auth="none", region=ORIGIN)
         address = LogAddress(self.source, "none", self.partitions, ORIGIN)
         self._parts = (

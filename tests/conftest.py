@@ -20,6 +20,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from lab.processes import end_leftovers
+from tests.support.leftovers import environment, leftovers
 from tests.support.turns import Turns
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +96,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _rank(item: pytest.Item) -> int:
     return next((n for n, name in enumerate(("lab", "slow")) if item.get_closest_marker(name)), 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_its_process_as_it_was() -> Iterator[None]:
+    """A file that changes the process fails itself, and not the next one's tests."""
+    before = environment()
+    yield
+    assert leftovers(before) == []
 
 
 @dataclass(frozen=True)

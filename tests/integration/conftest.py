@@ -48,6 +48,23 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(timeout=10)
 
 
+def await_leaders(admin: AdminClient, partitions: Mapping[str, int]) -> None:
+    """A topic is made before its partitions lead: who asks between is told that there is none."""
+    deadline = time.monotonic() + GONE_SECONDS
+    wanted = {(name, one) for name, count in partitions.items() for one in range(count)}
+    while True:
+        led = {
+            (name, number)
+            for name, topic in admin.list_topics(timeout=5).topics.items()
+            for number, one in topic.partitions.items()
+            if one.leader >= 0 and one.error is None
+        }
+        if wanted <= led:
+            return
+        assert time.monotonic() < deadline, f"without a leader: {sorted(wanted - led)}"
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def new_log(broker: str) -> NewLog:
     """From partition counts by topic to the address of a log that has these topics and no record."""
@@ -65,6 +82,7 @@ def new_log(broker: str) -> NewLog:
             [NewTopic(n, c) for n, c in partitions.items()]
         ).values():
             created.result(10)
+        await_leaders(admin, partitions)
         return broker
 
     return made

@@ -62,6 +62,7 @@ def test_markers_and_watermark_run_in_both_regions(pilot_light: Assembly, code: 
         "8443/health",
         "8443/v1/watermark",
         "8444/v1/events/",
+        "8444/v1/patients/",
     }
 
 
