@@ -98,11 +98,11 @@ VERBS = {
 }
 
 
-def sentence(decision: Mapping[str, Any]) -> str:
-    """One decision as the terminal tells it: `ca-west-1 holds: lease not expired, 20 s to go`."""
+def sentence(decision: Mapping[str, Any], age_seconds: float = 0.0) -> str:
+    """One decision, which is so old: `ca-west-1 holds: lease not expired, 20 s to go`."""
     action = str(decision["action"])
     to_go = seconds_to_go(decision)
-    wait = "" if to_go is None else f", {to_go:.0f} s to go"
+    wait = "" if to_go is None else f", {max(0.0, to_go - age_seconds):.0f} s to go"
     return (
         f"{decision['region']} {VERBS.get(action, action)}: {words(str(decision['reason']))}{wait}"
     )

@@ -87,7 +87,7 @@ def view(body: Body, lines: Sequence[str]) -> LiveView:
         waiting_for=guards.states(newest, age),
         plan=_plan(body, now) if body["fault_at"] and len(body["epochs"]) > 1 else (),
         waiter=story.standby(body),
-        decision="" if newest is None else guards.sentence(newest),
+        decision="" if newest is None else guards.sentence(newest, age),
         counts=_counts(body),
         tries=[one["green"] for one in body["synthetic_tries"][-60:]],
         lines=list(lines)[-8:],

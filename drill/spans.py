@@ -14,6 +14,7 @@ from drill.synthetic import DEADLINE_SECONDS, Try, failing_run
 Body = Mapping[str, Any]
 WAITING = "lease-moves"
 """What a standby says while all is well: not yet a sign that it noticed anything."""
+PAUSED = "paused"
 NOT_BACK = "transactions were not answered yet when the stream ended"
 
 
@@ -70,8 +71,10 @@ def spans(body: Body) -> list[Span]:
     taken = seconds_of(took["at"]) - fault
     noticed = min(taken, max(began, _noticed(body, took["region"]) - fault))
     planned = max(taken, _plan_end(body) - fault) if body["timeline"] else taken
+    paused = holds(body, took["region"]).get(PAUSED, 0.0)
+    while_paused = f"; failover was paused for {paused:.0f} s of it" if paused else ""
     cuts: Sequence[tuple[str, str, float]] = (
-        ("detect", "until the standby saw that the lease stands still", noticed),
+        ("detect", f"until the standby saw that the lease stands still{while_paused}", noticed),
         ("guards", "until every check before a takeover said yes", taken),
         ("plan", "until the failover plan had ended", planned),
         ("confirm", back, ended),
@@ -101,9 +104,14 @@ def take(body: Body) -> Mapping[str, Any] | None:
 
 def longest_hold(body: Body, standby: str) -> tuple[str, float] | None:
     """Reason and length of what held a takeover for longest; None where nothing did."""
+    return max(holds(body, standby).items(), key=lambda one: one[1], default=None)
+
+
+def holds(body: Body, standby: str) -> dict[str, float]:
+    """For how many seconds each reason held the takeover, from the fault on; empty without a take."""
     taken = take(body)
     if taken is None or not body["fault_at"]:
-        return None
+        return {}
     fault, until = seconds_of(body["fault_at"]), seconds_of(taken["at"])
     mine = [one for one in body["decisions"] if one.get("region") == standby]
     found: dict[str, float] = {}
@@ -112,7 +120,7 @@ def longest_hold(body: Body, standby: str) -> tuple[str, float] | None:
         if end > max(begin, fault):
             reason = str(one["reason"])
             found[reason] = found.get(reason, 0.0) + end - max(begin, fault)
-    return max(found.items(), key=lambda one: one[1]) if found else None
+    return found
 
 
 def _noticed(body: Body, standby: str) -> float:

@@ -85,7 +85,10 @@ def _running(body: Body) -> str:
     if step is not None:
         return f"Running: {body['survivor']} {DOES.get(step, step)}."
     mine = [one for one in body["decisions"] if one.get("region") == standby(body)]
-    return f"Running: {guards.sentence(mine[-1])}." if mine else "Running: the fault is in force."
+    if not mine:
+        return "Running: the fault is in force."
+    age = max(0.0, seconds_of(body["ended_at"]) - seconds_of(mine[-1]["at"]))
+    return f"Running: {guards.sentence(mine[-1], age)}."
 
 
 def _passed(body: Body) -> str:
