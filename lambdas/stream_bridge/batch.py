@@ -9,7 +9,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,8 +32,7 @@ from lifeline.lambdas.stream_bridge.validation import Rejected, judge, total
 Headers = list[tuple[str, str | bytes | None]]
 
 
-@dataclass(frozen=True)
-class StreamRecord:
+class StreamRecord(NamedTuple):
     """One record of the stream as its event source mapping delivers it."""
 
     shard: str
@@ -43,8 +42,7 @@ class StreamRecord:
     arrived_at: datetime
 
 
-@dataclass(frozen=True)
-class LogRecord:
+class LogRecord(NamedTuple):
     """One record for a partition of the log."""
 
     topic: str
@@ -102,10 +100,14 @@ def bridged(
     rejected: dict[str, int] = {}
     defects: dict[str, int] = {}
     judged: list[tuple[bytes, bool]] = []
+    origins: dict[str, tuple[Pair, Headers]] = {}
     counts = dict(partitions)
     places = tuple((topic, number) for topic, count in counts.items() for number in range(count))
     for record in records:
-        origin = Pair(region, incarnation, record.shard)
+        if record.shard not in origins:
+            pair = Pair(region, incarnation, record.shard)
+            origins[record.shard] = pair, _pair_headers(pair)
+        origin, shared = origins[record.shard]
         if record.partition_key.startswith(STREAM_MARKER_PREFIX):
             found = total(_marker, record, origin, places)
             if found is None:
@@ -122,7 +124,8 @@ def bridged(
                     "defect", "The log lists no topic for the event's type.", "Topics"
                 )
             judged.append((record.data, isinstance(verdict, Rejected) and bool(verdict.defect)))
-        headers = origin_headers(origin, record.sequence)
+        sequence = str(record.sequence).encode()
+        headers: Headers = [*shared, ("sequence", sequence)]
         if isinstance(verdict, Rejected):
             rejected[verdict.reason] = rejected.get(verdict.reason, 0) + 1
             if verdict.defect:
@@ -133,7 +136,7 @@ def bridged(
             topic, key = verdict.topic, verdict.key.encode()
         partition = partition_of(key, counts[topic])
         written.append(LogRecord(topic, partition, key, record.data, headers))
-        digest = digest_of(str(record.sequence).encode(), record.data)
+        digest = digest_of(sequence, record.data)
         counted.append(Counted(record.sequence, (topic, partition), digest))
     outcomes = [Outcome(_sender(data), ours) for data, ours in judged] if defects else []
     return BridgedBatch(written, counted, marker, rejected, defects, outcomes)
@@ -141,11 +144,14 @@ def bridged(
 
 def origin_headers(pair: Pair, sequence: int) -> Headers:
     """Where a record was accepted: its receipt's four parts (B1)."""
+    return [*_pair_headers(pair), ("sequence", str(sequence).encode())]
+
+
+def _pair_headers(pair: Pair) -> Headers:
     return [
         ("origin", pair.origin.encode()),
         ("incarnation", pair.incarnation.encode()),
         ("shard", pair.shard.encode()),
-        ("sequence", str(sequence).encode()),
     ]
 
 

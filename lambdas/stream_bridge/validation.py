@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from lifeline.lambdas.failover.event_limits import (
     HOT_RETENTION,
@@ -43,8 +44,7 @@ UNFIT = frozenset({"malformed", "unknown-type", "wrong-version", "bad-time", "sc
 """The reasons that say an event is not as its schema wants it; the others are its age, or our defect."""
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Goes to `topic` under `key`."""
 
     topic: str
@@ -91,17 +91,23 @@ def total(judgement: Callable[..., T], *arguments: object) -> T | Rejected:
 def _judged(raw: bytes, arrived_at: datetime, schemas: EventSchemas) -> Verdict:
     try:
         event = strictly_read(raw)
-    except NotTaken as refused:
-        return Rejected("malformed", str(refused))
-    return (
-        _refused_kind(event, schemas)
-        or _refused_time(event.get("occurredOn"))
-        or _refused_shape(event, schemas)
-        or _refused_age(_instant(event["occurredOn"]), arrived_at)
-        or _routed(event)
-    )
+    except NotTaken as error:
+        return Rejected("malformed", str(error))
+    refused = _refused_kind(event, schemas)
+    if refused is not None:
+        return refused
+    occurred_on = _moment(event.get("occurredOn"))
+    if isinstance(occurred_on, Rejected):
+        return occurred_on
+    refused = _refused_shape(event, schemas)
+    if refused is not None:
+        return refused
+    if occurred_on is None:
+        raise AssertionError("judged before: the envelope wants a text for occurredOn")
+    return _refused_age(occurred_on, arrived_at) or _routed(event)
 
 
+@lru_cache(maxsize=100)
 def topic_of(event_type: str) -> str | None:
     """The topic that an event type is written to; None for a type without one."""
     for pattern, topic in _TOPICS:
@@ -123,7 +129,7 @@ def _refused_kind(event: dict[str, Any], schemas: EventSchemas) -> Rejected | No
     return None
 
 
-def _refused_time(occurred_on: object) -> Rejected | None:
+def _moment(occurred_on: object) -> datetime | Rejected | None:
     if not isinstance(occurred_on, str):
         return None  # the envelope's schema says it better
     if not _TIME.fullmatch(occurred_on):
@@ -133,12 +139,14 @@ def _refused_time(occurred_on: object) -> Rejected | None:
             f"{MAX_FRACTION_DIGITS} fractional digits.",
         )
     try:
-        offset = _instant(occurred_on).utcoffset()
+        moment = datetime.fromisoformat(occurred_on)
+        moment.astimezone(UTC)  # raises OverflowError at the edges of the calendar
+        offset = moment.utcoffset()
     except (ValueError, OverflowError):
         return Rejected("bad-time", "occurredOn names a day or a zone offset that does not exist.")
     if offset is None or abs(offset) > MAX_OFFSET:
         return Rejected("bad-time", "occurredOn names a zone offset that does not exist.")
-    return None
+    return moment
 
 
 def _refused_shape(event: dict[str, Any], schemas: EventSchemas) -> Rejected | None:
@@ -189,9 +197,3 @@ def _why(validator: Any, value: object, what: str) -> str:
     error = next(iter(validator.iter_errors(value)))
     place = "/".join([what, *(str(part) for part in error.instance_path)])
     return f"{place} breaks `{error.schema_path[-1]}` of its schema."
-
-
-def _instant(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    moment.astimezone(UTC)  # raises OverflowError at the edges of the calendar
-    return moment
