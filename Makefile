@@ -151,9 +151,8 @@ wheel: setup ## Build build/wheel/lifeline-*.whl: constructs, functions, layers,
 	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	@ls build/wheel/*.whl
 
-bench: setup ## Ratios measured in one run: the store path, the replicator over 60 ms
-	@$(PY) -m bench.store_path $(ARGS)
-	@$(PY) -m bench.long_link
+bench: setup ## Rates and ratios measured in one run, into build/bench.json (ARGS="PART …" measures some)
+	@$(PY) -m bench $(ARGS)
 
 LOCK_ARM := $(UV) pip compile -q --generate-hashes --no-annotate --no-header --python-platform aarch64-manylinux_2_28
 OF_THE_RUNTIME := boto3 botocore s3transfer jmespath urllib3

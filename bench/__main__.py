@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.figures import BY_NAME, table
 
 RESULT = Path("build/bench.json")
-PARTS = ("store_path", "full_partition", "bridge", "applier", "resume", "synth")
+PARTS = ("store_path", "full_partition", "bridge", "applier", "resume", "long_link", "synth")
 """Modules of this package that take `--figures FILE`."""
 PART_SECONDS = 1_800.0
 

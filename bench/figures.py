@@ -49,6 +49,8 @@ FIGURES = (
         "resume_bytes_ratio", "of those at 1 million", "what that start reads from the log", 1.2,
         more_is_better=False,
     ),
+    Figure("long_link_mb_per_s", "MB/s", "the replicator over a round trip of 60 ms, one direction", 20),
+    Figure("long_link_ratio", "of Kafka alone", "the same beside Kafka's own buffers", 1.5),
     Figure("synth_seconds", "s", "`app.py` for the profile dev", 12, more_is_better=False),
 )  # fmt: skip
 BY_NAME = {one.name: one for one in FIGURES}

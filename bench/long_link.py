@@ -5,7 +5,7 @@ the other's after half the round trip. A TCP proxy would not do: it answers at o
 
     python -m bench.long_link [--megabytes 120]
 
-Prints MB/s of both and their ratio. Linux, with `unshare` and `ip`; tried as root only.
+Prints MB/s as shipped and the ratio of both. Linux, with `unshare` and `ip`; tried as root only.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from bench.results import write
 from lab.broker import await_answer, node_properties
 from lab.kafka import (
     broker_command,
@@ -239,6 +240,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="MB/s of the replicator over 60 ms.")
     parser.add_argument("--megabytes", type=int, default=120, help="how much is copied")
     parser.add_argument("--only", choices=VARIANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--figures", type=Path, help="a file for them, as JSON")
     given = parser.parse_args()
     if given.only:
         print(measure(given.megabytes, *VARIANTS[given.only]))
@@ -258,9 +260,9 @@ def main() -> int:
         command = [*inside, "--megabytes", str(given.megabytes), "--only", name]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         found[name] = float(done.stdout.split()[-1])
-        print(f"{name:<24}{found[name]:8.1f} MB/s", flush=True)
-    print(f"{'ratio':<24}{found['as shipped'] / found['Kafka alone']:8.1f}")
-    return 0
+    shipped, alone = found["as shipped"], found["Kafka alone"]
+    figures = {"long_link_mb_per_s": shipped, "long_link_ratio": shipped / alone}
+    return write(figures, given.figures)
 
 
 if __name__ == "__main__":
