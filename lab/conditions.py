@@ -28,6 +28,8 @@ class Conditions:
     api_denied: frozenset[str] = frozenset()
     """Their API's role may not write into the stream."""
     link_cut: bool = False
+    link_hung: bool = False
+    """The links between the data regions carry nothing; their APIs answer each other."""
 
     def with_lost(self, region: str) -> Conditions:
         return replace(self, lost=self.lost | {region})
@@ -52,6 +54,9 @@ class Conditions:
 
     def with_link_cut(self) -> Conditions:
         return replace(self, link_cut=True)
+
+    def with_link_hung(self) -> Conditions:
+        return replace(self, link_hung=True)
 
 
 def rules_for(source: str, conditions: Conditions) -> list[FaultRule]:
@@ -90,6 +95,6 @@ def link_states(links: tuple[Any, ...], conditions: Conditions) -> dict[str, str
         ends = {link.source, link.target}
         if ends & lost or (conditions.link_cut and ends == data):
             return "cut"
-        return "hang" if ends & hung else "open"
+        return "hang" if ends & hung or (conditions.link_hung and ends == data) else "open"
 
     return {link.name: state(link) for link in links}

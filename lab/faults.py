@@ -73,8 +73,14 @@ class Breaker:
         Functions go on, against what hangs, as they would. Only the bridge's run is ended: the
         emulator waits for it on the one thread that serves every region's stream.
         """
-        send(self._function_workers(region, "stream-bridge-"), signal.SIGKILL)
+        self.kill_functions(region, "stream-bridge-")
         return self._strike(region, signal.SIGSTOP, "frozen", [])
+
+    def kill_functions(self, region: str, name_prefix: str) -> int:
+        """SIGKILL to the processes that run the region's functions named so; how many there were."""
+        workers = self._function_workers(region, name_prefix)
+        send(workers, signal.SIGKILL)
+        return len(workers)
 
     def thaw_data_plane(self, region: str) -> list[Fault]:
         """SIGCONT."""

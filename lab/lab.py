@@ -365,6 +365,14 @@ class Lab:
         """The regions cannot see each other; both are healthy and see the witness."""
         return self._breaker.apply(self._breaker.conditions.with_link_cut())
 
+    def hang_links(self) -> list[Fault]:
+        """What the regions send each other waits, and passes once it is healed."""
+        return self._breaker.apply(self._breaker.conditions.with_link_hung())
+
+    def kill_function(self, region: str, name_prefix: str) -> int:
+        """SIGKILL the runs of the functions named so; a call that they had under way fails. How many."""
+        return self._breaker.kill_functions(region, name_prefix)
+
     def heal(self) -> None:
         """Remove rules, open links, thaw the frozen. What was killed stays dead."""
         before = self._breaker.conditions
