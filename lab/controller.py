@@ -33,6 +33,7 @@ RESTART_PAUSE_SECONDS = 1.0
 COMMANDS = {
     "event-applier": ("lifeline.services.event_applier", "apply"),
     "query-api": ("lifeline.services.query_api",),
+    "archiver": ("lifeline.services.archiver", "archive"),
 }
 """By the ECS service of ours: the module that its tasks run."""
 MIGRATE = ("lifeline.services.event_applier", "migrate")

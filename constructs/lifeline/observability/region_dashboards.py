@@ -156,6 +156,11 @@ def region_rows(
                     "sequence withheld": path.withheld,
                 },
             ),
+            GraphWidget(
+                title="Archive: seconds behind, days kept for it",
+                metrics={"behind": path.archive_behind, "days": path.old_partitions},
+                annotations={"page": log.archive_behind_seconds},
+            ),
         ],
         [
             GraphWidget(
