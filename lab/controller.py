@@ -204,6 +204,8 @@ def service_environment(
         **inherited,
         **{name: str(value) for name, value in overridden(given, seen).items()},
         "QUERY_API_PORT": seen["QUERY_API_PORT"],
+        # A run lasts minutes: objects are written while it does.
+        "ARCHIVE_ROLL_SECONDS": "30",
         "PYTHONPATH": str(ROOT / "constructs"),
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,
