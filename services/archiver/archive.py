@@ -155,12 +155,7 @@ class Archiver:
             self._growing = {}
             for topic, count in sorted(log.partitions.items()):
                 for partition in range(count):
-                    chain = Chain(
-                        region=self._told.region,
-                        topic=topic,
-                        partition=partition,
-                        log_id=ids[topic],
-                    )
+                    chain = Chain.of(self._told.region, (topic, partition), ids[topic])
                     starts.append(self._start(consumer, chain))
                     self._alive.touch()
             consumer.assign(starts)

@@ -51,6 +51,12 @@ class Chain:
     partition: int
     log_id: str
 
+    @classmethod
+    def of(cls, region: str, place: Place, topic_id: str) -> Self:
+        """Of a topic's id as the client writes it: base 64, in which a slash would part the key."""
+        log_id = topic_id.replace("/", "_").replace("+", "-")
+        return cls(region=region, topic=place[0], partition=place[1], log_id=log_id)
+
     @property
     def place(self) -> Place:
         """The partition."""

@@ -129,6 +129,13 @@ def test_a_key_says_whose_it_is() -> None:
             chain_of(other)
 
 
+def test_any_topic_id_is_one_part_of_a_key() -> None:
+    """The client writes it in base 64, which has slashes."""
+    chain = Chain.of("ca-central-1", ("clinical.a", 3), "a9E6MOjlSqSDvhJL15/3+Q")
+    assert chain.log_id == "a9E6MOjlSqSDvhJL15_3-Q"
+    assert chain_of(chain.key(12)) == (chain, 12)
+
+
 def _parts(body: bytes) -> tuple[bytes, bytes]:
     """The two members."""
     at = body.index(b"\x1f\x8b", 2)
