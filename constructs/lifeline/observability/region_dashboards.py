@@ -190,7 +190,7 @@ def region_rows(
             ),
             GraphWidget(
                 title="Backups: jobs",
-                metrics={"completed": stores.backups_completed, "failed": stores.backups_failed},
+                metrics={**stores.backups_completed, "failed": stores.backups_failed},
             ),
         ],
     ]
