@@ -33,6 +33,7 @@ RESTART_PAUSE_SECONDS = 1.0
 COMMANDS = {
     "event-applier": ("lifeline.services.event_applier", "apply"),
     "query-api": ("lifeline.services.query_api",),
+    "archiver": ("lifeline.services.archiver", "archive"),
 }
 """By the ECS service of ours: the module that its tasks run."""
 MIGRATE = ("lifeline.services.event_applier", "migrate")
@@ -203,6 +204,8 @@ def service_environment(
         **inherited,
         **{name: str(value) for name, value in overridden(given, seen).items()},
         "QUERY_API_PORT": seen["QUERY_API_PORT"],
+        # A run lasts minutes: objects are written while it does.
+        "ARCHIVE_ROLL_SECONDS": "30",
         "PYTHONPATH": str(ROOT / "constructs"),
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,

@@ -74,7 +74,6 @@ LISTINGS = (
     Listing("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"),
     Listing("events", "list_event_buses", "EventBuses", "Name"),
     Listing("events", "list_rules", "Rules", "Name"),
-    Listing("firehose", "list_delivery_streams", "DeliveryStreamNames"),
     Listing("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName", is_global=True),
     Listing("iam", "list_policies", "Policies", "Arn", {"Scope": "Local"}, is_global=True),
     Listing("iam", "list_roles", "Roles", "RoleName", is_global=True),

@@ -155,7 +155,6 @@ NATIVE: frozenset[str] = frozenset(
         "AWS::KMS::Alias",
         "AWS::KMS::Key",
         "AWS::Kinesis::Stream",
-        "AWS::KinesisFirehose::DeliveryStream",
         "AWS::Lambda::Alias",
         "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::EventSourceMapping",

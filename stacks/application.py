@@ -44,6 +44,7 @@ class Application(SiteStack):
             database=data.database,
             stream=streaming.stream,
             log=streaming.log,
+            archive=streaming.archive,
             keys=keys,
         )
         self.identity = EdgeIdentity(self, "Identity", site=site)

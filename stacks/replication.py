@@ -20,8 +20,7 @@ from lifeline.stacks.site_stack import SiteStack
 from lifeline.stacks.streaming import Streaming
 from lifeline.streaming.log_copy import LogCopy
 
-REPLICATED_BUCKETS = ("access-log", "audit", "evidence")
-"""Not the archive: each region archives the same topics, so each holds a whole one of its own."""
+REPLICATED_BUCKETS = ("access-log", "audit", "archive", "evidence")
 
 
 class Replication(SiteStack):

@@ -38,13 +38,6 @@ class Streaming(SiteStack):
             page_topic=foundation.page_topic,
         )
         self.schemas = SchemaRegistry(self, "Schemas", site=site)
-        self.archive: TopicArchive | None = None
-        if TopicArchive.is_made(site):
-            self.archive = TopicArchive(
-                self,
-                "Archive",
-                site=site,
-                log=self.log,
-                keys=keys,
-                emptying=foundation.emptying,
-            )
+        self.archive = TopicArchive(
+            self, "Archive", site=site, keys=keys, emptying=foundation.emptying
+        )

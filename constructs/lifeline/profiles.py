@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lifeline.tiers import AUDIT_DAYS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
@@ -39,8 +41,8 @@ class Profile:
     """Whether the environment makes what an account has once a region: the registry's replication. Two
     environments of one account that both did would undo each other. API Gateway's log role is nobody's:
     `make account`."""
-    archive: bool
-    """Topics to S3; the delivery service reaches only brokers bigger than t3.small."""
+    archive_days: int
+    """How long the archive keeps what the log forgets."""
     dr_pipeline: bool
     """The pipeline that drills a throw-away environment; one an account is enough."""
 
@@ -63,7 +65,7 @@ PROFILES: dict[str, Profile] = {
             peak_events_per_minute=200_000,
             trail=False,
             owns_account=False,
-            archive=False,
+            archive_days=30,
             dr_pipeline=False,
         ),
         Profile(
@@ -81,7 +83,7 @@ PROFILES: dict[str, Profile] = {
             peak_events_per_minute=600_000,
             trail=False,
             owns_account=False,
-            archive=True,
+            archive_days=90,
             dr_pipeline=False,
         ),
         Profile(
@@ -99,7 +101,7 @@ PROFILES: dict[str, Profile] = {
             peak_events_per_minute=600_000,
             trail=True,
             owns_account=True,
-            archive=True,
+            archive_days=AUDIT_DAYS,
             dr_pipeline=True,
         ),
     )

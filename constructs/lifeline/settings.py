@@ -49,7 +49,7 @@ MAX_PARTITIONS = 300
 """Of a topic: a kafka.t3.small holds so many in all (MSK Developer Guide, Best practices)."""
 TERABYTE = 1024**4
 BROKERS_WITHOUT_PRIVATE_LINKS = ("kafka.t3.small",)
-"""Multi-VPC connectivity, which MSK Replicator and Firehose need, is not offered for this class."""
+"""Multi-VPC connectivity, which MSK Replicator needs, is not offered for this class."""
 
 
 class SettingsError(ValueError):
@@ -201,7 +201,7 @@ class Settings:
 
     @property
     def brokers_take_private_links(self) -> bool:
-        """Whether MSK Replicator and Firehose can reach the brokers (multi-VPC connectivity)."""
+        """Whether MSK Replicator can reach the brokers (multi-VPC connectivity)."""
         return self.profile.broker_class not in BROKERS_WITHOUT_PRIVATE_LINKS
 
     @property

@@ -7,6 +7,7 @@ from enum import Enum
 
 HOT_DAYS = 35
 """The longest point-in-time recovery that Aurora offers, and as long are copies kept at hand."""
+DAY_HOURS = 24
 AUDIT_DAYS = 7 * 365 + 2
 """Seven years with two leap days: HIPAA asks for six (164.316(b)(2)(i)), auditors of health records seven."""
 
@@ -26,6 +27,10 @@ class BackupPolicy:
     audit_days: int = AUDIT_DAYS
     """Of the monthly copies."""
     days_between_restore_tests: int
+
+    def hours_between(self, *, keeps_a_journal: bool) -> int:
+        """Hours from one copy of a store to the next. One with a journal gets a copy a day."""
+        return DAY_HOURS if keeps_a_journal else self.hours_between_snapshots
 
     def __post_init__(self) -> None:
         if self.hours_between_snapshots not in (1, 2, 3, 4, 6, 8, 12, 24):

@@ -15,11 +15,20 @@ from lifeline.lambdas.contracts.serving_region import ServingRegion
 class Apply(Contract):
     """`apply`. `alive_file` is touched while the loop turns; empty: none (outside a task)."""
 
-    calls: ClassVar[tuple[Call, ...]] = (DATABASE, LOG, AwsCall("rds-db:connect"))
+    calls: ClassVar[tuple[Call, ...]] = (
+        DATABASE,
+        LOG,
+        AwsCall("rds-db:connect"),
+        AwsCall("dynamodb:GetItem"),
+    )
 
     database: DatabaseAddress
     log: GroupLog
     region: ServingRegion
+    checkpoints_table: str
+    """Where the archiver says what it holds: older days are dropped only then (B22)."""
+    hot_days: int = 35
+    """How long events stay in the database, at least."""
     alive_file: str = ""
     breaker: Literal["on", "off"] = "on"
     """Whether it stops rather than set aside nearly everything by our fault (B23)."""

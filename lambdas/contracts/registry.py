@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lifeline.lambdas.contracts import custom_resources as made
+from lifeline.lambdas.contracts.archiver import Archive, ArchiveTask
 from lifeline.lambdas.contracts.contract import Contract
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.failover_step import FailoverStepContract
@@ -38,6 +39,8 @@ FUNCTIONS: dict[str, type[Contract]] = {
 }
 """By the package below `lambdas`."""
 SERVICES: dict[str, type[Contract]] = {
+    "archiver archive": Archive,
+    "archiver task": ArchiveTask,
     "event_applier apply": Apply,
     "event_applier migrate": Migrate,
     "query_api": QueryApi,

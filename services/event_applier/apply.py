@@ -13,10 +13,11 @@ from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.failover.breaker import Breaker, Stopped
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
+from lifeline.services.archiver.archived_places import ArchivedPlaces
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
 from lifeline.services.event_applier.dead_letter_publisher import DeadLetterPublisher
-from lifeline.services.event_applier.liveness import AliveFile
 from lifeline.services.event_applier.log_reader import LogReader
+from lifeline.services.event_applier.old_partitions import OldPartitions
 from lifeline.services.event_applier.positions import (
     OwnPosition,
     Resume,
@@ -28,6 +29,7 @@ from lifeline.services.event_applier.positions import (
 from lifeline.services.event_applier.quality_told import QualityTold
 from lifeline.services.event_applier.store import Applied, NotServing, Store
 from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.liveness import AliveFile
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
@@ -76,6 +78,8 @@ class Applier:
         self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
         self._alive = AliveFile(settings.alive_file)
+        archived = ArchivedPlaces(settings.checkpoints_table, self._region.region)
+        self._old = OldPartitions(archived.through, settings.hot_days)
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -161,6 +165,8 @@ class Applier:
             return
         self._lag_at = now
         say_metric("ConsumerLag", reader.lag(), self._region.suffix)
+        if self._old.overdue is not None:
+            say_metric("OldPartitions", self._old.overdue, self._region.suffix)
 
     def _apply(
         self, reader: LogReader, store: Store, records: list[LogRecord], batch: Batch
@@ -253,7 +259,7 @@ class Applier:
         return behind
 
     def _extend_window(self, now: float) -> None:
-        """Tomorrow's partitions (C3), and what is too old to say where to read (B24).
+        """Tomorrow's partitions (C3), what is too old to say where to read (B24), and days that are archived.
 
         Failing is no harm today: the default partition takes the rows, and old rows cost some reading.
         """
@@ -267,6 +273,10 @@ class Applier:
                     self._connection.execute(f"SELECT {function}()".encode())
             except psycopg.Error as error:
                 say("not kept up", function=function, error=type(error).__name__)
+        try:
+            self._old.keep_up(self._connection)
+        except psycopg.Error as error:
+            say("not kept up", function="old partitions", error=type(error).__name__)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

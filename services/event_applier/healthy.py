@@ -7,7 +7,7 @@ only waits again.
 from __future__ import annotations
 
 from lifeline.lambdas.contracts.event_applier import ApplyHealth
-from lifeline.services.event_applier.liveness import loop_turns
+from lifeline.services.shared.liveness import loop_turns
 
 
 def main() -> int:

@@ -28,13 +28,20 @@ from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 from lifeline.streaming import kafka_log
 from tests.conftest import Assembly
 from tests.contract.aws_calls import Call, calls_in, calls_of, modules_from, modules_of
+from tests.contract.test_iam import WITH_MSK_REPLICATOR
 
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ROOT / "lambdas"
 SERVICE_FOLDER = ROOT / "services"
 STARTED = {"query_api": "service"}
 """The module that a service without a command starts."""
-PYTHON = ["event_applier apply", "event_applier migrate", "query_api"]
+PYTHON = [
+    "archiver archive",
+    "archiver task",
+    "event_applier apply",
+    "event_applier migrate",
+    "query_api",
+]
 """All but the replicator, whose reader is no Python."""
 HANDLER = re.compile(r"lifeline\.lambdas\.(\w+)\.handler\.handler")
 PROFILES = ("dev", "prod")
@@ -117,7 +124,7 @@ def test_every_contract_belongs_to_a_function_that_a_stack_deploys(assembly_of: 
     deployed = {
         given.reader for profile in PROFILES for given in functions_in(assembly_of(profile))
     }
-    assert deployed == set(PACKAGES) == set(FUNCTIONS)
+    assert deployed | WITH_MSK_REPLICATOR == set(PACKAGES) == set(FUNCTIONS)
 
 
 @pytest.mark.synth

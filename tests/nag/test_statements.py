@@ -164,18 +164,6 @@ def has_the_regions_key(place: Place) -> bool:
     return asked["EncryptionType"] == "KMS" and of_our_key(asked["KeyId"])
 
 
-def reads_an_encrypted_log_by_tls_and_encrypts(place: Place) -> bool:
-    (cluster,) = place.all_of("AWS::MSK::Cluster")
-    kept = place.own["ExtendedS3DestinationConfiguration"]["EncryptionConfiguration"]
-    return (
-        "MSKSourceConfiguration" in place.own
-        and of_our_key(cluster["EncryptionInfo"]["EncryptionAtRest"])
-        and cluster["EncryptionInfo"]["EncryptionInTransit"]
-        == {"ClientBroker": "TLS", "InCluster": True}
-        and of_our_key(kept["KMSEncryptionConfig"])
-    )
-
-
 def encrypts_the_peers_copy_only(place: Place) -> bool:
     """The other region's key stands in what is said of the copy; what is stored here has our own."""
     peer = {"cac1": "ca-west-1", "caw1": "ca-central-1"}[place.code]
@@ -222,7 +210,6 @@ HELD: dict[str, Callable[[Place], bool]] = {
     "Reads no repository": its_source_is_the_pipelines,
     "Replicated to the peer": is_replicated,
     "S3 delivers access logs only": has_s3s_encryption_and_is_logged_into,
-    "Server-side encryption is for streams that are put into": reads_an_encrypted_log_by_tls_and_encrypts,
     "The access log itself": is_the_access_log,
     "The call that makes a member of a global datastore": is_turned_on_beside_it,
     "The public subnets hold NAT gateways only": only_gateways_are_public,

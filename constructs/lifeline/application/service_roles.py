@@ -14,9 +14,11 @@ from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
+from lifeline.lambdas.contracts.archiver import RESTORED
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.kafka_log import IReplicatedLog
+from lifeline.streaming.topic_archive import TopicArchive
 
 
 class Service(StrEnum):
@@ -27,11 +29,22 @@ class Service(StrEnum):
     WATERMARK = "watermark"
     """Only where the standby's query API has 0 tasks: it is the query API's program, which nobody asks for
     events."""
+    ARCHIVER = "archiver"
+    """Only where there is an archive."""
 
     @property
     def construct_id(self) -> str:
         """The name in the ids of what belongs to the service."""
-        return "".join(word.capitalize() for word in self.split("-"))
+        return construct_id(self)
+
+
+def construct_id(name: str) -> str:
+    """The name in the ids of what belongs to a service or task."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+ARCHIVE_TASK = "archive-task"
+"""One-off, no service: reads the archive, restores into the database or a topic of its own."""
 
 
 class ServiceRoles(Construct):
@@ -52,6 +65,7 @@ class ServiceRoles(Construct):
         log: IReplicatedLog,
         keys: Keys | None = None,
         checkpoints: TableReference,
+        archive: TopicArchive | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
@@ -59,7 +73,11 @@ class ServiceRoles(Construct):
         self._site, self._database, self._keys = site, database, keys
         self.start = self._start_role()
         own = (Service.EVENT_APPLIER, Service.QUERY_API)
-        self._of = {service: self._task_role(service) for service in own}
+        self._of: dict[str, tuple[iam.Role, iam.ManagedPolicy]] = {
+            service: self._task_role(service) for service in own
+        }
+        for service in own:
+            database.grant_connect(self._of[service][1])
         # The same program with the same calls: the role is the query API's.
         self._of[Service.WATERMARK] = self._of[Service.QUERY_API]
         applier, query_api = self._of[Service.EVENT_APPLIER][1], self._of[Service.QUERY_API][1]
@@ -70,11 +88,37 @@ class ServiceRoles(Construct):
         log.grant_write(query_api, [WATERMARK])
         checkpoints.grant_read(query_api)
         checkpoints.grant_put(query_api)
+        checkpoints.grant_read(applier)
         self._allow_markers(query_api, stream)
+        if archive is not None:
+            self._archive(archive, log, checkpoints)
 
     def of(self, service: str) -> iam.Role:
-        """The role that a service's tasks run as."""
-        return self._of[Service(service)][0]
+        """The role that a service's tasks run as, or the one-off task of the archive."""
+        return self._of[service][0]
+
+    def _archive(
+        self, archive: TopicArchive, log: IReplicatedLog, checkpoints: TableReference
+    ) -> None:
+        """The archiver writes objects and nothing else; what restores can't write them."""
+        group = self._site.names.regional_name("archive")
+        archiver = self._of[Service.ARCHIVER] = self._task_role(Service.ARCHIVER)
+        archive.grant_write(archiver[1])
+        log.grant_read(archiver[1], list(log.partitions), group=group)
+        checkpoints.grant_read(archiver[1])
+        checkpoints.grant_put(archiver[1])
+        task = self._of[ARCHIVE_TASK] = self._task_role(ARCHIVE_TASK)
+        self._database.grant_connect(task[1])
+        archive.grant_read(task[1])
+        restored = [f"{RESTORED}{topic}" for topic in log.partitions]
+        log.grant_read(task[1], restored, group=group)
+        log.grant_write(task[1], restored)
+        allow(
+            task[1],
+            "MakeRestoredTopics",
+            ["kafka-cluster:CreateTopic"],
+            log.topic_arns(restored),
+        )
 
     def _start_role(self) -> iam.Role:
         role = iam.Role(
@@ -114,16 +158,15 @@ class ServiceRoles(Construct):
         )
         return role
 
-    def _task_role(self, service: Service) -> tuple[iam.Role, iam.ManagedPolicy]:
+    def _task_role(self, service: str) -> tuple[iam.Role, iam.ManagedPolicy]:
+        name = construct_id(service)
         role = iam.Role(
             self,
-            f"{service.construct_id}Role",
+            f"{name}Role",
             role_name=self._site.names.cross_region_name(service, "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
-        policy = iam.ManagedPolicy(self, f"{service.construct_id}Policy", roles=[role])
-        self._database.grant_connect(policy)
-        return role, policy
+        return role, iam.ManagedPolicy(self, f"{name}Policy", roles=[role])
 
     def _allow_markers(self, policy: iam.ManagedPolicy, stream: IEventStream) -> None:
         stream.grant_put(policy)

@@ -1,4 +1,4 @@
-"""The services of one region: the event applier, and the query API, which also writes markers."""
+"""The services of one region: event applier, query API, which also writes markers, and archiver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.application.applier_scaling import ApplierScaling
-from lifeline.application.service_roles import Service, ServiceRoles
+from lifeline.application.service_roles import (
+    ARCHIVE_TASK,
+    Service,
+    ServiceRoles,
+    construct_id,
+)
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.data.database_credentials import ADMIN_USER
 from lifeline.data.database_member import IGlobalDatabase
@@ -25,6 +30,7 @@ from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts import Contract
+from lifeline.lambdas.contracts.archiver import Archive, ArchiveTask
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
@@ -33,12 +39,14 @@ from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.kafka_log import IReplicatedLog
+from lifeline.streaming.topic_archive import TopicArchive
 
 TASK_CPU = 1024
 TASK_MEMORY_MIB = 2048
-WATERMARK_CPU = 512
-WATERMARK_MEMORY_MIB = 1024
-"""Half a task: it reads the log's headers, and answers nobody's reads."""
+SMALL_CPU = 512
+SMALL_MEMORY_MIB = 1024
+SMALL = frozenset({Service.WATERMARK, Service.ARCHIVER})
+"""Half a task: they read the log, and answer nobody's reads."""
 IMAGE_USER = "10001"
 """The image's own user, written here too, so that an image that forgets it does not run as root."""
 SCRATCH = "/scratch"
@@ -46,13 +54,20 @@ SCRATCH = "/scratch"
 ALIVE_FILE = f"{SCRATCH}/alive"
 MIGRATE = "migrate"
 APPLIER, QUERY_API = "lifeline.services.event_applier", "lifeline.services.query_api"
+ARCHIVER = "lifeline.services.archiver"
 COMMANDS = {
     Service.EVENT_APPLIER: [APPLIER, "apply"],
     Service.QUERY_API: [QUERY_API],
     Service.WATERMARK: [QUERY_API],
+    Service.ARCHIVER: [ARCHIVER, "archive"],
     MIGRATE: [APPLIER, "migrate"],
+    ARCHIVE_TASK: [ARCHIVER, "task"],
 }
 """What the image, whose entry point is `python -m`, is given to run."""
+ONE_OFF = frozenset({MIGRATE, ARCHIVE_TASK})
+"""Task definitions that no service runs."""
+LOOPS = frozenset({Service.EVENT_APPLIER, Service.ARCHIVER})
+"""They say that they live by a file."""
 
 
 def health_check(module: str) -> ecs.HealthCheck:
@@ -67,10 +82,10 @@ def health_check(module: str) -> ecs.HealthCheck:
 
 
 class CheckpointsTable(ItemTable):
-    """Where the watermark reader goes on after a start (B25).
+    """Where the watermark reader and the archiver go on after a start (B25), and what is archived (B22).
 
     Covers: a task that is replaced. Does not cover: the loss of the table; the next start reads the log from
-    its beginning.
+    its beginning, and lists the archive.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, site: Site | None = None) -> None:
@@ -85,7 +100,7 @@ class CheckpointsTable(ItemTable):
 
 
 class Services(Construct):
-    """The ECS cluster, its two Fargate services and, where the admin's secret is, the migration task.
+    """The ECS cluster, its Fargate services and, where the admin's secret is, the migration task.
 
     The standby is warm and idle: at least one event applier runs there, a member of its consumer group and
     signed in to its database, and fetches nothing until the authority row names its region. The recovery
@@ -113,9 +128,13 @@ class Services(Construct):
         database: IGlobalDatabase,
         stream: IEventStream,
         log: IReplicatedLog,
+        archive: TopicArchive | None = None,
         keys: Keys | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the services could not run.
+
+        `archive`: where the archiver writes the log. Without one there is no archiver, and no day of events
+            is ever dropped from the database.
 
         `vpc_subnets`: private ones by default. `applier_security_groups`, `query_api_security_groups`: what
             the stores let in; by default one group each of their own, which they do let in.
@@ -191,6 +210,7 @@ class Services(Construct):
             log=log,
             keys=keys,
             checkpoints=self.checkpoints.reference,
+            archive=archive,
         )
         signs_in, here = self._database_address(), self._serving_region()
         group_log = GroupLog(bootstrap=log.bootstrap, auth="iam", partitions=log.partitions)
@@ -200,6 +220,8 @@ class Services(Construct):
                 database=signs_in,
                 log=group_log,
                 region=here,
+                checkpoints_table=self.checkpoints.table_name,
+                hot_days=site.settings.tier.backups.hot_days,
                 alive_file=ALIVE_FILE,
                 breaker="on" if site.settings.breaker else "off",
             ),
@@ -234,6 +256,8 @@ class Services(Construct):
             service=self.applier,
             consumer_lag=self.metric_consumer_lag(),
         )
+        if archive is not None:
+            self._archive(archive, signs_in, group_log, applier_security_groups)
         if database.admin_secret is not None:
             self._migrate()
 
@@ -259,6 +283,18 @@ class Services(Construct):
     def metric_log_holes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Stretches of the log that are not proven to be whole (B8), as the query API reads its own log."""
         return self._own_metric("LogHoles", **options)
+
+    def metric_archive_behind(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Seconds: the age of the newest archived record, of the partition that is furthest behind."""
+        return self._own_metric("ArchiveBehindSeconds", **options)
+
+    def metric_archive_gaps(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Records that retention took before they were archived; no data while there are none."""
+        return self._own_metric("ArchiveGaps", **options)
+
+    def metric_old_partitions(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Days of events that should be gone from the database; no data while no event applier applies."""
+        return self._own_metric("OldPartitions", **options)
 
     def metric_traffic_here(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """1 while the region serves and its traffic switch is on, else 0."""
@@ -334,8 +370,8 @@ class Services(Construct):
             self,
             f"{construct_id}Task",
             family=self._site.names.regional_name(name),
-            cpu=WATERMARK_CPU if name == Service.WATERMARK else TASK_CPU,
-            memory_limit_mib=WATERMARK_MEMORY_MIB if name == Service.WATERMARK else TASK_MEMORY_MIB,
+            cpu=SMALL_CPU if name in SMALL else TASK_CPU,
+            memory_limit_mib=SMALL_MEMORY_MIB if name in SMALL else TASK_MEMORY_MIB,
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.ARM64,
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
@@ -353,7 +389,7 @@ class Services(Construct):
             environment=contract.to_env(),
             secrets=dict(secrets or {}),
             readonly_root_filesystem=True,
-            health_check=None if name == MIGRATE else health_check(COMMANDS[name][0]),
+            health_check=None if name in ONE_OFF else health_check(COMMANDS[name][0]),
             stop_timeout=Duration.seconds(30),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=name, log_group=self._group),
             port_mappings=(
@@ -365,7 +401,7 @@ class Services(Construct):
                 else None
             ),
         )
-        if name == Service.EVENT_APPLIER:
+        if name in LOOPS:
             task.add_volume(name="scratch")
             container.add_mount_points(
                 ecs.MountPoint(container_path=SCRATCH, source_volume="scratch", read_only=False)
@@ -405,6 +441,38 @@ class Services(Construct):
         # A task that starts before its roles may do anything fails, and the circuit breaker counts it.
         service.node.add_dependency(self._roles)
         return service
+
+    def _archive(
+        self,
+        archive: TopicArchive,
+        database: DatabaseAddress,
+        log: GroupLog,
+        groups: Sequence[ec2.ISecurityGroup],
+    ) -> None:
+        """One task: a second one would find each key taken. And what `lifeline archive` runs."""
+        site = self._site
+        suffix = site.settings.environment_suffix
+        told = Archive(
+            log=log,
+            region=site.region.name,
+            suffix=suffix,
+            archive_bucket=archive.bucket_name,
+            checkpoints_table=self.checkpoints.table_name,
+            alive_file=ALIVE_FILE,
+        )
+        self.archiver = self._service(Service.ARCHIVER, told, groups, tasks=1)
+        self._task(
+            construct_id(ARCHIVE_TASK),
+            ARCHIVE_TASK,
+            ArchiveTask(
+                database=database,
+                log=log,
+                region=site.region.name,
+                suffix=suffix,
+                archive_bucket=archive.bucket_name,
+            ),
+            role=self._roles.of(ARCHIVE_TASK),
+        )
 
     def _migrate(self) -> None:
         """`migrate` signs in with the admin's password, which libpq reads by itself."""

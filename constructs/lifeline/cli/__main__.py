@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 import typer
 
-from lifeline.cli import authority_commands, dlq_commands, evidence_commands, log_commands
+from lifeline.cli import (
+    archive_commands,
+    authority_commands,
+    dlq_commands,
+    evidence_commands,
+    log_commands,
+)
 from lifeline.cli.activate import activate, migrate
 from lifeline.cli.check_events import EXIT_CODES as CHECK_CODES
 from lifeline.cli.check_events import check_events
@@ -32,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(archive_commands.app, name="archive")
 app.add_typer(authority_commands.app, name="authority")
 app.add_typer(dlq_commands.app, name="dlq")
 app.add_typer(evidence_commands.app, name="evidence")

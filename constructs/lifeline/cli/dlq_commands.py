@@ -26,7 +26,7 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 WAIT_SECONDS = 600.0
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """An instant, or how long ago (`30m`, `24h`, `7d`)."""
     if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in UNITS and len(text) <= 5:
         return datetime.now(UTC) - timedelta(**{UNITS[text[-1]]: int(text[:-1])})
@@ -45,13 +45,13 @@ WHICH = "Which letters"
 Since = Annotated[
     Any,
     typer.Option(
-        parser=_moment, metavar="TIME", help="From this time on, or so long ago.",
+        parser=moment, metavar="TIME", help="From this time on, or so long ago.",
         rich_help_panel=WHICH,
     ),
 ]  # fmt: skip
 Until = Annotated[
     Any,
-    typer.Option(parser=_moment, metavar="TIME", help="Before this time.", rich_help_panel=WHICH),
+    typer.Option(parser=moment, metavar="TIME", help="Before this time.", rich_help_panel=WHICH),
 ]
 Reasons = Annotated[
     list[str] | None,

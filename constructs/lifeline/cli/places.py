@@ -98,6 +98,11 @@ class Places:
         """The query API's service, whose task definition the one-off tasks of the log use."""
         return f"query-api-{self.suffix}"
 
+    @property
+    def archiver_service(self) -> str:
+        """The archiver's service, whose network the archive's one-off tasks use."""
+        return f"archiver-{self.suffix}"
+
     def logs(self, region: str) -> Any:
         """A CloudWatch Logs client in a data region."""
         return client("logs", region, LIST_TIMEOUT_SECONDS)

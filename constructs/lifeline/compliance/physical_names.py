@@ -63,7 +63,6 @@ NAME_PROPERTIES = _all(
     ("IAM::ManagedPolicy", "ManagedPolicyName", 128),
     ("IAM::Role", "RoleName", 64),
     ("Kinesis::Stream", "StreamName", 128),
-    ("KinesisFirehose::DeliveryStream", "DeliveryStreamName", 64),
     ("KMS::Alias", "AliasName", 256),
     ("Lambda::Function", "FunctionName", 64),
     ("Lambda::LayerVersion", "LayerName", 140),

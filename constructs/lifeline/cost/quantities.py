@@ -28,7 +28,6 @@ BY_USE = {
     "AWS::DynamoDB::Table": "DynamoDB: reads and writes",
     "AWS::ECR::Repository": "ECR: stored images",
     "AWS::EFS::FileSystem": "EFS: stored files",
-    "AWS::KinesisFirehose::DeliveryStream": "Firehose: bytes to the archive",
     "AWS::Lambda::Function": "Lambda: run time, also of keepers, probes and meters, which never stop",
     "AWS::Logs::LogGroup": "CloudWatch: log lines and the metrics in them, Container Insights",
     "AWS::MSK::Replicator": "MSK Replicator: hours and bytes",

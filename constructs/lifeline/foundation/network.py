@@ -33,8 +33,8 @@ INTERFACE_ENDPOINTS = {
 }
 """Every service that functions and tasks in the network call. Not among them: Cognito, whose client
 credentials do not work through an endpoint; the API itself, whose endpoint would hide the public name
-from the probes; Lambda, which only a plan with further steps calls, without patient data; Glue and Firehose,
-which nothing in the network calls."""
+from the probes; Lambda, which only a plan with further steps calls, without patient data; Glue, which
+nothing in the network calls."""
 
 OBJECTS_ENDPOINT = "ObjectsEndpoint"
 GATEWAY_ENDPOINTS = {

@@ -148,6 +148,56 @@ def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
     ]
 
 
+def archive_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
+    """What is not archived, and what is kept for it."""
+    return [
+        AlarmSpec(
+            name="archive-behind",
+            description=f"Records older than {thresholds.archive_behind_seconds} s are in no object, or "
+            "nobody says so.",
+            metric=path.archive_behind,
+            operator=Operator.ABOVE,
+            threshold=thresholds.archive_behind_seconds,
+            evaluation=TEN_MINUTES,
+            severity=Severity.CRITICAL,
+            runbook="archive",
+        ),
+        AlarmSpec(
+            name="archive-gap",
+            description="Retention took records that no object has.",
+            metric=path.archive_gaps,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="archive",
+            not_breaching_because="the archiver says it when it finds one, else nothing; archive-behind "
+            "fires on silence.",
+        ),
+        AlarmSpec(
+            name="services-archiver",
+            description="No task of the service archiver runs; it runs in both regions always.",
+            metric=path.archiver_tasks,
+            operator=Operator.BELOW,
+            threshold=1,
+            severity=Severity.CRITICAL,
+            runbook="archive",
+        ),
+        AlarmSpec(
+            name="old-partitions",
+            description="Days past the hot retention stay in the database: the archive does not have them, "
+            "or does not say so.",
+            metric=path.old_partitions,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=TEN_MINUTES,
+            severity=Severity.WARNING,
+            runbook="archive",
+            not_breaching_because=ROLE,
+        ),
+    ]
+
+
 def apply_alarms(
     path: PathMetrics, log: LogThresholds, thresholds: PathThresholds, strategy: Strategy
 ) -> list[AlarmSpec]:

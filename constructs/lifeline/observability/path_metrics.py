@@ -36,6 +36,10 @@ class PathMetrics:
     service_cpu: dict[str, MetricSpec]
     running_tasks: dict[str, MetricSpec]
     watermark_tasks: MetricSpec
+    archiver_tasks: MetricSpec
+    archive_behind: MetricSpec
+    archive_gaps: MetricSpec
+    old_partitions: MetricSpec
     traffic_here: MetricSpec
     quarantined: MetricSpec
     rejected: MetricSpec
@@ -75,6 +79,10 @@ class PathMetrics:
                 one: MetricSpec.of(services.metric_running_tasks(one)) for one in SERVICES
             },
             watermark_tasks=MetricSpec.of(services.metric_running_tasks("watermark")),
+            archiver_tasks=MetricSpec.of(services.metric_running_tasks("archiver")),
+            archive_behind=MetricSpec.of(services.metric_archive_behind()),
+            archive_gaps=MetricSpec.of(services.metric_archive_gaps()),
+            old_partitions=MetricSpec.of(services.metric_old_partitions()),
             traffic_here=MetricSpec.of(services.metric_traffic_here()),
             quarantined=lines.quarantined,
             rejected=lines.rejected,

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from lifeline.observability.alarms import AlarmSpec
 from lifeline.observability.failover_alarms import failover_alarms
-from lifeline.observability.path_alarms import apply_alarms, ingest_alarms, log_alarms
+from lifeline.observability.path_alarms import (
+    apply_alarms,
+    archive_alarms,
+    ingest_alarms,
+    log_alarms,
+)
 from lifeline.observability.path_metrics import PathMetrics
 from lifeline.observability.store_alarms import StoreMetrics, store_alarms
 from lifeline.observability.thresholds import (
@@ -24,6 +29,7 @@ def region_alarms(site: Site, *, path: PathMetrics, stores: StoreMetrics) -> lis
     return [
         *ingest_alarms(path, PathThresholds(), settings.tier),
         *log_alarms(path, LogThresholds()),
+        *archive_alarms(path, LogThresholds()),
         *apply_alarms(path, LogThresholds(), PathThresholds(), settings.strategy),
         *store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
         *failover_alarms(site, lag, FailoverThresholds.of(settings)),

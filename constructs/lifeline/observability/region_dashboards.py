@@ -156,6 +156,11 @@ def region_rows(
                     "sequence withheld": path.withheld,
                 },
             ),
+            GraphWidget(
+                title="Archive: seconds behind, days kept for it",
+                metrics={"behind": path.archive_behind, "days": path.old_partitions},
+                annotations={"page": log.archive_behind_seconds},
+            ),
         ],
         [
             GraphWidget(
@@ -185,7 +190,7 @@ def region_rows(
             ),
             GraphWidget(
                 title="Backups: jobs",
-                metrics={"completed": stores.backups_completed, "failed": stores.backups_failed},
+                metrics={**stores.backups_completed, "failed": stores.backups_failed},
             ),
         ],
     ]

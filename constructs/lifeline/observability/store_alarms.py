@@ -24,6 +24,8 @@ from lifeline.observability.thresholds import LagThresholds, StoreThresholds
 from lifeline.tiers import RecoveryTier
 
 HOUR = 3600
+BACKED_UP = {"database": ("Aurora", True), "files": ("EFS", False)}
+"""By the store's name in alarms: AWS Backup's word for it, and whether it keeps a journal."""
 
 
 def guarded_by(store: str) -> str:
@@ -49,7 +51,8 @@ class StoreMetrics:
     cache_evictions: AnyMetricSpec
     files_sync: AnyMetricSpec
     files_io: MetricSpec
-    backups_completed: MetricSpec
+    backups_completed: dict[str, MetricSpec]
+    """By store: the vault's sum would hide the one that is copied less often (S8)."""
     backups_failed: MetricSpec
 
     @classmethod
@@ -74,7 +77,10 @@ class StoreMetrics:
             cache_evictions=metric_spec(cache.metric_evictions()),
             files_sync=metric_spec(files.metric_time_since_last_sync()),
             files_io=MetricSpec.of(files.metric_io_limit()),
-            backups_completed=MetricSpec.of(backups.metric_completed()),
+            backups_completed={
+                name: MetricSpec.of(backups.metric_completed(resource_type))
+                for name, (resource_type, _) in BACKED_UP.items()
+            },
             backups_failed=MetricSpec.of(backups.metric_failed()),
         )
 
@@ -189,20 +195,26 @@ def _files(stores: StoreMetrics, thresholds: StoreThresholds) -> list[AlarmSpec]
 
 
 def _backups(stores: StoreMetrics, tier: RecoveryTier) -> list[AlarmSpec]:
-    hours = 2 * tier.backups.hours_between_snapshots + 1  # one may fail, one may run late
+    overdue = []
+    for name, (_, keeps_a_journal) in BACKED_UP.items():
+        # One may fail, one may run late.
+        hours = 2 * tier.backups.hours_between(keeps_a_journal=keeps_a_journal) + 1
+        overdue.append(
+            AlarmSpec(
+                name=f"backup-overdue-{name}",
+                description=f"No backup of the {name} was completed for {hours} hours (tier {tier.name}).",
+                metric=stores.backups_completed[name],
+                operator=Operator.BELOW,
+                threshold=1,
+                evaluation=Evaluation(
+                    datapoints_to_alarm=hours, evaluation_periods=hours, period_seconds=HOUR
+                ),
+                severity=Severity.CRITICAL,
+                runbook="backups",
+            )
+        )
     return [
-        AlarmSpec(
-            name="backup-overdue",
-            description=f"No backup was completed for {hours} hours (tier {tier.name}).",
-            metric=stores.backups_completed,
-            operator=Operator.BELOW,
-            threshold=1,
-            evaluation=Evaluation(
-                datapoints_to_alarm=hours, evaluation_periods=hours, period_seconds=HOUR
-            ),
-            severity=Severity.CRITICAL,
-            runbook="backups",
-        ),
+        *overdue,
         AlarmSpec(
             name="backup-failed",
             description="A backup job failed.",
@@ -216,7 +228,8 @@ def _backups(stores: StoreMetrics, tier: RecoveryTier) -> list[AlarmSpec]:
             ),
             severity=Severity.WARNING,
             runbook="backups",
-            not_breaching_because="no failed job, no figure; backup-overdue fires on silence.",
+            not_breaching_because="no failed job, no figure; backup-overdue-database and "
+            "backup-overdue-files fire on silence.",
         ),
     ]
 

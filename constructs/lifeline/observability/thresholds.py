@@ -39,6 +39,8 @@ class LogThresholds:
     consumer_critical_messages: int = 10_000
     broker_cpu_percent: int = 70
     disk_used_percent: int = 85
+    archive_behind_seconds: int = 15 * 60
+    """Three objects late; the log keeps days."""
 
 
 @dataclass(frozen=True, kw_only=True)

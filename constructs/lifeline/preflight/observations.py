@@ -70,13 +70,6 @@ OBSERVATIONS: tuple[Observation, ...] = (
         "ElastiCache names the property: take it out of `SecondaryCache`",
     ),
     Observation(
-        "archive-delivery",
-        "Firehose reads the topics of MSK in the home region.",
-        When.DEPLOYMENT,
-        "objects in the archive's bucket within a quarter of an hour",
-        "the archive's error log names the reason",
-    ),
-    Observation(
         "secret-replica",
         "A replicated secret keeps its tags, and its replica is encrypted by the other region's key.",
         When.DEPLOYMENT,

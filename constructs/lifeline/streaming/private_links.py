@@ -1,4 +1,4 @@
-"""Private links into the log for AWS's own services: the replicator and the archive's delivery."""
+"""Private links into the log for MSK Replicator."""
 
 from __future__ import annotations
 
@@ -16,29 +16,16 @@ from lifeline.site import Site
 PATIENCE_SECONDS = 3_000
 """How long one resource waits for the brokers; CloudFormation lets it wait 3,600 s at most."""
 
-ARCHIVE_UNCONFIRMED_IN = frozenset({"ca-west-1"})
-"""Regions where nobody has seen Firehose read from MSK."""
-
-
-def archive_reads(site: Site) -> bool:
-    """Whether the archive reads the log of this region: the profile archives and the region can."""
-    settings = site.settings
-    return (
-        settings.profile.archive
-        and settings.brokers_take_private_links
-        and site.region.name not in ARCHIVE_UNCONFIRMED_IN
-    )
-
 
 def are_used(site: Site) -> bool:
-    """Whether a service reads this region's log through private links: MSK Replicator, or the archive."""
+    """Whether MSK Replicator reads this region's log through private links."""
     settings = site.settings
     replicator = settings.log_replicated_by is LogReplication.REPLICATOR
-    return settings.brokers_take_private_links and (replicator or archive_reads(site))
+    return settings.brokers_take_private_links and replicator
 
 
 class PrivateLinks(Construct):
-    """Turns the cluster's private links on (IAM) after its creation, and says which services may use them.
+    """Turns the cluster's private links on (IAM) after its creation, and lets MSK Replicator use them.
 
     MSK refuses them in the call that makes a cluster ("all vpcConnectivity auth schemes must be
     disabled"), and turning them on restarts broker after broker, half an hour or more. So a small
@@ -122,7 +109,7 @@ class PrivateLinks(Construct):
         return made
 
     def _cluster_policy(self) -> msk.CfnClusterPolicy:
-        """The services' own roles still decide what they read and write in the log."""
+        """The replicator's own role still decides what it reads and writes in the log."""
         return msk.CfnClusterPolicy(
             self,
             "ClusterPolicy",
@@ -131,24 +118,16 @@ class PrivateLinks(Construct):
                 "Version": "2012-10-17",
                 "Statement": [
                     {
-                        "Sid": sid,
+                        "Sid": "Replicator",
                         "Effect": "Allow",
-                        "Principal": {"Service": service},
-                        "Action": actions,
+                        "Principal": {"Service": "kafka.amazonaws.com"},
+                        "Action": [
+                            "kafka:CreateVpcConnection",
+                            "kafka:GetBootstrapBrokers",
+                            "kafka:DescribeClusterV2",
+                        ],
                         "Resource": self._cluster_arn,
                     }
-                    for sid, service, actions in (
-                        (
-                            "Replicator",
-                            "kafka.amazonaws.com",
-                            [
-                                "kafka:CreateVpcConnection",
-                                "kafka:GetBootstrapBrokers",
-                                "kafka:DescribeClusterV2",
-                            ],
-                        ),
-                        ("Archive", "firehose.amazonaws.com", ["kafka:CreateVpcConnection"]),
-                    )
                 ],
             },
         )

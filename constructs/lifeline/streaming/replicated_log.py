@@ -70,7 +70,7 @@ class ReplicatedLog(KafkaLog):
         `vpc_subnets`: the isolated ones by default, else the private ones. `connections` lets nobody in.
         `cluster_name`: whatever else has a name takes it, too. `partitions`: topic to partition count; as
             the capacity plan says by default. The watermark's topic is made beside them.
-        `private_links`: by default where MSK Replicator or the archive reads through them.
+        `private_links`: by default where MSK Replicator reads through them.
         """
         super().__init__(scope, construct_id)
         site = Site.of(self, site)

@@ -48,6 +48,7 @@ DOCUMENTED = (
         "AWS/States", "StateMachineArn", DIRECTORY, "ExecutionsAborted", "ExecutionsFailed",
         "ExecutionsTimedOut",
     ),
+    *_rows("AWS/Events", "RuleName", DIRECTORY, "TriggeredRules"),
     *_rows("AWS/ECS", "ClusterName+ServiceName", DIRECTORY, "CPUUtilization"),
     *_rows("AWS/RDS", "DBClusterIdentifier", DIRECTORY, "CPUUtilization", "DatabaseConnections"),
     *_rows("AWS/EFS", "FileSystemId", DIRECTORY, "PercentIOLimit"),
@@ -68,7 +69,6 @@ DOCUMENTED = (
         "DatabaseMemoryUsageCountedForEvictPercentage", "GlobalDatastoreReplicationLag",
     ),
     *_rows(
-        "AWS/Backup", "BackupVaultName", NOT_CONFIRMED + BACKUP, "NumberOfBackupJobsCompleted",
-        "NumberOfBackupJobsFailed",
+        "AWS/Backup", "BackupVaultName", NOT_CONFIRMED + BACKUP, "NumberOfBackupJobsFailed",
     ),
 )  # fmt: skip

@@ -296,7 +296,12 @@ def test_an_event_applier_that_is_behind_is_told_by_how_far(
     reader = LogReader({}, [TOPIC])
     reader.unplaced, reader._next = False, {(TOPIC, 0): 0}
     nowhere = DatabaseAddress("127.0.0.1", 9, "lifeline", "lifeline", "none", HOME)
-    settings = Apply(database=nowhere, log=log_settings("127.0.0.1:9"), region=region_settings())
+    settings = Apply(
+        database=nowhere,
+        log=log_settings("127.0.0.1:9"),
+        region=region_settings(),
+        checkpoints_table="checkpoints",
+    )
     applier = Applier(settings, clock)
     for at, broken in minutes():
         clock.at, broker.end = at - START, behind if broken else 3

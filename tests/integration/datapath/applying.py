@@ -22,6 +22,7 @@ from tests.integration.datapath.log_records import TOPIC
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 PARTITIONS = {TOPIC: 1, DEAD_LETTERS: 1}
+CHECKPOINTS = "log-checkpoints"
 
 
 def log_settings(bootstrap: str) -> GroupLog:
@@ -75,7 +76,12 @@ class Log:
 def applying(database: DatabaseAddress, log: Log) -> Iterator[Applier]:
     """The loop turns until the end of the block, whatever happens in it."""
     applier = Applier(
-        Apply(database=database, log=log_settings(log.bootstrap), region=region_settings())
+        Apply(
+            database=database,
+            log=log_settings(log.bootstrap),
+            region=region_settings(),
+            checkpoints_table=CHECKPOINTS,
+        )
     )
     thread = threading.Thread(target=applier.run)
     thread.start()

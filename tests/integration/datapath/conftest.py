@@ -61,7 +61,8 @@ def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
             run(f"DROP TABLE {name}")
         run(
             "TRUNCATE event, unexpected_event, dead_letter, aggregate, applied_marker, applied_position, "
-            "stream_shard, heartbeat, vital_sign, observation_correction, quality_flag "
+            "stream_shard, heartbeat, vital_sign, observation_correction, quality_flag, "
+            "archive_restore, detached_partition "
             "RESTART IDENTITY"
         )
         run("UPDATE authority SET epoch = 0, holder = '', renewals = 0, renewed_from = 'epoch'")

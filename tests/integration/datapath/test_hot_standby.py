@@ -175,7 +175,7 @@ def test_an_applier_that_fell_back_to_a_replica_finds_the_writer(
     serve_here(2, RECOVERY)
     followed(standby, sql)
     both = replace(standby, host=f"{WRITERS_NAME},{LOOPBACK}")
-    applier = Applier(Apply(database=both, log=LOG, region=REGION))
+    applier = Applier(Apply(database=both, log=LOG, region=REGION, checkpoints_table="checkpoints"))
     reader: Any = NoPartitions()
     working = threading.Thread(target=applier._work, args=(reader,))
     working.start()

@@ -15,7 +15,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAME = re.compile(r"(?<![\w}…-])([a-z][a-z0-9]*(?:-[a-z0-9]+)*)-(?:\{suffix\}|\{sfx\}|\$SUFFIX)")
 """`keeper-{suffix}`; names with other parts in braces are left out."""
 
-BY_SETTING = {"traffic-here": ROOT / "constructs" / "lifeline" / "application" / "api_domain.py"}
+BY_SETTING = {
+    "kafka-links": ROOT / "constructs" / "lifeline" / "streaming" / "private_links.py",
+    "traffic-here": ROOT / "constructs" / "lifeline" / "application" / "api_domain.py",
+}
 """What no profile makes by itself, and the construct that does when a setting asks for it."""
 
 

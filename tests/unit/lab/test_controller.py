@@ -27,6 +27,6 @@ def test_the_logs_are_copied_by_the_products_own_service(tmp_path: Path) -> None
 
 
 def test_each_service_is_watched() -> None:
-    """A pilot light's `watermark` by an alarm of its own (test_alarms_of_a_pilot_light.py)."""
-    assert set(SERVICES) == OF_A_WARM_STANDBY
-    assert "watermark_tasks" in PathMetrics.__dataclass_fields__
+    """A pilot light's `watermark` and the archiver, which never rest, by alarms of their own."""
+    assert {*SERVICES, "archiver"} == OF_A_WARM_STANDBY
+    assert {"watermark_tasks", "archiver_tasks"} <= set(PathMetrics.__dataclass_fields__)

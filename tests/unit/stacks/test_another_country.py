@@ -12,10 +12,21 @@ from lifeline.compliance.nag_rows import Status, rows_of
 from lifeline.compliance.packs import attach_packs
 from lifeline.compliance.reach.assembly import world_of
 from lifeline.compliance.reach.ledger import ledger_of
+from lifeline.lambdas.contracts.registry import FUNCTIONS
 from lifeline.settings import LogReplication, Settings
 from lifeline.stacks.lifeline_app import build
 from scripts.iam_evaluator import evaluate
 from tests.conftest import Assembly
+from tests.contract.aws_calls import calls_of
+from tests.contract.test_environment import faults, functions_in
+from tests.contract.test_iam import (
+    LAMBDAS,
+    WITH_MSK_REPLICATOR,
+    WITHOUT_A_CALL,
+    deployed,
+    refused_calls,
+    unused_grants,
+)
 
 pytestmark = [pytest.mark.synth, pytest.mark.slow]
 STATES = Settings(
@@ -65,3 +76,18 @@ def test_no_finding_is_left(states: Assembly) -> None:
 def test_every_call_has_a_route_and_a_right(states: Assembly) -> None:
     ledger = ledger_of(world_of(states.folder), evaluate)
     assert not ledger.failures, "\n".join(ledger.failures)
+
+
+def test_what_only_msk_replicator_needs_is_told_and_granted_exactly(states: Assembly) -> None:
+    """The contract tests look at environments that MirrorMaker copies: there is no such function there."""
+    for package in WITH_MSK_REPLICATOR:
+        calls = calls_of(LAMBDAS, package)
+        here = [one for one in deployed(states) if one.package == package]
+        assert len(here) == len(CODES)
+        for one in here:
+            assert refused_calls(calls, one.grants) == []
+            assert unused_grants(package, calls, one.grants) == []
+            assert set(WITHOUT_A_CALL[package]) <= one.grants
+        told = [one for one in functions_in(states) if one.reader == package]
+        assert len(told) == len(CODES)
+        assert [fault for one in told for fault in faults(one, FUNCTIONS[package])] == []

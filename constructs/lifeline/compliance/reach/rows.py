@@ -12,7 +12,7 @@ from lifeline.compliance.reach.network import HTTPS, Network, Route
 from lifeline.compliance.reach.policies import Policies
 from lifeline.compliance.reach.record_callers import record_callers
 from lifeline.compliance.reach.rights import REGISTRY_ACCOUNT, Ask, ask
-from lifeline.compliance.reach.service_callers import ARCHIVE, service_callers
+from lifeline.compliance.reach.service_callers import service_callers
 from lifeline.compliance.reach.targets import (
     EVERYTHING,
     aliases_of,
@@ -229,10 +229,6 @@ class Rows:
                 return replace(row, not_made="the caller was told of no cache")
             sentence = f"no template has {call.what} where {caller.name} is told to look for it"
             return replace(row, missing=(sentence,))
-        if caller.reader == ARCHIVE and target.type == stores.LOG_CLUSTER:
-            # Firehose comes by a private link of its own, which the cluster's policy allows.
-            way = Route("private link of Firehose")
-            return replace(row, route=way, asks=self._of_the_log(row, call, target, given))
         if caller.placement is None:
             sentence = f"{caller.name} has no network, and {call.what} is inside one; give it one"
             return replace(row, missing=(sentence,))

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from lifeline.compliance.reach.callers import Caller
 from lifeline.compliance.reach.world import ARN, World
 from lifeline.lambdas.contracts.contract import AwsCall, Call, RegionRole
-from lifeline.lambdas.contracts.log import LOG
 
 RULE, ALARM, ROTATION, PLAN = "rule", "alarms", "rotation of a secret", "failover plan"
-COPY, ARCHIVE = "replication of objects", "archive"
+COPY = "replication of objects"
 FUNCTION_ARN = re.compile(ARN + r"lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+")
 
 
@@ -24,7 +23,6 @@ def service_callers(world: World) -> list[Caller]:
         *_rotations(world),
         *_plans(world),
         *_copies(world),
-        *_archives(world),
     ]
 
 
@@ -84,17 +82,6 @@ COPY_CALLS: tuple[Call, ...] = (
     AwsCall("s3:ReplicateTags", RegionRole.PEER),
 )
 """What S3 does with the role of a replication (S3's guide, "Setting up permissions for live replication")."""
-ARCHIVE_CALLS: tuple[Call, ...] = (
-    LOG,
-    AwsCall("kafka:DescribeClusterV2"),
-    AwsCall("kafka:GetBootstrapBrokers"),
-    AwsCall("s3:GetBucketLocation"),
-    AwsCall("s3:ListBucket"),
-    AwsCall("s3:PutObject"),
-    AwsCall("logs:PutLogEvents"),
-)
-"""What Firehose does with a stream's role (Firehose's guide, "Grant Firehose access to an MSK cluster" and
-"... to an Amazon S3 destination")."""
 
 
 def _copies(world: World) -> Iterator[Caller]:
@@ -102,23 +89,6 @@ def _copies(world: World) -> Iterator[Caller]:
         variables = {name: str(one.properties[name]) for name in ("Bucket", "PeerBucket")}
         role = str(one.properties["Role"])
         yield Caller(COPY, one.token, one.region, role, None, (variables,), COPY_CALLS)
-
-
-def _archives(world: World) -> Iterator[Caller]:
-    for one in world.of_type("AWS::KinesisFirehose::DeliveryStream"):
-        source = one.properties.get("MSKSourceConfiguration")
-        if source is None:
-            continue
-        target = one.properties["ExtendedS3DestinationConfiguration"]
-        variables = {
-            "ClusterArn": str(source["MSKClusterARN"]),
-            "KAFKA_BOOTSTRAP": str(source["MSKClusterARN"]),
-            "TOPIC": str(source["TopicName"]),
-            "ARCHIVE_BUCKET": str(target["BucketARN"]).rpartition(":")[2],
-            "LOG_GROUP": str(target["CloudWatchLoggingOptions"]["LogGroupName"]),
-        }
-        role = str(source["AuthenticationConfiguration"]["RoleARN"])
-        yield Caller(ARCHIVE, one.token, one.region, role, None, (variables,), ARCHIVE_CALLS)
 
 
 def _call_of(arn: str) -> AwsCall | None:

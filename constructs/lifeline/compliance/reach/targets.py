@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lifeline.compliance.reach.world import ACCOUNT, ARN, STACK_UUID, Found, World
+from lifeline.lambdas.contracts.archiver import RESTORED
 from lifeline.lambdas.contracts.contract import RegionRole
 from lifeline.lambdas.contracts.stream_bridge import REPAIR_GROUP
 
@@ -93,8 +94,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "rds-db:connect": ("rds-db:{region}:{account}:dbuser:{DATABASE_RESOURCE}/{DATABASE_USER}",),
     "s3:DeleteObject": ("s3:::{BucketName}/any",),
     "s3:GetBucketAcl": ("s3:::{TRAIL_BUCKET}",),
-    "s3:GetBucketLocation": ("s3:::{ARCHIVE_BUCKET}",),
-    "s3:GetObject": (_BUCKET + "/drills/a.json", _BUCKET + "/recover-e1-r1.json"),
+    "s3:GetObject": (
+        _BUCKET + "/drills/a.json",
+        _BUCKET + "/recover-e1-r1.json",
+        "s3:::{ARCHIVE_BUCKET}/topics/any",
+    ),
     "s3:GetObjectVersionAcl": ("s3:::{Bucket}/any",),
     "s3:GetObjectVersionForReplication": ("s3:::{Bucket}/any",),
     "s3:GetObjectVersionTagging": ("s3:::{Bucket}/any",),
@@ -309,8 +313,11 @@ def log_rights(
         read, write, group = listed, [REJECTED], f"apply-{suffix}"
     elif reader == "query_api":
         read, write, group = [*listed, WATERMARK], [WATERMARK], f"watermark-{suffix}"
-    elif reader == "archive":
-        read = [given["TOPIC"]]
+    elif reader == "archiver archive":
+        read, group = listed, f"archive-{suffix}"
+    elif reader == "archiver task":
+        restored = [f"{RESTORED}{one}" for one in listed]
+        read, write, group = restored, restored, f"archive-{suffix}"
     elif reader == "replicator":
         read, write = (copied, []) if peer else ([], copied)
     found = [(action, cluster) for action in _CONNECT]

@@ -193,18 +193,40 @@ def test_each_store_is_restored_on_a_schedule_of_its_tier(
 def test_failures_of_backups_copies_and_restores_are_told(make_stack: MakeStack) -> None:
     made = make_stack()
     backups(made)
-    (rule,) = made.resources("AWS::Events::Rule")
+    (rule,) = [one for one in made.resources("AWS::Events::Rule") if "Targets" in one["Properties"]]
     assert rule["Properties"]["Targets"][0]["Arn"].endswith(":notice-test")
     assert len(rule["Properties"]["EventPattern"]["detail-type"]) == 3
     assert "COMPLETED" not in json.dumps(rule["Properties"]["EventPattern"])
 
 
-def test_completed_jobs_are_counted_over_the_time_between_two(make_stack: MakeStack) -> None:
+@pytest.mark.parametrize(("resource_type", "hours"), [("Aurora", 24), ("EFS", 1)])
+def test_completed_jobs_are_counted_for_each_kind_of_store(
+    make_stack: MakeStack, resource_type: str, hours: int
+) -> None:
+    """S8: the vault's sum hides a missing copy of the database behind the files' hourly ones."""
     made = make_stack()
-    metric = backups(made, RecoveryTier.DEFERRABLE).metric_completed()
-    assert metric.metric_name == "NumberOfBackupJobsCompleted"
-    assert metric.dimensions == {"BackupVaultName": "backup-test"}
-    assert metric.period.to_hours() == 24
+    metric = backups(made, RecoveryTier.CRITICAL).metric_completed(resource_type)
+    assert (metric.namespace, metric.metric_name) == ("AWS/Events", "TriggeredRules")
+    assert metric.dimensions is not None
+    assert metric.period.to_hours() == hours
+    (rule,) = [
+        one["Properties"]
+        for one in made.resources("AWS::Events::Rule")
+        if one["Properties"]["Name"] == metric.dimensions["RuleName"]
+    ]
+    assert rule["EventPattern"]["detail"] == {
+        "state": ["COMPLETED"],
+        "resourceType": [resource_type],
+        "backupVaultName": ["backup-test"],
+    }
+
+
+def test_a_kind_of_store_that_is_not_backed_up_has_no_metric(make_stack: MakeStack) -> None:
+    made = make_stack()
+    with pytest.raises(
+        ValueError, match="Nothing of type 'S3' is backed up here; allowed are Aurora, EFS"
+    ):
+        backups(made).metric_completed("S3")
 
 
 def test_a_plan_without_stores_is_refused(make_stack: MakeStack) -> None:

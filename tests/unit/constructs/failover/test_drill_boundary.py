@@ -153,7 +153,7 @@ NEVER = (
 """The account's own, another bootstrap's, the boundary itself; a role without it."""
 
 OF_THE_REST = re.compile(
-    r"^AWS::(CDK|CloudFormation|Glue|GuardDuty|Route53|ApplicationAutoScaling|KinesisFirehose)::"
+    r"^AWS::(CDK|CloudFormation|Glue|GuardDuty|Route53|ApplicationAutoScaling)::"
 )
 """Services whose other environments' resources are reached by tag alone, or are the CDK's own."""
 PARTS = re.compile(

@@ -101,9 +101,10 @@ def test_lag_heartbeats_and_what_is_at_risk_fire_on_silence(make_stack: MakeStac
         one
         for one in given
         if one.name.endswith("-silent")
-        or one.name in ("events-at-risk", "drill-overdue", "backup-overdue", "stream-late")
+        or one.name.startswith("backup-overdue-")
+        or one.name in ("events-at-risk", "drill-overdue", "stream-late")
     ]
-    assert len(beats) == 9
+    assert len(beats) == 10
     assert {one.treat_missing_data for one in [*lag, *beats]} == {"breaching"}
 
 
@@ -457,3 +458,16 @@ def test_nothing_claims_that_the_lag_of_files_writes_files(make_stack: MakeStack
     assert "its replication is replication-lag-files' matter" in said["files-io"]
     assert "replication-lag-files asks the service in both regions" in said["files-service-lag"]
     assert "end to end" in said["database-service-lag"]
+
+
+def test_a_missing_backup_of_the_database_is_no_matter_of_the_files(make_stack: MakeStack) -> None:
+    """S8: each store's own count, over twice the time between its own copies and an hour."""
+    found = {
+        one.name: one for one in all_specs(make_stack()) if one.name.startswith("backup-overdue")
+    }
+    assert {name: one.evaluation.evaluation_periods for name, one in found.items()} == {
+        "backup-overdue-database": 49,
+        "backup-overdue-files": 3,
+    }
+    database, files = found.values()
+    assert database.metric != files.metric

@@ -30,7 +30,12 @@ def _log(made: StackUnderTest) -> tuple[Network, ReplicatedLog]:
     network = made.network()
     ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
     return network, ReplicatedLog(
-        made.stack, "Log", site=made.site, vpc=network.vpc, keys=made.keys
+        made.stack,
+        "Log",
+        site=made.site,
+        vpc=network.vpc,
+        keys=made.keys,
+        private_links=made.site.settings.brokers_take_private_links,
     )
 
 

@@ -11,10 +11,12 @@ from lifeline.streaming.replicated_log import ReplicatedLog
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
 
-def _log(made: StackUnderTest) -> ReplicatedLog:
-    network = made.network()
-    ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=network.vpc, keys=made.keys)
-    return ReplicatedLog(made.stack, "Log", site=made.site, vpc=network.vpc, keys=made.keys)
+def _log(made: StackUnderTest, *, private_links: bool | None = None) -> ReplicatedLog:
+    vpc = made.network().vpc
+    ClosedDefaultGroup(made.stack, "Closed", site=made.site, vpc=vpc, keys=made.keys)
+    return ReplicatedLog(
+        made.stack, "Log", site=made.site, vpc=vpc, keys=made.keys, private_links=private_links
+    )
 
 
 def test_two_of_three_copies_and_iam_over_tls_only(make_stack: MakeStack) -> None:
@@ -76,7 +78,7 @@ def test_private_links_are_turned_on_after_creation_and_before_their_policy(
     make_stack: MakeStack,
 ) -> None:
     made = make_stack(profile="staging")
-    _log(made)
+    _log(made, private_links=True)
     template = made.template()
     (cluster,) = template.find_resources("AWS::MSK::Cluster").values()
     assert "ConnectivityInfo" not in cluster["Properties"]["BrokerNodeGroupInfo"]
@@ -88,7 +90,7 @@ def test_private_links_are_turned_on_after_creation_and_before_their_policy(
     assert insisting[0] in policy["DependsOn"]
     said = policy["Properties"]["Policy"]["Statement"]
     services = {one["Principal"]["Service"]: one["Action"] for one in said}
-    assert set(services) == {"kafka.amazonaws.com", "firehose.amazonaws.com"}
+    assert set(services) == {"kafka.amazonaws.com"}
     assert "*" not in json.dumps(said)
 
 
@@ -118,7 +120,7 @@ def test_metrics_name_the_cluster_and_take_any_number_of_brokers(make_stack: Mak
 
 def test_nothing_is_left_to_find(make_stack: MakeStack) -> None:
     made = make_stack(nag=True, profile="staging")
-    _log(made)
+    _log(made, private_links=True)
     made.template()
 
 
@@ -126,7 +128,7 @@ def test_topics_are_made_before_private_links_put_the_cluster_into_updating(
     make_stack: MakeStack,
 ) -> None:
     made = make_stack(profile="staging")
-    _log(made)
+    _log(made, private_links=True)
     template = made.template()
     topics = set(template.find_resources("AWS::MSK::Topic"))
     assert len(topics) == 5
@@ -141,8 +143,8 @@ def test_topics_are_made_before_private_links_put_the_cluster_into_updating(
 @pytest.mark.parametrize(
     ("region", "asked", "links"),
     [
-        ("ca-central-1", None, 2),  # the archive reads
-        ("ca-west-1", None, 0),  # nothing does
+        ("ca-central-1", None, 0),  # MirrorMaker reads by the peering
+        ("ca-west-1", None, 0),
         ("ca-west-1", True, 2),
         ("ca-central-1", False, 0),
     ],
@@ -167,7 +169,7 @@ def test_private_links_of_small_brokers_are_refused(make_stack: MakeStack) -> No
 
 def test_only_the_function_that_calls_itself_may_do_so_often(make_stack: MakeStack) -> None:
     made = make_stack(profile="staging")
-    _log(made)
+    _log(made, private_links=True)
     allowed = {
         one["Properties"]["FunctionName"]: one["Properties"].get("RecursiveLoop")
         for one in made.resources("AWS::Lambda::Function")

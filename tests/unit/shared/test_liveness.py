@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lifeline.services.event_applier import healthy
-from lifeline.services.event_applier.liveness import STILL_SECONDS, AliveFile, loop_turns
+from lifeline.services.shared.liveness import STILL_SECONDS, AliveFile, loop_turns
 
 
 def test_a_loop_that_turns_is_alive_and_one_that_stands_is_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Is `apply` alive? It touches a file in each turn of its loop."""
+"""Is the loop of a service alive? It touches a file in each turn."""
 
 from __future__ import annotations
 

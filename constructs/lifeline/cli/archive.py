@@ -1,0 +1,126 @@
+"""What `lifeline archive` does: one task in the region answers one request, by lines of its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from lifeline.cli import one_off_task
+from lifeline.cli.failure import Refused
+from lifeline.cli.one_off_task import TaskWords
+from lifeline.cli.output import Output
+from lifeline.cli.places import Places
+from lifeline.cli.waiting import Deadline
+from lifeline.lambdas.failover.archive_request import ANSWER, PROGRESS, RESTORE, Request
+
+STARTED_BY = "lifeline-archive"
+TASK = "archive-task"
+SHOWN_FAULTS = 20
+
+
+def ask(
+    places: Places, region: str, request: Request, deadline: Deadline, output: Output
+) -> dict[str, Any]:
+    """The answer. Raises Refused, Unreachable or NotWritten; a restore that failed may be run again."""
+    command = ["lifeline.services.archiver", "task", request.to_json()]
+    again = "Run the same command again: a restore goes on where it stopped."
+    look = (
+        f"`aws logs tail --region {region} {places.services_log} --log-stream-name-prefix {TASK}/`"
+    )
+    words = TaskWords(what="The archive's tasks", again=again, after_failure=f"{look}. {again}")
+    run = {
+        "taskDefinition": f"{TASK}-{places.suffix}",
+        "overrides": {"containerOverrides": [{"name": TASK, "command": command}]},
+        "startedBy": STARTED_BY,
+    }
+    task = one_off_task.start(places, region, places.archiver_service, run, words)
+    output.note(f"archive: {region}: {task}; its log is in {places.services_log} under {TASK}/")
+    found: list[dict[str, Any]] = []
+
+    def answered() -> str:
+        told = list(_told(request.run, one_off_task.lines(places, region, TASK, task)))
+        found.extend(one for one in told if one["message"] == ANSWER)
+        if found:
+            return ""
+        status = places.ecs(region).describe_tasks(cluster=places.services_cluster, tasks=[task])
+        if status["tasks"] and status["tasks"][0]["lastStatus"] == "STOPPED":
+            one_off_task.await_end(places, region, task, deadline, words)  # raises for a failure
+            return f"the log of {task} has no answer yet"
+        return _progress(told)
+
+    deadline.until("the archive's task", answered)
+    if "failed" in found[0]:
+        raise Refused(f"{found[0]['failed']}.")
+    answer: dict[str, Any] = found[0]["answer"]
+    return answer
+
+
+def _told(run: str, lines: Iterable[str]) -> Iterable[dict[str, Any]]:
+    """The lines of this run that carry progress or the answer."""
+    for line in lines:
+        if ANSWER not in line and PROGRESS not in line:
+            continue
+        try:
+            read = json.loads(line)
+        except ValueError:
+            continue
+        if read.get("run") == run and read.get("message") in (ANSWER, PROGRESS):
+            yield read
+
+
+def _progress(told: list[dict[str, Any]]) -> str:
+    if not told:
+        return "the task has not begun"
+    newest = {name: one for name, one in told[-1].items() if name not in ("at", "message", "run")}
+    return ", ".join(f"{name.replace('_', ' ')} {one}" for name, one in newest.items())
+
+
+def say_verified(answer: dict[str, Any], region: str, output: Output) -> None:
+    """What `verify` prints. Raises Refused when the archive has a fault."""
+    output.say(
+        f"{region}: {answer['records']} records in {answer['objects']} objects of {answer['partitions']} "
+        f"partitions, {answer['bytes']} bytes."
+    )
+    _say_faults(answer, output)
+    if answer["faults_in_all"]:
+        raise Refused(
+            f"The archive of {region} has {answer['faults_in_all']} faults. The other region has an archive "
+            f"of its own: verify it with --region. docs/runbooks/archive.md"
+        )
+    output.say("Nothing is missing, and each is as it was written.")
+
+
+def say_restored(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
+    """What `restore` prints. Raises Refused when a fault of the archive holds it back."""
+    assert request.do == RESTORE
+    _say_faults(answer, output)
+    if answer["faults_in_all"] and not request.accept_gaps:
+        raise Refused(
+            f"Nothing was restored: the archive has {answer['faults_in_all']} faults in this time. "
+            f"--archived-by takes the other region's archive, --accept-gaps goes on without what is missing."
+        )
+    if request.expect is None:
+        output.say(
+            f"Would restore {answer['records']} records of {answer['objects']} objects into the "
+            f"{request.into} of {region}. To do it, run the same command with --from {_at(request.since_ms)} "
+            f"--to {_at(request.until_ms)} --expect {answer['records']}"
+        )
+        return
+    output.say(
+        f"{answer['restored']} records are restored into the {request.into} of {region}; "
+        f"{answer['before']} were there from a run before."
+    )
+
+
+def _say_faults(answer: dict[str, Any], output: Output) -> None:
+    for one in answer["faults"][:SHOWN_FAULTS]:
+        output.say(f"fault: {one}")
+    more = answer["faults_in_all"] - min(SHOWN_FAULTS, len(answer["faults"]))
+    if more > 0:
+        output.say(f"{more} more faults are not shown; --json has up to 100.")
+
+
+def _at(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

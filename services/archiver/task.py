@@ -1,0 +1,128 @@
+"""`task REQUEST`: a one-off task's answer to `lifeline archive`, where archive, log and database are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import KafkaException
+
+from lifeline.lambdas.contracts.archiver import ArchiveTask
+from lifeline.lambdas.failover.archive_request import ANSWER, DATABASE, PROGRESS, VERIFY, Request
+from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+from lifeline.lambdas.failover.markers import Place
+from lifeline.services.archiver.archive_bucket import ArchiveBucket
+from lifeline.services.archiver.archive_object import ArchiveError
+from lifeline.services.archiver.proven_objects import Span
+from lifeline.services.archiver.restore_database import DatabaseRestore, RestoreGuard, check
+from lifeline.services.archiver.restore_topic import TopicRestore
+from lifeline.services.archiver.restoring import NotRestored, Restored, Source
+from lifeline.services.archiver.verify import Found, verify
+from lifeline.services.event_applier.store import NotServing
+from lifeline.services.shared.database import connect
+from lifeline.services.shared.log_lines import say
+
+PROGRESS_SECONDS = 10.0
+
+
+def main(argument: str = "") -> int:
+    """The command. 2 for an argument that is no request, 1 for one that could not be done to its end."""
+    try:
+        request = Request.from_json(argument)
+    except ValueError as error:
+        print(f"archive: {error}", file=sys.stderr)
+        return 2
+    try:
+        answer = answered(request, ArchiveTask.from_env())
+    except (
+        *(NotRestored, NotServing, ArchiveError, KafkaException, psycopg.Error),
+        *(ClientError, BotoCoreError, OSError, RuntimeError),
+    ) as error:
+        words = str(error).partition("\n")[0][:1_000]
+        known = isinstance(error, NotRestored | ArchiveError)
+        told = words if known else f"{type(error).__name__}: {words}. Run the same command again."
+        say(ANSWER, run=request.run, failed=told)
+        return 1
+    say(ANSWER, run=request.run, answer=answer)
+    return 0
+
+
+def answered(
+    request: Request, told: ArchiveTask, bucket: ArchiveBucket | None = None
+) -> dict[str, Any]:
+    """What was found, or done. Raises NotRestored, and what the stores raise."""
+    bucket = bucket or ArchiveBucket(told.archive_bucket, told.region)
+    places = _places(request, told)
+    region = request.archived_by or told.region
+    span = Span(request.since_ms, request.until_ms)
+    tell = _telling(request)
+    if request.do == VERIFY:
+        found = verify(
+            bucket, places, region, span, reads_records=request.reads_records,
+            progress=lambda so_far: tell(objects=so_far.objects, records=so_far.records),
+        )  # fmt: skip
+        return found.told()
+    if request.into == DATABASE:
+        with connect(told.database, purpose="restore") as connection:
+            check(connection, RestoreGuard(told.region))
+    found = _to_restore(bucket, places, region, span, tell)
+    if found.faults and not request.accept_gaps:
+        return {**found.told(), "restored": 0}
+    if request.expect is None:
+        return {**found.told(), "restored": 0}
+    if request.expect != found.records:
+        raise NotRestored(
+            f"{found.records} records are in the archive, {request.expect} were expected: nothing is restored"
+        )
+    done = _restore(request, told, Source(bucket, region, span, request.accept_gaps), places, tell)
+    return {**found.told(), "restored": done.records, "before": done.before}
+
+
+def _to_restore(
+    bucket: ArchiveBucket, places: list[Place], region: str, span: Span, tell: Callable[..., None]
+) -> Found:
+    """By the manifests alone: the restore proves each object as it reads it."""
+    return verify(
+        bucket, places, region, span, reads_records=False,
+        progress=lambda so_far: tell(looked_at=so_far.objects),
+    )  # fmt: skip
+
+
+def _restore(
+    request: Request, told: ArchiveTask, source: Source, places: list[Place],
+    tell: Callable[..., None],
+) -> Restored:  # fmt: skip
+    def progress(done: Restored) -> None:
+        tell(objects=done.objects, restored=done.records, before=done.before)
+
+    if request.into != DATABASE:
+        return TopicRestore(told.log, told.suffix, source, progress).run(places)
+    with connect(told.database, purpose="restore") as connection:
+        restore = DatabaseRestore(connection, told.region, source, progress)
+        return restore.run(places, int(SYSTEM_CLOCK.now() * 1000))
+
+
+def _places(request: Request, told: ArchiveTask) -> list[Place]:
+    unknown = sorted(set(request.topics) - set(told.log.partitions))
+    if unknown:
+        allowed = ", ".join(sorted(told.log.partitions))
+        raise NotRestored(f"{', '.join(unknown)} is not archived; allowed are {allowed}")
+    chosen = request.topics or tuple(sorted(told.log.partitions))
+    return [(topic, number) for topic in chosen for number in range(told.log.partitions[topic])]
+
+
+def _telling(request: Request) -> Callable[..., None]:
+    """A line of progress, not more often than a person wants to read one."""
+    last = float("-inf")
+
+    def tell(**fields: int) -> None:
+        nonlocal last
+        now = SYSTEM_CLOCK.monotonic()
+        if now - last >= PROGRESS_SECONDS:
+            last = now
+            say(PROGRESS, run=request.run, **fields)
+
+    return tell

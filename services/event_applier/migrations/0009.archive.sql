@@ -1,0 +1,61 @@
+-- depends: 0008.positions
+-- B22: a day's partition of `event` is detached when it is older than the hot retention, and dropped once the
+-- archive holds what the database had applied by then.
+
+-- `markers`: the rows of `applied_marker` at that moment, with the age of each marker in milliseconds.
+CREATE TABLE detached_partition (
+    name        text COLLATE "C" PRIMARY KEY,
+    day         date NOT NULL,
+    detached_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    markers     json NOT NULL
+);
+
+-- How far `lifeline archive restore` came, in the transaction that stored the records before it.
+CREATE TABLE archive_restore (
+    topic       text COLLATE "C" NOT NULL,
+    partition   integer NOT NULL,
+    region      text COLLATE "C" NOT NULL,
+    log_id      text COLLATE "C" NOT NULL,
+    next_offset bigint NOT NULL,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (topic, partition, region, log_id)
+) WITH (fillfactor = 70);
+
+CREATE FUNCTION detach_old_partition(kept_days integer) RETURNS text
+-- The oldest day that is older than so many days; null when there is none. With the owner's rights: the
+-- workloads detach such days and nothing else. Not concurrently: PostgreSQL does not, beside a default partition.
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    today  date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    oldest text;
+BEGIN
+    IF kept_days < 36 THEN
+        RAISE EXCEPTION 'kept_days is %, and events of 35 days are taken: allowed are 36 and more', kept_days;
+    END IF;
+    PERFORM pg_advisory_xact_lock(7310002);
+    SELECT c.relname INTO oldest FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'event'::regclass AND c.relname ~ '^event_[0-9]{8}$'
+        AND to_date(substr(c.relname, 7), 'YYYYMMDD') < today - kept_days
+    ORDER BY c.relname LIMIT 1;
+    IF oldest IS NULL THEN
+        RETURN NULL;
+    END IF;
+    -- It waits for those who write into the partition: what they applied is in the rows that are read below.
+    EXECUTE format('ALTER TABLE event DETACH PARTITION %I', oldest);
+    INSERT INTO detached_partition (name, day, markers)
+    SELECT oldest, to_date(substr(oldest, 7), 'YYYYMMDD'), coalesce(json_agg(json_build_array(
+        topic, partition, origin, incarnation, shard, sequence::text,
+        floor(extract(epoch FROM clock_timestamp() - record_time) * 1000)::bigint)), '[]'::json)
+    FROM applied_marker WHERE sequence IS NOT NULL;
+    RETURN oldest;
+END $$;
+
+CREATE FUNCTION drop_detached_partition(detached text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    DELETE FROM detached_partition WHERE name = detached;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is no detached partition', detached;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS %I', detached);
+END $$;
