@@ -195,7 +195,8 @@ class Archiver:
         else:
             head = self._bucket.head(chain, None)
         newest = head or known
-        return head, ArchivedMarkers.restored([] if newest is None else newest.markers)
+        markers = ArchivedMarkers() if newest is None else ArchivedMarkers.restored(newest.markers)
+        return head, markers
 
     def _follow(self, consumer: Consumer) -> None:
         while not self.stopping.is_set():

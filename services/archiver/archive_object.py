@@ -108,7 +108,7 @@ class Manifest:
     """The last offset of the object before it; None: the chain begins here. Less than `first - 1`: a gap."""
     previous: str
     """The hash of the object before it; empty at the beginning."""
-    markers: list[Any]
+    markers: dict[str, Any]
 
     @property
     def key(self) -> str:
@@ -177,7 +177,7 @@ class ObjectBuilder:
         self._sha256.update(line)
         self._packed.append(self._packer.compress(line))
 
-    def built(self, markers: list[Any]) -> tuple[Manifest, bytes]:
+    def built(self, markers: dict[str, Any]) -> tuple[Manifest, bytes]:
         """The manifest and the whole object. Call it once, with at least one record."""
         manifest = Manifest(
             chain=self.chain,

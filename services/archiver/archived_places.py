@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lifeline.lambdas.failover.archived_markers import ArchivedMarkers
-from lifeline.lambdas.failover.markers import Pair, Place
+from lifeline.lambdas.failover.archived_markers import ArchivedMarkers, Held
+from lifeline.lambdas.failover.markers import Place
 
 FORMAT = 1
 PREFIX = "archive#"
@@ -28,7 +28,7 @@ class ArchivedPlaces:
         self._table = table
         self._client: Any = client or boto3.client("dynamodb", region_name=region, config=BRIEF)
 
-    def save(self, place: Place, key: str, markers: list[Any]) -> None:
+    def save(self, place: Place, key: str, markers: dict[str, Any]) -> None:
         """`key`: of the newest object; `markers`: as its manifest has them."""
         body = {"format": FORMAT, "key": key, "markers": markers}
         text = json.dumps(body, separators=(",", ":"))
@@ -41,13 +41,13 @@ class ArchivedPlaces:
         body = self._get(place)
         return None if body is None else str(body["key"])
 
-    def through(self, places: Iterable[Place]) -> Mapping[Place, Mapping[Pair, int]]:
-        """Up to which sequence all of each pair is archived. Raises ValueError for another kind of item."""
-        found: dict[Place, Mapping[Pair, int]] = {}
+    def held(self, places: Iterable[Place]) -> Mapping[Place, Held]:
+        """What is archived of each. Raises ValueError for another kind of item."""
+        found: dict[Place, Held] = {}
         for place in places:
             body = self._get(place)
             if body is not None:
-                found[place] = ArchivedMarkers.restored(body["markers"]).through()
+                found[place] = ArchivedMarkers.restored(body["markers"]).held()
         return found
 
     def _get(self, place: Place) -> dict[str, Any] | None:

@@ -79,7 +79,7 @@ class Applier:
         self._said = ""
         self._alive = AliveFile(settings.alive_file)
         archived = ArchivedPlaces(settings.checkpoints_table, self._region.region)
-        self._old = OldPartitions(archived.through, settings.hot_days)
+        self._old = OldPartitions(archived.held, settings.hot_days)
         self.stopping = threading.Event()
 
     def run(self) -> None:

@@ -7,11 +7,13 @@ told: `OldPartitions` counts the days that are there too long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lifeline.lambdas.failover.archived_markers import AppliedThen, not_archived
+from lifeline.lambdas.failover.archived_markers import AppliedThen, Held, not_archived
 from lifeline.lambdas.failover.markers import Pair, Place
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.log_lines import say
@@ -33,15 +35,15 @@ WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - %s
 GRACE_DAYS = 2
 """The archive is minutes behind, and this is looked at once an hour."""
 
-Through = Callable[[Iterable[Place]], Mapping[Place, Mapping[Pair, int]]]
-"""`ArchivedPlaces.through`"""
+Archived = Callable[[Iterable[Place]], Mapping[Place, Held]]
+"""`ArchivedPlaces.held`"""
 
 
 class OldPartitions:
     """`hot_days`: how long events stay; less than what is extended counts as that."""
 
-    def __init__(self, through: Through, hot_days: int) -> None:
-        self._through = through
+    def __init__(self, archived: Archived, hot_days: int) -> None:
+        self._archived = archived
         self._kept_days = max(hot_days + 1, EXTENDED_DAYS)
         self.overdue: int | None = None
         """Days that should be gone. None: not looked at."""
@@ -53,8 +55,11 @@ class OldPartitions:
             return
         while self._detach(connection):
             pass
-        rows = connection.execute("SELECT name, markers FROM detached_partition ORDER BY day")
-        detached = {name: _applied(markers) for name, markers in rows.fetchall()}
+        rows = connection.execute("SELECT name, day, markers FROM detached_partition ORDER BY day")
+        detached = {
+            name: _Detached(_began_ms(day), _applied(markers))
+            for name, day, markers in rows.fetchall()
+        }
         for name, why in self._why_kept(detached).items():
             if why:
                 say("an old partition is kept", partition=name, why=why)
@@ -77,17 +82,32 @@ class OldPartitions:
             say("an old partition is detached", partition=name)
         return name is not None
 
-    def _why_kept(self, detached: Mapping[str, list[AppliedThen]]) -> dict[str, str]:
+    def _why_kept(self, detached: Mapping[str, _Detached]) -> dict[str, str]:
         """Empty words for what is archived. The archive is asked once, as it may not answer."""
-        places = {one.place for applied in detached.values() for one in applied}
-        if not places:
-            return {name: not_archived([], {}) for name in detached}
-        try:
-            archived = self._through(sorted(places))
-        except (ClientError, BotoCoreError, ValueError) as error:
-            why = f"the archive's state is not known: {type(error).__name__}"
-            return dict.fromkeys(detached, why)
-        return {name: not_archived(applied, archived) for name, applied in detached.items()}
+        places = {applied.place for one in detached.values() for applied in one.applied}
+        archived: Mapping[Place, Held] = {}
+        if places:
+            try:
+                archived = self._archived(sorted(places))
+            except (ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
+                why = f"the archive's state is not known: {type(error).__name__}"
+                return dict.fromkeys(detached, why)
+        return {
+            name: not_archived(one.applied, archived, day_ms=one.day_ms)
+            for name, one in detached.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Detached:
+    """A day's begin, and how far the database had applied the log when it was detached."""
+
+    day_ms: int
+    applied: list[AppliedThen]
+
+
+def _began_ms(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
 def _applied(markers: list[Any]) -> list[AppliedThen]:

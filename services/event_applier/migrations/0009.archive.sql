@@ -22,12 +22,14 @@ CREATE TABLE archive_restore (
 ) WITH (fillfactor = 70);
 
 CREATE FUNCTION detach_old_partition(kept_days integer) RETURNS text
--- The oldest day that is older than so many days; null when there is none. With the owner's rights: the
--- workloads detach such days and nothing else. Not concurrently: PostgreSQL does not, beside a default partition.
+-- The oldest day that is older than so many days; null when there is none. One without an event is dropped at
+-- once. With the owner's rights: the workloads detach such days and nothing else. Not concurrently: PostgreSQL
+-- does not, beside a default partition.
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     today  date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
     oldest text;
+    is_used boolean;
 BEGIN
     IF kept_days < 36 THEN
         RAISE EXCEPTION 'kept_days is %, and events of 35 days are taken: allowed are 36 and more', kept_days;
@@ -42,6 +44,11 @@ BEGIN
     END IF;
     -- It waits for those who write into the partition: what they applied is in the rows that are read below.
     EXECUTE format('ALTER TABLE event DETACH PARTITION %I', oldest);
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', oldest) INTO is_used;
+    IF NOT is_used THEN
+        EXECUTE format('DROP TABLE %I', oldest);
+        RETURN oldest;
+    END IF;
     INSERT INTO detached_partition (name, day, markers)
     SELECT oldest, to_date(substr(oldest, 7), 'YYYYMMDD'), coalesce(json_agg(json_build_array(
         topic, partition, origin, incarnation, shard, sequence::text,

@@ -56,6 +56,7 @@ Sql = Callable[..., list[Any]]
 BUCKET = "archive"
 PAIRS = (Pair(HOME, "100", "shardId-0"), Pair(RECOVERY, "200", "shardId-0"))
 NOW_MS = int(SYSTEM_CLOCK.now() * 1000)
+LONG_MS = 50 * 86_400_000
 # All that is said of an event, but for what depends on when and by whom it was applied.
 EVENTS_HASH = """
 SELECT count(*), md5(string_agg(e::text, '' ORDER BY event_id)) FROM (
@@ -87,6 +88,12 @@ def written(events: int, first: int = 0) -> list[LogRecord]:
                     )
                 )
     return found
+
+
+def began_long_ago() -> LogRecord:
+    """A marker before all that `written` gives, older than every day that is looked at."""
+    made = Marker(PAIRS[0], 0, NOW_MS, (PAIRS[0].shard,), ((EVENTS, 0),), 0)
+    return LogRecord(EVENTS, 0, 0, NOW_MS - LONG_MS, made.to_bytes(), [("kind", b"marker")])
 
 
 @pytest.fixture
@@ -420,8 +427,9 @@ def days(sql: Sql) -> list[str]:
 
 @pytest.fixture
 def old(sql: Sql) -> Iterator[list[str]]:
-    """Days that are older than what is kept, 37 to 40 days; the last has an event."""
-    old_day(sql)
+    """Days that are older than what is kept, 37 to 40 days, with an event each."""
+    for age in range(40, 36, -1):
+        old_day(sql, age)
     yield days(sql)
     for name in days(sql):
         sql(f"DROP TABLE {name}")
@@ -436,18 +444,18 @@ def test_a_day_is_dropped_once_the_archive_holds_what_was_applied(
     connection: Connection,
 ) -> None:
     assert len(old) == 4
-    log.put(written(20))
+    log.put([began_long_ago(), *written(20)])
     applied(database, log, 20)  # the applier itself looks once an hour, and at its start
     assert days(sql) == old, "nothing is archived"
     assert sql("SELECT count(*) FROM detached_partition") == [(4,)]
     assert sql("SELECT count(*) FROM event") == [(20,)], "what is detached is read no more"
-    upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).through, 35)
+    upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
     with archiving(log):
-        wait_archived(bucket, 24)
+        wait_archived(bucket, 25)
         upkeep.keep_up(connection)
         assert days(sql) == old, "what is archived ends at the markers that were applied"
         log.put(written(10, first=20))
-        wait_archived(bucket, 36)
+        wait_archived(bucket, 37)
     assert upkeep.overdue == 2, "two days more are a grace"
     upkeep.keep_up(connection)
     assert days(sql) == []
@@ -455,18 +463,38 @@ def test_a_day_is_dropped_once_the_archive_holds_what_was_applied(
     assert upkeep.overdue == 0
 
 
+def test_a_day_before_the_archive_began_is_kept_and_one_without_an_event_is_not(
+    database: DatabaseAddress,
+    sql: Sql,
+    log: Log,
+    bucket: ArchiveBucket,
+    old: list[str],
+    connection: Connection,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sql(f"DELETE FROM event WHERE tableoid = '{old[0]}'::regclass")
+    log.put(written(20))
+    applied(database, log, 20)
+    log.put(written(10, first=20))
+    with archiving(log):
+        wait_archived(bucket, 36)
+    OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35).keep_up(connection)
+    assert "began after the day" in capsys.readouterr().out
+    assert days(sql) == old[1:]
+
+
 def test_an_archive_that_is_not_known_keeps_every_day(
     sql: Sql, old: list[str], connection: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No table, an item of another kind, no marker that was applied: kept, said and counted."""
     with mock_aws():
-        upkeep = OldPartitions(ArchivedPlaces("no-such-table", HOME).through, 35)
+        upkeep = OldPartitions(ArchivedPlaces("no-such-table", HOME).held, 35)
         sql("INSERT INTO applied_marker VALUES ('r', '1', 's', 't', 0, 5, now(), now())")
         upkeep.keep_up(connection)
         assert "is not known: ResourceNotFoundException" in capsys.readouterr().out
         assert (days(sql), upkeep.overdue) == (old, 2)
         made_table(HOME, CHECKPOINTS)
-        upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).through, 35)
+        upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
         upkeep.keep_up(connection)
         assert "the archive says nothing of t/0" in capsys.readouterr().out
         sql("UPDATE detached_partition SET markers = '[]'")

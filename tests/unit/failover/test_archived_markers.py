@@ -13,6 +13,7 @@ from lifeline.lambdas.failover.archived_markers import (
     STILL_WRITES_MS,
     AppliedThen,
     ArchivedMarkers,
+    Held,
     not_archived,
 )
 from lifeline.lambdas.failover.markers import Marker, Pair
@@ -34,40 +35,43 @@ def archived(*markers: Marker) -> ArchivedMarkers:
 
 
 def test_markers_that_follow_each_other_advance_it() -> None:
-    assert archived(marker(10, 0), marker(20, 10), marker(30, 20)).through() == {PAIR: 30}
+    assert archived(marker(10, 0), marker(20, 10), marker(30, 20)).held().through == {PAIR: 30}
 
 
 def test_a_missing_marker_stops_it_until_its_stretch_comes() -> None:
     """A hole in the log is one in the archive, too; the repair writes the stretch again, later."""
     held = archived(marker(10, 0), marker(30, 20), marker(40, 30))
-    assert held.through() == {PAIR: 10}
+    assert held.held().through == {PAIR: 10}
     held.add(marker(20, 10), 9)
-    assert held.through() == {PAIR: 40}
+    assert held.held().through == {PAIR: 40}
 
 
 @given(st.permutations(range(8)))
 def test_the_order_in_which_they_come_does_not_matter(order: list[int]) -> None:
-    assert archived(*(marker(10 * n + 10, 10 * n) for n in order)).through() == {PAIR: 80}
+    assert archived(*(marker(10 * n + 10, 10 * n) for n in order)).held().through == {PAIR: 80}
 
 
 def test_markers_of_release_0_1_say_nothing_of_what_lies_before() -> None:
-    assert archived(marker(10, None), marker(20, None)).through() == {PAIR: 20}
+    assert archived(marker(10, None), marker(20, None)).held().through == {PAIR: 20}
 
 
 def test_it_is_saved_and_restored() -> None:
     held = archived(marker(10, 0), marker(2**120, 20), marker(5, 0, CHILD))
     again = ArchivedMarkers.restored(held.saved())
-    assert again.through() == held.through()
+    assert again.held() == held.held()
     again.add(marker(20, 10), 9)
-    assert again.through()[PAIR] == 2**120
+    assert again.held().through[PAIR] == 2**120
 
 
 def test_a_pair_without_a_marker_for_long_is_forgotten() -> None:
     held = archived(marker(10, 0))
     held.add(marker(5, 0, CHILD), FORGET_MS + 1)
-    assert set(ArchivedMarkers.restored(held.saved()).through()) == {CHILD}
+    assert set(ArchivedMarkers.restored(held.saved()).held().through) == {CHILD}
 
 
+DAY_MS = 1_795_000_000_000
+FUTURE_MS = 300_000
+"""An event may be so far ahead of its arrival."""
 OLD = STILL_WRITES_MS
 YOUNG = STILL_WRITES_MS - 1
 
@@ -96,5 +100,21 @@ def test_what_is_not_known_to_be_archived_is_kept(
     held: dict[tuple[str, int], dict[Pair, int]],
     why: str,
 ) -> None:
-    found = not_archived((AppliedThen(*row) for row in applied), held)
+    archives = {place: Held(pairs, DAY_MS - FUTURE_MS) for place, pairs in held.items()}
+    found = not_archived((AppliedThen(*row) for row in applied), archives, day_ms=DAY_MS)
     assert (why in found) if why else (found == "")
+
+
+@pytest.mark.parametrize("began_ms", [None, DAY_MS - FUTURE_MS + 1, DAY_MS + 1])
+def test_a_day_before_the_archive_began_is_kept(began_ms: int | None) -> None:
+    """A region that was rebuilt has the days in its database, and not in its own archive."""
+    applied = [AppliedThen(PLACE, PAIR, 10, YOUNG)]
+    found = not_archived(applied, {PLACE: Held({PAIR: 11}, began_ms)}, day_ms=DAY_MS)
+    assert found == "the archive of clinical.a/0 began after the day"
+
+
+def test_the_beginning_outlasts_what_is_forgotten_and_restored() -> None:
+    held = archived(marker(10, 0))
+    held.add(marker(5, 0, CHILD), FORGET_MS + 1)
+    assert ArchivedMarkers.restored(held.saved()).held().began_ms == 0
+    assert ArchivedMarkers().held().began_ms is None
