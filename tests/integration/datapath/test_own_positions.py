@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,21 +26,6 @@ LATER_MS = LOSS_MS + 3_600_000
 @pytest.fixture
 def log(new_log: NewLog) -> Log:
     return Log(new_log(PARTITIONS))
-
-
-@pytest.fixture
-def placed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[tuple[int, int]]]:
-    """Of each placing: how many partitions by an own position, how many from the beginning."""
-    text = ""
-
-    def lines() -> list[tuple[int, int]]:
-        nonlocal text
-        text += capsys.readouterr().out
-        told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-        found = [line for line in told if line.get("message") == "placed"]
-        return [(line["own"], line["from_beginning"]) for line in found]
-
-    return lines
 
 
 def after_the_loss() -> list[LogRecord]:
