@@ -34,6 +34,11 @@ class Resumed:
     """The rows that the other region had published."""
 
 
+def say_new_base(why: str, **told: Any) -> None:
+    """A checkpoint is of no use: nothing before the first marker that is left is called safe (B25). Pages."""
+    say("the watermark has a new base", why=why, **told)
+
+
 class ReaderCheckpoint:
     """Every method raises what the client raises, within a few seconds for each partition."""
 
@@ -51,7 +56,7 @@ class ReaderCheckpoint:
         try:
             return self._load(topics, places, now)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            say("a checkpoint cannot be read", error=type(error).__name__)
+            say_new_base("a checkpoint cannot be read", error=type(error).__name__)
             return None
 
     def _load(
@@ -68,7 +73,7 @@ class ReaderCheckpoint:
                 rows[place], offsets[place] = [], OFFSET_BEGINNING
                 continue
             if body["topic_id"] != topics[place[0]]:
-                say("a topic was made anew", topic=place[0])
+                say_new_base("a topic was made anew", topic=place[0])
                 return None
             rows[place], offsets[place] = body["pairs"], int(body["offset"])
         if not any(offset >= 0 for offset in offsets.values()):

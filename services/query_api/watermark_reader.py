@@ -34,7 +34,11 @@ from lifeline.lambdas.failover.markers import (
     rows_of_vector,
     vector_to_json,
 )
-from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint, Resumed
+from lifeline.services.query_api.reader_checkpoint import (
+    ReaderCheckpoint,
+    Resumed,
+    say_new_base,
+)
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
@@ -133,7 +137,7 @@ class WatermarkReader:
                 self._follow(consumer, stopping)
             except LogMadeAnew as error:
                 self._from_beginning = True
-                say("the log is another one than before", error=str(error)[:200])
+                say_new_base("the log is another one than before", error=str(error)[:200])
             except Exception as error:
                 say("watermark reader starts again", error=f"{type(error).__name__}: {error}"[:200])
                 self._clock.wait(stopping, 1.0)

@@ -202,7 +202,11 @@ def test_the_watermark_is_never_ahead_of_the_log(bootstrap: str) -> None:
 
 
 def test_a_reader_goes_on_from_its_checkpoint_and_reads_another_log_whole(
-    bootstrap: str, new_log: NewLog, checkpoints: ReaderCheckpoint, monkeypatch: pytest.MonkeyPatch
+    bootstrap: str,
+    new_log: NewLog,
+    checkpoints: ReaderCheckpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """B25: a start reads what came since, not the log; a log with the same names is another one."""
     monkeypatch.setattr(watermark_reader, "SAVE_SECONDS", 0.5)
@@ -225,9 +229,11 @@ def test_a_reader_goes_on_from_its_checkpoint_and_reads_another_log_whole(
     with second.running():
         until("all is proven", lambda: second.reached() == edge.sequence + 10**50)
     assert second.records < 200, "the fifty new ones, their markers, and what lay open"
+    assert "the watermark has a new base" not in capsys.readouterr().out
     third = started(new_log({**PARTITIONS, "system.watermark": 1}))
     with third.running():
         until("the other log is known as such", lambda: third.started_from == [False])
+    assert "the watermark has a new base" in capsys.readouterr().out
 
 
 class CountingReader(WatermarkReader):

@@ -113,6 +113,31 @@ def test_a_position_whose_records_are_gone_is_told(
     assert "records are gone that were not applied" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("later_ms", [99_000, -LATER_MS // 2], ids=["younger", "older"])
+def test_a_marker_whose_records_are_gone_is_told_once(
+    database: DatabaseAddress,
+    sql: Sql,
+    serve_here: Renewed,
+    log: Log,
+    capsys: pytest.CaptureFixture[str],
+    later_ms: int,
+) -> None:
+    """A promotion after the retention passed what was applied last: B26, never in silence."""
+    serve_here()
+    log.put(after_the_loss())
+    with applying(database, log):
+        until("all stored", lambda: sql("SELECT count(*) FROM event") == [(3,)])
+        until("its marker", lambda: (20,) in sql("SELECT sequence FROM applied_marker"))
+    log.put([event_record(6, event_body(4)), marker_record(7, 40)])
+    log.put([marker_record(8, 50)._replace(time_ms=LATER_MS + later_ms)])
+    log.trim(8)
+    serve_here(2)
+    with applying(database, log):
+        log.put([event_record(9, event_body(5))])
+        until("the next stored", lambda: sql("SELECT count(*) FROM event") == [(4,)])
+    assert capsys.readouterr().out.count("records are gone that were not applied") == 1
+
+
 def marker_of(shard: str, sequence: int, record_time_ms: int, offset: int) -> LogRecord:
     marker = Marker(
         Pair(HOME, "100", shard),
