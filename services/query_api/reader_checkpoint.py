@@ -21,6 +21,7 @@ from lifeline.services.query_api.stream_client import BRIEF
 from lifeline.services.shared.log_lines import say
 
 DECLARED = "declared"
+GIVEN_UP = "given-up"
 FORMAT = 1
 
 
@@ -105,6 +106,15 @@ class ReaderCheckpoint:
                     say(
                         "a checkpoint is too large", topic=place[0], partition=place[1], exact=exact
                     )
+
+    def given_up(self) -> list[dict[str, Any]]:
+        """The stretches that were given up, ever: no start, and no other log, forgets them."""
+        body = self._get(GIVEN_UP)
+        return [] if body is None else list(body["rows"])
+
+    def save_given_up(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """All of them; each task has met the same markers."""
+        self._put(GIVEN_UP, {"rows": list(rows)})
 
     def _save(
         self, proof: LogProof, place: Place, offset: int, topic_id: str, now: float, exact: int

@@ -230,10 +230,13 @@ def test_a_reader_goes_on_from_its_checkpoint_and_reads_another_log_whole(
         until("all is proven", lambda: second.reached() == edge.sequence + 10**50)
     assert second.records < 200, "the fifty new ones, their markers, and what lay open"
     assert "the watermark has a new base" not in capsys.readouterr().out
+    lost = {name: "x" for name in ("region", "incarnation", "shard", "topic", "after")}
+    checkpoints.save_given_up([{**lost, "partition": 0}])
     third = started(new_log({**PARTITIONS, "system.watermark": 1}))
     with third.running():
         until("the other log is known as such", lambda: third.started_from == [False])
     assert "the watermark has a new base" in capsys.readouterr().out
+    assert [row["shard"] for row in third._published.answer(ORIGINS[0])["given_up"]] == ["x"]
 
 
 class CountingReader(WatermarkReader):
