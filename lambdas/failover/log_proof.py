@@ -91,6 +91,12 @@ class Hole:
             return Why.MISSING
         return Why.EXTRA if count > self.expected.count else Why.CHANGED
 
+    def missing(self) -> int | None:
+        """How many of the counted records were not found; None where the counts do not say it."""
+        if self.expected is None or self.run_only or self.why is not Why.MISSING:
+            return None
+        return self.expected.count - len(self.found)
+
     def closed(self) -> bool:
         """Whether what was found is what was counted."""
         return (
@@ -566,11 +572,7 @@ class LogProof:
             return
         if marker.given_up is not None:
             for hole in proof.give_up(marker.sequence, marker.given_up.until):
-                counted = hole.expected is not None and not hole.run_only
-                missing = (
-                    hole.expected.count - len(hole.found) if counted and hole.expected else None
-                )
-                self.lost.append(Lost(marker.pair, place, hole.after, hole.until, missing))
+                self.lost.append(Lost(marker.pair, place, hole.after, hole.until, hole.missing()))
             return
         if marker.partitions:  # one that a repair made declares none
             self._pairs[marker.pair].declare(marker, now)

@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from lifeline.services.event_applier.batch import LogRecord, Place
-from lifeline.services.event_applier.positions import Resume
+from lifeline.services.event_applier.positions import SEEK_SLACK_MS, Resume
 from lifeline.services.shared.log_lines import say
 
 LOOKUP_TIMEOUT_SECONDS = 5.0
@@ -126,13 +126,17 @@ class LogReader:
             if resume.offset is None and resume.seek_ms is not None and resume.seek_ms > 0
         ]
         found = dict.fromkeys(resumes, OFFSET_BEGINNING)
-        first = self._by_time([TopicPartition(one.topic, one.partition, 1) for one in wanted])
         for place, offset in self._by_time(wanted).items():
             # -1: nothing that young in this log. It lacks what the database has: read all of it.
             if offset >= 0:
                 found[place] = offset
+        marked = [
+            TopicPartition(one.topic, one.partition, one.offset + SEEK_SLACK_MS) for one in wanted
+        ]
+        first = self._by_time([TopicPartition(one.topic, one.partition, 1) for one in wanted])
+        for place, offset in self._by_time(marked).items():
             if 0 < offset == first[place]:
-                # Nothing here is older than the position: what lay between is gone.
+                # Nothing here is older than the last applied marker: what lay between is gone.
                 say_gone(place, got=offset)
                 resumes[place].unmet.clear()
         return found

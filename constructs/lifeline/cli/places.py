@@ -13,7 +13,7 @@ from lifeline.regions import code_of
 REPAIR_TIMEOUT_SECONDS = 65.0
 """The bridge's function ends after 60 s."""
 STEP_TIMEOUT_SECONDS = 35.0
-"""A cold function, then a lock that appliers hold for 8 s at most, between reads of 10 s each."""
+"""The function ends after 25 s, in which it may wait 8 s for a lock that event appliers hold."""
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
 LIST_TIMEOUT_SECONDS = 10.0

@@ -92,7 +92,7 @@ class Consumer:
         asked = {(one.topic, one.partition): one.offset for one in wanted}
         first = set(asked.values()) == {1}
         if not first:
-            self.asked_times = asked
+            self.asked_times = self.asked_times or asked
         answers = [
             TopicPartition(*place, self.low if first else self.by_time[place]) for place in asked
         ]

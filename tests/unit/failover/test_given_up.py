@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lifeline.lambdas.failover.log_proof import LogProof, Lost
+from lifeline.lambdas.failover.log_proof import LogProof, Lost, Why
 from lifeline.lambdas.failover.markers import GivenUp, Marker
 from lifeline.lambdas.stream_bridge.give_up import marker_of
 from lifeline.lambdas.stream_bridge.stretch import Stretch
@@ -54,6 +54,13 @@ def test_what_lies_behind_counts_again_and_nothing_before_it_is_called_safe() ->
 
 def test_a_gap_that_no_marker_counted_is_lost_in_an_unknown_number() -> None:
     proof = proven(R1, R2, M3, R4, R5, M8)
+    feed(proof, [given_up(3, 6)])
+    assert proof.lost == [Lost(PAIR, P, 3, 6, None)]
+
+
+def test_more_records_than_counted_say_nothing_of_those_that_are_missing() -> None:
+    proof = proven(R1, R2, M3, R3, R4, link(3, 6, 4), R5, M8)
+    assert [one[2] for one in whys(proof)] == [Why.EXTRA]
     feed(proof, [given_up(3, 6)])
     assert proof.lost == [Lost(PAIR, P, 3, 6, None)]
 
