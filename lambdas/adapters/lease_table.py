@@ -99,6 +99,14 @@ class LeaseTable:
             },
         )
 
+    def advance(self, *, region: str, epoch: int) -> Lease | None:
+        """`lease.advance`: the holder and writer goes on at the next epoch."""
+        return self._update(
+            "SET epoch = epoch + :one, renewals = renewals + :one",
+            "holder = :region AND writer = :region AND epoch = :epoch",
+            {":one": _n(1), ":region": _s(region), ":epoch": _n(epoch)},
+        )
+
     def give_up_attempt(self, *, seen: Lease) -> Lease | None:
         """`authority.give_up_attempt`: a take still under way for `seen` can no longer land."""
         return self._update(

@@ -7,6 +7,7 @@ Every call is bounded by the connection's socket time-out.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -125,11 +126,49 @@ class RegionDatabase:
         )
         return int(row[0])
 
-    def _change_epoch(self, update: str, **values: Any) -> list[Any]:
-        """Run `update` once every applier let go of the lock (C1). Returns (epoch, holder)."""
+    def rewind_epoch(self, *, region: str, epoch: int, rows: list[dict[str, Any]]) -> int | None:
+        """Raise `epoch` by one and lower the applied markers of `rows`, in one transaction (B13, C1).
+
+        How many were lowered; None, and nothing is changed, when the row is not `region`'s at `epoch`. No
+        event applier of `epoch` writes after it. `rows` as `rewind.Lowered.to_row` makes them.
+        """
+        self._lock_out_appliers()
+        raised = self._run(
+            "UPDATE authority SET epoch = epoch + 1, renewals = renewals + 1, "
+            "opened_at = clock_timestamp() WHERE epoch = :epoch AND holder = :region RETURNING 1",
+            epoch=epoch,
+            region=region,
+        )
+        if not raised:
+            self._run("ROLLBACK")
+            return None
+        lowered = self._run(
+            "UPDATE applied_marker AS held SET "
+            "sequence = least(held.sequence, coalesce(told.sequence, held.sequence)), "
+            "born = least(held.born, "
+            "to_timestamp(coalesce(told.born_ms, told.record_time_ms) / 1000.0)), "
+            "record_time = to_timestamp(told.record_time_ms / 1000.0) "
+            "FROM json_to_recordset(cast(:rows AS json)) AS told (topic text, partition integer, "
+            "origin text, incarnation text, shard text, sequence numeric, born_ms bigint, "
+            "record_time_ms bigint) "
+            "WHERE held.topic = told.topic AND held.partition = told.partition "
+            "AND held.origin = told.origin AND held.incarnation = told.incarnation "
+            "AND held.shard = told.shard "
+            "AND held.record_time > to_timestamp(told.record_time_ms / 1000.0) RETURNING 1",
+            rows=json.dumps(rows),
+        )
+        self._run("COMMIT")
+        return len(lowered)
+
+    def _lock_out_appliers(self) -> None:
+        """Begin a transaction that waits until every applier let go of the lock (C1)."""
         self._run("BEGIN")
         self._run("SET LOCAL lock_timeout = '8s'")
         self._run("SELECT pg_advisory_xact_lock(cast(:key AS bigint))", key=APPLY_LOCK)
+
+    def _change_epoch(self, update: str, **values: Any) -> list[Any]:
+        """Run `update` once every applier let go of the lock (C1). Returns (epoch, holder)."""
+        self._lock_out_appliers()
         self._run(update, **values)
         row: list[Any] = self._run("SELECT epoch, holder FROM authority")[0]
         self._run("COMMIT")

@@ -50,6 +50,15 @@ class Migrate(Contract):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RewindTask(Contract):
+    """`rewind` is a one-off task of the service's own definition: it reads that one's variables."""
+
+    database: DatabaseAddress
+    log: GroupLog
+    region: ServingRegion
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApplyHealth(Contract):
     """`healthy`, the health check that runs beside `apply` and reads that one's variables."""
 

@@ -1,16 +1,14 @@
 """What `lifeline dlq` asks of a region, and how the answer travels: for the command and its task.
 
-The task's log is the only way back, and it must not show a patient's data: an answer is packed into lines,
-and what is revealed in it is sealed for whoever asked (`sealed.py`).
+The task's log is the only way back (`task_answers.py`), and it must not show a patient's data: what is
+revealed in it is sealed for whoever asked (`sealed.py`).
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -20,8 +18,6 @@ ANSWER = "dead-letters-answer"
 REVEALED = "dead letters revealed"
 REPLAYED = "dead letters replayed"
 """The `message` of the lines that are kept as the audit."""
-PART_CHARACTERS = 8_000
-"""A container's log driver cuts lines of more than 16 KiB."""
 LIST, SHOW, REPLAY = "list", "show", "replay"
 MAX_REPLAYED = 20_000
 """Letters of one replay: with 12 shards at 1,000 records a second it takes no share that events need."""
@@ -121,33 +117,3 @@ def letter_of(
     if not ident and all(named.get(name) for name in _PLACE):
         ident = "/".join(named[name] for name in _PLACE)
     return Letter(ident or hashlib.sha256(value).hexdigest(), time_ms, key or b"", value, named)
-
-
-def packed(run: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The fields of the lines that carry `answer`."""
-    text = base64.b64encode(zlib.compress(json.dumps(answer).encode())).decode()
-    parts = [text[at : at + PART_CHARACTERS] for at in range(0, len(text), PART_CHARACTERS)]
-    return [
-        {"run": run, "part": number, "of": len(parts), "data": part}
-        for number, part in enumerate(parts)
-    ]
-
-
-def unpacked(run: str, lines: Iterable[str]) -> dict[str, Any] | None:
-    """The answer to `run` among the lines of a log; None while a part of it is missing."""
-    parts: dict[int, str] = {}
-    of = -1
-    for line in lines:
-        if ANSWER not in line:
-            continue
-        try:
-            read = json.loads(line)
-        except ValueError:
-            continue
-        if read.get("message") == ANSWER and read.get("run") == run:
-            parts[read["part"]], of = read["data"], read["of"]
-    if len(parts) != of:
-        return None
-    text = "".join(parts[number] for number in range(of))
-    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
-    return found

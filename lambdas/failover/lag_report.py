@@ -41,6 +41,8 @@ class LagReport:
     stores: Mapping[str, StoreLag] = field(default_factory=dict)
     events_at_risk: float | None = None
     patients_at_risk: float | None = None
+    stretches_given_up: int | None = None
+    """Holes of this region's log that were given up, ever: events that are lost (decision 25)."""
     drill: LastDrill | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -57,5 +59,6 @@ class LagReport:
             stores={name: StoreLag(**one) for name, one in body.get("stores", {}).items()},
             events_at_risk=body.get("events_at_risk"),
             patients_at_risk=body.get("patients_at_risk"),
+            stretches_given_up=body.get("stretches_given_up"),
             drill=None if drill is None else LastDrill(**drill),
         )

@@ -4,8 +4,8 @@ Each transition takes the stored value and answers the next one, or None when it
 DynamoDB adapters spell the same conditions as condition expressions; a property test holds the two
 against each other, and the exhaustive model runs on these functions.
 
-Invariant: epochs only grow, and by one with each change of the holder. Once a region has promised to
-promote to epoch e, no holder of a lower epoch gets a failsafe promise from it (A2).
+Invariant: epochs only grow, and by one with each change of the holder and each rewind. Once a region has
+promised to promote to epoch e, no holder of a lower epoch gets a failsafe promise from it (A2).
 """
 
 from __future__ import annotations
@@ -127,6 +127,16 @@ def take(lease: Lease, *, region: str, seen: Lease, now: float) -> Lease | None:
         moved_at=now,
         unfit=lease.unfit | loser,
     )
+
+
+def advance(lease: Lease, *, region: str, epoch: int) -> Lease | None:
+    """The holder goes on at the next epoch: what an event applier does at this one ends (`lifeline rewind`).
+
+    Only for the writer, so that no promotion is under way. Who is fit, and when the holder changed, stays.
+    """
+    if (lease.holder, lease.writer, lease.epoch) != (region, region, epoch):
+        return None
+    return replace(lease, epoch=lease.epoch + 1, renewals=lease.renewals + 1)
 
 
 def give_up_attempt(lease: Lease, *, seen: Lease) -> Lease | None:

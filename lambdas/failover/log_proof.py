@@ -91,6 +91,12 @@ class Hole:
             return Why.MISSING
         return Why.EXTRA if count > self.expected.count else Why.CHANGED
 
+    def missing(self) -> int | None:
+        """How many of the counted records were not found; None where the counts do not say it."""
+        if self.expected is None or self.run_only or self.why is not Why.MISSING:
+            return None
+        return self.expected.count - len(self.found)
+
     def closed(self) -> bool:
         """Whether what was found is what was counted."""
         return (
@@ -123,6 +129,20 @@ class Hole:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A stretch that a person gave up: it is nowhere, and nothing behind it waits for it any more.
+
+    `missing`: how many records of it are not in the log; None: nobody counted them.
+    """
+
+    pair: Pair
+    place: Place
+    after: int
+    until: int
+    missing: int | None
+
+
+@dataclass(frozen=True)
 class Unproven:
     """A hole as it is told: which stretch of which shard, where, why, since when.
 
@@ -147,6 +167,8 @@ class PlaceProof:
         self.repeated = 0
         self._before: list[Hole] = []
         """What lies before the first marker that was met: not proven, and nothing behind waits for it."""
+        self._given_up: list[Hole] = []
+        """Likewise, because a person gave it up."""
         self._head: int | None = None
         self._head_born_ms = 0
         self._chained = False
@@ -157,6 +179,21 @@ class PlaceProof:
     def base(self) -> int:
         """Nothing is said of what lies at or under it (B25)."""
         return self._before[-1].until if self._before else NOTHING
+
+    @property
+    def lost_until(self) -> int:
+        """Nothing at or under it is called safe: a stretch before what is proven was given up."""
+        first = self.holes[0].after if self.holes else None
+        ends = [one.until for one in self._given_up if first is None or one.until <= first]
+        return max(ends, default=NOTHING)
+
+    def give_up(self, after: int, until: int) -> list[Hole]:
+        """The holes within (after, until], which hold nothing back from now on."""
+        taken = [one for one in self.holes if after <= one.after and one.until <= until]
+        self.holes = [one for one in self.holes if one not in taken]
+        self._given_up += taken
+        _bound(self._given_up)
+        return taken
 
     def proven(self) -> tuple[int, int] | None:
         """(sequence, its marker's birth) up to which everything is here; None before the first marker."""
@@ -190,7 +227,9 @@ class PlaceProof:
             "born_ms": self._head_born_ms,
             "chained": self._chained,
             "open": self._open.saved(exact * QUIET_EXACT if quiet else exact) if opened else None,
-            "before": [hole.saved(now, 0) for hole in self._before],
+            # The release before takes what was given up for what lay before: it calls none of it safe, too.
+            "before": [hole.saved(now, 0) for hole in (*self._before, *self._given_up)],
+            "given_up": len(self._given_up),
             "holes": [hole.saved(now, few) for hole, few in self._saved_holes(exact)],
         }
 
@@ -202,7 +241,9 @@ class PlaceProof:
         made._head_born_ms, made._chained = int(body["born_ms"]), bool(body["chained"])
         if body["open"] is not None:
             made._open = Tally.restored(body["open"])
-        made._before = [Hole.restored(one, now, read_again=False) for one in body["before"]]
+        before = [Hole.restored(one, now, read_again=False) for one in body["before"]]
+        first = len(before) - int(body.get("given_up", 0))
+        made._before, made._given_up = before[:first], before[first:]
         made.holes = [Hole.restored(one, now, read_again=True) for one in body["holes"]]
         made._met_at = now
         return made
@@ -323,7 +364,7 @@ class PlaceProof:
 
     def _hole_around(self, after: int, until: int) -> tuple[list[Hole], Hole | None]:
         """The hole that (after, until] lies in, and its list."""
-        for holes in (self.holes, self._before):
+        for holes in (self.holes, self._before, self._given_up):
             for hole in holes:
                 if hole.after <= after and until <= hole.until:
                     return holes, hole
@@ -454,6 +495,8 @@ class _PairProof:
                 proven = late[0]
             elif proof is not None and proven is not None and grown_from is None:
                 after = max(after, proof.base)
+            if proof is not None:
+                after = max(after, proof.lost_until)
             if proven is None:
                 return None
             reached.append(proven)
@@ -503,6 +546,8 @@ class LogProof:
     def __init__(self) -> None:
         self._pairs: dict[Pair, _PairProof] = {}
         self._lineages: dict[_Stream, Lineage] = {}
+        self.lost: list[Lost] = []
+        """What was given up since the reader began; who keeps it for good takes it from here."""
 
     def record(
         self,
@@ -524,6 +569,10 @@ class LogProof:
         """A marker lies in `place`."""
         proof = self._place(marker.pair, place)
         if proof is None:
+            return
+        if marker.given_up is not None:
+            for hole in proof.give_up(marker.sequence, marker.given_up.until):
+                self.lost.append(Lost(marker.pair, place, hole.after, hole.until, hole.missing()))
             return
         if marker.partitions:  # one that a repair made declares none
             self._pairs[marker.pair].declare(marker, now)

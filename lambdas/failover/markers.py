@@ -85,6 +85,27 @@ class StreamMarker:
 
 
 @dataclass(frozen=True)
+class GivenUp:
+    """Up to which sequence (inclusive) a person gave a stretch up, who, why and when."""
+
+    until: int
+    who: str
+    why: str
+    at_ms: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"until": str(self.until), "who": self.who, "why": self.why, "at_ms": self.at_ms}
+
+    @classmethod
+    def from_json(cls, told: object) -> GivenUp:
+        """Raises ValueError for what `to_json` did not make."""
+        if not isinstance(told, Mapping):
+            raise ValueError(f"marker: given_up must be an object, got {told!r}")
+        who, why = _text(told, "who"), _text(told, "why")
+        return cls(int(_text(told, "until")), who, why, _whole(told, "at_ms"))
+
+
+@dataclass(frozen=True)
 class Marker:
     """The barrier record in a Kafka partition: everything of `pair` up to `sequence` lies before it."""
 
@@ -100,6 +121,8 @@ class Marker:
     """The records in (previous, sequence] of the partition that it lies in (B8). None: by release 0.1."""
     parents: Parents | None = None
     """The lineage that its stream marker, or one since the last marker, declared (B24)."""
+    given_up: GivenUp | None = None
+    """It is no barrier: a person gave (sequence, until] of its partition up (decision 25)."""
 
     def ancestors(self) -> list[Pair]:
         """The shards that its own was made of, as far as it says their lineage; the oldest first."""
@@ -132,6 +155,8 @@ class Marker:
             body["manifest"] = {"count": self.manifest.count, "digest": digest}
         if self.parents is not None:
             body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
+        if self.given_up is not None:
+            body["given_up"] = self.given_up.to_json()
         return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
 
     @classmethod
@@ -152,6 +177,7 @@ class Marker:
             previous=int(_text(body, "previous")) if "previous" in body else None,
             manifest=_manifest(body["manifest"]) if "manifest" in body else None,
             parents=_parents(body),
+            given_up=GivenUp.from_json(body["given_up"]) if "given_up" in body else None,
         )
 
 

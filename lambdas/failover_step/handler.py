@@ -20,6 +20,7 @@ from lifeline.lambdas.failover_step import (
     exercise,
     files_step,
     further_step,
+    rewind_step,
     secrets_step,
     service_steps,
 )
@@ -52,6 +53,7 @@ STEPS: dict[str, Callable[[StepContext], str | StepAnswer]] = {
     "holes": service_steps.holes,
     "exercise": exercise.exercise,
     "rest": capacity_steps.rest,
+    "rewind": rewind_step.rewind,
 }
 
 

@@ -86,13 +86,14 @@ def shift_traffic(context: StepContext) -> str:
 
 
 def holes(context: StepContext) -> str:
-    """What stands in the way of this region's watermark, for `lifeline log repair`. Read only."""
+    """What stands in the way of this region's watermark, for `lifeline log`. Read only."""
     answer = read_watermark(context)
     if answer.status != 200:
         raise NotReady(f"GET /v1/watermark answered {answer.status}")
     rows = rows_of_vector(answer.body)
     own = [row for row in rows if row["safe_in"] == context.region]
-    return json.dumps({"holes": answer.body.get("holes", []), "entries": own})
+    found = {name: answer.body.get(name, []) for name in ("holes", "given_up")}
+    return json.dumps({**found, "entries": own})
 
 
 def watermark(context: StepContext) -> str:

@@ -72,11 +72,13 @@ def _meter(settings: LagMeterContract) -> Meter:
             elasticache, place.group, lambda: _cache_client(place, region), now
         )
     local = RegionStateTable(client("dynamodb", region), settings.region_state_table)
+    watermark = _Watermark(settings.query_api_url)
     s3 = client("s3", region, CALL_SECONDS)
     return Meter(
         regions=(region, settings.peer_region),
         database=MeterDatabase(settings.database),
-        watermark=(lambda: _watermark(settings)) if settings.query_api_url else None,
+        watermark=watermark.rows if settings.query_api_url else None,
+        given_up=watermark.given_up,
         last_healthy_at=lambda: local.memory().get("last_healthy_at"),
         fast=fast,
         slow=slow,
@@ -90,9 +92,22 @@ def _meter(settings: LagMeterContract) -> Meter:
     )
 
 
-def _watermark(settings: LagMeterContract) -> list[Any]:
-    url = f"{settings.query_api_url}/v1/watermark"
-    return rows_of_vector(get(url, timeout_seconds=CALL_SECONDS))
+class _Watermark:
+    """The region's own `/v1/watermark`, asked once for both."""
+
+    def __init__(self, query_api_url: str) -> None:
+        self._url = f"{query_api_url}/v1/watermark"
+        self._given_up: int | None = None
+
+    def rows(self) -> list[Any]:
+        body = get(self._url, timeout_seconds=CALL_SECONDS)
+        told = body.get("given_up")
+        self._given_up = len(told) if isinstance(told, list) else None
+        return rows_of_vector(body)
+
+    def given_up(self) -> int | None:
+        """As the last answer said; None: it did not, or a release before this one answered."""
+        return self._given_up
 
 
 def _cache_client(place: CachePlace, region: str) -> Any:

@@ -59,6 +59,7 @@ class Meter:
         slow: Mapping[str, LagReader],
         last_drills: Callable[[], Mapping[str, LastDrill]] | None,
         authorities_end: Callable[[], float] | None = None,
+        given_up: Callable[[], int | None] = lambda: None,
         log: Callable[..., None],
     ) -> None:
         self._own, self._peer = regions
@@ -68,6 +69,7 @@ class Meter:
         self._fast, self._slow = fast, slow
         self._last_drills = last_drills
         self._authorities_end = authorities_end
+        self._given_up = given_up
         self._log = log
         self._rate = ArrivalRate()
         self._slow_at = self._drills_at = -math.inf
@@ -117,6 +119,7 @@ class Meter:
             },
             events_at_risk=events,
             patients_at_risk=patients,
+            stretches_given_up=self._given_up(),
             drill=self._newest_drills.get(AWS) or self._newest_drills.get(LAB),
         )
 

@@ -1,6 +1,7 @@
 """Entry point of the event source mapping. It raises to retry: a batch is bridged whole or again (B5, B6).
 
-A person's `lifeline log repair` calls it, too, with `{"repair": …}` in place of a batch (B11).
+A person's `lifeline log repair` and `lifeline log give-up` call it, too, with `{"repair": …}` (B11) and
+`{"giveUp": …}` in place of a batch.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lifeline.lambdas.stream_bridge.batch import (
 )
 from lifeline.lambdas.stream_bridge.count_table import CountTable
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.give_up import give_up
 from lifeline.lambdas.stream_bridge.log_partition import LogReader
 from lifeline.lambdas.stream_bridge.log_writer import LogWriter, producer_settings
 from lifeline.lambdas.stream_bridge.repair import Repair
@@ -39,6 +41,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Bridge one batch of one shard. Raises when anything was not acknowledged."""
     if "repair" in event:
         return _repair(event["repair"])
+    if "giveUp" in event:
+        return _give_up(event["giveUp"])
     return bridge(event, *_parts())
 
 
@@ -108,6 +112,15 @@ def _repair(request: dict[str, Any]) -> dict[str, Any]:
     counted = {name: done[name] for name in ("records", "markers")}
     logger.info("repaired", extra={"source": request["source"], "run": request["run"], **counted})
     return done
+
+
+def _give_up(request: dict[str, Any]) -> dict[str, Any]:
+    """The audit stands in this log before the markers are written, and in the markers."""
+    settings = _parts()[0]
+    told = {name: request.get(name) for name in ("who", "why", "stretches")}
+    logger.warning("given up", extra=told)
+    writer = LogWriter(_log_settings(settings))
+    return give_up(request, writer, settings.log.region, _now_ms())
 
 
 def _log_settings(settings: StreamBridge) -> dict[str, Any]:

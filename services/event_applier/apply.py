@@ -16,7 +16,7 @@ from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.archiver.archived_places import ArchivedPlaces
 from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch_of
 from lifeline.services.event_applier.dead_letter_publisher import DeadLetterPublisher
-from lifeline.services.event_applier.log_reader import LogReader
+from lifeline.services.event_applier.log_reader import LogReader, say_gone
 from lifeline.services.event_applier.old_partitions import OldPartitions
 from lifeline.services.event_applier.positions import (
     OwnPosition,
@@ -219,13 +219,13 @@ class Applier:
         own = read_own_positions(connection, self._guard.epoch, self._log_ids)
         lineages = read_lineages(connection)
         self._resumes = {
-            place: Resume(None)
-            if place in self._restarted
-            else Resume(None, offset=own[place])
-            if place in own
+            place: Resume(None, offset=own[place])
+            if place in own and place not in self._restarted
             else resume_of(read_applied(connection, place), regions, lineages)
             for place in reader.partitions
         }
+        for place in self._restarted & reader.partitions:
+            self._resumes[place].seek_ms = None
         self._restarted = set()
         reader.place(self._resumes)
         resumes = self._resumes.values()
@@ -251,10 +251,19 @@ class Applier:
         return found
 
     def _overtaken(self, batch: Batch) -> set[Place]:
+        """The places to read from the log's first record, since reading began behind an applied marker.
+
+        Where it began there already, what lay before is gone (B26).
+        """
         behind: set[Place] = set()
         for seen in batch.markers:
             resume = self._resumes.get(seen.place)
-            if resume is not None and resume.unmet and resume.overtaken(seen):
+            if resume is None or not resume.unmet or not resume.overtaken(seen):
+                continue
+            if resume.from_first:
+                resume.unmet.clear()  # once is enough
+                say_gone(seen.place)
+            else:
                 behind.add(seen.place)
         return behind
 

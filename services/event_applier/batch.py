@@ -111,6 +111,8 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
             headers = dict(record.headers)
             if headers.get("kind") == b"marker":
                 marker = Marker.from_bytes(record.value)
+                if marker.given_up is not None:
+                    continue  # no barrier: it concerns the watermark alone
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:

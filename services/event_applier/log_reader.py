@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from lifeline.services.event_applier.batch import LogRecord, Place
-from lifeline.services.event_applier.positions import Resume
+from lifeline.services.event_applier.positions import SEEK_SLACK_MS, Resume
 from lifeline.services.shared.log_lines import say
 
 LOOKUP_TIMEOUT_SECONDS = 5.0
@@ -23,6 +23,11 @@ PASSING = frozenset(
     }
 )
 """Errors that the client gets over by itself."""
+
+
+def say_gone(place: Place, **offsets: int) -> None:
+    """A position lies before the log's first offset, so what lay between may not be applied (B26). Pages."""
+    say("records are gone that were not applied", place=place, **offsets)
 
 
 class LogReader:
@@ -68,15 +73,16 @@ class LogReader:
         """Start fetching every assigned partition from its position. Raises KafkaException."""
         offsets = self._offsets(resumes)
         for place in offsets:
-            if offsets[place] == OFFSET_BEGINNING:
-                resumes[place].unmet.clear()  # nothing lies before the beginning
             own = resumes[place].offset
             if own is not None or offsets[place] == OFFSET_BEGINNING:
                 low, _high = self._consumer.get_watermark_offsets(
                     TopicPartition(*place), timeout=LOOKUP_TIMEOUT_SECONDS
                 )
+                resumes[place].from_first = own is None
+                if low == 0:
+                    resumes[place].unmet.clear()  # nothing lies before the beginning
                 if own is not None and own < low:
-                    say("records are gone that were not applied", place=place, wanted=own, got=low)
+                    say_gone(place, wanted=own, got=low)
                 offsets[place] = max(low, own or 0)
         self._next = offsets
         self._consumer.assign([TopicPartition(t, p, o) for (t, p), o in offsets.items()])
@@ -120,14 +126,29 @@ class LogReader:
             if resume.offset is None and resume.seek_ms is not None and resume.seek_ms > 0
         ]
         found = dict.fromkeys(resumes, OFFSET_BEGINNING)
-        if wanted:
-            for answer in self._consumer.offsets_for_times(wanted, timeout=LOOKUP_TIMEOUT_SECONDS):
-                if answer.error is not None:
-                    raise KafkaException(answer.error)
-                # -1: nothing that young in this log. It lacks what the database has: read all of it.
-                if answer.offset >= 0:
-                    found[answer.topic, answer.partition] = answer.offset
+        for place, offset in self._by_time(wanted).items():
+            # -1: nothing that young in this log. It lacks what the database has: read all of it.
+            if offset >= 0:
+                found[place] = offset
+        marked = [
+            TopicPartition(one.topic, one.partition, one.offset + SEEK_SLACK_MS) for one in wanted
+        ]
+        first = self._by_time([TopicPartition(one.topic, one.partition, 1) for one in wanted])
+        for place, offset in self._by_time(marked).items():
+            if 0 < offset == first[place]:
+                # Nothing here is older than the last applied marker: what lay between is gone.
+                say_gone(place, got=offset)
+                resumes[place].unmet.clear()
         return found
+
+    def _by_time(self, wanted: list[TopicPartition]) -> dict[Place, int]:
+        if not wanted:
+            return {}
+        answers = self._consumer.offsets_for_times(wanted, timeout=LOOKUP_TIMEOUT_SECONDS)
+        for answer in answers:
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+        return {(answer.topic, answer.partition): answer.offset for answer in answers}
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.partitions = {(one.topic, one.partition) for one in partitions}

@@ -48,13 +48,15 @@ class OwnPosition:
 class Resume:
     """How one partition is read: from `offset`, else from `seek_ms` (None: the beginning).
 
-    `unmet`: what to check on the way. `end`: where the partition ended when reading began.
+    `unmet`: what to check on the way. `end`: where the partition ended when reading began. `from_first`: it
+    began at the log's first record, so there is no going back further.
     """
 
     seek_ms: int | None
     unmet: dict[Pair, int] = field(default_factory=dict)
     offset: int | None = None
     end: int | None = None
+    from_first: bool = False
 
     def overtaken(self, seen: MarkerSeen) -> bool:
         """Whether this marker shows that reading began behind the last applied one of its pair.

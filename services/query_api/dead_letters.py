@@ -23,9 +23,9 @@ from lifeline.lambdas.failover.dead_letters import (
     REVEALED,
     Letter,
     Request,
-    packed,
 )
 from lifeline.lambdas.failover.sealed import seal
+from lifeline.lambdas.failover.task_answers import packed
 from lifeline.services.query_api.dead_letter_reader import letters
 from lifeline.services.query_api.dead_letter_replay import PutRecords, replay
 from lifeline.services.query_api.stream_client import StreamClient

@@ -21,6 +21,7 @@ from lifeline.services.query_api.stream_client import BRIEF
 from lifeline.services.shared.log_lines import say
 
 DECLARED = "declared"
+GIVEN_UP = "given-up"
 FORMAT = 1
 
 
@@ -32,6 +33,11 @@ class Resumed:
     offsets: dict[Place, int]
     peers: list[dict[str, Any]]
     """The rows that the other region had published."""
+
+
+def say_new_base(why: str, **told: Any) -> None:
+    """A checkpoint is of no use: nothing before the first marker that is left is called safe (B25). Pages."""
+    say("the watermark has a new base", why=why, **told)
 
 
 class ReaderCheckpoint:
@@ -51,7 +57,7 @@ class ReaderCheckpoint:
         try:
             return self._load(topics, places, now)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            say("a checkpoint cannot be read", error=type(error).__name__)
+            say_new_base("a checkpoint cannot be read", error=type(error).__name__)
             return None
 
     def _load(
@@ -68,7 +74,7 @@ class ReaderCheckpoint:
                 rows[place], offsets[place] = [], OFFSET_BEGINNING
                 continue
             if body["topic_id"] != topics[place[0]]:
-                say("a topic was made anew", topic=place[0])
+                say_new_base("a topic was made anew", topic=place[0])
                 return None
             rows[place], offsets[place] = body["pairs"], int(body["offset"])
         if not any(offset >= 0 for offset in offsets.values()):
@@ -100,6 +106,15 @@ class ReaderCheckpoint:
                     say(
                         "a checkpoint is too large", topic=place[0], partition=place[1], exact=exact
                     )
+
+    def given_up(self) -> list[dict[str, Any]]:
+        """The stretches that were given up, ever: no start, and no other log, forgets them."""
+        body = self._get(GIVEN_UP)
+        return [] if body is None else list(body["rows"])
+
+    def save_given_up(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """All of them; each task has met the same markers."""
+        self._put(GIVEN_UP, {"rows": list(rows)})
 
     def _save(
         self, proof: LogProof, place: Place, offset: int, topic_id: str, now: float, exact: int

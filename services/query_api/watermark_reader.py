@@ -24,7 +24,7 @@ from confluent_kafka.admin import AdminClient
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
-from lifeline.lambdas.failover.log_proof import LogProof, Unproven
+from lifeline.lambdas.failover.log_proof import LogProof, Lost, Unproven
 from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
     Marker,
@@ -34,7 +34,11 @@ from lifeline.lambdas.failover.markers import (
     rows_of_vector,
     vector_to_json,
 )
-from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint, Resumed
+from lifeline.services.query_api.reader_checkpoint import (
+    ReaderCheckpoint,
+    Resumed,
+    say_new_base,
+)
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
@@ -74,12 +78,14 @@ class PublishedVectors:
         self._own: list[dict[str, Any]] = []
         self._peers: list[dict[str, Any]] = []
         self._holes: list[dict[str, Any]] = []
+        self._given_up: list[dict[str, Any]] = []
 
     def answer(self, region: str) -> dict[str, Any]:
         """The body of `/v1/watermark` in `region`."""
         with self._lock:
-            holes = list(self._holes)
-        return {**vector_to_json(region, self.entries()), "holes": holes}
+            holes, given_up = list(self._holes), list(self._given_up)
+        told = vector_to_json(region, self.entries())
+        return {**told, "holes": holes, "given_up": given_up}
 
     def entries(self) -> list[dict[str, Any]]:
         """Both directions: ours about the other origin, the other's about ours."""
@@ -95,6 +101,11 @@ class PublishedVectors:
         """What this region's reader found of the other origin, and what it can't prove."""
         with self._lock:
             self._own, self._holes = rows, holes
+
+    def set_given_up(self, rows: list[dict[str, Any]]) -> None:
+        """What was given up of the other origin, ever."""
+        with self._lock:
+            self._given_up = rows
 
     def set_peers(self, rows: list[dict[str, Any]]) -> None:
         """What the other region's reader published about this origin."""
@@ -122,6 +133,8 @@ class WatermarkReader:
         self._proof = LogProof()
         self._last: dict[tuple[str, int], int] = {}
         self._told: set[_HolePlace] = set()
+        self._given_up: dict[str, dict[str, Any]] = {}
+        self._given_up_saved = 0
         self._tell_at = float("-inf")
 
     def run(self, stopping: threading.Event) -> None:
@@ -133,7 +146,7 @@ class WatermarkReader:
                 self._follow(consumer, stopping)
             except LogMadeAnew as error:
                 self._from_beginning = True
-                say("the log is another one than before", error=str(error)[:200])
+                say_new_base("the log is another one than before", error=str(error)[:200])
             except Exception as error:
                 say("watermark reader starts again", error=f"{type(error).__name__}: {error}"[:200])
                 self._clock.wait(stopping, 1.0)
@@ -200,6 +213,8 @@ class WatermarkReader:
             resumed = self._checkpoint.load(self._topic_ids, places, self._clock.monotonic())
         if resumed is None:
             resumed = Resumed(LogProof(), dict.fromkeys(places, OFFSET_BEGINNING), [])
+        self._remember_given_up(self._checkpoint.given_up())
+        self._given_up_saved = len(self._given_up)
         say("the watermark is read", checkpoint=OFFSET_BEGINNING not in resumed.offsets.values())
         self._proof = resumed.proof
         self._last = {place: offset - 1 for place, offset in resumed.offsets.items() if offset > 0}
@@ -226,6 +241,11 @@ class WatermarkReader:
         try:
             now = self._clock.monotonic()
             self._proof.settle(now)
+            if len(self._given_up) > self._given_up_saved:
+                # With what another task met and saved since.
+                self._remember_given_up(self._checkpoint.given_up())
+                self._checkpoint.save_given_up(list(self._given_up.values()))
+                self._given_up_saved = len(self._given_up)
             self._checkpoint.save(
                 self._proof, following, self._topic_ids, now, self._published.peers()
             )
@@ -286,6 +306,8 @@ class WatermarkReader:
 
     def _publish(self, producer: Producer) -> None:
         rows, holes = self.rows(), self.holes()
+        self._remember_given_up([_lost(one) for one in self._proof.lost])
+        self._proof.lost.clear()
         self._published.set_own(rows, [_told(one) for one in holes[:SHOWN_HOLES]])
         self._tell(holes)
         region = self._region.region
@@ -295,6 +317,16 @@ class WatermarkReader:
         except BufferError:
             say("a vector was not published: the log takes nothing")
         producer.poll(0)
+
+    def _remember_given_up(self, rows: list[dict[str, Any]]) -> None:
+        """Counted for ever, once each: a log that is read again gives the same up again."""
+        new = {_name(row): row for row in rows if _name(row) not in self._given_up}
+        if not new:
+            return
+        self._given_up |= new
+        self._published.set_given_up(list(self._given_up.values()))
+        for row in new.values():
+            say("a hole is given up", **row)
 
     def _tell(self, holes: list[Unproven]) -> None:
         """Each hole once, in words; their number for the alarm."""
@@ -313,6 +345,25 @@ class WatermarkReader:
 
 def _place(one: Unproven) -> _HolePlace:
     return one.pair, one.topic, one.partition, one.after
+
+
+def _lost(one: Lost) -> dict[str, Any]:
+    return {
+        "region": one.pair.origin,
+        "incarnation": one.pair.incarnation,
+        "shard": one.pair.shard,
+        "topic": one.place[0],
+        "partition": one.place[1],
+        "after": str(one.after),
+        "until": str(one.until),
+        "missing": one.missing,
+    }
+
+
+def _name(row: dict[str, Any]) -> str:
+    """Of a stretch that was given up."""
+    names = ("region", "incarnation", "shard", "topic", "partition", "after")
+    return "/".join(str(row[name]) for name in names)
 
 
 def _told(one: Unproven) -> dict[str, Any]:

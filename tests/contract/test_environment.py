@@ -19,7 +19,7 @@ from lifeline.data import global_database
 from lifeline.lambdas.contracts import AwsCall, Contract
 from lifeline.lambdas.contracts.custom_resources import EmptyBucket
 from lifeline.lambdas.contracts.database import DATABASE
-from lifeline.lambdas.contracts.event_applier import ApplyHealth
+from lifeline.lambdas.contracts.event_applier import ApplyHealth, RewindTask
 from lifeline.lambdas.contracts.log import LOG
 from lifeline.lambdas.contracts.query_api import DeadLettersTask, QueryApiHealth
 from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
@@ -231,10 +231,15 @@ def test_a_health_check_reads_only_what_its_container_is_told(
     assert set(health.variable_names()) <= set(SERVICES[service].written_names())
 
 
-def test_a_one_off_task_of_the_query_api_s_needs_only_what_that_is_told() -> None:
-    told = SERVICES["query_api"]
-    assert set(DeadLettersTask.required_names()) <= {*told.written_names(), "AWS_REGION"}
-    assert set(DeadLettersTask.variable_names()) <= set(told.variable_names())
+@pytest.mark.parametrize(
+    ("service", "task"), [("query_api", DeadLettersTask), ("event_applier apply", RewindTask)]
+)
+def test_a_one_off_task_needs_only_what_its_service_is_told(
+    service: str, task: type[Contract]
+) -> None:
+    told = SERVICES[service]
+    assert set(task.required_names()) <= {*told.written_names(), "AWS_REGION"}
+    assert set(task.variable_names()) <= set(told.variable_names())
 
 
 def documented() -> set[str]:

@@ -24,6 +24,7 @@ from lifeline.cli.failure import EXIT_CODES
 from lifeline.cli.preflight import EXIT_CODES as PREFLIGHT_CODES
 from lifeline.cli.preflight import preflight
 from lifeline.cli.release import release
+from lifeline.cli.rewind_command import rewind
 from lifeline.cli.running import run
 from lifeline.cli.smoke_check import smoke_check
 from lifeline.cli.status_command import status
@@ -48,6 +49,7 @@ app.command("migrate", epilog=EXIT_CODES)(migrate)
 app.command("cost", epilog=EXIT_CODES)(cost)
 app.command("preflight", epilog=PREFLIGHT_CODES)(preflight)
 app.command("release", epilog=EXIT_CODES)(release)
+app.command("rewind", epilog=EXIT_CODES)(rewind)
 app.command("smoke-check", epilog=EXIT_CODES)(smoke_check)
 app.command("check-events", epilog=CHECK_CODES)(check_events)
 app.command("explain", epilog=EXIT_CODES)(explain)

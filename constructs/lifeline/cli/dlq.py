@@ -12,13 +12,11 @@ from lifeline.cli.one_off_task import TaskWords
 from lifeline.cli.output import Output
 from lifeline.cli.places import Places
 from lifeline.cli.waiting import Deadline
-from lifeline.lambdas.failover.dead_letters import SHOW, Request, unpacked
+from lifeline.lambdas.failover.dead_letters import ANSWER, SHOW, Request
 from lifeline.lambdas.failover.sealed import Opener
 
 STARTED_BY = "lifeline-dlq"
 CONTAINER = "query-api"
-MOST_OVERRIDE_CHARACTERS = 8_192
-"""Of a task's overrides as JSON (`RunTask` in the Amazon ECS API reference)."""
 
 
 def serving_region(places: Places) -> str:
@@ -35,9 +33,10 @@ def ask(
     command = ["lifeline.services.query_api", "dead-letters", request.to_json()]
     overrides = {"containerOverrides": [{"name": CONTAINER, "command": command}]}
     size = len(str(overrides))
-    if size > MOST_OVERRIDE_CHARACTERS:
+    if size > one_off_task.MOST_OVERRIDE_CHARACTERS:
         raise Refused(
-            f"The request has {size} characters; a task takes {MOST_OVERRIDE_CHARACTERS}. Name fewer ids."
+            f"The request has {size} characters; a task takes {one_off_task.MOST_OVERRIDE_CHARACTERS}. "
+            f"Name fewer ids."
         )
     again = "Run the same command again: an event that is replayed twice is stored once."
     words = TaskWords(
@@ -54,15 +53,7 @@ def ask(
     task = one_off_task.start(places, region, places.query_api_service, run, words)
     output.note(f"dlq: {region}: {task}; its log is in {places.services_log}")
     one_off_task.await_end(places, region, task, deadline, words)
-    found: list[dict[str, Any]] = []
-
-    def look() -> str:
-        answer = unpacked(request.run, one_off_task.lines(places, region, CONTAINER, task))
-        found.extend([answer] if answer is not None else [])
-        return "" if found else f"the log of {task} has no answer yet"
-
-    deadline.until("the task's log", look)
-    return found[0]
+    return one_off_task.answer(places, region, CONTAINER, task, (request.run, ANSWER), deadline)
 
 
 def say_letters(

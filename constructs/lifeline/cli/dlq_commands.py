@@ -214,7 +214,7 @@ def _look(
         run=str(uuid.uuid4()),
         do=do,
         reveal_to="" if opener is None else opener.public,
-        who=_caller(there),
+        who=caller(there),
         **given,
     )
     again = f"Then run the same command again; `--in` names the other region if {region} is lost."
@@ -227,7 +227,7 @@ def _look(
     output.result({"command": f"dlq {do}", "suffix": suffix, "region": region, **answer})
 
 
-def _caller(there: Places) -> str:
+def caller(there: Places) -> str:
     """Who asks, for the line that is kept; CloudTrail has it from AWS itself."""
     from lifeline.cli.calls import reading
 

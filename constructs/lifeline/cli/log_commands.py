@@ -1,4 +1,4 @@
-"""`lifeline log …`: the replicated log. What a command does stands in `log_repair`."""
+"""`lifeline log …`: the replicated log. What a command does stands in `log_repair` and `log_give_up`."""
 
 from __future__ import annotations
 
@@ -159,6 +159,112 @@ def repair(
         output.result({**facts, "thawed": False})
     if done.lost:
         raise Refused(what_is_lost(done.lost))
+
+
+@app.command("give-up", epilog=EXIT_CODES)
+def give_up(
+    suffix: Suffix,
+    pair_given: Annotated[
+        Any,
+        typer.Option("--pair", parser=pair, metavar="ORIGIN/SHARD", help="The shard that has the hole."),
+    ],
+    after: Annotated[
+        int, typer.Option("--from", min=-1, metavar="AFTER", help="Where the hole begins, as it is named."),
+    ],
+    until: Annotated[
+        int, typer.Option("--to", min=0, metavar="UNTIL", help="Where it ends, as it is named."),
+    ],
+    reason: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="Why, for the audit; kept in the log, so no patient's data."),
+    ],
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    lost: Annotated[
+        str,
+        typer.Option(
+            metavar="RECORDS",
+            help="Do it, if exactly so many are lost, or `unknown`. Without it, only say what is lost.",
+        ),
+    ] = "",
+    origin_is_lost: Annotated[
+        bool,
+        typer.Option(
+            "--origin-is-lost", metavar="",
+            help="Do not ask the region that accepted the records: it is gone for good, with its stream.",
+        ),
+    ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(
+            parser=options.number("seconds", 0, 86_400), metavar="SECONDS",
+            help="How long all of it may take.",
+        ),
+    ] = WAIT_SECONDS,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Stop waiting for records that are nowhere any more, so that what came after them is safe again.
+
+    Their events are lost, and stay counted as given up for ever. `lifeline log repair` comes first.
+    """
+    from lifeline.cli import log_give_up as effects
+    from lifeline.cli.dlq_commands import caller
+    from lifeline.cli.log_repair import LogRepair, bridge_of, name_of, watermark_of
+    from lifeline.cli.places import Places
+    from lifeline.cli.waiting import Deadline
+    from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
+
+    options.refuse_twins(home=home, recovery=recovery)
+    origin, shard = pair_given
+    if origin not in (home, recovery):
+        raise BadInput(f"--pair names {origin}; the regions are {home} and {recovery}.")
+    if after >= until:
+        raise BadInput(f"--from ({after}) must lie below --to ({until}).")
+    if not reason.strip():
+        raise BadInput("--reason is empty: say why, in a sentence.")
+    reader = recovery if origin == home else home
+    there, output = Places(suffix, home, recovery, None), Output(as_json)
+    name = f"give-up-{datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC):%Y%m%dT%H%M%S.%fZ}"
+    look = "docs/runbooks/log-hole.md; then run it again."
+    deadline = Deadline(SYSTEM_CLOCK, wait, output, after=look)
+    run = LogRepair(
+        ask=bridge_of(there),
+        watermark=watermark_of(there),
+        deadline=deadline,
+        output=output,
+        run=name,
+    )
+    holes = effects.chosen(run.holes((reader,), [(origin, shard)]), after, until)
+    counts = [None for _ in holes] if origin_is_lost else effects.lost_of(run, holes)
+    total = effects.total(counts)
+    for hole, count in zip(holes, counts, strict=True):
+        number = "an unknown number of" if count is None else str(count)
+        output.say(f"  {name_of(hole)}: {number} records are nowhere.")
+    facts = {
+        "command": "log give-up",
+        "suffix": suffix,
+        "region": reader,
+        "holes": holes,
+        "lost": total,
+    }
+    if not lost:
+        output.say(
+            f"Giving them up would lose {total} records for good. In {shard} nothing at or under the end of "
+            f"a stretch would be called safe any more, and what lies behind would be again. The same "
+            f"command with --lost {total} does it."
+        )
+        output.result({**facts, "given_up": False})
+        return
+    if lost != total:
+        raise Refused(f"Nothing was given up: --lost is {lost}, and {total} records are lost.")
+    request = {"who": caller(there), "why": reason.strip(), "stretches": holes}
+    effects.write(effects.bridge_of(there), reader, request)
+    effects.await_thaw(watermark_of(there), reader, holes, deadline)
+    output.say(
+        f"Given up: {len(holes)} stretches, {total} records. `given_up` of /v1/watermark and "
+        f"`lifeline status` count them for ever."
+    )
+    output.result({**facts, "given_up": True})
 
 
 def _await(run: LogRepair, holes: list[dict[str, Any]], regions: tuple[str, str]) -> None:

@@ -52,8 +52,8 @@ class LogRepair:
         self._ask, self._watermark = ask, watermark
         self._deadline, self._output, self._name = deadline, output, run
 
-    def holes(self, regions: tuple[str, str], pairs: Collection[tuple[str, str]]) -> list[Row]:
-        """What the readers of both regions name, of these pairs (none given: of all)."""
+    def holes(self, regions: Iterable[str], pairs: Collection[tuple[str, str]]) -> list[Row]:
+        """What the readers of these regions name, of these pairs (none given: of all)."""
         found: list[Row] = []
         for region in regions:
             with reading(f"{region}: /v1/watermark"):

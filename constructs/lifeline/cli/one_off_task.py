@@ -14,8 +14,11 @@ from lifeline.cli.calls import reading
 from lifeline.cli.failure import NotWritten, Refused
 from lifeline.cli.places import Places
 from lifeline.cli.waiting import Deadline
+from lifeline.lambdas.failover.task_answers import unpacked
 
 MOST_LOG_PAGES = 1_000
+MOST_OVERRIDE_CHARACTERS = 8_192
+"""Of a task's overrides as JSON (`RunTask` in the Amazon ECS API reference)."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,23 @@ def lines(places: Places, region: str, container: str, task: str) -> list[str]:
             break  # the end of the stream: the token stays the same
         given = {"nextToken": answer["nextForwardToken"]}
     return found
+
+
+def answer(
+    places: Places,
+    region: str,
+    container: str,
+    task: str,
+    named: tuple[str, str],
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """What the ended task answered, once its log has all of it; `named`: its run, and its lines' message."""
+    found: list[dict[str, Any]] = []
+
+    def look() -> str:
+        said = unpacked(*named, lines(places, region, container, task))
+        found.extend([said] if said is not None else [])
+        return "" if found else f"the log of {task} has no answer yet"
+
+    deadline.until("the task's log", look)
+    return found[0]

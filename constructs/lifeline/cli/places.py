@@ -12,6 +12,8 @@ from lifeline.regions import code_of
 
 REPAIR_TIMEOUT_SECONDS = 65.0
 """The bridge's function ends after 60 s."""
+STEP_TIMEOUT_SECONDS = 35.0
+"""The function ends after 25 s, in which it may wait 8 s for a lock that event appliers hold."""
 INVOKE_TIMEOUT_SECONDS = 15.0
 """A cold function, then one query: longer than a keeper's calls, short enough to wait for."""
 LIST_TIMEOUT_SECONDS = 10.0
@@ -135,6 +137,10 @@ class Places:
     def bridge(self, region: str) -> Any:
         """A Lambda client that waits for the bridge's function."""
         return client("lambda", region, REPAIR_TIMEOUT_SECONDS)
+
+    def steps(self, region: str) -> Any:
+        """A Lambda client that waits for a step which writes to a database that is busy."""
+        return client("lambda", region, STEP_TIMEOUT_SECONDS)
 
     def functions(self, region: str) -> Any:
         """A Lambda client in a data region."""

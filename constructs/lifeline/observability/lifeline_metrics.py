@@ -166,6 +166,22 @@ class LogLineMetrics(Construct):
         self.apply_stopped = self._count(
             "ApplyStopped", site, services, name="ApplyStopped", value="1", message="stopped"
         )
+        self.records_gone = self._count(
+            "RecordsGone",
+            site,
+            services,
+            name="RecordsGone",
+            value="1",
+            message="records are gone that were not applied",
+        )
+        self.watermark_rebased = self._count(
+            "WatermarkRebased",
+            site,
+            services,
+            name="WatermarkRebased",
+            value="1",
+            message="the watermark has a new base",
+        )
         self.unexpected = self._count(
             "Unexpected", site, services, name="UnexpectedEvents", value="$.records"
         )

@@ -234,7 +234,7 @@ def apply_alarms(
         for name, cpu in path.service_cpu.items()
     ]
     set_aside = [*_dead_letters(path, thresholds), *_stopped(path), *_odd_events(path)]
-    return [*behind, *_tasks(path, strategy), *busy, *set_aside]
+    return [*behind, *_tasks(path, strategy), *busy, *set_aside, *_gone(path)]
 
 
 def _tasks(path: PathMetrics, strategy: Strategy) -> list[AlarmSpec]:
@@ -358,6 +358,38 @@ def _stopped(path: PathMetrics) -> list[AlarmSpec]:
             ("bridge", "The bridge", "stream-late and bridge-behind fire"),
             ("apply", "The event applier", "services-event-applier and apply-behind fire"),
         )
+    ]
+
+
+def _gone(path: PathMetrics) -> list[AlarmSpec]:
+    """B25, B26: what was to be read is gone. Told once, when it is met: nothing changes it afterwards."""
+    return [
+        AlarmSpec(
+            name="apply-records-gone",
+            description="The log begins behind the position of the event applier: records that were perhaps "
+            "not applied are gone from it.",
+            metric=path.records_gone,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="records-gone",
+            not_breaching_because="the line is said only when the event applier meets it; "
+            "services-event-applier fires when none runs.",
+        ),
+        AlarmSpec(
+            name="watermark-rebased",
+            description="The log begins behind the position of the watermark's reader, or was made anew: "
+            "nothing before its first marker is called safe.",
+            metric=path.watermark_rebased,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="records-gone",
+            not_breaching_because="the line is said only when the reader meets it; services-query-api fires "
+            "when none runs.",
+        ),
     ]
 
 

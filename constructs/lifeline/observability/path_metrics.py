@@ -48,6 +48,8 @@ class PathMetrics:
     unexpected: MetricSpec
     withheld: MetricSpec
     stopped: dict[str, MetricSpec]
+    records_gone: MetricSpec
+    watermark_rebased: MetricSpec
 
     @classmethod
     def of(
@@ -90,5 +92,7 @@ class PathMetrics:
             schema_failures=lines.schema_failures,
             unexpected=lines.unexpected,
             withheld=lines.withheld,
+            records_gone=lines.records_gone,
+            watermark_rebased=lines.watermark_rebased,
             stopped={"bridge": lines.bridge_stopped, "apply": lines.apply_stopped},
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,8 +32,9 @@ from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.services.event_applier import log_reader
 from lifeline.services.event_applier.apply import Applier, _say_what_is_odd
 from lifeline.services.event_applier.batch import batch_of
-from lifeline.services.event_applier.log_reader import LogReader
+from lifeline.services.event_applier.log_reader import LogReader, say_gone
 from lifeline.services.event_applier.store import Applied
+from lifeline.services.query_api.reader_checkpoint import say_new_base
 from lifeline.services.query_api.watermark_reader import PUBLISH_SECONDS
 from lifeline.services.shared import metric_lines
 from tests.integration.alarms.deployed import HOME, RECOVERY, SUFFIX, Deployed, Fault
@@ -65,8 +66,9 @@ HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"
 """By how late a record's copy comes, in seconds."""
 SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
 STOPPED = {"bridge": {"bridge-stopped"}, "apply": {"apply-stopped"}}
+GONE, REBASED = {"apply-records-gone"}, {"watermark-rebased"}
 FIRED = (
-    REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
+    GONE | REBASED | REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
     | {name for names in STOPPED.values() for name in names}
     | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
 )  # fmt: skip
@@ -247,6 +249,30 @@ def test_an_event_applier_that_stands_still_pages_again_and_again(deployed: Depl
     ]
     samples = deployed.counted(HOME, {SERVICES_LOG: lines})
     assert deployed.fired(HOME, samples, FAULT) == STOPPED["apply"]
+
+
+@pytest.mark.parametrize(
+    ("say_it", "fires"),
+    [
+        (lambda: say_gone((TOPIC, 0), wanted=1, got=2), GONE),
+        (lambda: say_new_base("a topic was made anew"), REBASED),
+    ],
+)
+def test_what_was_to_be_read_and_is_gone_is_told_at_once(
+    deployed: Deployed,
+    capsys: pytest.CaptureFixture[str],
+    say_it: Callable[[], None],
+    fires: set[str],
+) -> None:
+    """B25, B26; how it is met: tests/integration/datapath/test_own_positions.py, test_end_to_end.py."""
+    lines: list[tuple[float, str]] = []
+    for at, broken in minutes():
+        if broken and at < FAULT.at + 60:
+            say_it()
+        said = capsys.readouterr().out.splitlines()
+        lines += [(at, line) for line in said or ['{"message": "applied"}']]
+    samples = deployed.counted(HOME, {SERVICES_LOG: lines})
+    assert deployed.fired(HOME, samples, FAULT) == fires
 
 
 @pytest.mark.parametrize(

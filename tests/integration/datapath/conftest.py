@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -82,6 +83,21 @@ def serve_here(sql: Callable[..., list[Any]]) -> Callable[..., None]:
         )
 
     return renewed
+
+
+@pytest.fixture
+def placed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[tuple[int, int]]]:
+    """Of each placing: how many partitions by an own position, how many from the beginning."""
+    text = ""
+
+    def lines() -> list[tuple[int, int]]:
+        nonlocal text
+        text += capsys.readouterr().out
+        told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        found = [line for line in told if line.get("message") == "placed"]
+        return [(line["own"], line["from_beginning"]) for line in found]
+
+    return lines
 
 
 @pytest.fixture

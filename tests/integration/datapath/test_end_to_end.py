@@ -23,6 +23,7 @@ from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.markers import Marker, Pair, StreamMarker
 from lifeline.lambdas.stream_bridge.batch import bridged, stream_records
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.give_up import give_up
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter, producer_settings
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.services.query_api import watermark_reader
@@ -62,7 +63,10 @@ class Edge:
         self.sequence = 0
         self.sent: list[str] = []
 
-    def bridge(self, region: str, events: int, *, marker: bool = True, bad: int = 0) -> Any:
+    def bridge(
+        self, region: str, events: int, *, marker: bool = True, bad: int = 0, loses: int = 0
+    ) -> Any:
+        """`loses`: so many of its records never come to lie in the log, though they are counted."""
         records = [("e:p", self._event()) for _ in range(events)]
         records += [("e:p", b"{poison")] * bad
         if marker:
@@ -76,7 +80,7 @@ class Edge:
             partitions=tuple(sorted(PARTITIONS.items())),
             schemas=SCHEMAS,
         )
-        self.writers[region].write(batch.records, time.time_ns() // 1_000_000)
+        self.writers[region].write(batch.records[loses:], time.time_ns() // 1_000_000)
         self.counts[region].settle(
             *(Pair(region, "100", SHARD), batch.counted),
             first=read[0].sequence,
@@ -202,7 +206,11 @@ def test_the_watermark_is_never_ahead_of_the_log(bootstrap: str) -> None:
 
 
 def test_a_reader_goes_on_from_its_checkpoint_and_reads_another_log_whole(
-    bootstrap: str, new_log: NewLog, checkpoints: ReaderCheckpoint, monkeypatch: pytest.MonkeyPatch
+    bootstrap: str,
+    new_log: NewLog,
+    checkpoints: ReaderCheckpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """B25: a start reads what came since, not the log; a log with the same names is another one."""
     monkeypatch.setattr(watermark_reader, "SAVE_SECONDS", 0.5)
@@ -225,9 +233,46 @@ def test_a_reader_goes_on_from_its_checkpoint_and_reads_another_log_whole(
     with second.running():
         until("all is proven", lambda: second.reached() == edge.sequence + 10**50)
     assert second.records < 200, "the fifty new ones, their markers, and what lay open"
+    assert "the watermark has a new base" not in capsys.readouterr().out
+    lost = {name: "x" for name in ("region", "incarnation", "shard", "topic", "after")}
+    checkpoints.save_given_up([{**lost, "partition": 0}])
     third = started(new_log({**PARTITIONS, "system.watermark": 1}))
     with third.running():
         until("the other log is known as such", lambda: third.started_from == [False])
+    assert "the watermark has a new base" in capsys.readouterr().out
+    assert [row["shard"] for row in third._published.answer(ORIGINS[0])["given_up"]] == ["x"]
+
+
+def test_a_stretch_that_is_nowhere_is_given_up(
+    bootstrap: str, checkpoints: ReaderCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decision 25: what lies behind it is safe again, nothing under it is, and a start forgets nothing."""
+    monkeypatch.setattr(watermark_reader, "SAVE_SECONDS", 0.5)
+    monkeypatch.setattr(watermark_reader, "HOLE_SECONDS", 0.2)
+    here = ServingRegion(region=ORIGINS[0], peer_region=ORIGINS[1], suffix="test")
+    log = GroupLog(bootstrap, "none", PARTITIONS, ORIGINS[0])
+    edge = Edge(bootstrap)
+    edge.bridge(ORIGINS[1], 20)
+    edge.bridge(ORIGINS[1], 20, loses=1)
+    edge.bridge(ORIGINS[1], 20)
+    published = PublishedVectors()
+    reader = CountingReader(log, here, published, checkpoints)
+    with reader.running():
+        until("the hole is named", lambda: bool(published.answer(ORIGINS[0])["holes"]))
+        stretches = published.answer(ORIGINS[0])["holes"]
+        request = {"who": "arn:a", "why": "purged", "stretches": stretches}
+        give_up(request, edge.writers[ORIGINS[0]], ORIGINS[0], time.time_ns() // 1_000_000)
+        until("it is given up", lambda: reader.reached() == edge.sequence + 10**50)
+        until("and saved", lambda: bool(checkpoints.given_up()))
+    assert published.answer(ORIGINS[0])["holes"] == []
+    [entry] = [one for one in published.entries() if one["region"] == ORIGINS[1]]
+    assert entry["after"] == stretches[0]["until"]
+    again = PublishedVectors()
+    second = CountingReader(log, here, again, checkpoints)
+    with second.running():
+        until("all is proven", lambda: second.reached() == edge.sequence + 10**50)
+        [row] = again.answer(ORIGINS[0])["given_up"]
+    assert (row["after"], row["missing"]) == (stretches[0]["after"], 1)
 
 
 class CountingReader(WatermarkReader):

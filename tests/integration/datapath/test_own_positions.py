@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,21 +26,6 @@ LATER_MS = LOSS_MS + 3_600_000
 @pytest.fixture
 def log(new_log: NewLog) -> Log:
     return Log(new_log(PARTITIONS))
-
-
-@pytest.fixture
-def placed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[tuple[int, int]]]:
-    """Of each placing: how many partitions by an own position, how many from the beginning."""
-    text = ""
-
-    def lines() -> list[tuple[int, int]]:
-        nonlocal text
-        text += capsys.readouterr().out
-        told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-        found = [line for line in told if line.get("message") == "placed"]
-        return [(line["own"], line["from_beginning"]) for line in found]
-
-    return lines
 
 
 def after_the_loss() -> list[LogRecord]:
@@ -127,6 +111,31 @@ def test_a_position_whose_records_are_gone_is_told(
         log.put([event_record(6, event_body(4))])
         until("the next stored", lambda: sql("SELECT count(*) FROM event") == [(4,)])
     assert "records are gone that were not applied" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("later_ms", [99_000, -LATER_MS // 2], ids=["younger", "older"])
+def test_a_marker_whose_records_are_gone_is_told_once(
+    database: DatabaseAddress,
+    sql: Sql,
+    serve_here: Renewed,
+    log: Log,
+    capsys: pytest.CaptureFixture[str],
+    later_ms: int,
+) -> None:
+    """A promotion after the retention passed what was applied last: B26, never in silence."""
+    serve_here()
+    log.put(after_the_loss())
+    with applying(database, log):
+        until("all stored", lambda: sql("SELECT count(*) FROM event") == [(3,)])
+        until("its marker", lambda: (20,) in sql("SELECT sequence FROM applied_marker"))
+    log.put([event_record(6, event_body(4)), marker_record(7, 40)])
+    log.put([marker_record(8, 50)._replace(time_ms=LATER_MS + later_ms)])
+    log.trim(8)
+    serve_here(2)
+    with applying(database, log):
+        log.put([event_record(9, event_body(5))])
+        until("the next stored", lambda: sql("SELECT count(*) FROM event") == [(4,)])
+    assert capsys.readouterr().out.count("records are gone that were not applied") == 1
 
 
 def marker_of(shard: str, sequence: int, record_time_ms: int, offset: int) -> LogRecord:

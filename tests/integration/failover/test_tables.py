@@ -169,6 +169,13 @@ def test_a_take_sees_a_pause_and_an_unfitness_that_came_after_it_looked(
 
 
 @EXAMPLES
+@given(stored=leases, region=regions, epoch=small)
+def test_advance(client: Any, stored: Lease, region: str, epoch: int) -> None:
+    expected = transitions.advance(stored, region=region, epoch=epoch)
+    holds_lease(client, stored, lambda t: t.advance(region=region, epoch=epoch), expected)
+
+
+@EXAMPLES
 @given(pair=stored_and_seen())
 def test_give_up_attempt(client: Any, pair: tuple[Lease, Lease]) -> None:
     stored, seen = pair
@@ -379,6 +386,7 @@ def test_deleted_lease_item(client: Any) -> None:
     answers = [
         table.renew(region=HOME, epoch=1, health="serving"),
         table.take(region=RECOVERY, seen=seen, now=1.0),
+        table.advance(region=HOME, epoch=1),
         table.give_up_attempt(seen=seen),
         table.release(region=HOME, epoch=1),
         table.record_writer(region=HOME, epoch=1),

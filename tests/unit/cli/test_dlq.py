@@ -13,7 +13,8 @@ from lifeline.cli import places as cli_places
 from lifeline.cli.__main__ import main
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
-from lifeline.lambdas.failover.dead_letters import ANSWER, Letter, Request, letter_of, packed
+from lifeline.lambdas.failover.dead_letters import ANSWER, Letter, Request, letter_of
+from lifeline.lambdas.failover.task_answers import packed
 from lifeline.services.query_api.dead_letters import answered
 from tests.support.tables import made_table
 

@@ -235,4 +235,4 @@ def test_bad_input_gets_a_sentence(
 
 
 def test_the_command_stands_beside_the_others() -> None:
-    assert [one.name for one in log_commands.app.registered_commands] == ["repair"]
+    assert [one.name for one in log_commands.app.registered_commands] == ["repair", "give-up"]

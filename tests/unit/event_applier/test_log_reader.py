@@ -21,6 +21,8 @@ from lifeline.services.event_applier.positions import Resume
 TOPIC = "clinical.observation.recorded"
 A, B = (TOPIC, 0), (TOPIC, 1)
 PAIR = Pair("ca-central-1", "100", "shardId-0")
+GONE = "records are gone that were not applied"
+"""The alarm apply-records-gone counts this line."""
 
 
 @dataclass
@@ -87,10 +89,12 @@ class Consumer:
     def offsets_for_times(
         self, wanted: list[TopicPartition], timeout: float
     ) -> list[TopicPartition]:
-        self.asked_times = {(one.topic, one.partition): one.offset for one in wanted}
+        asked = {(one.topic, one.partition): one.offset for one in wanted}
+        first = set(asked.values()) == {1}
+        if not first:
+            self.asked_times = self.asked_times or asked
         answers = [
-            TopicPartition(one.topic, one.partition, self.by_time[one.topic, one.partition])
-            for one in wanted
+            TopicPartition(*place, self.low if first else self.by_time[place]) for place in asked
         ]
         if self.refuses_times:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
@@ -205,9 +209,31 @@ def test_positions_are_those_of_the_times_the_database_names(consumer: Consumer)
     assert consumer.asked_times == {A: 5_000}
     assert consumer.assigned == [(*A, 77), (*B, 40)]
     assert resumes[A].unmet == {PAIR: 9}
-    assert resumes[B].unmet == {}, "nothing lies before the beginning"
+    assert resumes[B].unmet == {PAIR: 9}, "what lies before the log's first record is looked at"
     consumer.messages = [Message(A, 77), Message(B, 40)]
     assert offsets(reader) == [(0, 77), (1, 40)]
+
+
+def test_nothing_lies_before_the_beginning_of_a_log_that_has_it(consumer: Consumer) -> None:
+    reader = LogReader({}, [TOPIC])
+    consumer.give(A)
+    consumer.low = 0
+    resumes = {A: Resume(None, {PAIR: 9})}
+    reader.place(resumes)
+    assert (resumes[A].unmet, resumes[A].from_first) == ({}, True)
+
+
+@pytest.mark.parametrize(("at", "told"), [(40, True), (41, False)])
+def test_a_time_before_the_first_record_that_is_left_is_told(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str], at: int, told: bool
+) -> None:
+    """B26: nothing that is left is older than the position, so what lay between is gone."""
+    reader = LogReader({}, [TOPIC])
+    consumer.give(A)
+    consumer.by_time = {A: at}
+    reader.place({A: Resume(5_000, {PAIR: 9})})
+    assert consumer.assigned == [(*A, at)]
+    assert (GONE in capsys.readouterr().out) is told
 
 
 @pytest.mark.parametrize("seek_ms", [0, -5_000, 5_000])
@@ -283,4 +309,4 @@ def test_an_own_position_whose_records_are_gone_is_read_from_the_first_that_is_l
 ) -> None:
     reader.place({A: Resume(None, offset=consumer.low - 1), B: Resume(None)})
     assert consumer.assigned == [(*A, consumer.low), (*B, consumer.low)]
-    assert "records are gone that were not applied" in capsys.readouterr().out
+    assert GONE in capsys.readouterr().out

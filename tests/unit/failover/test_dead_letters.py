@@ -1,21 +1,13 @@
-"""What travels between `lifeline dlq` and its task: whole, or not at all; and readable by the asker alone."""
+"""What travels between `lifeline dlq` and its task, and that it is readable by the asker alone."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from lifeline.lambdas.failover.dead_letters import (
-    ANSWER,
-    PART_CHARACTERS,
-    Request,
-    letter_of,
-    packed,
-    unpacked,
-)
+from lifeline.lambdas.failover.dead_letters import Request, letter_of
 from lifeline.lambdas.failover.sealed import Opener, seal
 from lifeline.services.event_applier.batch import LogRecord
 from lifeline.services.event_applier.dead_letters import dead_letter_of
@@ -31,26 +23,6 @@ PLACE = [
 def request(**changes: Any) -> Request:
     given: dict[str, Any] = {"run": "r", "do": "list", "since_ms": 0, "until_ms": 9} | changes
     return Request(**given)
-
-
-def lines(run: str, answer: dict[str, Any]) -> list[str]:
-    return [json.dumps({"message": ANSWER, **fields}) for fields in packed(run, answer)]
-
-
-def test_an_answer_of_any_size_comes_back_whole_among_other_lines() -> None:
-    answer = {"letters": [f"{number * 7_919:x}" for number in range(9_000)]}
-    said = lines("r", answer)
-    assert len(said) > 2
-    assert max(map(len, said)) < PART_CHARACTERS + 200
-    mixed = [*said[1:], '{"message": "serving"}', "no json", *lines("other", {"a": 1}), said[0]]
-    assert unpacked("r", mixed) == answer
-
-
-def test_an_answer_that_lacks_a_part_is_no_answer() -> None:
-    said = lines("r", {"letters": [f"{number * 7_919:x}" for number in range(9_000)]})
-    assert unpacked("r", said[:-1]) is None
-    assert unpacked("r", []) is None
-    assert unpacked("other", said) is None
 
 
 def test_a_request_comes_back_as_it_was() -> None:

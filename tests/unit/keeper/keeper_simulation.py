@@ -192,6 +192,20 @@ class Simulation:
             self.aborts_refused += aborted is None
             self.lease = aborted or self.lease
 
+    def _do_rewind(self, event: Event) -> None:
+        """A person's `lifeline rewind`; `what`: whether it ends between the lease and the database."""
+        lease = self.lease
+        if lease is None or lease.holder not in REGIONS or not self._linked(lease.holder, WITNESS):
+            return
+        region, row = lease.holder, self.rows[lease.holder]
+        if (row.epoch, row.holder, row.replica) != (lease.epoch, region, False):
+            return
+        advanced = transitions.advance(lease, region=region, epoch=lease.epoch)
+        self.lease = advanced or lease
+        if advanced is not None and not event.what:
+            row.epoch += 1
+            self.follow()
+
     def _do_reprotect(self, _event: Event) -> None:
         """The region without authority is rebuilt as a replica and fit again (A13)."""
         lease = self.lease

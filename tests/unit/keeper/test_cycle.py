@@ -525,6 +525,28 @@ def test_an_aborted_epoch_is_given_back(steps: int, dies: bool) -> None:
     assert world.promises[RECOVERY].releases == 1, "and the standby backs off"
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_rewound_region_serves_on_at_the_next_epoch(interrupted: bool) -> None:
+    """`lifeline rewind`, also one that ends between the lease and the database (A4): the plan opens it."""
+    world = Simulation()
+    both_cycle(world, 2)
+    world.happen(Event("rewind", interrupted))
+    assert world.serving(HOME)
+    both_cycle(world)
+    assert world.runs_of(HOME) == ["recover-e2-r1"]
+    world.plan(HOME)
+    both_cycle(world, 3)
+    lease = lease_of(judged(world))
+    assert (lease.holder, lease.epoch, lease.unfit) == (HOME, 2, frozenset())
+    assert (world.rows[HOME].epoch, world.serving(HOME), world.serving(RECOVERY)) == (
+        2,
+        True,
+        False,
+    )
+    assert world.last(HOME)[0] is Action.RENEW
+    assert world.runs_of(HOME) == ["recover-e2-r1"], "and no second one"
+
+
 @pytest.mark.parametrize("dies", [False, True])
 def test_an_abort_after_the_point_of_no_return_changes_nothing(dies: bool) -> None:
     """D9: refused once the acceptance is recorded; before it, the next run finds the promotion (D1)."""
@@ -595,6 +617,7 @@ plain = simple(
         "plan": st.tuples(st.sampled_from(REGIONS), st.booleans()),
         "end_plan": st.sampled_from(REGIONS),
         "abort": st.none(),
+        "rewind": st.booleans(),
         "cut": links,
         "heal": links,
     }

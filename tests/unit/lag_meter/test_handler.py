@@ -15,6 +15,7 @@ from lifeline.lambdas.adapters.region_state_table import LAG_REPORT_ID
 from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.lambdas.failover.lag_report import LagReport
 from lifeline.lambdas.lag_meter.handler import handler
+from tests.support.http_server import http_server
 from tests.support.tables import made_table
 
 OWN = "ca-west-1"
@@ -91,3 +92,19 @@ def test_every_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     with pytest.raises(KeyError, match="PEER_REGION, REGION_STATE_TABLE"):
         LagMeterContract.from_env()
+
+
+@pytest.mark.parametrize(("told", "counted"), [({"given_up": [{"after": "3"}]}, 1), ({}, None)])
+def test_the_report_counts_what_was_given_up(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], counted: int | None
+) -> None:
+    """Decision 25. The query API of the release before does not say it: that is no zero."""
+    made_table(OWN, "region-state-test")
+    with http_server(lambda _request: (200, {"format": 2, "entries": [], **told})) as at:
+        monkeypatch.setenv("QUERY_API_URL", at.url)
+        handler({"run_seconds": 0.1}, Context)
+    item = client("dynamodb", OWN).get_item(
+        TableName="region-state-test", Key={"id": {"S": LAG_REPORT_ID}}
+    )["Item"]
+    report = LagReport.from_json(json.loads(item["body"]["S"]))
+    assert report.stretches_given_up == counted

@@ -73,6 +73,17 @@ def test_what_is_loaded_goes_on_where_it_was_saved(
     assert again.entries()[PAIR].sequence == 6
 
 
+def test_what_was_given_up_outlives_every_checkpoint(
+    checkpoint: ReaderCheckpoint, proof: LogProof
+) -> None:
+    assert checkpoint.given_up() == []
+    rows = [{"shard": "s", "after": "3"}]
+    checkpoint.save_given_up(rows)
+    checkpoint.save(proof, FOLLOWING, TOPICS, 1.0)
+    assert checkpoint.load({"a": "id-2"}, FOLLOWING, 2.0) is None
+    assert checkpoint.given_up() == rows
+
+
 def test_a_topic_that_was_made_anew_has_no_checkpoint(
     checkpoint: ReaderCheckpoint, proof: LogProof
 ) -> None:

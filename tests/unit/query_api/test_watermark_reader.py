@@ -10,7 +10,9 @@ import pytest
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.manifests import Manifest, digest_of
-from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.lambdas.failover.markers import GivenUp, Marker, Pair
+from lifeline.lambdas.stream_bridge.give_up import marker_of
+from lifeline.lambdas.stream_bridge.stretch import Stretch
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.watermark_reader import (
     HOLE_SECONDS,
@@ -50,6 +52,11 @@ class Log:
         )
         told = [("kind", b"marker"), *self._headers(sequence, PEER)]
         self._observe(told, marker.to_bytes())
+
+    def give_up(self, after: int, until: int) -> None:
+        told = GivenUp(until, "who", "why", 1)
+        marker = marker_of(Stretch(PAIR, (TOPIC, 0), after, until), told)
+        self._observe([("kind", b"marker"), *self._headers(after, PEER)], marker.to_bytes())
 
     def _observe(self, headers: list[tuple[str, bytes]], value: bytes) -> None:
         self.reader.observe(TOPIC, 0, self.offset, headers, value)
@@ -185,6 +192,23 @@ def test_a_record_whose_origin_cannot_be_read_stops_nothing(
     log.record(1)
     log.marker(0, 2, 1)
     assert [row["sequence"] for row in log.publish()["entries"]] == ["2"]
+
+
+def test_what_was_given_up_is_published_for_ever(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.marker(0, 2, 1)
+    log.marker(2, 4, 3)
+    log.clock.at += HOLE_SECONDS + 1
+    [hole] = log.publish()["holes"]
+    log.give_up(int(hole["after"]), int(hole["until"]))
+    log.marker(4, 6)
+    told = log.publish()
+    assert (told["holes"], told["entries"][0]["after"]) == ([], "4"), "and nothing of it is safe"
+    [row] = told["given_up"]
+    assert (row["shard"], row["after"], row["until"], row["missing"]) == (PAIR.shard, "2", "4", 1)
+    assert log.publish()["given_up"] == [row], "also when nothing new comes"
+    assert capsys.readouterr().out.count("a hole is given up") == 1
 
 
 def test_an_offset_that_comes_again_is_another_log(log: Log) -> None:

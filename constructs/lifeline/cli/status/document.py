@@ -93,6 +93,7 @@ def _region(one: RegionFacts) -> dict[str, Any]:
         "traffic_epoch": None if isinstance(one.traffic_epoch, Unknown) else one.traffic_epoch,
         "events_at_risk": None if lag is None else lag.events_at_risk,
         "patients_at_risk": None if lag is None else lag.patients_at_risk,
+        "stretches_given_up": None if lag is None else lag.stretches_given_up,
     }
 
 

@@ -276,10 +276,16 @@ def _at_risk(facts: Facts) -> Row:
         (one.patients_at_risk for one in reports if one.patients_at_risk is not None), default=None
     )
     who = "patients not known" if patients is None else f"of about {patients:,.0f} patients"
+    given_up = sum(one.stretches_given_up or 0 for one in reports)
+    lost = (
+        f"; {given_up} stretches of the log were given up: their events are lost"
+        if given_up
+        else ""
+    )
     return Row(
         label=label,
-        state=State.OK if (worst.events_at_risk or 0) == 0 else State.NOTE,
-        text=f"about {worst.events_at_risk:,.0f} events {who} lie in one region only (an estimate)",
+        state=State.OK if (worst.events_at_risk or 0) == 0 and not given_up else State.NOTE,
+        text=f"about {worst.events_at_risk:,.0f} events {who} lie in one region only (an estimate){lost}",
     )
 
 

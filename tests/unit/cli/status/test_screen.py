@@ -54,6 +54,14 @@ def test_the_time_is_that_of_the_regions_own_plan() -> None:
     assert "within 275 s by the plan" in screen(look()).if_active_died.text
 
 
+def test_what_was_given_up_is_never_silent() -> None:
+    """Decision 25: its events are lost, whatever the estimate of this moment says."""
+    lag = replace(LAG, events_at_risk=0.0, stretches_given_up=2)
+    found = row(screen(look(recovery=region(RECOVERY, STANDBY_REPORT, lag=lag))), "at risk")
+    assert found.state == State.NOTE
+    assert found.text.endswith("; 2 stretches of the log were given up: their events are lost")
+
+
 def test_a_calm_environment_answers_every_question() -> None:
     facts = look()
     found = screen(facts)

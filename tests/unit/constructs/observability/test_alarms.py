@@ -229,6 +229,8 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
         "schemafailures": (bridge, lines.schema_failures, "$.unfit"),
         "bridgestopped": (bridge, lines.bridge_stopped, "1"),
         "applystopped": (services, lines.apply_stopped, "1"),
+        "recordsgone": (services, lines.records_gone, "1"),
+        "watermarkrebased": (services, lines.watermark_rebased, "1"),
         "unexpected": (services, lines.unexpected, "$.records"),
         "withheld": (services, lines.withheld, "$.records"),
     }
@@ -239,6 +241,8 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
             "schemafailures": "rejected",
             "bridgestopped": "stopped",
             "applystopped": "stopped",
+            "recordsgone": "records are gone that were not applied",
+            "watermarkrebased": "the watermark has a new base",
         }
         word = words.get(name, name)
         assert written["FilterPattern"] == f'{{ $.message = "{word}" }}'
@@ -282,6 +286,8 @@ def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
         ("services/event_applier/apply.py", 'say("unexpected", records='),
         ("services/event_applier/apply.py", 'say("withheld", records='),
         ("services/event_applier/apply.py", 'say("stopped", '),
+        ("services/event_applier/log_reader.py", 'say("records are gone that were not applied", '),
+        ("services/query_api/reader_checkpoint.py", 'say("the watermark has a new base", '),
         ("lambdas/stream_bridge/handler.py", 'logger.error("stopped"'),
         ("lambdas/stream_bridge/handler.py", 'logger.warning("rejected"'),
         ("lambdas/stream_bridge/handler.py", 'logger.error("defects"'),
