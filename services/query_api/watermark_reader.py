@@ -69,7 +69,9 @@ class VectorsGone(Exception):
 class PublishedVectors:
     """Thread-safe: what `/v1/watermark` answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_standby: bool = True) -> None:
+        """Without `has_standby` no other region proves or will prove anything: the answer says so."""
+        self._has_standby = has_standby
         self._lock = threading.Lock()
         self._own: list[dict[str, Any]] = []
         self._peers: list[dict[str, Any]] = []
@@ -79,7 +81,8 @@ class PublishedVectors:
         """The body of `/v1/watermark` in `region`."""
         with self._lock:
             holes = list(self._holes)
-        return {**vector_to_json(region, self.entries()), "holes": holes}
+        vector = vector_to_json(region, self.entries())
+        return {**vector, "holes": holes, "standby": self._has_standby}
 
     def entries(self) -> list[dict[str, Any]]:
         """Both directions: ours about the other origin, the other's about ours."""

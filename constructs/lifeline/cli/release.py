@@ -63,6 +63,9 @@ def release(
     from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
     from lifeline.preflight.assembly import NoAssembly, read_assembly
 
+    options.refuse_without_standby(
+        "release", recovery, instead="`make deploy` brings the release to the one region."
+    )
     output = Output(as_json)
     cdk = shutil.which("cdk")
     if cdk is None:

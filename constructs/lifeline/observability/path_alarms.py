@@ -90,18 +90,15 @@ def ingest_alarms(
     ]
 
 
-def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
-    """The brokers and the disk."""
+def log_alarms(
+    path: PathMetrics, thresholds: LogThresholds, strategy: Strategy = Strategy.WARM_STANDBY
+) -> list[AlarmSpec]:
+    """The brokers and the disk, and what is missing of the other region's records."""
+    return [*_brokers(path, thresholds), *(_holes(path) if strategy.has_standby else [])]
+
+
+def _holes(path: PathMetrics) -> list[AlarmSpec]:
     return [
-        AlarmSpec(
-            name="log-offline-partitions",
-            description="A partition has no leader: nothing is written to it or read from it.",
-            metric=path.offline_partitions,
-            operator=Operator.ABOVE,
-            threshold=0,
-            severity=Severity.CRITICAL,
-            runbook="log-trouble",
-        ),
         AlarmSpec(
             name="log-hole",
             description="Records of the other region are missing in this region's log: nothing behind them "
@@ -114,6 +111,20 @@ def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
             runbook="log-hole",
             not_breaching_because="the query API says it four times a minute; services-query-api fires when "
             "none runs, replication-lag-log when its watermark stands still.",
+        )
+    ]
+
+
+def _brokers(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
+    return [
+        AlarmSpec(
+            name="log-offline-partitions",
+            description="A partition has no leader: nothing is written to it or read from it.",
+            metric=path.offline_partitions,
+            operator=Operator.ABOVE,
+            threshold=0,
+            severity=Severity.CRITICAL,
+            runbook="log-trouble",
         ),
         AlarmSpec(
             name="log-under-replicated",

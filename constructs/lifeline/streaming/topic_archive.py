@@ -31,6 +31,11 @@ ARCHIVE_LIFECYCLE = Lifecycle(
 )
 BUFFER_SECONDS = 300
 BUFFER_MIB = 128
+NOT_REPLICATED = (
+    "The one archive of both regions: the topics themselves go to the peer's log. With its region the "
+    "archive is out of reach until the region is back."
+)
+"""Where there is a standby; without one the archive is replicated, as there is no other log."""
 FROM_THE_BEGINNING = "1970-01-01T00:00:00Z"
 """Firehose's word for the earliest offset; left out it would begin when the stream is ready."""
 
@@ -72,8 +77,7 @@ class TopicArchive(Construct):
             emptying=emptying,
             access_log=Bucket.access_log_of(site),
             lifecycle=ARCHIVE_LIFECYCLE,
-            not_replicated="The one archive of both regions: the topics themselves go to the peer's log. "
-            "With its region the archive is out of reach until the region is back.",
+            not_replicated=NOT_REPLICATED if site.has_standby else "",
         )
         self._group = log_group(
             self,

@@ -268,3 +268,13 @@ def test_a_dry_run_says_the_stages_and_deploys_nothing(
         f"deploy --app {assembly} --exclusively Foundation-caw1 Data-caw1 -c imageTag=2"
     ]
     assert f"{HOME} runs the release before" in capsys.readouterr().err
+
+
+def test_without_a_standby_nothing_is_staged_and_the_command_to_use_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["release", "--suffix", "t", "--recovery", "none", "--witness", "none"]
+    assert main(given) == 2
+    said = capsys.readouterr().err
+    assert "`lifeline release` needs a standby" in said
+    assert "`make deploy`" in said

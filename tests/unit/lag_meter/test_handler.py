@@ -14,6 +14,7 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.region_state_table import LAG_REPORT_ID
 from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.lambdas.failover.lag_report import LagReport
+from lifeline.lambdas.lag_meter.database import MeterDatabase
 from lifeline.lambdas.lag_meter.handler import handler
 from tests.support.tables import made_table
 
@@ -91,3 +92,15 @@ def test_every_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     with pytest.raises(KeyError, match="PEER_REGION, REGION_STATE_TABLE"):
         LagMeterContract.from_env()
+
+
+def test_the_function_of_a_region_without_a_standby_tells_no_lag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PEER_REGION", "none")
+    monkeypatch.setenv("EVIDENCE_BUCKET", "")
+    monkeypatch.setattr(MeterDatabase, "heartbeat_age_seconds", lambda _self: 0.5)
+    handler({"run_seconds": 0.1}, Context)
+    said = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert len(said) == 1
+    assert "DaysToAuthorityExpiry" in said[0]
