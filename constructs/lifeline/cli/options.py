@@ -86,8 +86,8 @@ def refuse_without_standby(command: str, recovery: str, *, instead: str) -> None
     """Raises BadInput where the environment has no second region that `command` could work with."""
     if recovery == NO_STANDBY:
         raise BadInput(
-            f"`lifeline {command}` needs a standby, and --recovery is {NO_STANDBY} (strategy backup-only); "
-            f"{instead}"
+            f"`lifeline {command}` needs a standby, and the strategy backup-only (--recovery {NO_STANDBY}) "
+            f"has none; {instead}"
         )
 
 

@@ -56,11 +56,13 @@ def failover_alarms(
     return [
         takeover_alarm(site, takes if site.has_standby else renews),
         service_alarm(site, "This region's keeper"),
+        *(_lag_alarms(site, lag) if site.has_standby else []),
         *_loop_alarms(site),
         *_exercise_alarms(site),
+        *([_risk_alarm(site, thresholds)] if site.has_standby else []),
         _plan_alarm(site),
+        *([_drill_alarm(site, thresholds)] if site.has_standby else []),
         *_authority_alarms(site),
-        *(_standby_alarms(site, lag, thresholds) if site.has_standby else []),
     ]
 
 
@@ -88,32 +90,30 @@ def _plan_alarm(site: Site) -> AlarmSpec:
     )
 
 
-def _standby_alarms(
-    site: Site, lag: LagThresholds, thresholds: FailoverThresholds
-) -> list[AlarmSpec]:
-    return [
-        *_lag_alarms(site, lag),
-        AlarmSpec(
-            name="events-at-risk",
-            description=f"More than {thresholds.events_at_risk:,} accepted events lie in one region only.",
-            metric=events_at_risk(site),
-            operator=Operator.ABOVE,
-            threshold=thresholds.events_at_risk,
-            severity=Severity.CRITICAL,
-            runbook="replication-lag",
-        ),
-        AlarmSpec(
-            name="drill-overdue",
-            description=f"No drill on AWS has passed for {thresholds.drill_days} days, or none ever did. One "
-            "in the lab does not count: it says nothing of AWS's times.",
-            metric=days_since_drill(site),
-            operator=Operator.ABOVE,
-            threshold=thresholds.drill_days,
-            evaluation=Evaluation(datapoints_to_alarm=3, evaluation_periods=3, period_seconds=HOUR),
-            severity=Severity.WARNING,
-            runbook="drill-overdue",
-        ),
-    ]
+def _risk_alarm(site: Site, thresholds: FailoverThresholds) -> AlarmSpec:
+    return AlarmSpec(
+        name="events-at-risk",
+        description=f"More than {thresholds.events_at_risk:,} accepted events lie in one region only.",
+        metric=events_at_risk(site),
+        operator=Operator.ABOVE,
+        threshold=thresholds.events_at_risk,
+        severity=Severity.CRITICAL,
+        runbook="replication-lag",
+    )
+
+
+def _drill_alarm(site: Site, thresholds: FailoverThresholds) -> AlarmSpec:
+    return AlarmSpec(
+        name="drill-overdue",
+        description=f"No drill on AWS has passed for {thresholds.drill_days} days, or none ever did. One "
+        "in the lab does not count: it says nothing of AWS's times.",
+        metric=days_since_drill(site),
+        operator=Operator.ABOVE,
+        threshold=thresholds.drill_days,
+        evaluation=Evaluation(datapoints_to_alarm=3, evaluation_periods=3, period_seconds=HOUR),
+        severity=Severity.WARNING,
+        runbook="drill-overdue",
+    )
 
 
 def _authority_alarms(site: Site) -> list[AlarmSpec]:

@@ -94,28 +94,6 @@ def log_alarms(
     path: PathMetrics, thresholds: LogThresholds, strategy: Strategy = Strategy.WARM_STANDBY
 ) -> list[AlarmSpec]:
     """The brokers and the disk, and what is missing of the other region's records."""
-    return [*_brokers(path, thresholds), *(_holes(path) if strategy.has_standby else [])]
-
-
-def _holes(path: PathMetrics) -> list[AlarmSpec]:
-    return [
-        AlarmSpec(
-            name="log-hole",
-            description="Records of the other region are missing in this region's log: nothing behind them "
-            "is called safe.",
-            metric=path.log_holes,
-            operator=Operator.ABOVE,
-            threshold=0,
-            evaluation=AT_ONCE,
-            severity=Severity.CRITICAL,
-            runbook="log-hole",
-            not_breaching_because="the query API says it four times a minute; services-query-api fires when "
-            "none runs, replication-lag-log when its watermark stands still.",
-        )
-    ]
-
-
-def _brokers(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="log-offline-partitions",
@@ -126,6 +104,7 @@ def _brokers(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
             severity=Severity.CRITICAL,
             runbook="log-trouble",
         ),
+        *([_hole(path)] if strategy.has_standby else []),
         AlarmSpec(
             name="log-under-replicated",
             description="A partition has fewer copies than it should; below two it takes no record.",
@@ -157,6 +136,22 @@ def _brokers(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
             runbook="log-trouble",
         ),
     ]
+
+
+def _hole(path: PathMetrics) -> AlarmSpec:
+    return AlarmSpec(
+        name="log-hole",
+        description="Records of the other region are missing in this region's log: nothing behind them "
+        "is called safe.",
+        metric=path.log_holes,
+        operator=Operator.ABOVE,
+        threshold=0,
+        evaluation=AT_ONCE,
+        severity=Severity.CRITICAL,
+        runbook="log-hole",
+        not_breaching_because="the query API says it four times a minute; services-query-api fires when "
+        "none runs, replication-lag-log when its watermark stands still.",
+    )
 
 
 def apply_alarms(
