@@ -16,6 +16,7 @@ from lifeline.site import Site
 
 EMPTYING_SECONDS = 540
 """How long a deletion of the vault goes on: three runs of the function."""
+SERVICE = "backup.amazonaws.com"
 DELETIONS = ("backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle")
 
 
@@ -96,6 +97,14 @@ def emptied_on_delete(
         [vault],
     )
     provider.allow("DeleteRecoveryPoints", ["backup:DeleteRecoveryPoint"], [vault, *points])
+    # A point whose deletion was refused once, say as its role was gone, is EXPIRED, and goes only for who may
+    # make the service's own role ("DeleteRecoveryPoint", AWS Backup API Reference).
+    provider.allow(
+        "DeleteWhatExpired",
+        ["iam:CreateServiceLinkedRole"],
+        [site.global_arn("iam", f"role/aws-service-role/{SERVICE}/AWSServiceRoleForBackup")],
+        {"StringEquals": {"iam:AWSServiceName": SERVICE}},
+    )
     provider.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [Aws.STACK_ID])
     provider.allow("DeleteTheirSnapshots", ["rds:DeleteDBClusterSnapshot"], [points[1]])
     acknowledge_pattern(
