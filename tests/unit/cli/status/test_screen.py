@@ -253,7 +253,7 @@ def test_without_a_standby_the_screen_says_that_nobody_takes_over_and_shows_no_l
     assert found.if_active_died.state is State.NOTE
     assert found.stores == ()
     assert "automatic failover is off" in row(found, "witness").text
-    assert "in one region only" in row(found, "at risk").text
+    assert "how many is not measured" in row(found, "at risk").text
     assert {one.state for one in found.rows} <= {State.OK, State.NOTE}
     labels = [one.label for one in found.rows]
     assert len(labels) == len(set(labels))
