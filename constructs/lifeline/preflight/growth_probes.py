@@ -161,7 +161,7 @@ def _lease(place: Place, answers: Answers) -> list[Finding]:
     return [
         Finding(
             f"{one.text('FunctionName')} in {place.region} was deployed with {name} {there} and the "
-            f"templates say {now}: it would look for the lease elsewhere, and a region that serves would stop",
+            f"templates say {now}: it would look for the lease elsewhere, and who serves would stop",
             "deploy with the strategy and the witnessRegion that stand, or make a new environment under "
             "another suffix (docs/mechanisms/strategies.md)",
         )

@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(2400)]
 SUFFIX = "copies"
 SETTINGS = (
     f"export SUFFIX={SUFFIX} PROFILE=dev RECOVERY_REGION=none WITNESS_REGION=none "
-    'ARGS="-c strategy=backup-only -c witnessRegion=none -c tier=DEFERRABLE"'
+    'ARGS="-c strategy=backup-only -c witnessRegion=none -c tier=DEFERRABLE" '
+    # This checkout's code, also where the environment has another one installed.
+    f'PYTHONPATH="{ROOT / "constructs"}:$PYTHONPATH"'
 )
 COMMANDS = (
     "make -o setup account",
