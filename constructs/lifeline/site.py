@@ -18,7 +18,7 @@ from aws_cdk import Names as ConstructNames
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.naming import Names
 from lifeline.regions import Region, code_of
 from lifeline.settings import LogReplication, Settings, SettingsError

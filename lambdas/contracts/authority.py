@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lifeline.lambdas.contracts.contract import Contract, set_by_aws
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, set_by_aws
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 
 
 @dataclass(frozen=True, kw_only=True)

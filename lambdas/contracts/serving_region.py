@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lifeline.lambdas.contracts.contract import Contract, variable
-from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
-
-NO_STANDBY = "none"
-"""Instead of the other region's name, where there is none that could become active (ADR 23). A word, as a
-variable that is forgotten must not mean it."""
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS, NO_STANDBY
 
 
 @dataclass(frozen=True, kw_only=True)

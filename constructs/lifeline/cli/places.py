@@ -8,7 +8,7 @@ from typing import Any
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.regions import code_of
 
 REPAIR_TIMEOUT_SECONDS = 65.0

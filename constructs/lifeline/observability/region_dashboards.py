@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lifeline.foundation.alert_topics import Severity
-from lifeline.observability.alarms import Alarms
+from lifeline.observability.alarms import Alarms, status_command
 from lifeline.observability.dashboards import (
     AlarmStatusWidget,
     GraphWidget,
@@ -42,10 +42,6 @@ DECISIONS = (
 )
 
 
-NO_OTHER_REGION = " --recovery none --witness none"
-"""What `lifeline status` is told of an environment without a standby."""
-
-
 def _share(flagged: MetricSpec, site: Site) -> MathSpec:
     return MathSpec(
         expression="100 * flagged / seen",
@@ -61,9 +57,8 @@ def region_rows(
     return [
         [
             TextWidget(
-                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Does it serve? `lifeline "
-                f"status --suffix {site.settings.environment_suffix}"
-                f"{'' if site.has_standby else NO_OTHER_REGION}`. What next: docs/runbooks/README.md"
+                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Does it serve? "
+                f"`{_status(site)}`. What next: docs/runbooks/README.md"
             )
         ],
         [
@@ -190,6 +185,11 @@ def region_rows(
     ]
 
 
+def _status(site: Site) -> str:
+    """What to type first."""
+    return status_command(site.settings.environment_suffix, has_standby=site.has_standby)
+
+
 def _at_risk(site: Site) -> list[Widget]:
     if not site.has_standby:
         return []
@@ -220,9 +220,7 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
     return [
         [
             TextWidget(
-                text="# Does it serve? `lifeline status --suffix "
-                f"{site.settings.environment_suffix}{'' if site.has_standby else NO_OTHER_REGION}`. "
-                "What next: docs/runbooks/README.md"
+                text=f"# Does it serve? `{_status(site)}`. What next: docs/runbooks/README.md"
             )
         ],
         [

@@ -13,9 +13,9 @@ from moto import mock_aws
 from pg8000.exceptions import InterfaceError
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import Outcome, plan_for
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.lambdas.failover_step import authority_steps
 from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
 from lifeline.lambdas.failover_step.context import (

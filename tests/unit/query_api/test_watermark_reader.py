@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from lifeline.lambdas.contracts.log import GroupLog
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY, ServingRegion
+from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.manifests import Manifest, digest_of
 from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.watermark_reader import (
     HOLE_SECONDS,

@@ -15,7 +15,7 @@ from lifeline.compliance.nag_rows import CRITICALITY, Status, rows_of
 from lifeline.compliance.reach.assembly import world_of
 from lifeline.compliance.reach.ledger import ledger_of
 from lifeline.lambdas.contracts.registry import FUNCTIONS, SERVICES
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.settings import Settings
 from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lifeline.cli.status.facts import AlarmFacts, Facts, PlanFacts, RegionFacts, Unknown
@@ -13,7 +13,7 @@ from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag_report import LagReport, LastDrill, StoreLag
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import rto_budget_seconds
-from lifeline.lambdas.failover.reason_words import SHOW, WATCH, WORDS, ReasonWords
+from lifeline.lambdas.failover.reason_words import SHOW, WATCH, WORDS, ReasonWords, of_one_region
 
 LAG_FRESH_SECONDS = 60.0
 """The lag meter looks every 10 s, at files and secrets every 60 s; one late look more."""
@@ -85,7 +85,7 @@ def screen(facts: Facts) -> Screen:
     """The screen of one look."""
     found = serving(facts)
     standby = facts.other(found.region) if found.region else None
-    return Screen(
+    made = Screen(
         serving=found,
         serving_command=_serving_command(facts, found),
         if_active_died=_if_active_died(facts, found, standby),
@@ -105,6 +105,21 @@ def screen(facts: Facts) -> Screen:
             _drill(facts) if facts.has_standby else NO_DRILL,
         ),
         stores=_stores(facts, _taker(facts, standby)) if facts.has_standby else (),
+    )
+    return made if facts.has_standby else _of_one_region(facts, made)
+
+
+def _of_one_region(facts: Facts, made: Screen) -> Screen:
+    """Each command as it must be typed for an environment without a standby."""
+
+    def typed(row: Row) -> Row:
+        return replace(row, command=of_one_region(row.command, facts.suffix))
+
+    return replace(
+        made,
+        serving_command=of_one_region(made.serving_command, facts.suffix),
+        if_active_died=typed(made.if_active_died),
+        rows=tuple(typed(one) for one in made.rows),
     )
 
 

@@ -23,7 +23,7 @@ from lifeline.compliance.reach.targets import (
 )
 from lifeline.compliance.reach.world import ACCOUNT, ARN, Found, World
 from lifeline.lambdas.contracts.contract import AwsCall, Call, HostCall, RegionRole
-from lifeline.lambdas.contracts.serving_region import NO_STANDBY
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 
 GLOBAL_REGION = "us-east-1"
 """Where the control planes of the global services are (AWS Fault Isolation Boundaries)."""

@@ -267,6 +267,13 @@ def test_without_a_standby_a_lost_region_is_bad_and_names_the_runbook() -> None:
     assert found.if_active_died.label == "what happens next"
     assert found.if_active_died.state is State.BAD
     assert "region-lost-backup-only" in found.if_active_died.text
+    typed = [found.serving_command, *(one.command for one in found.rows)]
+    ours = [one for one in typed if one.startswith("lifeline ") and "--suffix" in one]
+    assert all("--suffix dev --recovery none --witness none" in one for one in ours), ours
+    paused = alone(lease=replace(LEASE, paused_until=NOW + 600))
+    assert row(screen(paused), "paused").command == (
+        "lifeline authority resume --suffix dev --recovery none --witness none"
+    )
 
 
 def test_the_json_of_an_environment_without_a_standby_is_what_its_schema_says() -> None:

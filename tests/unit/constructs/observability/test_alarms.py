@@ -478,5 +478,9 @@ def test_without_a_standby_no_alarm_waits_for_a_copy_a_probe_or_a_drill(
         *("probe-silent", "probe-failing", "events-at-risk", "drill-overdue", "log-hole"),
     }
     assert {"backup-overdue", "nobody-serves", "keeper-silent", "lag-meter-silent"} <= names
+    for one in kept:
+        if one.severity is Severity.CRITICAL:
+            told = one.description_for("test", has_standby=False)
+            assert "lifeline status --suffix test --recovery none --witness none." in told
     told = " ".join(one.description for one in kept)
     assert "takes over: the other region" not in told
