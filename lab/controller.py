@@ -59,8 +59,9 @@ class Controller:
         self, *, places: Places, processes: Processes, observer: Observer,
         databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
         commands: Mapping[str, Sequence[str]],
+        regions: Sequence[str] = DATA_REGIONS,
     ) -> None:  # fmt: skip
-        """`commands`: by ECS service, what each of its tasks runs."""
+        """`commands`: by ECS service, what each of its tasks runs. `regions`: where services are."""
         self.places = places
         self.processes = processes
         self.observer = observer
@@ -68,6 +69,7 @@ class Controller:
         self.suffix = suffix
         self.say = say
         self.commands = commands
+        self.regions = regions
         self.unreachable: set[str] = set()
         self._writer_region: str | None = None
         self._environments: dict[str, dict[str, str]] = {}
@@ -125,7 +127,7 @@ class Controller:
         return None
 
     def _follow_services(self) -> None:
-        for region in DATA_REGIONS:
+        for region in self.regions:
             if region in self.unreachable or not self.commands:
                 continue
             ecs = self.observer("ecs", region)
@@ -142,7 +144,7 @@ class Controller:
 
     def _follow_migrations(self) -> None:
         """The emulator only notes that a task runs. One that fails stays RUNNING, and is run again."""
-        for region in DATA_REGIONS:
+        for region in self.regions:
             if region in self.unreachable or not self.commands:
                 continue
             ecs, cluster = self.observer("ecs", region), f"services-{self.suffix}"

@@ -238,6 +238,17 @@ def kick(clients: Clients, suffix: str) -> None:
     """Start keepers and probes now: the emulator's first scheduled start comes a minute late."""
     for region in (HOME, RECOVERY, WITNESS):
         functions = clients.observer("lambda", region)
-        names = [f"probe-{suffix}"] + ([f"keeper-{suffix}"] if region in DATA_REGIONS else [])
-        for name in names:
-            functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+        there = _functions(clients, region)
+        for name in (f"probe-{suffix}", f"keeper-{suffix}"):
+            if name in there:
+                functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+
+
+def serving_regions(clients: Clients, suffix: str) -> tuple[str, ...]:
+    """The data regions that could become active: where a keeper is. Home alone without a standby."""
+    return tuple(one for one in DATA_REGIONS if f"keeper-{suffix}" in _functions(clients, one))
+
+
+def _functions(clients: Clients, region: str) -> set[str]:
+    pages = clients.observer("lambda", region).get_paginator("list_functions").paginate()
+    return {one["FunctionName"] for page in pages for one in page["Functions"]}

@@ -188,15 +188,16 @@ class Lab:
 
     def start_services(self) -> None:
         """What the deployed stacks ask for: topics, gateways, services, keepers. Raises LabError."""
-        for region in DATA_REGIONS:
+        regions = deployment.serving_regions(self.clients, self.suffix)
+        for region in regions:
             self.brokers[region].create_topics(
                 deployment.topic_partitions(self.clients, self.suffix)
             )
-        for region in DATA_REGIONS:
+        for region in regions:
             self._start_gateway(region)
         mirror_settings = self.workdir / "mirror.properties"
         mirror_settings.write_text(self._replicator or replicator_settings())
-        self._follow(service_commands(mirror_settings))
+        self._follow(service_commands(mirror_settings), regions)
 
     def deploy_stacks(self) -> DeployReport:
         """The stacks only: also how a running lab gets an edited app (`python -m lab deploy`)."""
@@ -266,11 +267,14 @@ class Lab:
             region=region, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
 
-    def _follow(self, commands: Mapping[str, Sequence[str]]) -> None:
+    def _follow(
+        self, commands: Mapping[str, Sequence[str]], regions: Sequence[str] = DATA_REGIONS
+    ) -> None:
         """Let the data plane follow the control plane, and start the keepers."""
         self._controller = Controller(
             places=self.places, processes=self.processes, observer=self.clients.observer,
             databases=self.databases, suffix=self.suffix, say=self.say, commands=commands,
+            regions=regions,
         )  # fmt: skip
         self._controller.start()
         deployment.kick(self.clients, self.suffix)

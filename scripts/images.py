@@ -128,7 +128,7 @@ def make_repositories(settings: Settings, cdk_arguments: Sequence[str]) -> list[
     """The command that makes the repositories: an image cannot be pushed before."""
     return [
         *("cdk", "deploy", f"Foundation-{settings.home.code}"),
-        *(f"Foundation-{settings.recovery.code}",),
+        *((f"Foundation-{settings.recovery.code}",) if settings.has_standby else ()),
         *("-c", f"environmentSuffix={settings.environment_suffix}"),
         *("-c", f"profile={settings.profile_name}", *cdk_arguments),
     ]
@@ -151,6 +151,8 @@ def plan(settings: Settings, cdk_arguments: Sequence[str]) -> list[str]:
     ]
     lines.append(f"{' '.join(log_in(home))}     # ECR's password on standard input")
     lines += [" ".join(build(home, repository_of(one, settings), tag, one)) for one in Image]
+    if not settings.has_standby:
+        return lines
     lines.append(
         f"# wait until home's registry has copied both to {settings.recovery_region}; "
         "where it does not replicate:"
@@ -161,14 +163,14 @@ def plan(settings: Settings, cdk_arguments: Sequence[str]) -> list[str]:
 
 
 class Images:
-    """One `make images`."""
+    """One `make images`. `recovery` is None where that region starts no task (strategy backup only)."""
 
     def __init__(
         self,
         settings: Settings,
         *,
         home: Registry,
-        recovery: Registry,
+        recovery: Registry | None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -180,8 +182,10 @@ class Images:
     def bring(self) -> None:
         """Have each image in both regions. Raises Failure, or botocore's errors."""
         pushed = [image for image in Image if self._push(image)]
+        if self._recovery is None:
+            return
         for image in Image:
-            self._copy(image, fresh=image in pushed)
+            self._copy(image, self._recovery, fresh=image in pushed)
 
     def _push(self, image: Image) -> bool:
         repository = repository_of(image, self._settings)
@@ -196,18 +200,18 @@ class Images:
             )
         return True
 
-    def _copy(self, image: Image, *, fresh: bool) -> None:
-        repository, to = repository_of(image, self._settings), self._recovery.region
-        if not self._recovery.digest(repository, self._tag):
+    def _copy(self, image: Image, recovery: Registry, *, fresh: bool) -> None:
+        repository, to = repository_of(image, self._settings), recovery.region
+        if not recovery.digest(repository, self._tag):
             if (fresh and self._home.replicates(repository, to)) or self._home.is_copying(
                 repository, self._tag, to
             ):
-                self._wait(repository)
+                self._wait(repository, recovery)
             else:
                 # Without this login the source could be read, but not the target written.
-                registries = self._registry(self._home), self._registry(self._recovery)
+                registries = self._registry(self._home), self._registry(recovery)
                 _run(copy(*registries, repository, self._tag))
-        here, there = (one.digest(repository, self._tag) for one in (self._home, self._recovery))
+        here, there = (one.digest(repository, self._tag) for one in (self._home, recovery))
         if here != there:
             raise Failure(
                 f"{repository}:{self._tag} is {here or 'missing'} in {self._home.region} and "
@@ -216,11 +220,11 @@ class Images:
             )
         _say(f"{repository}:{self._tag} is in both regions: {here}")
 
-    def _wait(self, repository: str) -> None:
-        to = self._recovery.region
+    def _wait(self, repository: str, recovery: Registry) -> None:
+        to = recovery.region
         _say(f"waiting until the registry has copied {repository}:{self._tag} to {to}")
         end = self._clock() + REPLICATION_SECONDS
-        while not self._recovery.digest(repository, self._tag):
+        while not recovery.digest(repository, self._tag):
             if self._clock() >= end:
                 raise Failure(
                     f"the registry has not copied {repository}:{self._tag} to {to} in "
@@ -280,7 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n".join(plan(settings, cdk_arguments)))
             return 0
         _run(make_repositories(settings, cdk_arguments))
-        home, recovery = Registry(settings.home_region), Registry(settings.recovery_region)
+        home = Registry(settings.home_region)
+        recovery = Registry(settings.recovery_region) if settings.has_standby else None
         Images(settings, home=home, recovery=recovery).bring()
     except (BotoCoreError, ClientError, Failure, ValueError) as error:
         print(f"images: {error}", file=sys.stderr)

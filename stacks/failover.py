@@ -58,14 +58,21 @@ class Failover(SiteStack):
                 query_api_tasks=site.settings.profile.query_api_tasks if rests else 0,
                 identity=application.identity,
             ),
-            stores=RegionStores(
-                file_system_id=data.files.file_system_id,
-                admin_secret=data.database.credentials.secret_name,
-                cache_group=cache_name(site),
-                cache_user=user_name(site),
-                cache_hosts_parameter=hosts_parameter(site),
-                cache_clients=foundation.network.cache_clients,
-            ),
+            stores=_stores(site, foundation, data),
             alert_topics=foundation.alerts,
             evidence=evidence,
         )
+
+
+def _stores(site: Site, foundation: Foundation, data: Data) -> RegionStores:
+    """What a failover takes over beside the database; without a standby nothing comes from another region."""
+    if not site.has_standby:
+        return RegionStores()
+    return RegionStores(
+        file_system_id=data.files.file_system_id,
+        admin_secret=data.database.credentials.secret_name,
+        cache_group=cache_name(site),
+        cache_user=user_name(site),
+        cache_hosts_parameter=hosts_parameter(site),
+        cache_clients=foundation.network.cache_clients,
+    )

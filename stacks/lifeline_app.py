@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from lifeline.limits import warnings
 from lifeline.settings import Settings
 from lifeline.site import Site
+from lifeline.stacks.copies import Copies
 from lifeline.stacks.dr_pipeline import DrPipeline
 from lifeline.stacks.region_stacks import RegionStacks
 from lifeline.stacks.witness import Witness
@@ -20,6 +21,9 @@ def build(app: cdk.App, settings: Settings) -> None:
     it deploys after both regions stand and is destroyed first. No update of one region waits for the
     other: a region's stacks deployed by themselves need nothing of the peer (docs/mechanisms/deploying.md).
     """
+    if not settings.has_standby:
+        _build_backup_only(app, settings)
+        return
     home = RegionStacks(app, site=Site(settings, settings.home))
     recovery = RegionStacks(app, site=Site(settings, settings.recovery))
     recovery.data.add_stack_dependency(home.data, "the home member creates the global cluster")
@@ -36,6 +40,16 @@ def build(app: cdk.App, settings: Settings) -> None:
         Witness(app, site=Site(settings, settings.witness))
     if settings.profile.dr_pipeline:
         DrPipeline(app, site=home.foundation.site, foundation=home.foundation)
+    warn(home.data, settings)
+
+
+def _build_backup_only(app: cdk.App, settings: Settings) -> None:
+    """One region that runs everything, and another that keeps copies (ADR 23)."""
+    home = RegionStacks(app, site=Site(settings, settings.home))
+    copies = Copies(app, site=Site(settings, settings.recovery))
+    # So that it is destroyed before: a recovery point is deleted with the role that made it, which is home's.
+    copies.add_stack_dependency(home.data, "its recovery points are deleted with home's role")
+    home.replication.add_stack_dependency(copies, "copies the buckets there")
     warn(home.data, settings)
 
 

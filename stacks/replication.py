@@ -25,7 +25,8 @@ REPLICATED_BUCKETS = ("access-log", "audit", "archive", "evidence")
 
 class Replication(SiteStack):
     """Deployed last, when both regions stand, and destroyed first. Alike in both regions, but for facts of
-    creation: home asks for the peering and starts the files' replication; recovery's cache joins."""
+    creation: home asks for the peering and starts the files' replication; recovery's cache joins. Without a
+    standby, at home only, it copies the buckets: there is no peer to look up."""
 
     def __init__(
         self,
@@ -40,6 +41,13 @@ class Replication(SiteStack):
     ) -> None:
         super().__init__(scope, site, "replication", description="What joins the two regions")
         keys, network = foundation.keys.in_stack(self), foundation.network
+        if not site.has_standby:
+            BucketReplication(
+                self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS)
+            )
+            assert data.cache is not None, "home's cache is made with its data"
+            self.cache: CacheMember = data.cache
+            return
         peer_lookup = PeerLookup(self, "PeerLookup", site=site, keys=keys)
         buckets = BucketReplication(
             self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS)
@@ -74,7 +82,6 @@ class Replication(SiteStack):
             FileReplication(
                 self, "Files", site=site, keys=keys, source_id=source, destination_id=destination
             )
-        self.cache: CacheMember
         if data.cache is not None:
             self.cache = data.cache
         else:

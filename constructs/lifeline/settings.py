@@ -175,8 +175,13 @@ class Settings:
 
     @property
     def automatic_failover(self) -> bool:
-        """Two sites cannot vote: without a witness a person decides."""
+        """Two sites cannot vote: without a witness a person decides. Without a standby nobody can."""
         return self.witness_region is not None
+
+    @property
+    def has_standby(self) -> bool:
+        """Whether the recovery region can become active; else it keeps copies only (ADR 23)."""
+        return self.strategy.has_standby
 
     @property
     def capacity(self) -> CapacityPlan:
@@ -273,7 +278,7 @@ class Settings:
                     f"(profile {self.profile_name}); choose logReplication=mirrormaker or a profile "
                     "with bigger brokers."
                 )
-        if self.profile.dr_pipeline:
+        if self.profile.dr_pipeline and self.has_standby:
             require_services(self.home, PIPELINE_SERVICES, role="home")
         if self.domain is not None and not DOMAIN.fullmatch(self.domain.name):
             raise SettingsError(
@@ -289,6 +294,9 @@ class Settings:
 
     def _check_strategy(self) -> None:
         """The plan of the whole environment: a region with fewer parts has a shorter one."""
+        if not self.has_standby:
+            self._check_backup_only()
+            return
         if self.strategy.services_rest and self.witness_region is None:
             raise SettingsError(
                 f"The strategy {self.strategy} needs a witness region, whose lease tells the standby that it "
@@ -302,6 +310,31 @@ class Settings:
                 f"The strategy {self.strategy} recovers within {budget} s, as tasks must start first, "
                 f"and the tier {self.tier.name} promises {self.tier.rto_seconds} s; allowed are the tiers "
                 f"{slow}, or the strategy {Strategy.WARM_STANDBY}."
+            )
+
+    def _check_backup_only(self) -> None:
+        """Nothing that promises what only a standby could do."""
+        if self.witness_region is not None:
+            raise SettingsError(
+                f"The strategy {self.strategy} has no standby to take the lease, and witnessRegion is "
+                f"{self.witness_region!r}; allowed is witnessRegion={NO_WITNESS}, which turns automatic "
+                "failover off."
+            )
+        if self.tier is not RecoveryTier.DEFERRABLE:
+            raise SettingsError(
+                f"The strategy {self.strategy} restores from backups when the home region is lost, which "
+                f"takes hours, and the tier {self.tier.name} promises {self.tier.rto_seconds} s; allowed is "
+                f"the tier {RecoveryTier.DEFERRABLE.name}, or the strategy {Strategy.WARM_STANDBY}."
+            )
+        if self.drills is not DrillUse.NEVER:
+            raise SettingsError(
+                f"Drills are {self.drills!r}: they take a region away and wait for the other one, and the "
+                f"strategy {self.strategy} has no standby; allowed is drills={DrillUse.NEVER}."
+            )
+        if self.domain is not None:
+            raise SettingsError(
+                f"The domain {self.domain.name!r} follows the active region, and the strategy "
+                f"{self.strategy} has one region only; allowed is no domain: edges use its own endpoint."
             )
 
     def _check_limits(self) -> None:

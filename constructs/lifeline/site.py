@@ -18,6 +18,7 @@ from aws_cdk import Names as ConstructNames
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.naming import Names
 from lifeline.regions import Region, code_of
 from lifeline.settings import LogReplication, Settings, SettingsError
@@ -194,6 +195,19 @@ class Site:
     def has_peer(self) -> bool:
         """Whether a second region holds patient data."""
         return self.settings.has_peer
+
+    @property
+    def has_standby(self) -> bool:
+        """Whether the other region can become active; else it keeps copies only (ADR 23)."""
+        return self.settings.has_standby
+
+    @property
+    def peer_region(self) -> str:
+        """The other region's name as functions are told it: the word for none where it cannot become active.
+
+        Raises ValueError in a plain stack, which knows of no other region.
+        """
+        return self.peer.region.name if self.has_standby else NO_STANDBY
 
     @property
     def peer(self) -> Site:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, set_by_aws
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,10 @@ class CachePlace(Contract):
 
 @dataclass(frozen=True, kw_only=True)
 class LagMeterContract(Contract):
-    """`file_system_id`, `admin_secret` and `cache` name what is measured beside the database; empty: none."""
+    """`file_system_id`, `admin_secret` and `cache` name what is measured beside the database; empty: none.
+
+    With `peer_region` as `NO_STANDBY` nothing comes across, so no lag is measured.
+    """
 
     region: str = set_by_aws("AWS_REGION")
     suffix: str
@@ -54,6 +58,11 @@ class LagMeterContract(Contract):
         HostCall("query-api", 8080),
         HostCall("cache", 6379),
     )
+
+    @property
+    def has_standby(self) -> bool:
+        """Whether another region can become active."""
+        return self.peer_region != NO_STANDBY
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "query_api_url", self.query_api_url.rstrip("/"))

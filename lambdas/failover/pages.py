@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from lifeline.lambdas.failover.decision import Decision, Observation
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.lambdas.failover.reason_words import RUNBOOK, STATUS, WATCH, WORDS
+from lifeline.lambdas.failover.protocol import NO_STANDBY
+from lifeline.lambdas.failover.reason_words import RUNBOOK, STATUS, WATCH, WORDS, of_one_region
 
 PLAN_RUNBOOK = "docs/runbooks/failover-plan.md"
 STARTED_AGAIN = "the failover plan was started again"
@@ -32,7 +33,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who pages: one region of one environment."""
+    """Who pages: one region of one environment. `peer` may be `NO_STANDBY`."""
 
     suffix: str
     region: str
@@ -50,6 +51,8 @@ class Sender:
     ) -> Page:
         """`what` ends the subject; `facts` are lines such as the lease's."""
         status = STATUS.format_map({"suffix": self.suffix})
+        if self.peer == NO_STANDBY:
+            status, command = (of_one_region(one, self.suffix) for one in (status, command))
         if lead_decides:
             # Whoever is woken types the first command before reading the rest: it must not write.
             commands = [f"Type next: {status}", f"Only on the incident lead's word: {command}"]

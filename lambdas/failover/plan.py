@@ -286,14 +286,19 @@ CALL_ENDS_BEFORE_SECONDS = 2
 
 
 def plan_for(
-    parts: Collection[Part] = tuple(Part), *, services_rest: bool = False
+    parts: Collection[Part] = tuple(Part), *, services_rest: bool = False, has_standby: bool = True
 ) -> tuple[Step, ...]:
     """The plan of a region that has these parts beside its database and its API.
 
-    `services_rest`: its services have 0 tasks while it is the standby (strategy pilot light).
+    `services_rest`: its services have 0 tasks while it is the standby (strategy pilot light). Without
+    `has_standby` (strategy backup only) there is no other region to fence.
     """
     every = EVERY_STEP if services_rest else PLAN
-    return tuple(step for step in every if step.needs is None or step.needs in parts)
+    return tuple(
+        step
+        for step in every
+        if (step.needs is None or step.needs in parts) and (has_standby or step.name != "fence")
+    )
 
 
 def stages(plan: Sequence[Step] = PLAN) -> tuple[tuple[Step, ...], ...]:

@@ -35,3 +35,6 @@ EXTEND_PARTITIONS_LOCK = 7310002
 """Advisory lock of `extend_event_partitions()`, which spells it in SQL."""
 MIGRATION_LOCK = 7310003
 """Advisory lock: one `migrate` at a time."""
+NO_STANDBY = "none"
+"""Instead of the other region's name, where there is none that could become active (ADR 23). A word, as a
+variable that is forgotten must not mean it."""

@@ -16,6 +16,8 @@ RUNBOOK = "docs/runbooks/holds.md"
 STATUS = "lifeline status --suffix {suffix}"
 WATCH = f"{STATUS} --watch"
 SHOW = "lifeline authority show --suffix {suffix}"
+OF_ONE_REGION = "--recovery none --witness none"
+"""What our commands are told of an environment without a standby (ADR 23)."""
 KEEPER_LOG = (
     "aws logs tail /aws/lambda/keeper-{suffix} --region {region} --since 10m "
     "--filter-pattern unreachable"
@@ -151,3 +153,11 @@ WORDS: Mapping[str, ReasonWords] = {
     READY: ReasonWords("It would take over by itself."),
 }
 """By the word; a test holds them against `Reason`."""
+
+
+def of_one_region(command: str, suffix: str) -> str:
+    """The command for an environment without a standby; what is not ours stays as it is."""
+    if not command.startswith("lifeline "):
+        return command
+    named = f"--suffix {suffix}"
+    return command.replace(named, f"{named} {OF_ONE_REGION}", 1)

@@ -108,11 +108,11 @@ class StepContext:
         return RegionStateTable(client("dynamodb", self.region), self.settings.region_state_table)
 
     def require_other_region(self) -> None:
-        """Without a witness: the other region must not have been made active meanwhile (A21).
+        """Without a witness: the other region, if there is one, must not have been made active (A21).
 
         Raises NotMine when it was, NotReady when it does not say and no person made this region active.
         """
-        if not self.settings.alone:
+        if not self.settings.alone or not self.settings.has_standby:
             return
         there = client("dynamodb", self.settings.peer_region)
         try:

@@ -58,6 +58,8 @@ def fence(context: StepContext) -> str:
     """Where the other side's database is. Not the way to it: the fence is a courtesy (A1, A8)."""
     if not context.settings.witness_region:
         return "there is no witness"
+    if not context.settings.has_standby:
+        return "there is no other region"
     facts = context.lease.region_facts(context.settings.peer_region)
     return f"the directory names {facts.get('database_host') or 'no database'}"
 

@@ -25,6 +25,7 @@ from lifeline.lambdas.failover.replication_signal import (
     ReplicationSource,
 )
 from lifeline.lambdas.keeper.cycle import Ports
+from lifeline.lambdas.keeper.ports import PeerPort
 
 STILL_RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
 """Source: Step Functions, DescribeExecution."""
@@ -78,6 +79,14 @@ class Plan:
         return True
 
 
+class NoStandby:
+    """In the other region's place where there is none (ADR 23): it promises, as it never becomes active."""
+
+    def ask_failsafe(self, *, epoch: int) -> bool:
+        """Always True: nobody could have replaced this region, or will (A2)."""
+        return True
+
+
 def ports(settings: KeeperContract) -> Ports:
     """The real ports. Clients are cached, so building them anew in each run costs nothing."""
     own = client("dynamodb", settings.region)
@@ -86,9 +95,7 @@ def ports(settings: KeeperContract) -> Ports:
     return Ports(
         lease=LeaseTable(witness, settings.lease_table),
         local=RegionStateTable(own, settings.region_state_table),
-        peer=RegionStateTable(
-            client("dynamodb", settings.peer_region), settings.region_state_table
-        ),
+        peer=_peer(settings),
         witness_probe=ProbeResults(witness, settings.lease_table),
         database=database,
         signal=signal(settings, database),
@@ -97,6 +104,12 @@ def ports(settings: KeeperContract) -> Ports:
         ),
         pager=Pager(client("sns", settings.region), settings.page_topic_arn),
     )
+
+
+def _peer(settings: KeeperContract) -> PeerPort:
+    if not settings.has_standby:
+        return NoStandby()
+    return RegionStateTable(client("dynamodb", settings.peer_region), settings.region_state_table)
 
 
 def signal(settings: KeeperContract, database: RegionDatabase) -> ReplicationSignal:

@@ -88,6 +88,7 @@ def _meter(settings: LagMeterContract) -> Meter:
             else None
         ),
         authorities_end=lambda: earliest_expiry().timestamp(),
+        has_standby=settings.has_standby,
         log=lambda message, **extra: logger.info(message, extra=extra),
     )
 

@@ -44,7 +44,8 @@ class Meter:
 
     `watermark` answers the rows of `/v1/watermark`. `fast` and `slow` are lags by store, asked at each
     look and once a minute, with the time. No reader stops another. None: the application has no log, or
-    keeps no evidence, so nothing is asked. `authorities_end` is the epoch second at which the first authority
+    keeps no evidence, so nothing is asked. Without `has_standby` nothing comes across: no lag and nothing at
+    risk is published, not even a zero. `authorities_end` is the epoch second at which the first authority
     ends that connections to the database believe.
     """
 
@@ -60,6 +61,7 @@ class Meter:
         last_drills: Callable[[], Mapping[str, LastDrill]] | None,
         authorities_end: Callable[[], float] | None = None,
         given_up: Callable[[], int | None] = lambda: None,
+        has_standby: bool = True,
         log: Callable[..., None],
     ) -> None:
         self._own, self._peer = regions
@@ -70,6 +72,7 @@ class Meter:
         self._last_drills = last_drills
         self._authorities_end = authorities_end
         self._given_up = given_up
+        self._has_standby = has_standby
         self._log = log
         self._rate = ArrivalRate()
         self._slow_at = self._drills_at = -math.inf
@@ -79,19 +82,22 @@ class Meter:
     def look(self, now: float) -> list[Figure]:
         """The figures of this moment (epoch seconds). Never raises for what cannot be reached."""
         slowly = now - self._slow_at >= SLOW_EVERY_SECONDS
-        age = self._call("database", self._database.heartbeat_age_seconds)
-        found = [
-            None if age is None else lag("database", age),
-            *self._log_and_risk(now, age, slowly),
-            *(self._lag(store, read, now) for store, read in self._fast.items()),
-        ]
+        found = self._across(now, slowly) if self._has_standby else []
         if slowly:
             self._slow_at = now
-            found += [self._lag(store, read, now) for store, read in self._slow.items()]
             found += [*self._drills(now), self._authorities(now)]
         figures = [one for one in found if one is not None]
         self._measured |= {(one.name, one.store): (one.value, now) for one in figures}
         return figures
+
+    def _across(self, now: float, slowly: bool) -> list[Figure | None]:
+        age = self._call("database", self._database.heartbeat_age_seconds)
+        readers = {**self._fast, **(self._slow if slowly else {})}
+        return [
+            None if age is None else lag("database", age),
+            *self._log_and_risk(now, age, slowly),
+            *(self._lag(store, read, now) for store, read in readers.items()),
+        ]
 
     def report(self, now: float) -> LagReport:
         """What was measured last, each with its time, without what is older than `KEPT_SECONDS`."""

@@ -41,7 +41,7 @@ def main() -> int:
     """The command: runs until SIGTERM."""
     told = QueryApi.from_env()
     database, log, region = told.database, told.log, told.region
-    stopping, published = threading.Event(), PublishedVectors()
+    stopping, published = threading.Event(), PublishedVectors(has_standby=region.has_standby)
     health = RegionHealth(region.region)
     stream = StreamClient(told.stream_name, region.region)
     markers = MarkerWriter(

@@ -73,7 +73,9 @@ class VectorsGone(Exception):
 class PublishedVectors:
     """Thread-safe: what `/v1/watermark` answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_standby: bool = True) -> None:
+        """Without `has_standby` no other region proves or will prove anything: the answer says so."""
+        self._has_standby = has_standby
         self._lock = threading.Lock()
         self._own: list[dict[str, Any]] = []
         self._peers: list[dict[str, Any]] = []
@@ -85,7 +87,8 @@ class PublishedVectors:
         with self._lock:
             holes, given_up = list(self._holes), list(self._given_up)
         told = vector_to_json(region, self.entries())
-        return {**told, "holes": holes, "given_up": given_up}
+        lost = {"holes": holes, "given_up": given_up}
+        return {**told, **lost, "standby": self._has_standby}
 
     def entries(self) -> list[dict[str, Any]]:
         """Both directions: ours about the other origin, the other's about ours."""

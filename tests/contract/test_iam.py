@@ -67,6 +67,7 @@ WITHOUT_A_CALL: dict[str, dict[str, str]] = {
         "ec2:DescribeRouteTables": "UpdateConnectivity looks at the network with the caller's role.",
     },
     "empty_vault": {
+        "iam:CreateServiceLinkedRole": "DeleteRecoveryPoint asks for it where a point is EXPIRED.",
         "rds:DeleteDBClusterSnapshot": "DeleteRecoveryPoint deletes an Aurora copy as the caller.",
     },
     "empty_bucket": {

@@ -344,7 +344,7 @@ class Services(Construct):
         site = self._site
         return ServingRegion(
             region=site.region.name,
-            peer_region=site.peer.region.name,
+            peer_region=site.peer_region,
             suffix=site.settings.environment_suffix,
         )
 

@@ -45,17 +45,23 @@ class Activation:
                 f"activate: the lease exists, {holder_words(before)}: nothing to migrate or to create."
             )
         lease = await_serving(self._places, self._deadline)
-        await_watermark(self._places, lease.holder, self._deadline)
+        if self._places.has_standby:
+            await_watermark(self._places, lease.holder, self._deadline)
         for region in self._places.data_regions:
             alarm_switch.switch_on(self._places, region, self._deadline, self._output)
-        if self._places.witness is None:
+        if not self._places.has_standby:
+            self._output.say(
+                f"There is no standby: no region can take over, and nothing is copied but backups. If "
+                f"{lease.holder} is lost, a person restores them (docs/runbooks/region-lost-backup-only.md)."
+            )
+        elif self._places.witness is None:
             self._output.say(
                 f"There is no witness: no region takes over by itself. If {lease.holder} is lost, a person "
                 f"runs `lifeline authority takeover` (docs/runbooks/holds.md)."
             )
         self._output.say(
-            f"activate: {lease.holder} is active at epoch {lease.epoch}: /health answers 200 and the "
-            f"watermark moves."
+            f"activate: {lease.holder} is active at epoch {lease.epoch}: /health answers 200"
+            f"{' and the watermark moves' if self._places.has_standby else ''}."
         )
         self._result(lease, dry_run=False, created=before is None)
 

@@ -27,6 +27,7 @@ app = typer.Typer(
 def places(suffix: str, home: str, recovery: str, witness: str) -> Places:
     """One deployed system. Imported late: `places` brings boto3."""
     options.refuse_twins(home=home, recovery=recovery, witness=witness)
+    options.refuse_one_region_with_a_witness(recovery=recovery, witness=witness)
     from lifeline.cli.places import Places
 
     return Places(suffix, home, recovery, None if witness == options.NO_WITNESS else witness)

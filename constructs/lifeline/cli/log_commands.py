@@ -110,6 +110,9 @@ def repair(
     from lifeline.cli.waiting import Deadline
     from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 
+    options.refuse_without_standby(
+        "log repair", recovery, instead="there is no other log to copy from."
+    )
     options.refuse_twins(home=home, recovery=recovery)
     regions = (home, recovery)
     for origin, _ in pairs or ():

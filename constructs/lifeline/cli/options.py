@@ -12,6 +12,7 @@ import typer
 from lifeline.cli.failure import BadInput
 
 NO_WITNESS = "none"
+NO_STANDBY = "none"
 SUFFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
@@ -33,7 +34,7 @@ def region(text: str) -> str:
 
 
 def region_or_none(text: str) -> str:
-    """A region's code, or the word for no witness."""
+    """A region's code, or the word for no witness, and for no standby."""
     return text if text == NO_WITNESS else region(text)
 
 
@@ -73,10 +74,29 @@ def known_epoch(given: str | int) -> int:
 
 def refuse_twins(**regions: str) -> None:
     """Raises BadInput when two of the regions are one."""
-    if len(set(regions.values())) != len(regions):
+    named = [one for one in regions.values() if one != NO_STANDBY]
+    if len(set(named)) != len(named):
         *most, last = regions
         raise BadInput(
             f"--{', --'.join(most)} and --{last} must differ, got {', '.join(regions.values())}."
+        )
+
+
+def refuse_without_standby(command: str, recovery: str, *, instead: str) -> None:
+    """Raises BadInput where the environment has no second region that `command` could work with."""
+    if recovery == NO_STANDBY:
+        raise BadInput(
+            f"`lifeline {command}` needs a standby, and the strategy backup-only (--recovery {NO_STANDBY}) "
+            f"has none; {instead}"
+        )
+
+
+def refuse_one_region_with_a_witness(*, recovery: str, witness: str) -> None:
+    """Raises BadInput for a witness of an environment in which nobody could take over."""
+    if recovery == NO_STANDBY and witness != NO_WITNESS:
+        raise BadInput(
+            f"--recovery is {NO_STANDBY} (strategy backup-only) and --witness is {witness}; without a "
+            f"standby there is no witness: say --witness {NO_WITNESS}, too."
         )
 
 
@@ -99,8 +119,8 @@ Home = Annotated[
 Recovery = Annotated[
     str,
     typer.Option(
-        parser=region, envvar="RECOVERY_REGION", metavar="REGION", help="Recovery region.",
-        rich_help_panel=PLACES,
+        parser=region_or_none, envvar="RECOVERY_REGION", metavar="REGION",
+        help="Recovery region; `none`: no standby (strategy backup-only).", rich_help_panel=PLACES,
     ),
 ]  # fmt: skip
 Witness = Annotated[

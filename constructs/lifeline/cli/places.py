@@ -8,6 +8,7 @@ from typing import Any
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.regions import code_of
 
 REPAIR_TIMEOUT_SECONDS = 65.0
@@ -27,13 +28,19 @@ class Places:
     suffix: str
     home: str
     recovery: str
+    """`NO_STANDBY`: that region keeps copies only (strategy backup only)."""
     witness: str | None
     """None: each data region has a lease of its own (A21), and home's is meant."""
 
     @property
-    def data_regions(self) -> tuple[str, str]:
-        """Home first."""
-        return (self.home, self.recovery)
+    def has_standby(self) -> bool:
+        """Whether another region can become active."""
+        return self.recovery != NO_STANDBY
+
+    @property
+    def data_regions(self) -> tuple[str, ...]:
+        """Home first, and alone where there is no standby."""
+        return (self.home, self.recovery) if self.has_standby else (self.home,)
 
     @property
     def lease_name(self) -> str:

@@ -15,6 +15,7 @@ from lifeline.cli.failure import BadInput, Refused
 from lifeline.cli.options import DryRun, Home, Json, Recovery, Suffix, Witness
 from lifeline.cli.output import Output
 from lifeline.cli.preflight import context_settings, synthesize
+from lifeline.strategy import Strategy
 
 if TYPE_CHECKING:
     from lifeline.cli.staged_release import Stage
@@ -63,11 +64,17 @@ def release(
     from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
     from lifeline.preflight.assembly import NoAssembly, read_assembly
 
+    arguments = cdk_arguments or []
+    alone = context_settings(arguments, None).get("strategy") == Strategy.BACKUP_ONLY
+    options.refuse_without_standby(
+        "release",
+        options.NO_STANDBY if alone else recovery,
+        instead="`make deploy` brings the release to the one region.",
+    )
     output = Output(as_json)
     cdk = shutil.which("cdk")
     if cdk is None:
         raise Refused("There is no `cdk` on the path; `make release` puts the checkout's there.")
-    arguments = cdk_arguments or []
     there = places(suffix, home, recovery, witness)
     with tempfile.TemporaryDirectory(prefix="lifeline-release-") as folder:
         made = assembly or synthesize(

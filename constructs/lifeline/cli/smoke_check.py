@@ -117,7 +117,8 @@ def smoke_check(
     """Ask each region's API whether events can come in. Writes nothing."""
     options.refuse_twins(home=home, recovery=recovery)
     output = Output(as_json)
-    found = {one: _ask(one, suffix, wait, output) for one in regions or (home, recovery)}
+    every = [one for one in (home, recovery) if one != options.NO_STANDBY]
+    found = {one: _ask(one, suffix, wait, output) for one in regions or every}
     wrong = [answer.objection for answer in found.values() if answer.objection]
     output.result(
         {

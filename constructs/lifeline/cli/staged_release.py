@@ -61,7 +61,7 @@ class StagedRelease:
 
     def stages(self, serving: Serving) -> tuple[Stage, Stage, Stage]:
         """Standby, witness, active region."""
-        home, recovery = self._places.data_regions
+        home, recovery = self._places.home, self._places.recovery
         standby = recovery if serving.region == home else home
         others = {region for region, _stack in self._stacks} - {home, recovery}
         (witness,) = others or {""}

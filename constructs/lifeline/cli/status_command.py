@@ -38,6 +38,7 @@ def status(
 
     What does not answer within 1.2 s is UNKNOWN, and never ok.
     """
+    options.refuse_one_region_with_a_witness(recovery=recovery, witness=witness)
     options.refuse_twins(home=home, recovery=recovery, witness=witness)
     if policy:
         from lifeline.cli.status.policy import policy as rights
@@ -48,12 +49,12 @@ def status(
             )
         )
         return
-    from lifeline.cli.places import Places
+    from lifeline.cli.authority_commands import places as places_of
     from lifeline.cli.status.document import document
     from lifeline.cli.status.gather import gather
     from lifeline.cli.status.screen import screen
 
-    places = Places(suffix, home, recovery, witness)
+    places = places_of(suffix, home, recovery, witness)
     if watch and not as_json:
         _watch(places)
         return

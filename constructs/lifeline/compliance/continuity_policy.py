@@ -27,6 +27,8 @@ class ContinuityPolicy:
     """Part of every physical name, for environments that share an account; None: names are not checked."""
     required_tags: frozenset[str] = frozenset()
     """The tags that everything carries which takes tags."""
+    has_standby: bool = True
+    """Whether a second region can become active. Without one nothing but backups has to be paired."""
     deletable: bool = False
     """Whether deleting a stack must delete its data, as environments for drills need it."""
 
@@ -44,5 +46,6 @@ class ContinuityPolicy:
             outage_seconds=settings.tier.rto_seconds + DETECT_BUDGET_SECONDS,
             suffix=settings.environment_suffix,
             required_tags=TAGS,
+            has_standby=settings.has_standby,
             deletable=True,
         )

@@ -29,6 +29,14 @@ CRITICALITY = "164.308(a)(7)(ii)(E)"
 TESTING = "164.308(a)(7)(ii)(D)"
 
 
+NO_PROMISE = (
+    "not promised for the loss of the home region, which whoever chose the strategy accepted: a person "
+    "restores copies of up to a day ago into a new environment, which takes hours "
+    "(docs/runbooks/region-lost-backup-only.md)."
+)
+"""What the strategy backup only says of its objectives."""
+
+
 class Status(StrEnum):
     """What a rule says of a resource."""
 
@@ -177,15 +185,24 @@ def objectives(environment: SynthesizedEnvironment, settings: Settings) -> list[
     ]
     if not budgets:
         status, found = Status.NOT_SHOWN, "no failover plan says what it takes"
+    elif not settings.has_standby:
+        status = Status.ACKNOWLEDGED
+        found = NO_PROMISE
     else:
         longest = max(budgets)
         status = Status.COMPLIANT if longest <= tier.rto_seconds else Status.FINDING
         found = f"the failover plan's budgets add up to {longest} s"
     shown = (
         f"Strategy {settings.strategy}, tier {tier.name}: RTO {tier.rto_seconds} s, "
-        f"RPO {tier.rpo_seconds} s; {found}, lag alarms ring at "
-        f"{settings.lag_alarm_seconds} s. What misses its tier is refused at synth."
+        f"RPO {tier.rpo_seconds} s; "
     )
+    if settings.has_standby:
+        shown += (
+            f"{found}, lag alarms ring at {settings.lag_alarm_seconds} s. What misses its tier is refused at "
+            "synth."
+        )
+    else:
+        shown += found
     return [Row(CRITICALITY, "RecoveryTier", "settings", "settings", status, shown)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lifeline.compliance.continuity_rule import ContinuityRule, Refusal, types
 from lifeline.compliance.synthesized_environment import Resource, SynthesizedEnvironment, rendered
@@ -16,6 +16,7 @@ REGION_OF_ARN = re.compile(r"arn:[^:]*:[a-z0-9-]+:([a-z0-9-]+):")
 REPLICATOR = "AWS::MSK::Replicator"
 RECOVERY_PLAN_NAME = "failover-plan"
 """How the name of the state machine begins that makes a region active."""
+Examines = Callable[[SynthesizedEnvironment], Iterable[Resource]]
 MIRROR = "mirror"
 """Part of the name of the MirrorMaker service, where that copies the log."""
 
@@ -112,6 +113,11 @@ def _drills_unwatched(environment: SynthesizedEnvironment, resource: Resource) -
         )
 
 
+def _with_a_standby(examines: Examines) -> Examines:
+    """Nothing, where the second region only keeps copies (ADR 23): no compliance is claimed either."""
+    return lambda environment: examines(environment) if environment.policy.has_standby else ()
+
+
 def _recovery_plans(environment: SynthesizedEnvironment) -> Iterable[Resource]:
     machines = environment.of_type("AWS::StepFunctions::StateMachine")
     return [one for one in machines if one.text("StateMachineName").startswith(RECOVERY_PLAN_NAME)]
@@ -127,7 +133,7 @@ PAIRING_RULES = (
         description="A database is a member of a global cluster with members in two regions.",
         fix="Make the member of the other region (lifeline.data.GlobalDatabase in both).",
         controls=RECOVERY_PLAN + EMERGENCY_MODE,
-        examines=types("AWS::RDS::GlobalCluster", "AWS::RDS::DBCluster"),
+        examines=_with_a_standby(types("AWS::RDS::GlobalCluster", "AWS::RDS::DBCluster")),
         refuses=_database_alone,
     ),
     ContinuityRule(
@@ -135,8 +141,8 @@ PAIRING_RULES = (
         description="A cache is a member of a global group with members in two regions.",
         fix="Make the member of the other region (lifeline.data.SessionCache in both).",
         controls=RECOVERY_PLAN + EMERGENCY_MODE,
-        examines=types(
-            "AWS::ElastiCache::GlobalReplicationGroup", "AWS::ElastiCache::ReplicationGroup"
+        examines=_with_a_standby(
+            types("AWS::ElastiCache::GlobalReplicationGroup", "AWS::ElastiCache::ReplicationGroup")
         ),
         refuses=_cache_alone,
     ),
@@ -145,7 +151,7 @@ PAIRING_RULES = (
         description="A secret has a replica in the other region.",
         fix="Give it ReplicaRegions; acknowledge one that is of use in its own region only.",
         controls=(*EMERGENCY_MODE, "164.312(a)(2)(ii)"),
-        examines=types("AWS::SecretsManager::Secret"),
+        examines=_with_a_standby(types("AWS::SecretsManager::Secret")),
         refuses=_secret_alone,
     ),
     ContinuityRule(
@@ -153,7 +159,7 @@ PAIRING_RULES = (
         description="The log is copied in both directions: a replicator lives in each region.",
         fix="Make the replicator (or MirrorMaker service) of the other direction.",
         controls=BACKUP_PLAN + RECOVERY_PLAN,
-        examines=types("AWS::MSK::Cluster"),
+        examines=_with_a_standby(types("AWS::MSK::Cluster")),
         refuses=_one_way,
     ),
     ContinuityRule(
@@ -185,7 +191,7 @@ PAIRING_RULES = (
         description="An alarm rings when the last drill is too long ago.",
         fix="Make the alarm on Lifeline/DaysSinceDrill (lifeline.observability).",
         controls=TESTING,
-        examines=_recovery_plans,
+        examines=_with_a_standby(_recovery_plans),
         refuses=_drills_unwatched,
     ),
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
-from aws_cdk import Aws, CfnResource, CustomResource, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
+from lifeline.data.backup_vault import emptied_on_delete, vault_in, vault_name
 from lifeline.data.completed_backups import CompletedBackups
 from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
@@ -20,15 +21,12 @@ from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
 from lifeline.foundation.keys import Keys, Purpose, RegionKeys
 from lifeline.foundation.metric_options import MetricOptions, metric
-from lifeline.foundation.provisioner import Provisioner
 from lifeline.site import Site
 from lifeline.tiers import RecoveryTier
 
 COLD_AFTER_DAYS = 30
 START_WITHIN_MINUTES = 60
 END_WITHIN_MINUTES = 12 * 60
-EMPTYING_SECONDS = 540
-"""How long a deletion of the vault goes on: three runs of the function."""
 DAILY = "cron(30 2 * * ? *)"
 """Not within an hour before the database's own windows (05:00, and 07:00 on Sundays)."""
 MONTHLY = "cron(30 0 1 * ? *)"
@@ -42,7 +40,6 @@ MANAGED_POLICIES = (
     "service-role/AWSBackupServiceRolePolicyForBackup",
     "service-role/AWSBackupServiceRolePolicyForRestores",
 )
-DELETIONS = ("backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle")
 
 
 class Backups(Construct):
@@ -84,9 +81,12 @@ class Backups(Construct):
         self._site, self._keys = site, keys
         self.policy = (tier or site.settings.tier).backups
         self.vault_name = vault_name(site)
-        self.vault = self._vault()
+        self.vault = vault_in(self, site=site, keys=keys)
         self.role = self._role()
-        self._emptied = self._emptied_on_delete()
+        # A recovery point is deleted with the role that made it: the role goes after the points.
+        self._emptied = emptied_on_delete(
+            self, site=site, keys=keys, after=[self.vault, self.role, self._role_policy]
+        )
         for keeps_a_journal in (True, False):
             chosen = [store for store in stores if store.keeps_a_journal is keeps_a_journal]
             if chosen:
@@ -133,79 +133,6 @@ class Backups(Construct):
             default_period=Duration.hours(self.policy.hours_between_snapshots),
             **options,
         )
-
-    def _vault(self) -> backup.CfnBackupVault:
-        emptying = self._site.global_arn(
-            "iam", f"role/{self._site.names.cross_region_name('empty-vault', 'role')}"
-        )
-        vault = backup.CfnBackupVault(
-            self,
-            "Vault",
-            backup_vault_name=self.vault_name,
-            encryption_key_arn=self._keys.data.key_arn,
-            access_policy={
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Sid": "CopiesLiveTheirTime",
-                        "Effect": "Deny",
-                        "Principal": {"AWS": "*"},
-                        "Action": list(DELETIONS),
-                        "Resource": "*",
-                        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": emptying}},
-                    }
-                ],
-            },
-        )
-        destroyable(vault)
-        return vault
-
-    def _emptied_on_delete(self) -> CustomResource:
-        site = self._site
-        provider = Provisioner(
-            self,
-            "Emptying",
-            site=site,
-            package="empty_vault",
-            description="Empties the backup vault before it is deleted",
-            keys=self._keys,
-        )
-        vault = site.arn("backup", f"backup-vault:{self.vault_name}")
-        points = [
-            site.arn("backup", "recovery-point:*"),
-            site.arn("rds", "cluster-snapshot:awsbackup:*"),
-        ]
-        provider.allow(
-            "ListTheVault",
-            ["backup:DescribeBackupVault", "backup:ListRecoveryPointsByBackupVault"],
-            [vault],
-        )
-        provider.allow("DeleteRecoveryPoints", ["backup:DeleteRecoveryPoint"], [vault, *points])
-        provider.allow("SeeWhetherTheStackGoes", ["cloudformation:DescribeStacks"], [Aws.STACK_ID])
-        provider.allow("DeleteTheirSnapshots", ["rds:DeleteDBClusterSnapshot"], [points[1]])
-        acknowledge_pattern(
-            provider.policy,
-            *points,
-            reason="Everything in the vault is to be deleted; the service makes up the ids.",
-        )
-        name = site.names.regional_name("empty-vault", "function")
-        provider.allow(
-            "CallItselfAgain", ["lambda:InvokeFunction"], [site.arn("lambda", f"function:{name}")]
-        )
-        emptied = provider.resource(
-            "Empty",
-            resource_type="EmptyVault",
-            properties={
-                "VaultName": self.vault_name,
-                "PatienceSeconds": str(EMPTYING_SECONDS),
-            },
-        )
-        resource = emptied.node.default_child
-        assert isinstance(resource, CfnResource)
-        resource.add_property_override("ServiceTimeout", str(EMPTYING_SECONDS + 60))
-        # A recovery point is deleted with the role that made it: the role goes after the points.
-        emptied.node.add_dependency(self.vault, self.role, self._role_policy)
-        return emptied
 
     def _role(self) -> iam.Role:
         site = self._site
@@ -377,8 +304,3 @@ class Backups(Construct):
             },
             severity=Severity.WARNING,
         )
-
-
-def vault_name(site: Site) -> str:
-    """The vault's name, the same in each region, so that each can name the other's."""
-    return site.names.regional_name("backup", "backup-vault")

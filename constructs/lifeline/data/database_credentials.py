@@ -92,10 +92,15 @@ class DatabaseCredentials(Construct):
             )
         return self._made.secret_value_from_json("password").unsafe_unwrap()
 
+    @property
+    def _replicates(self) -> bool:
+        """A restored database gets a password of its own: without a standby a replica serves nobody."""
+        return self._site.has_peer and self._site.has_standby
+
     def readers(self) -> list[str]:
         """The roles that may read it, as ARN patterns: those of both regions, as the policy replicates."""
         site = self._site
-        places = [site, site.peer] if site.has_peer else [site]
+        places = [site, site.peer] if self._replicates else [site]
         names = [
             place.names.cross_region_name(name, "role") for place in places for name in READERS
         ]
@@ -210,7 +215,7 @@ class DatabaseCredentials(Construct):
         )
         resource = secret.node.default_child
         assert isinstance(resource, secretsmanager.CfnSecret)
-        if self._site.has_peer:
+        if self._replicates:
             resource.replica_regions = [_replica_in(self._site.peer)]
         secret.add_to_resource_policy(
             iam.PolicyStatement(

@@ -29,6 +29,7 @@ class EvidenceBucket(Bucket):
         keys: Keys | None = None,
         emptying: BucketEmptying,
         access_log: str,
+        not_replicated: str = "",
     ) -> None:
         super().__init__(
             scope,
@@ -40,4 +41,5 @@ class EvidenceBucket(Bucket):
             emptying=emptying,
             access_log=access_log,
             lifecycle=KEPT,
+            not_replicated=not_replicated,
         )

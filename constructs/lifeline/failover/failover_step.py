@@ -50,7 +50,7 @@ class FailoverStep(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
-        if not database.peer_identifier:
+        if site.has_standby and not database.peer_identifier:
             raise ValueError(
                 f"{self.node.path} was given a database that does not name its member in the other region, "
                 "so the plan could not promote it; give its `peer_identifier`."
@@ -65,7 +65,7 @@ class FailoverStep(Construct):
             package="failover_step",
             description="Runs one step of the recovery plan",
             contract=FailoverStepContract(
-                peer_region=site.peer.region.name,
+                peer_region=site.peer_region,
                 witness_region="" if site.lease_site is None else site.lease_site.region.name,
                 lease_table=site.lease_table,
                 region_state_table=region_state.table_name,
@@ -98,7 +98,7 @@ class FailoverStep(Construct):
         StepExercise(self, "Exercise", site=site, step=self.function)
         if workload.services_rest:
             StandbyRest(self, "Rest", site=site, step=self.function)
-        if site.lease_site == site:
+        if site.lease_site == site and site.has_standby:
             # Without a witness each step asks whether a person made the other region active (A21).
             TableReference.region_state(site.peer).grant_update(self.function.policy)
         self._promote_the_database(database, own_cluster)
@@ -125,7 +125,9 @@ class FailoverStep(Construct):
     def _promote_the_database(self, database: IGlobalDatabase, own_cluster: str) -> None:
         site = self._site
         global_cluster = site.global_arn("rds", f"global-cluster:{database.global_identifier}")
-        peer_cluster = site.peer.arn("rds", f"cluster:{database.peer_identifier}")
+        members = [own_cluster]
+        if site.has_standby:
+            members.append(site.peer.arn("rds", f"cluster:{database.peer_identifier}"))
         self.function.allow(
             "PromoteTheDatabase",
             [
@@ -133,7 +135,7 @@ class FailoverStep(Construct):
                 "rds:FailoverGlobalCluster",
                 "rds:RemoveFromGlobalCluster",
             ],
-            [global_cluster, own_cluster, peer_cluster],
+            [global_cluster, *members],
         )
 
 

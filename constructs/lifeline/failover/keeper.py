@@ -25,7 +25,7 @@ class Keeper(Construct):
     Covers: the loss of the other region, seen by two observers (A12); a keeper that dies between two of
     its writes. Does not cover: a loss beyond the tier's RPO, for which it waits for a person's approval
     (D9); an environment without a witness, where it keeps its own region serving, takes over for nobody and
-    says so (A21).
+    says so (A21), or without a standby, where nobody could.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Keeper(Construct):
             description="Renews the lease, judges the peer, decides",
             contract=KeeperContract(
                 suffix=site.settings.environment_suffix,
-                peer_region=site.peer.region.name,
+                peer_region=site.peer_region,
                 witness_region="" if site.lease_site is None else site.lease_site.region.name,
                 lease_table=site.lease_table,
                 region_state_table=region_state.table_name,
@@ -88,6 +88,7 @@ class Keeper(Construct):
         if lease is not None:
             # Its region's line in the directory.
             lease.grant_put(policy)
-        # A promise of the other region, asked for when the witness is out of reach (A2).
-        TableReference.region_state(site.peer).grant_update(policy)
+        if site.has_standby:
+            # A promise of the other region, asked for when the witness is out of reach (A2).
+            TableReference.region_state(site.peer).grant_update(policy)
         MinuteLoop(self, "Loop", site=site, function=self.function, rule_name="keeper")

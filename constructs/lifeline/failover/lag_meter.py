@@ -32,7 +32,7 @@ class LagMeter(Construct):
     that cannot be measured, which is left out, never zero: alarms must take silence for a fault. Events
     and patients at risk are estimates (docs/constructs/failover.md). No recovery waits for this.
     Without `query_api_url` there is no log to measure, and nothing at risk in it; without `evidence` no
-    drills.
+    drills. Without a standby (strategy backup only) it measures no lag: only `DaysToAuthorityExpiry` is left.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class LagMeter(Construct):
             description="Measures how far each store's copy in this region is behind",
             contract=LagMeterContract(
                 suffix=site.settings.environment_suffix,
-                peer_region=site.peer.region.name,
+                peer_region=site.peer_region,
                 region_state_table=region_state.table_name,
                 database=address_of(database),
                 query_api_url=query_api_url,

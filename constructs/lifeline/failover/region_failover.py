@@ -64,14 +64,17 @@ class RegionFailover(Construct):
         self.region_state = RegionStateTable(self, "Authority", site=site)
         self.lease = LeaseTable(self, "Lease", site=site) if site.lease_site == site else None
         """The region's own, without a witness (A21)."""
-        self.probe = Probe(
-            self,
-            "Probe",
-            site=site,
-            regions=[site.peer.region],
-            results=self.region_state.reference,
-            keys=keys,
-        )
+        self.probe: Probe | None = None
+        """Of the other region; None where none could become active, or has to be judged."""
+        if site.has_standby:
+            self.probe = Probe(
+                self,
+                "Probe",
+                site=site,
+                regions=[site.peer.region],
+                results=self.region_state.reference,
+                keys=keys,
+            )
         self.step = FailoverStep(
             self,
             "Step",

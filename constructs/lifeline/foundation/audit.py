@@ -49,7 +49,9 @@ class AuditTrail(Construct):
         site: Site | None = None,
         keys: Keys | None = None,
         emptying: BucketEmptying,
+        not_replicated: str = "",
     ) -> None:
+        """`not_replicated`: of both buckets, as for `Bucket`."""
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
@@ -64,6 +66,7 @@ class AuditTrail(Construct):
             emptying=emptying,
             access_log=None,
             lifecycle=RECORDS,
+            not_replicated=not_replicated,
         )
         self._let_in_access_logs()
         self.audit = Bucket(
@@ -76,6 +79,7 @@ class AuditTrail(Construct):
             emptying=emptying,
             access_log=self.access_log.bucket_name,
             lifecycle=RECORDS,
+            not_replicated=not_replicated,
         )
         self.audit.node.add_dependency(self.access_log)
         self.trail: cloudtrail.CfnTrail | None = None

@@ -45,7 +45,7 @@ class ImageRepositories(Construct):
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
         self.repositories = {image: self._repository(site, keys, image) for image in Image}
-        if site.is_home and site.settings.profile.owns_account:
+        if site.is_home and site.settings.profile.owns_account and site.has_standby:
             self._copy_to(site.peer)
 
     @staticmethod

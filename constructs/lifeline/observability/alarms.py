@@ -18,6 +18,7 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.alert_topics import AlertTargets, Severity, topic_arn_for
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.observability.metric_specs import AnyMetricSpec, MathSpec, MetricSpec
 from lifeline.site import Site
 
@@ -65,6 +66,12 @@ TEN_MINUTES = Evaluation(datapoints_to_alarm=10, evaluation_periods=10)
 AT_ONCE = Evaluation(datapoints_to_alarm=1, evaluation_periods=1)
 
 
+def status_command(suffix: str, *, has_standby: bool) -> str:
+    """What whoever is woken types first."""
+    regions = "" if has_standby else f" --recovery {NO_STANDBY} --witness none"
+    return f"lifeline status --suffix {suffix}{regions}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlarmSpec:
     """One alarm of one region, named `{name}-{suffix}`.
@@ -90,14 +97,14 @@ class AlarmSpec:
         """CloudWatch's value for what missing data mean."""
         return "breaching" if self.not_breaching_because is None else "notBreaching"
 
-    def description_for(self, suffix: str) -> str:
+    def description_for(self, suffix: str, *, has_standby: bool = True) -> str:
         """What the page shows: severity, description, runbook; where it wakes somebody, what to type."""
         silence = (
             "It fires without data, too."
             if self.not_breaching_because is None
             else f"It stays silent without data: {self.not_breaching_because}"
         )
-        look = f" Type next: lifeline status --suffix {suffix}."
+        look = f" Type next: {status_command(suffix, has_standby=has_standby)}."
         return (
             f"{self.severity.name}: {self.description} {silence}"
             f"{look if self.severity is Severity.CRITICAL else ''} Runbook: {RUNBOOKS}/{self.runbook}.md"
@@ -183,7 +190,9 @@ class Alarms(Construct):
             self,
             "".join(word.capitalize() for word in spec.name.split("-")),
             alarm_name=self._site.names.regional_name(spec.name),
-            alarm_description=spec.description_for(self._site.settings.environment_suffix),
+            alarm_description=spec.description_for(
+                self._site.settings.environment_suffix, has_standby=self._site.has_standby
+            ),
             comparison_operator=spec.operator.value,
             threshold=spec.threshold,
             evaluation_periods=evaluation.evaluation_periods,

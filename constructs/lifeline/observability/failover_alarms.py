@@ -34,6 +34,11 @@ LOOPS = {
     "lag-meter": "Nobody measures how far the copies are behind.",
 }
 """The functions that run every minute, and what is missing when one does not."""
+LOOPS_ALONE = {
+    "keeper": "Nobody renews here: the region stops serving, and no other region takes over.",
+    "lag-meter": "Nobody looks when the database's certificate authorities end.",
+}
+"""The same without a standby (strategy backup only)."""
 SILENT = Evaluation(datapoints_to_alarm=8, evaluation_periods=8)
 """A run counts in the minute in which it started, but only when it has ended: after up to three minutes, and
 one more until the figure arrives. So the newest three or four minutes are empty while all is well."""
@@ -42,54 +47,73 @@ one more until the figure arrives. So the newest three or four minutes are empty
 def failover_alarms(
     site: Site, lag: LagThresholds, thresholds: FailoverThresholds
 ) -> list[AlarmSpec]:
-    """Alike in both regions: which one is active changes without a deploy."""
+    """Alike in both regions: which one is active changes without a deploy.
+
+    Without a standby (strategy backup only) nothing is replicated and no region is drilled: no such alarm.
+    """
+    renews = "This region does not renew what it holds; its keeper's report says why."
+    takes = "This region would not take over, or does not renew what it holds; its keeper's report says why."
     return [
-        takeover_alarm(
-            site,
-            "This region would not take over, or does not renew what it holds; its keeper's report says why.",
-        ),
+        takeover_alarm(site, takes if site.has_standby else renews),
         service_alarm(site, "This region's keeper"),
-        *_lag_alarms(site, lag),
+        *(_lag_alarms(site, lag) if site.has_standby else []),
         *_loop_alarms(site),
         *_exercise_alarms(site),
-        AlarmSpec(
-            name="events-at-risk",
-            description=f"More than {thresholds.events_at_risk:,} accepted events lie in one region only.",
-            metric=events_at_risk(site),
-            operator=Operator.ABOVE,
-            threshold=thresholds.events_at_risk,
-            severity=Severity.CRITICAL,
-            runbook="replication-lag",
-        ),
-        AlarmSpec(
-            name="plan-failed",
-            description="An execution of the failover plan failed, timed out or was aborted.",
-            metric=sum_of(
-                failed=plan_metric(site, "ExecutionsFailed"),
-                late=plan_metric(site, "ExecutionsTimedOut"),
-                aborted=plan_metric(site, "ExecutionsAborted"),
-            ),
-            operator=Operator.ABOVE,
-            threshold=0,
-            evaluation=AT_ONCE,
-            severity=Severity.CRITICAL,
-            runbook="failover-plan",
-            not_breaching_because="a plan that does not run says nothing; keeper-silent guards who "
-            "starts it.",
-        ),
-        AlarmSpec(
-            name="drill-overdue",
-            description=f"No drill on AWS has passed for {thresholds.drill_days} days, or none ever did. One "
-            "in the lab does not count: it says nothing of AWS's times.",
-            metric=days_since_drill(site),
-            operator=Operator.ABOVE,
-            threshold=thresholds.drill_days,
-            evaluation=Evaluation(datapoints_to_alarm=3, evaluation_periods=3, period_seconds=HOUR),
-            severity=Severity.WARNING,
-            runbook="drill-overdue",
-        ),
+        *([_risk_alarm(site, thresholds)] if site.has_standby else []),
+        _plan_alarm(site),
+        *([_drill_alarm(site, thresholds)] if site.has_standby else []),
         *_authority_alarms(site),
     ]
+
+
+def loops_of(site: Site) -> dict[str, str]:
+    """The region's functions that run every minute, and what is missing when one does not."""
+    return LOOPS if site.has_standby else LOOPS_ALONE
+
+
+def _plan_alarm(site: Site) -> AlarmSpec:
+    return AlarmSpec(
+        name="plan-failed",
+        description="An execution of the failover plan failed, timed out or was aborted.",
+        metric=sum_of(
+            failed=plan_metric(site, "ExecutionsFailed"),
+            late=plan_metric(site, "ExecutionsTimedOut"),
+            aborted=plan_metric(site, "ExecutionsAborted"),
+        ),
+        operator=Operator.ABOVE,
+        threshold=0,
+        evaluation=AT_ONCE,
+        severity=Severity.CRITICAL,
+        runbook="failover-plan",
+        not_breaching_because="a plan that does not run says nothing; keeper-silent guards who "
+        "starts it.",
+    )
+
+
+def _risk_alarm(site: Site, thresholds: FailoverThresholds) -> AlarmSpec:
+    return AlarmSpec(
+        name="events-at-risk",
+        description=f"More than {thresholds.events_at_risk:,} accepted events lie in one region only.",
+        metric=events_at_risk(site),
+        operator=Operator.ABOVE,
+        threshold=thresholds.events_at_risk,
+        severity=Severity.CRITICAL,
+        runbook="replication-lag",
+    )
+
+
+def _drill_alarm(site: Site, thresholds: FailoverThresholds) -> AlarmSpec:
+    return AlarmSpec(
+        name="drill-overdue",
+        description=f"No drill on AWS has passed for {thresholds.drill_days} days, or none ever did. One "
+        "in the lab does not count: it says nothing of AWS's times.",
+        metric=days_since_drill(site),
+        operator=Operator.ABOVE,
+        threshold=thresholds.drill_days,
+        evaluation=Evaluation(datapoints_to_alarm=3, evaluation_periods=3, period_seconds=HOUR),
+        severity=Severity.WARNING,
+        runbook="drill-overdue",
+    )
 
 
 def _authority_alarms(site: Site) -> list[AlarmSpec]:
@@ -219,7 +243,7 @@ def _lag_alarm(
 
 def _loop_alarms(site: Site) -> list[AlarmSpec]:
     rules = []
-    for function, lost in LOOPS.items():
+    for function, lost in loops_of(site).items():
         rules.append(
             AlarmSpec(
                 name=f"{function}-silent",

@@ -90,8 +90,10 @@ def ingest_alarms(
     ]
 
 
-def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
-    """The brokers and the disk."""
+def log_alarms(
+    path: PathMetrics, thresholds: LogThresholds, strategy: Strategy = Strategy.WARM_STANDBY
+) -> list[AlarmSpec]:
+    """The brokers and the disk, and what is missing of the other region's records."""
     return [
         AlarmSpec(
             name="log-offline-partitions",
@@ -102,19 +104,7 @@ def log_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSpec]:
             severity=Severity.CRITICAL,
             runbook="log-trouble",
         ),
-        AlarmSpec(
-            name="log-hole",
-            description="Records of the other region are missing in this region's log: nothing behind them "
-            "is called safe.",
-            metric=path.log_holes,
-            operator=Operator.ABOVE,
-            threshold=0,
-            evaluation=AT_ONCE,
-            severity=Severity.CRITICAL,
-            runbook="log-hole",
-            not_breaching_because="the query API says it four times a minute; services-query-api fires when "
-            "none runs, replication-lag-log when its watermark stands still.",
-        ),
+        *([_hole(path)] if strategy.has_standby else []),
         AlarmSpec(
             name="log-under-replicated",
             description="A partition has fewer copies than it should; below two it takes no record.",
@@ -196,6 +186,22 @@ def archive_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSp
             not_breaching_because=ROLE,
         ),
     ]
+
+
+def _hole(path: PathMetrics) -> AlarmSpec:
+    return AlarmSpec(
+        name="log-hole",
+        description="Records of the other region are missing in this region's log: nothing behind them "
+        "is called safe.",
+        metric=path.log_holes,
+        operator=Operator.ABOVE,
+        threshold=0,
+        evaluation=AT_ONCE,
+        severity=Severity.CRITICAL,
+        runbook="log-hole",
+        not_breaching_because="the query API says it four times a minute; services-query-api fires when "
+        "none runs, replication-lag-log when its watermark stands still.",
+    )
 
 
 def apply_alarms(

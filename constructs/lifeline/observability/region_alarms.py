@@ -23,14 +23,21 @@ from lifeline.site import Site
 
 
 def region_alarms(site: Site, *, path: PathMetrics, stores: StoreMetrics) -> list[AlarmSpec]:
-    """Alike in both regions at every epoch."""
+    """Alike in both regions at every epoch. Without a standby none speaks of a copy that falls behind."""
     settings = site.settings
     lag = LagThresholds.of(settings)
     return [
         *ingest_alarms(path, PathThresholds(), settings.tier),
-        *log_alarms(path, LogThresholds()),
+        *log_alarms(path, LogThresholds(), settings.strategy),
         *archive_alarms(path, LogThresholds()),
         *apply_alarms(path, LogThresholds(), PathThresholds(), settings.strategy),
-        *store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier),
+        *_without_copies(
+            site, store_alarms(stores, StoreThresholds.of(settings.capacity), lag, settings.tier)
+        ),
         *failover_alarms(site, lag, FailoverThresholds.of(settings)),
     ]
+
+
+def _without_copies(site: Site, specs: list[AlarmSpec]) -> list[AlarmSpec]:
+    """Without a standby no store is replicated: the service publishes no lag, and none can be late."""
+    return [one for one in specs if site.has_standby or not one.role_dependent]

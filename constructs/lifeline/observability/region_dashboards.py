@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lifeline.foundation.alert_topics import Severity
-from lifeline.observability.alarms import Alarms
+from lifeline.observability.alarms import Alarms, status_command
 from lifeline.observability.dashboards import (
     AlarmStatusWidget,
     GraphWidget,
@@ -13,7 +13,7 @@ from lifeline.observability.dashboards import (
     TextWidget,
     Widget,
 )
-from lifeline.observability.failover_alarms import LOOPS, loop_metric, plan_metric
+from lifeline.observability.failover_alarms import loop_metric, loops_of, plan_metric
 from lifeline.observability.lifeline_metrics import (
     DrillTarget,
     Store,
@@ -57,8 +57,8 @@ def region_rows(
     return [
         [
             TextWidget(
-                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Does it serve? `lifeline "
-                f"status --suffix {site.settings.environment_suffix}`. What next: docs/runbooks/README.md"
+                text=f"# {site.region.name}, `{site.settings.environment_suffix}`. Does it serve? "
+                f"`{_status(site)}`. What next: docs/runbooks/README.md"
             )
         ],
         [
@@ -70,10 +70,7 @@ def region_rows(
                 title="Does anybody serve? Ready to take over? 1 is yes",
                 metrics={"served": serving_seen(site), "ready": takeover_ready(site)},
             ),
-            GraphWidget(
-                title="At risk",
-                metrics={"events": events_at_risk(site), "patients": patients_at_risk(site)},
-            ),
+            *_at_risk(site),
         ],
         [
             GraphWidget(
@@ -170,10 +167,7 @@ def region_rows(
             GraphWidget(
                 title="Database: connections", metrics={"open": stores.database_connections}
             ),
-            GraphWidget(
-                title="Database: service's own lag, milliseconds (standby only)",
-                metrics={"lag": stores.database_lag, "RPO": stores.database_rpo_lag},
-            ),
+            *_own_lag(site, stores),
         ],
         [
             GraphWidget(
@@ -196,17 +190,42 @@ def region_rows(
     ]
 
 
+def _status(site: Site) -> str:
+    """What to type first."""
+    return status_command(site.settings.environment_suffix, has_standby=site.has_standby)
+
+
+def _at_risk(site: Site) -> list[Widget]:
+    if not site.has_standby:
+        return []
+    return [
+        GraphWidget(
+            title="At risk",
+            metrics={"events": events_at_risk(site), "patients": patients_at_risk(site)},
+        )
+    ]
+
+
+def _own_lag(site: Site, stores: StoreMetrics) -> list[Widget]:
+    if not site.has_standby:
+        return []
+    return [
+        GraphWidget(
+            title="Database: service's own lag, milliseconds (standby only)",
+            metrics={"lag": stores.database_lag, "RPO": stores.database_rpo_lag},
+        )
+    ]
+
+
 def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Sequence[Widget]]:
     """In the order in which they are asked at night: does it serve, could the other take over, what would
     be missing, then the stores. The own region comes first; both are shown, so that either region's
-    dashboard tells the whole story."""
-    both = (site, site.peer)
-    tier = site.settings.tier
+    dashboard tells the whole story. Without a standby there is one, without copies and drills."""
+    both = (site, site.peer) if site.has_standby else (site,)
     return [
         [
             TextWidget(
-                text="# Does it serve? `lifeline status --suffix "
-                f"{site.settings.environment_suffix}`. What next: docs/runbooks/README.md"
+                text=f"# Does it serve? `{_status(site)}`. What next: docs/runbooks/README.md"
             )
         ],
         [
@@ -230,29 +249,13 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             )
             for one in (*both, *([] if site.witness is None else [site.witness]))
         ],
-        [
-            GraphWidget(
-                title=f"At risk, seen in {one.region.name}",
-                metrics={"events": events_at_risk(one), "patients": patients_at_risk(one)},
-                region=one.region.name,
-            )
-            for one in both
-        ],
-        [
-            GraphWidget(
-                title=f"Lag seen in {one.region.name}, seconds",
-                metrics={store.value: replication_lag(one, store) for store in Store},
-                annotations={"notice": lag.warning_seconds, "page": lag.critical_seconds},
-                region=one.region.name,
-            )
-            for one in both
-        ],
+        *(_copies_behind(both, lag) if site.has_standby else []),
         [
             GraphWidget(
                 title=f"Loops in {one.region.name}, runs a minute",
                 metrics={
                     f"{function} {word}": loop_metric(one, function, metric)
-                    for function in LOOPS
+                    for function in loops_of(one)
                     for word, metric in (("started", "Invocations"), ("failed", "Errors"))
                 },
                 region=one.region.name,
@@ -271,27 +274,54 @@ def failover_rows(site: Site, *, alarms: Alarms, lag: LagThresholds) -> list[Seq
             )
             for one in both
         ],
+        *([_drills(site)] if site.has_standby else []),
+    ]
+
+
+def _copies_behind(both: Sequence[Site], lag: LagThresholds) -> list[Sequence[Widget]]:
+    return [
         [
             GraphWidget(
-                title="Days since the last drill that passed",
-                metrics={
-                    "on AWS": days_since_drill(site),
-                    "in the lab": days_since_lab_drill(site),
-                },
-                latest=True,
-            ),
-            *(
-                GraphWidget(
-                    title=f"Drills {where}: RTO and RPO, seconds",
-                    metrics={"RTO": drill_rto(site, target), "RPO": drill_rpo(site, target)},
-                    annotations={"RTO's limit": tier.rto_seconds, "RPO's limit": tier.rpo_seconds},
-                    region=site.settings.home.name,
-                    history=True,
-                )
-                for target, where in (
-                    (DrillTarget.AWS, "on AWS"),
-                    (DrillTarget.LAB, "in the lab (emulated: no promise about AWS)"),
-                )
-            ),
+                title=f"At risk, seen in {one.region.name}",
+                metrics={"events": events_at_risk(one), "patients": patients_at_risk(one)},
+                region=one.region.name,
+            )
+            for one in both
         ],
+        [
+            GraphWidget(
+                title=f"Lag seen in {one.region.name}, seconds",
+                metrics={store.value: replication_lag(one, store) for store in Store},
+                annotations={"notice": lag.warning_seconds, "page": lag.critical_seconds},
+                region=one.region.name,
+            )
+            for one in both
+        ],
+    ]
+
+
+def _drills(site: Site) -> Sequence[Widget]:
+    tier = site.settings.tier
+    return [
+        GraphWidget(
+            title="Days since the last drill that passed",
+            metrics={
+                "on AWS": days_since_drill(site),
+                "in the lab": days_since_lab_drill(site),
+            },
+            latest=True,
+        ),
+        *(
+            GraphWidget(
+                title=f"Drills {where}: RTO and RPO, seconds",
+                metrics={"RTO": drill_rto(site, target), "RPO": drill_rpo(site, target)},
+                annotations={"RTO's limit": tier.rto_seconds, "RPO's limit": tier.rpo_seconds},
+                region=site.settings.home.name,
+                history=True,
+            )
+            for target, where in (
+                (DrillTarget.AWS, "on AWS"),
+                (DrillTarget.LAB, "in the lab (emulated: no promise about AWS)"),
+            )
+        ),
     ]

@@ -1,4 +1,5 @@
-"""Probes of sizes that stand: a change that AWS refuses, or that rule B9 forbids, and the way to grow."""
+"""Probes of what stands: a change of size that AWS refuses, or that rule B9 forbids, and the way to grow;
+and of where the lease is, which no deploy may move (A10, A21)."""
 
 from __future__ import annotations
 
@@ -26,6 +27,9 @@ from lifeline.preflight.probe import (
 )
 
 STREAM, TOPIC, CLUSTER = "AWS::Kinesis::Stream", "AWS::MSK::Topic", "AWS::MSK::Cluster"
+PLAN, FUNCTION = "AWS::StepFunctions::StateMachine", "AWS::Lambda::Function"
+WHERE_THE_LEASE_IS = ("PEER_REGION", "WITNESS_REGION")
+"""What keeper and plan are told of it: with another word they look for the lease elsewhere."""
 HOW_TO_GROW = "docs/runbooks/stream-trouble.md, How to grow"
 
 
@@ -153,7 +157,37 @@ def _volumes(place: Place, answers: Answers) -> list[Finding]:
     return found
 
 
+def _lease(place: Place, answers: Answers) -> list[Finding]:
+    return [
+        Finding(
+            f"{one.text('FunctionName')} in {place.region} was deployed with {name} {there} and the "
+            f"templates say {now}: it would look for the lease elsewhere, and who serves would stop",
+            "deploy with the strategy and the witnessRegion that stand, or make a new environment under "
+            "another suffix (docs/mechanisms/strategies.md)",
+        )
+        for before, one in _changed(place, answers, FUNCTION)
+        for name in WHERE_THE_LEASE_IS
+        if (there := _told(before, name)) and (now := _told(one.properties, name)) and there != now
+    ]
+
+
+def _told(function: Mapping[str, Any], name: str) -> str:
+    """A variable of a function; empty when it has none."""
+    return str(function.get("Environment", {}).get("Variables", {}).get(name, ""))
+
+
 GROWTH_PROBES = (
+    Probe(
+        id="lease-moves-by-deploy",
+        fact="The lease stays where it is: its region follows from the witness and the strategy.",
+        asks=(_templates_with(PLAN),),
+        expects="no environment yet, or the witness and the standby that were deployed",
+        if_not="keepers and plan look for the lease elsewhere: the region that serves stops within 20 s",
+        mend="the settings `strategy` and `witnessRegion` as they stand, or a new suffix",
+        judge=_lease,
+        source="docs/mechanisms/rules.md, A10 and A21; docs/mechanisms/strategies.md",
+        types=(PLAN,),
+    ),
     Probe(
         id="shards-change",
         fact="One change at most doubles the shards of a stream, or halves them.",

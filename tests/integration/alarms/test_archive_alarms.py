@@ -98,7 +98,7 @@ def test_records_that_retention_took_unarchived_are_told(
     builder = ObjectBuilder(CHAIN, after=None, previous="")
     for offset in range(10):
         builder.add(Archived(offset, 1_000, None, b"{}", []))
-    manifest, body = builder.built([])
+    manifest, body = builder.built({})
     bucket.kept[manifest.key] = body
     one = archiver(clock, bucket)
     for at, broken in minutes():

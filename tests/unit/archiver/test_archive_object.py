@@ -29,7 +29,7 @@ def built(records: list[Archived], after: int | None = None) -> tuple[Manifest, 
     builder = ObjectBuilder(CHAIN, after=after, previous="")
     for record in records:
         builder.add(record)
-    return builder.built([])
+    return builder.built({})
 
 
 def record(offset: int, value: bytes = b"{}") -> Archived:

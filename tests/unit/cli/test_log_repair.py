@@ -236,3 +236,8 @@ def test_bad_input_gets_a_sentence(
 
 def test_the_command_stands_beside_the_others() -> None:
     assert [one.name for one in log_commands.app.registered_commands] == ["repair", "give-up"]
+
+
+def test_without_a_standby_there_is_no_other_log(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["log", "repair", "--suffix", "t", "--recovery", "none"]) == 2
+    assert "there is no other log to copy from" in capsys.readouterr().err

@@ -269,3 +269,14 @@ def test_a_dry_run_says_the_stages_and_deploys_nothing(
         f"deploy --app {assembly} --exclusively Foundation-caw1 Data-caw1 -c imageTag=2"
     ]
     assert f"{HOME} runs the release before" in capsys.readouterr().err
+
+
+def test_without_a_standby_nothing_is_staged_and_the_command_to_use_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`make release` knows the settings only: it passes no `--recovery none`."""
+    for more in (["--recovery", "none"], ["--", "-c", "strategy=backup-only"]):
+        assert main(["release", "--suffix", "t", "--witness", "none", *more]) == 2
+        said = capsys.readouterr().err
+        assert "`lifeline release` needs a standby" in said
+        assert "`make deploy`" in said

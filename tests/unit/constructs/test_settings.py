@@ -8,6 +8,7 @@ import pytest
 
 from lifeline.settings import (
     Domain,
+    DrillUse,
     LogReplication,
     Settings,
     SettingsError,
@@ -15,6 +16,13 @@ from lifeline.settings import (
 )
 from lifeline.strategy import Strategy
 from lifeline.tiers import RecoveryTier
+
+BACKUP_ONLY: dict[str, Any] = {
+    "strategy": Strategy.BACKUP_ONLY,
+    "witness_region": None,
+    "tier": RecoveryTier.DEFERRABLE,
+}
+A_DOMAIN = Domain(name="a.example.org", hosted_zone_id="Z1", hosted_zone_name="example.org")
 
 
 def test_defaults_are_two_canadian_regions_and_a_witness() -> None:
@@ -31,6 +39,25 @@ def test_the_strategy_is_a_setting_and_a_word_that_is_none_is_refused() -> None:
         SettingsError, match="Unknown strategy 'cold'; allowed are warm-standby, pilot"
     ):
         settings_from_context((given | {"strategy": "cold"}).get)
+
+
+def test_backup_only_keeps_its_copies_in_another_region_that_nobody_counts_on() -> None:
+    settings = Settings(environment_suffix="a", **BACKUP_ONLY)
+    assert settings.recovery.code == "caw1"
+    assert not settings.has_standby
+    assert not settings.automatic_failover
+    assert Settings(environment_suffix="a").has_standby
+
+
+def test_a_lost_home_is_restored_in_a_region_without_pipelines_as_nothing_is_drilled() -> None:
+    there: dict[str, Any] = {
+        "home_region": "ca-west-1",
+        "recovery_region": "ca-central-1",
+        "profile_name": "prod",
+    }
+    assert Settings(environment_suffix="new", **BACKUP_ONLY | there).home.code == "caw1"
+    with pytest.raises(SettingsError, match="CodePipeline"):
+        Settings(environment_suffix="new", **there)
 
 
 def test_no_witness_turns_automatic_failover_off() -> None:
@@ -64,6 +91,20 @@ def test_no_witness_turns_automatic_failover_off() -> None:
             "pilot-light recovers within 335 s, as tasks must start first, and the tier CRITICAL promises "
             "300 s; allowed are the tiers IMPORTANT, STANDARD, DEFERRABLE, or the strategy warm-standby",
         ),
+        (
+            {"strategy": Strategy.BACKUP_ONLY},
+            "backup-only has no standby to take the lease, and witnessRegion is 'us-east-2'; allowed is "
+            "witnessRegion=none, which turns automatic failover off",
+        ),
+        (
+            {"strategy": Strategy.BACKUP_ONLY, "witness_region": None},
+            "the tier CRITICAL promises 300 s; allowed is the tier DEFERRABLE, or the strategy warm-standby",
+        ),
+        (
+            BACKUP_ONLY | {"drills": DrillUse.FREELY},
+            "the strategy backup-only has no standby; allowed is drills=never",
+        ),
+        (BACKUP_ONLY | {"domain": A_DOMAIN}, "has one region only; allowed is no domain"),
         ({"account": "123"}, "exactly 12 digits"),
         ({"drill_ends_at": "2026-11-22T18:00:00Z"}, "'dev' cannot end by itself"),
         ({"drill_ends_at": "soon"}, "Bad drillEndsAt 'soon'; allowed is an instant in UTC"),

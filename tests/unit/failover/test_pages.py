@@ -15,6 +15,7 @@ from lifeline.lambdas.failover.decision import Decision, Reason, decide
 from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover.pages import SUBJECTS, Sender, loss_line
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.lambdas.failover.readiness import READY
 from lifeline.lambdas.failover.reason_words import WORDS
 from tests.unit.failover.test_decision import LOST
@@ -117,3 +118,16 @@ def test_a_page_of_the_plan_names_lease_and_execution() -> None:
         "failover-plan.md",
     ):
         assert words in page.text
+
+
+def test_the_commands_of_an_environment_without_a_standby_name_no_other_region() -> None:
+    """ADR 23: as they stand they would ask regions that have nothing, and answer UNKNOWN at night."""
+    alone = replace(SENDER, peer=NO_STANDBY, witness=SENDER.region)
+    for word in sorted(set(WORDS) - {READY}):
+        page = alone.of_decision(
+            LOST, Decision(action=LOST_ACTION, reason=Reason(word)), POLICY, serving=False
+        )
+        typed = re.findall(r"(lifeline .+ --suffix dev.*)$", page.text, re.M)
+        assert typed
+        assert all("--suffix dev --recovery none --witness none" in one for one in typed), typed
+        assert "keeper-dev --recovery" not in page.text

@@ -14,7 +14,8 @@ from pg8000.exceptions import InterfaceError
 
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
-from lifeline.lambdas.failover.plan import Outcome
+from lifeline.lambdas.failover.plan import Outcome, plan_for
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.lambdas.failover_step import authority_steps
 from lifeline.lambdas.failover_step.authority_steps import acquire, fence, page, release
 from lifeline.lambdas.failover_step.context import (
@@ -25,19 +26,23 @@ from lifeline.lambdas.failover_step.context import (
     StepContext,
 )
 from lifeline.lambdas.failover_step.database_steps import promotion_accepted
+from lifeline.lambdas.failover_step.exercise import READS
 from tests.support.http_server import closed_port
 from tests.support.silent_server import silent_server
 from tests.support.step_runs import (
     EPOCH,
+    LEASE_TABLE,
     OWN,
     OWN_ARN,
     PEER,
+    STATE_TABLE,
     global_cluster,
     lease_of,
     move_lease,
     step_run,
     with_lease,
 )
+from tests.support.tables import made_table
 from tests.unit.failover_step.test_store_steps import credentials
 
 __all__ = ["credentials"]
@@ -278,3 +283,23 @@ def a_queue() -> tuple[str, str]:
     url = sqs.create_queue(QueueName="mail")["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return url, found["Attributes"]["QueueArn"]
+
+
+def test_without_a_standby_no_other_region_is_asked() -> None:
+    """ADR 23: the lease is this region's own, and nobody else can have been made active."""
+    made_table(OWN, LEASE_TABLE)
+    made_table(OWN, STATE_TABLE)
+    run = step_run(witness_region=OWN, peer_region=NO_STANDBY)
+    assert run.lease.create(lease_of())
+    assert acquire(run) == f"holder at epoch {EPOCH}"
+    with pytest.raises(NotReady, match="ca-central-1 does not say who is active"):
+        acquire(step_run(witness_region=OWN))
+
+
+def test_without_a_standby_there_is_nobody_to_fence() -> None:
+    names = [step.name for step in plan_for(has_standby=False)]
+    assert "fence" not in names
+    assert {*names, "fence"} == {step.name for step in plan_for()}
+    made_table(OWN, LEASE_TABLE)
+    run = step_run(witness_region=OWN, peer_region=NO_STANDBY)
+    assert READS["fence"](run) == "there is no other region"

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.keeper.adapters import NoStandby, ports
 from lifeline.lambdas.keeper.cycle import Cycle
+from lifeline.lambdas.keeper.ports import PeerPort
 
 HOME, OTHER = "ca-central-1", "ca-west-1"
 LEASE = Lease(holder=HOME, epoch=1, renewals=4, writer=HOME)
@@ -32,12 +35,14 @@ class Region:
         self.own = Promise()
         self.other: Promise | None = Promise()
         """The other region's table; None: out of reach."""
+        self.peer: PeerPort = self
+        self.lease_silent = False
         self.calls: list[str] = []
 
     def cycle(self, region: str = HOME) -> tuple[Action, str]:
         """One cycle of the region's keeper."""
         parts: Any = SimpleNamespace(
-            lease=self, local=self, peer=self, witness_probe=self, database=self, signal=self,
+            lease=self, local=self, peer=self.peer, witness_probe=self, database=self, signal=self,
             plan=self, pager=self,
         )  # fmt: skip
         cycle = Cycle(
@@ -62,6 +67,8 @@ class Region:
         return self.row
 
     def read(self) -> Lease | None:
+        if self.lease_silent:
+            raise OSError("no answer")
         return self.lease_item
 
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
@@ -160,3 +167,33 @@ def test_home_whose_lease_is_gone_pages() -> None:
     region = Region(SERVES, None)
     assert region.cycle() == (Action.HOLD, "lease-item-missing")
     assert "page lease-item-missing" in region.calls
+
+
+def test_without_a_standby_nobody_could_have_replaced_home_and_it_starts_again_by_itself() -> None:
+    """ADR 23: what stood still serves again, as no person can have made another region active."""
+    region = Region(STOOD_STILL)
+    region.peer = NoStandby()
+    assert region.cycle() == (Action.RENEW, "holder")
+    assert {"renew", "bump"} <= set(region.calls)
+    assert not any(one.startswith("page") for one in region.calls)
+
+
+def test_without_a_standby_home_serves_on_while_its_lease_cannot_be_read() -> None:
+    region = Region(SERVES)
+    region.peer, region.lease_silent = NoStandby(), True
+    assert region.cycle()[0] is Action.ASK_FAILSAFE
+    assert "bump" in region.calls
+
+
+def test_only_the_word_for_none_means_that_there_is_no_standby() -> None:
+    """A variable that is forgotten or empty must not let a region serve without asking the other one."""
+    assert KeeperContract.required_names().count("PEER_REGION") == 1
+    told = {name: "1" for name in KeeperContract.required_names()}
+    told |= {"DATABASE_AUTH": "iam", "AWS_REGION": HOME, "WITNESS_REGION": HOME}
+    with pytest.raises(KeyError, match="PEER_REGION"):
+        KeeperContract.from_env(told | {"PEER_REGION": ""})
+    alone = KeeperContract.from_env(told | {"PEER_REGION": "none"})
+    assert isinstance(ports(alone).peer, NoStandby)
+    assert not isinstance(
+        ports(KeeperContract.from_env(told | {"PEER_REGION": OTHER})).peer, NoStandby
+    )

@@ -14,6 +14,7 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.region_state_table import LAG_REPORT_ID
 from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.lambdas.failover.lag_report import LagReport
+from lifeline.lambdas.lag_meter.database import MeterDatabase
 from lifeline.lambdas.lag_meter.handler import handler
 from tests.support.http_server import http_server
 from tests.support.tables import made_table
@@ -108,3 +109,15 @@ def test_the_report_counts_what_was_given_up(
     )["Item"]
     report = LagReport.from_json(json.loads(item["body"]["S"]))
     assert report.stretches_given_up == counted
+
+
+def test_the_function_of_a_region_without_a_standby_tells_no_lag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PEER_REGION", "none")
+    monkeypatch.setenv("EVIDENCE_BUCKET", "")
+    monkeypatch.setattr(MeterDatabase, "heartbeat_age_seconds", lambda _self: 0.5)
+    handler({"run_seconds": 0.1}, Context)
+    said = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert len(said) == 1
+    assert "DaysToAuthorityExpiry" in said[0]

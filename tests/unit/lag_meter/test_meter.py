@@ -428,3 +428,27 @@ def test_the_password_is_a_request_for_this_cache_and_user(aws: None) -> None:
     assert token.startswith("cache-test/?Action=connect&User=workload&X-Amz-Algorithm=")
     assert f"{OWN}%2Felasticache%2Faws4_request" in token
     assert "X-Amz-Expires=900" in token
+
+
+def test_without_a_standby_nothing_comes_across_so_no_lag_is_told_not_even_zero() -> None:
+    """ADR 23: at home the database's own heartbeats are young, and say nothing of a copy."""
+    database = Database(0.0, holder=OWN)
+    alone = Meter(
+        regions=(OWN, "none"),
+        database=database,
+        watermark=lambda: [],
+        last_healthy_at=lambda: NOW,
+        fast={},
+        slow={},
+        last_drills=None,
+        authorities_end=lambda: NOW + 60 * 86_400.0,
+        has_standby=False,
+        log=lambda *_words, **_more: None,
+    )
+    alone.look(NOW - 10)
+    database.count = 1_000
+    assert by_name(alone.look(NOW + 60)) == {
+        ("DaysToAuthorityExpiry", ""): pytest.approx(60, abs=0.1)
+    }
+    told = alone.report(NOW + 60)
+    assert (told.stores, told.events_at_risk, told.patients_at_risk) == ({}, None, None)

@@ -160,18 +160,31 @@ def all_zones_but(region: str, missing: int, key: str) -> Reply:
 
 BUCKET = f"audit-cac1-{ACCOUNT}-test"
 
+KEEPER = "KeeperFunction7330A899"
 OBSERVATIONS_TOPIC = "LogClinicalObservationRecordedTopicBB161D34"
 CLUSTER = "LogCluster68CA22AB"
 
 
-def deployed(logical_id: str, kind: str, properties: Mapping[str, Any]) -> Reply:
-    """Recovery's streaming stack stands, with this resource in its template."""
+def deployed(
+    logical_id: str,
+    kind: str,
+    properties: Mapping[str, Any],
+    stack: str = "streaming-caw1-test",
+) -> Reply:
+    """The stack stands, recovery's streaming one as a rule, with this resource in its template."""
     body = {"Resources": {logical_id: {"Type": kind, "Properties": properties}}}
     return lambda _region, parameters: (
         {"TemplateBody": json.dumps(body), "StagesAvailable": ["Original"]}
-        if parameters["StackName"] == "streaming-caw1-test"
+        if parameters["StackName"] == stack
         else Refuse("ValidationError", "does not exist")
     )
+
+
+def keeper(**variables: str) -> Reply:
+    """Home's keeper as it was deployed; what is not said is as the templates want it."""
+    told = {"PEER_REGION": RECOVERY, "WITNESS_REGION": WITNESS, **variables}
+    properties = {"Environment": {"Variables": told}}
+    return deployed(KEEPER, "AWS::Lambda::Function", properties, "failover-cac1-test")
 
 
 def shards(count: int) -> Mapping[str, Any]:
@@ -210,6 +223,24 @@ MISCONFIGURATIONS = (
         RECOVERY,
         "has 4 partitions and the templates want 12: the number is fixed (B9)",
         "-c observationPartitions=4",
+    ),
+    Misconfiguration(
+        "a standby for an environment without one",
+        "lease-moves-by-deploy",
+        ("cloudformation", "get_template"),
+        keeper(PEER_REGION="none"),
+        HOME,
+        "was deployed with PEER_REGION none and the templates say ca-west-1",
+        "deploy with the strategy and the witnessRegion that stand",
+    ),
+    Misconfiguration(
+        "a witness for an environment without one",
+        "lease-moves-by-deploy",
+        ("cloudformation", "get_template"),
+        keeper(WITNESS_REGION=HOME),
+        HOME,
+        "was deployed with WITNESS_REGION ca-central-1 and the templates say us-east-2",
+        "make a new environment under another suffix",
     ),
     Misconfiguration(
         "a load that shrinks a volume",

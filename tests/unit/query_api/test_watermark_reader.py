@@ -11,6 +11,7 @@ from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.manifests import Manifest, digest_of
 from lifeline.lambdas.failover.markers import GivenUp, Marker, Pair
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.lambdas.stream_bridge.give_up import marker_of
 from lifeline.lambdas.stream_bridge.stretch import Stretch
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
@@ -215,3 +216,22 @@ def test_an_offset_that_comes_again_is_another_log(log: Log) -> None:
     log.record(1)
     with pytest.raises(LogMadeAnew):
         log.reader.observe(TOPIC, 0, 0, [], b"value")
+
+
+def test_without_a_standby_the_watermark_is_empty_and_says_that_it_stays_so() -> None:
+    """ADR 23: an edge that waits for "safe" must learn that nothing ever becomes it."""
+    log = GroupLog("nowhere", "none", {TOPIC: 1}, HERE)
+    region = ServingRegion(region=HERE, peer_region=NO_STANDBY, suffix="test")
+    published = PublishedVectors(has_standby=region.has_standby)
+    reader = WatermarkReader(log, region, published, ReaderCheckpoint("none", HERE, object()))
+    headers = [
+        ("origin", HERE.encode()),
+        ("incarnation", b"17"),
+        ("shard", b"shardId-0"),
+        ("sequence", b"1"),
+    ]
+    reader.observe(TOPIC, 0, 0, headers, b"value")
+    published.set_own(reader.rows(), [])
+    answer = published.answer(HERE)
+    assert (answer["entries"], answer["holes"], answer["standby"]) == ([], [], False)
+    assert PublishedVectors().answer(HERE)["standby"] is True

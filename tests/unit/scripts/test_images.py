@@ -295,3 +295,17 @@ def test_make_passes_what_it_is_given() -> None:
     assert "preflight --suffix t --profile dev --skip images" in said[0]
     assert "preflight" not in said[1]
     assert "scripts.images --suffix t --profile dev --dry-run" in said[1]
+
+
+def test_without_a_standby_no_other_region_gets_an_image(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ["strategy=backup-only", "witnessRegion=none", "tier=DEFERRABLE"]
+    given = ["--suffix", "t", *(word for one in chosen for word in ("-c", one))]
+    assert images.main([*given, "--dry-run"]) == 0
+    assert RECOVERY not in capsys.readouterr().out
+    assert images.main(given) == 0
+    first, *others = world.calls()
+    assert "Foundation-caw1" not in first
+    assert not [one for one in others if RECOVERY in " ".join(one)]
+    assert {place for place, _ in world.tags} == {HOME}

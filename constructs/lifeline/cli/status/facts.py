@@ -79,6 +79,8 @@ class Facts:
     home: str
     recovery: str
     witness: str
+    has_standby: bool = True
+    """Whether another region can become active; else `recovery` is a word, and `regions` has home only."""
     now: float
     lease: Lease | Unknown | None
     lease_now: float
@@ -86,7 +88,7 @@ class Facts:
     """Whether `renewals` grew between two reads of this look. False proves nothing: they were near."""
     samples: Mapping[str, tuple[Sample, ...]] | Unknown = field(default_factory=dict)
     """The witness's, by region."""
-    regions: tuple[RegionFacts, RegionFacts]
+    regions: tuple[RegionFacts, ...]
     witness_alarms: AlarmFacts | Unknown
     plan: PlanFacts | Unknown | None
     """None: there is no plan of this epoch, or none is needed."""

@@ -82,11 +82,12 @@ def gather(places: Places, *, seconds: float = DEADLINE_SECONDS) -> Facts:
         for region in places.data_regions
     }
     there = asking.answer(witness)
-    home, recovery = (_region(asking, region, *asked[region]) for region in places.data_regions)
+    regions = tuple(_region(asking, region, *asked[region]) for region in places.data_regions)
     return Facts(
         suffix=places.suffix,
         home=places.home,
         recovery=places.recovery,
+        has_standby=places.has_standby,
         witness=places.lease_region,
         now=time.time(),
         lease=_read(there, _lease),
@@ -98,12 +99,12 @@ def gather(places: Places, *, seconds: float = DEADLINE_SECONDS) -> Facts:
                 for region in places.data_regions
             },
         ),
-        regions=(home, recovery),
+        regions=regions,
         witness_alarms=asking.answer(witness_alarms),
         plan=asking.answer(plan),
         # Last: it takes the rest of the time unless the lease moves before.
         lease_moved=_or(asking.answer(moved), False)
-        if _needs_second_read(there, home, recovery)
+        if _needs_second_read(there, *regions)
         else False,
     )
 

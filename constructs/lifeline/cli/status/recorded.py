@@ -32,13 +32,12 @@ def to_json(facts: Facts) -> dict[str, Any]:
 
 def from_json(body: Mapping[str, Any]) -> Facts:
     """The inverse. Raises KeyError or TypeError for what is no recorded look."""
-    home, recovery = (_region(one) for one in body["regions"])
     return Facts(
         **{
             **body,
             "lease": _read(body["lease"], _lease),
             "samples": _read(body["samples"], _samples),
-            "regions": (home, recovery),
+            "regions": tuple(_region(one) for one in body["regions"]),
             "witness_alarms": _read(body["witness_alarms"], _alarms),
             "plan": _read(body["plan"], lambda one: PlanFacts(**one)),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lifeline.cli.status.facts import AlarmFacts, Facts, PlanFacts, RegionFacts, Unknown
@@ -13,7 +13,7 @@ from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag_report import LagReport, LastDrill, StoreLag
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import rto_budget_seconds
-from lifeline.lambdas.failover.reason_words import SHOW, WATCH, WORDS, ReasonWords
+from lifeline.lambdas.failover.reason_words import SHOW, WATCH, WORDS, ReasonWords, of_one_region
 
 LAG_FRESH_SECONDS = 60.0
 """The lag meter looks every 10 s, at files and secrets every 60 s; one late look more."""
@@ -64,26 +64,62 @@ class Screen:
     stores: tuple[StoreRow, ...]
 
 
+NOBODY_TAKES_OVER = (
+    "NOBODY takes over: there is no standby (strategy backup-only). A lost region is restored from copies of "
+    "its backups by a person, which takes hours: docs/runbooks/region-lost-backup-only.md"
+)
+NO_WITNESS = Row(
+    label="witness",
+    state=State.NOTE,
+    text="none: automatic failover is off, as there is no standby",
+)
+NOT_COPIED = Row(
+    label="at risk",
+    state=State.NOTE,
+    text="every event since the newest copy of a backup lies in one region only; how many is not measured",
+)
+NO_DRILL = Row(label="last drill", state=State.NOTE, text="none: no region could take over in one")
+
+
 def screen(facts: Facts) -> Screen:
     """The screen of one look."""
     found = serving(facts)
     standby = facts.other(found.region) if found.region else None
-    return Screen(
+    made = Screen(
         serving=found,
         serving_command=_serving_command(facts, found),
         if_active_died=_if_active_died(facts, found, standby),
         rows=(
             *(_ready(facts, one) for one in facts.regions),
-            _witness(facts, found),
+            _witness(facts, found) if facts.has_standby else NO_WITNESS,
             _paused(facts),
             *(_decided(facts, one) for one in facts.regions),
-            _at_risk(facts),
+            _at_risk(facts) if facts.has_standby else NOT_COPIED,
             _plan(facts, found),
             *(_alarms(one.region, one.alarms) for one in facts.regions),
-            _alarms(facts.witness, facts.witness_alarms),
-            _drill(facts),
+            *(
+                [_alarms(facts.witness, facts.witness_alarms)]
+                if facts.of(facts.witness) is None
+                else []
+            ),
+            _drill(facts) if facts.has_standby else NO_DRILL,
         ),
-        stores=_stores(facts, _taker(facts, standby)),
+        stores=_stores(facts, _taker(facts, standby)) if facts.has_standby else (),
+    )
+    return made if facts.has_standby else _of_one_region(facts, made)
+
+
+def _of_one_region(facts: Facts, made: Screen) -> Screen:
+    """Each command as it must be typed for an environment without a standby."""
+
+    def typed(row: Row) -> Row:
+        return replace(row, command=of_one_region(row.command, facts.suffix))
+
+    return replace(
+        made,
+        serving_command=of_one_region(made.serving_command, facts.suffix),
+        if_active_died=typed(made.if_active_died),
+        rows=tuple(typed(one) for one in made.rows),
     )
 
 
@@ -221,6 +257,8 @@ def _if_active_died(facts: Facts, found: Serving, standby: RegionFacts | None) -
     lost = found.verdict is Verdict.NO
     label = "what happens next" if lost else "if the active region died now"
     lease = facts.lease
+    if not facts.has_standby:
+        return Row(label=label, state=State.BAD if lost else State.NOTE, text=NOBODY_TAKES_OVER)
     if isinstance(lease, Lease) and lease.holder == NO_HOLDER:
         text = f"{lease.writer} takes the lease at once if its keeper runs; no other region may"
         return Row(

@@ -156,8 +156,8 @@ def _without_lease(facts: Facts, why: Unknown) -> Serving:
     if all(isinstance(one, Unknown) and "ResourceNotFound" in one.why for one in (why, *asked)):
         return Serving(
             verdict=Verdict.UNKNOWN,
-            sentence=f"There are no tables of an environment {facts.suffix} in {facts.home}, "
-            f"{facts.recovery} and {facts.witness}. Check --suffix and the options that name regions.",
+            sentence=f"There are no tables of an environment {facts.suffix} in {_places(facts)}. Check "
+            "--suffix and the options that name regions.",
         )
     if all(isinstance(one, Unknown) for one in asked):
         return Serving(
@@ -170,6 +170,11 @@ def _without_lease(facts: Facts, why: Unknown) -> Serving:
         sentence=f"The lease in {facts.witness} does not answer ({why.why}), and no keeper said in the last "
         f"{FRESH_SECONDS:.0f} s that its region serves.",
     )
+
+
+def _places(facts: Facts) -> str:
+    *most, last = dict.fromkeys([*(one.region for one in facts.regions), facts.witness])
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _of_epoch(report: KeeperReport, epoch: int) -> bool:

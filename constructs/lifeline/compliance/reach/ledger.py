@@ -199,8 +199,10 @@ def _unused(
     """The excuses that no call needs.
 
     Without a witness those for one do not count, nor those of a call that is made only with one; where a
-    service of AWS's copies the log, nor those of our replicator.
+    service of AWS's copies the log, nor those of our replicator; without a standby none for a lost home.
     """
+    if not regions.standby:
+        allowed = [one for one in allowed if Situation.HOME_DEAD not in one.situations]
     if not any(entry.row.caller.reader == REPLICATOR for entry in entries):
         allowed = [one for one in allowed if one.reader != REPLICATOR]
     used = {

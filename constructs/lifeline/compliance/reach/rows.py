@@ -23,6 +23,7 @@ from lifeline.compliance.reach.targets import (
 )
 from lifeline.compliance.reach.world import ACCOUNT, ARN, Found, World
 from lifeline.lambdas.contracts.contract import AwsCall, Call, HostCall, RegionRole
+from lifeline.lambdas.failover.protocol import NO_STANDBY
 
 GLOBAL_REGION = "us-east-1"
 """Where the control planes of the global services are (AWS Fault Isolation Boundaries)."""
@@ -46,11 +47,15 @@ PUBLIC = {
 
 @dataclass(frozen=True)
 class Regions:
-    """The regions of an environment; `witness` is empty without one."""
+    """The regions of an environment; `witness` is empty without one.
+
+    `copies`: where only copies of home's backups are kept, instead of a standby; then `standby` is empty.
+    """
 
     home: str
     standby: str
     witness: str
+    copies: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,9 @@ def regions_of(world: World) -> Regions:
     home = homes[0] if homes else next((one.region for one in keepers), "")
     standby = next((one.region for one in keepers if one.region != home), "")
     witness = next((one.variables[0].get("WITNESS_REGION", "") for one in keepers), "")
-    return Regions(home, standby, "" if witness in (home, standby) else witness)
+    vaults = [one.region for one in world.of_type("AWS::Backup::BackupVault")]
+    copies = "" if standby else next((one for one in vaults if one != home), "")
+    return Regions(home, standby, "" if witness in (home, standby) else witness, copies)
 
 
 class Rows:
@@ -121,7 +128,10 @@ class Rows:
         probed = caller.variables[0].get("PROBE_REGIONS") if caller.variables else None
         if probed:
             return [str(one) for one in json.loads(probed)]
-        both = {self._regions.home, self._regions.standby} - {caller.region}
+        if any(one.get("PEER_REGION") == NO_STANDBY for one in caller.variables):
+            return []
+        regions = self._regions
+        both = {regions.home, regions.standby or regions.copies} - {caller.region}
         return sorted(both)[:1]
 
     def _row(self, caller: Caller, call: Call, region: str) -> Row:

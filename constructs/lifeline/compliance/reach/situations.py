@@ -121,7 +121,7 @@ def _only_deploys(reader: str) -> bool:
 
 def alive(situation: Situation, regions: Regions) -> frozenset[str]:
     """The regions that a call may rest on."""
-    every = frozenset({regions.home, regions.standby, regions.witness} - {""})
+    every = frozenset({regions.home, regions.standby, regions.witness, regions.copies} - {""})
     if situation is Situation.HOME_DEAD:
         return every - {regions.home}
     if situation is Situation.WITNESS_DEAD:

@@ -18,6 +18,7 @@ from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import ProbeResults, RegionStateTable
 from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.lease import Lease
 from tests.support.http_server import Answer, Request, http_server, silent_port
 from tests.support.tables import made_table
 from tests.unit.cli.status.looks import (
@@ -179,4 +180,29 @@ def test_the_command_prints_json_alone(capsys: pytest.CaptureFixture[str]) -> No
     assert (told["command"], told["suffix"]) == ("status", "dev")
     assert main(["status", "--suffix", "dev", "--policy"]) == 0
     assert "dynamodb:BatchGetItem" in capsys.readouterr().out
+    without = ["--recovery", "none", "--witness", "none"]
+    assert main(["status", "--suffix", "dev", "--policy", *without]) == 0
+    rights = capsys.readouterr().out
+    assert f"dynamodb:{HOME}:*:table/lease-dev" in rights
+    assert RECOVERY not in rights
+    assert ":none:" not in rights
+    assert main(["status", "--suffix", "dev", "--recovery", "none"]) == 2
+    assert "say --witness none, too" in capsys.readouterr().err
     assert main(["status", "--suffix", "dev", "--home", "ca-west-1"]) == 2
+
+
+def test_an_environment_without_a_standby_is_asked_in_one_region(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deployed("")
+    made_table(HOME, "lease-dev")
+    LeaseTable(aws.client("dynamodb", HOME), "lease-dev").create(
+        Lease(holder=HOME, epoch=1, renewals=1, writer=HOME)
+    )
+    asked = ["status", "--suffix", "dev", "--json", "--recovery", "none", "--witness", "none"]
+    assert main(asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["regions"]) == [HOME]
+    assert told["lease"]["holder"] == HOME
+    assert "NOBODY takes over" in told["if_active_died"]["text"]
+    assert told["stores"] == []

@@ -236,3 +236,54 @@ def test_spans_of_time_are_short() -> None:
 
 def test_the_screen_fits_a_terminal_of_80_columns() -> None:
     assert max(map(len, drawn(look(), width=80).splitlines())) <= 80
+
+
+def alone(**changes: Any) -> Facts:
+    """A look at an environment of the strategy backup only, which has no witness either."""
+    given: dict[str, Any] = {
+        "has_standby": False,
+        "recovery": "none",
+        "witness": HOME,
+        "samples": {HOME: ()},
+        "regions": (
+            region(HOME, ACTIVE_REPORT, lag=replace(LAG, region=HOME, stores={}, drill=None)),
+        ),
+    }
+    return look(**given | changes)
+
+
+def test_without_a_standby_the_screen_says_that_nobody_takes_over_and_shows_no_lag() -> None:
+    facts = alone()
+    found = screen(facts)
+    assert found.serving.verdict == "YES"
+    assert "NOBODY takes over" in found.if_active_died.text
+    assert "docs/runbooks/region-lost-backup-only.md" in found.if_active_died.text
+    assert found.if_active_died.state is State.NOTE
+    assert found.stores == ()
+    assert "automatic failover is off" in row(found, "witness").text
+    assert "how many is not measured" in row(found, "at risk").text
+    assert {one.state for one in found.rows} <= {State.OK, State.NOTE}
+    labels = [one.label for one in found.rows]
+    assert len(labels) == len(set(labels))
+    assert "NOBODY takes over" in drawn(facts)
+
+
+def test_without_a_standby_a_lost_region_is_bad_and_names_the_runbook() -> None:
+    silent = replace(ACTIVE_REPORT, renewed_row=False, reason="database-unreachable")
+    found = screen(alone(regions=(region(HOME, silent),)))
+    assert found.serving.verdict == "NO"
+    assert found.if_active_died.label == "what happens next"
+    assert found.if_active_died.state is State.BAD
+    assert "region-lost-backup-only" in found.if_active_died.text
+    typed = [found.serving_command, *(one.command for one in found.rows)]
+    ours = [one for one in typed if one.startswith("lifeline ") and "--suffix" in one]
+    assert all("--suffix dev --recovery none --witness none" in one for one in ours), ours
+    paused = alone(lease=replace(LEASE, paused_until=NOW + 600))
+    assert row(screen(paused), "paused").command == (
+        "lifeline authority resume --suffix dev --recovery none --witness none"
+    )
+
+
+def test_the_json_of_an_environment_without_a_standby_is_what_its_schema_says() -> None:
+    facts = alone()
+    jsonschema_rs.validate(json.loads(SCHEMA.read_text()), document(facts, screen(facts)))

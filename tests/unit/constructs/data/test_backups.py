@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lifeline.data.backup_vault import CopyVault
 from lifeline.data.backups import START_WITHIN_MINUTES, Backups
 from lifeline.data.global_database import BACKUP_WINDOW
 from lifeline.data.protected_store import ProtectedStore
@@ -164,6 +165,31 @@ def test_the_vault_is_emptied_before_it_is_deleted(make_stack: MakeStack) -> Non
     ours = [one for one in resources if one["Type"].startswith("AWS::Backup::")]
     assert len(ours) == 8
     assert {one["DeletionPolicy"] for one in ours} == {"Delete"}
+
+
+@pytest.mark.parametrize("copies_only", [False, True])
+def test_a_point_whose_first_deletion_was_refused_can_be_deleted(
+    make_stack: MakeStack, copies_only: bool
+) -> None:
+    """N18: it is EXPIRED then, and goes only for who may make the service's role (DeleteRecoveryPoint,
+    AWS Backup API Reference)."""
+    made = make_stack()
+    if copies_only:
+        CopyVault(made.stack, "Copies", site=made.site, keys=made.keys)
+    else:
+        backups(made)
+    granted = [
+        one
+        for policy in made.template().find_resources("AWS::IAM::ManagedPolicy").values()
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+        if one["Action"] == "iam:CreateServiceLinkedRole"
+    ]
+    (statement,) = granted
+    role = "role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup"
+    assert statement["Resource"] == f"arn:aws:iam::123456789012:{role}"
+    assert statement["Condition"] == {
+        "StringEquals": {"iam:AWSServiceName": "backup.amazonaws.com"}
+    }
 
 
 @pytest.mark.parametrize(

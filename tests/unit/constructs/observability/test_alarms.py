@@ -16,6 +16,8 @@ from lifeline.observability.failover_alarms import LOOPS, TWO_MINUTES, witness_a
 from lifeline.observability.lifeline_metrics import LogLineMetrics
 from lifeline.observability.metric_specs import MathSpec, MetricSpec, metric_spec
 from lifeline.observability.region_alarms import region_alarms
+from lifeline.strategy import Strategy
+from lifeline.tiers import RecoveryTier
 from simulator.alarms import PERIOD_SECONDS, RULES, Rule
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 from tests.unit.constructs.observability.observed import metrics_of
@@ -477,3 +479,28 @@ def test_a_missing_backup_of_the_database_is_no_matter_of_the_files(make_stack: 
     }
     database, files = found.values()
     assert database.metric != files.metric
+
+
+def test_without_a_standby_no_alarm_waits_for_a_copy_a_probe_or_a_drill(
+    make_stack: MakeStack,
+) -> None:
+    """ADR 23: their metrics are never published, and silence would page for ever."""
+    alone = make_stack(
+        strategy=Strategy.BACKUP_ONLY, witness_region=None, tier=RecoveryTier.DEFERRABLE
+    )
+    kept = all_specs(alone)
+    names = {one.name for one in kept}
+    left = {one.name for one in all_specs(make_stack())} - names
+    assert left == {
+        *(f"replication-lag-{one}" for one in ("log", "database", "cache", "files", "secrets")),
+        *("replication-lag-log-warning", "replication-lag-database-warning"),
+        *("database-service-lag", "cache-service-lag", "files-service-lag"),
+        *("probe-silent", "probe-failing", "events-at-risk", "drill-overdue", "log-hole"),
+    }
+    assert {"backup-overdue-database", "nobody-serves", "keeper-silent", "lag-meter-silent"} <= names
+    for one in kept:
+        if one.severity is Severity.CRITICAL:
+            told = one.description_for("test", has_standby=False)
+            assert "lifeline status --suffix test --recovery none --witness none." in told
+    told = " ".join(one.description for one in kept)
+    assert "takes over: the other region" not in told
