@@ -34,6 +34,8 @@ class Network:
         self._random = scheduler.random.random
         self.cut_links: set[tuple[str, str]] = set()
         self.dead_regions: set[str] = set()
+        self.no_way_out: set[str] = set()
+        """Regions whose own calls elsewhere are lost (a NAT gateway is gone); they are still reached."""
         self.silent: set[tuple[str, str]] = set()
         """(region, service) that hang: a call to them ends by its time-out."""
         self.refusing: set[tuple[str, str]] = set()
@@ -71,7 +73,8 @@ class Network:
         elif scheduler.current.dead:
             raise Died
         place = (target, service)
-        if place in self.silent or not self.reaches(source, target):
+        lost = place in self.silent or (source != target and source in self.no_way_out)
+        if lost or not self.reaches(source, target):
             self._time_out(began, timeout, target, service)
         if place in self.refusing:
             raise Refused(f"{service} in {target} refuses")
