@@ -212,6 +212,11 @@ class AuthorityWorld:
             self.services[region].lost()
             self.plans[region].lost()
 
+    def create_lease(self, *, holder: str, epoch: int) -> None:
+        """As a person's `lifeline authority init` leaves it (A10)."""
+        lease = Lease(holder=holder, epoch=epoch, renewals=1, writer=holder)
+        self._put(WITNESS, LEASE_TABLE, item_from_lease(lease))
+
     def return_region(self, region: str) -> None:
         """The region is back, with what its stores had."""
         if region not in self.network.dead_regions:
@@ -229,8 +234,7 @@ class AuthorityWorld:
 
     def _activate(self) -> None:
         """As `lifeline activate` leaves an environment: the lease, the directory, home's plan completed."""
-        lease = Lease(holder=HOME, epoch=1, renewals=1, writer=HOME)
-        self._put(WITNESS, LEASE_TABLE, item_from_lease(lease))
+        self.create_lease(holder=HOME, epoch=1)
         for region in REGIONS:
             facts = {
                 "id": f"region#{region}",

@@ -12,12 +12,12 @@ from functools import partial
 from lifeline.lambdas.failover.plan import plan_for
 from simulator.authority import PARTS, AuthorityWorld
 from simulator.faults import HEALED_SECONDS, Fault
-from simulator.places import HOME, RECOVERY
+from simulator.places import HOME, RECOVERY, WITNESS
 from simulator.run import Finding, run_with
 
 BEGIN = 300.0
 DECIDED_SECONDS = 120.0
-"""So long a loss may stay undecided."""
+"""So long a loss may stay undecided. An alarm over two whole minutes tells at their end."""
 DEGRADED = f"{HOME}: serves-degraded"
 
 
@@ -54,10 +54,15 @@ def _loss(what: str, begin: Change, end: Change, *, at: float = BEGIN) -> Fault:
 
 def home_lost(at: float = BEGIN) -> Fault:
     """The whole home region is lost."""
+    return region_lost(HOME, at)
+
+
+def region_lost(region: str, at: float = BEGIN) -> Fault:
+    """A whole region is lost."""
     return _loss(
-        f"{HOME} is lost",
-        lambda world: world.lose_region(HOME),
-        lambda world: world.return_region(HOME),
+        f"{region} is lost",
+        lambda world: world.lose_region(region),
+        lambda world: world.return_region(region),
         at=at,
     )
 
@@ -159,6 +164,20 @@ def plan_killed(step: str) -> tuple[Fault, ...]:
     return (Fault(BEGIN - 1.0, BEGIN, f"the plan is killed at {step}", begin), home_lost())
 
 
+def _cut_off() -> Fault:
+    cut = {pair for one in (RECOVERY, WITNESS) for pair in ((HOME, one), (one, HOME))}
+
+    def heal(world: AuthorityWorld) -> None:
+        world.network.cut_links -= cut
+        world.cluster.catch_up()
+
+    return _loss(
+        f"{HOME} is cut off from everybody",
+        lambda world: world.network.cut_links.update(cut),
+        heal,
+    )
+
+
 TAKEN = (f"{RECOVERY} keeper take: active-lost",)
 TOLD = (f"page from {HOME} Lifeline sim {DEGRADED}",)
 
@@ -170,6 +189,12 @@ LOSSES: Mapping[str, PartialLoss] = {
         "Home is lost, and the standby's keepers die while they take over.",
         (home_lost(), *(_keepers_killed(at) for at in (308.0, 336.0, 338.0, 345.0))),
         TAKEN,
+    ),
+    "cut-off": PartialLoss("Home lives, and nobody reaches it.", (_cut_off(),), TAKEN),
+    "both-lost": PartialLoss(
+        "Both data regions are lost: only the witness is left to tell.",
+        (home_lost(), region_lost(RECOVERY, BEGIN + 1.0)),
+        (f"page from {WITNESS} alarm nobody-serves",),
     ),
     "nat-gone": PartialLoss("Home reaches nothing outside, and is reached.", (_nat_gone(),), TAKEN),
     "database-dead": PartialLoss(
