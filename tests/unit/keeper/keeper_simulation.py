@@ -95,9 +95,12 @@ class Execution:
 class Simulation:
     """Home is active at epoch 1, all links are up, both regions' keepers have seen the other healthy."""
 
-    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, *, without: frozenset[str] = frozenset(), automatic_hand_over: bool = False
+    ) -> None:
         """`without` names rules to leave out (A16): the scenario must then fail."""
         self._without = without
+        self._policy = replace(POLICY, automatic_hand_over=automatic_hand_over)
         self.now = 1000.0
         self.lease: Lease | None = Lease(holder=HOME, epoch=1, renewals=0, writer=HOME)
         self.promises = {region: Promise() for region in REGIONS}
@@ -322,7 +325,7 @@ class Simulation:
     def _keeper(self, region: str) -> Cycle:
         return Cycle(
             sender=Sender("test", region, other(region), WITNESS),
-            policy=POLICY,
+            policy=self._policy,
             ports=ports(self, region),
             clock=lambda: self.clock(region),
             log=lambda *_said, **_more: None,

@@ -765,6 +765,19 @@ def test_a_person_hands_over_and_the_other_region_takes_after_the_expiry() -> No
     assert not simulation.serving(HOME)
 
 
+def test_a_sick_region_lets_go_by_itself_where_that_is_on_and_the_other_is_ready() -> None:
+    simulation = Simulation(automatic_hand_over=True)
+    simulation.seen_well = {HOME}
+    both_cycle(simulation, 3)
+    ill_home(simulation, POLICY.own_looks - 1)
+    assert simulation.reports[RECOVERY].ready
+    ill_home(simulation, 1)
+    assert simulation.last(HOME) == (Action.HAND_OVER, "sick-and-standby-ready")
+    assert lease_of(simulation).is_handed_over
+    both_cycle(simulation, int(EXPIRY / LOOP) + 2)
+    assert judged(simulation).last(RECOVERY)[0] is Action.RECOVER
+
+
 def test_what_nobody_takes_is_taken_back() -> None:
     """A11: a hand-over to a region that turns out not to take costs two minutes, not the service."""
     simulation = Simulation()

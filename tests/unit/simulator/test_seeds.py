@@ -11,8 +11,8 @@ from simulator.run import run_authority
 from simulator.sometimes import SOMETIMES
 
 SEEDS_A_TEST = 10
-QUICK, SOAK = 40, 300
-"""The quick ones take about a minute of one core."""
+QUICK, SOAK = 30, 300
+"""The quick ones take about three quarters of a minute of one core."""
 
 
 @pytest.fixture(autouse=True)
