@@ -31,7 +31,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench holes scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench holes scripts tests
 
-.PHONY: help setup record drill simulate story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
+.PHONY: help setup record drill simulate killers story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -74,6 +74,9 @@ drill: setup ## Deploy both regions locally, stream, lose a region, recover, pro
 
 simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FROM=; a failed one: make story SEED=)
 	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
+
+killers: setup ## Switch off each rule that has a switch and show the run that goes red without it
+	@$(PY) -m simulator killers
 
 story: setup ## Tell what happened in a simulated run (SEED=)
 	@$(PY) -m simulator story $(SEED)

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from simulator import scenarios
+from simulator.killers import killers
+from simulator.partial_losses import DECIDED_SECONDS, LOSSES
 from simulator.properties import END_SECONDS
 from simulator.run import Finding, run_authority, shrink
 from simulator.sometimes import SOMETIMES
@@ -91,6 +93,42 @@ def story(
     said = "; ".join(sorted(finding.faulty)) or "nothing was violated, and nobody stood still"
     print(f"seed {seed}, faults {list(finding.faults)}: {said}")
     raise typer.Exit(0 if finding.well else 1)
+
+
+@app.command()
+def losses(
+    name: Annotated[str, typer.Argument(help="One of them; without it all are run.")] = "",
+) -> None:
+    """Run partial losses and say after how many seconds each was decided; of one, tell the story."""
+    logging.disable(logging.CRITICAL)
+    if name and name not in LOSSES:
+        raise typer.BadParameter(f"no partial loss is called {name!r}: {', '.join(LOSSES)}")
+    undecided = False
+    for one in [name] if name else LOSSES:
+        loss = LOSSES[one]
+        finding = loss.run()
+        for line in finding.lines if name else ():
+            print(line)
+        after = loss.decided_after(finding)
+        undecided |= not finding.well or after is None or after > DECIDED_SECONDS
+        said = "; ".join(sorted(finding.faulty)) or loss.story
+        print(f"{one}: decided {'never' if after is None else f'after {after:.0f} s'}. {said}")
+    raise typer.Exit(1 if undecided else 0)
+
+
+@app.command("killers")
+def show_killers() -> None:
+    """Switch off each rule that has a switch, and show the run that goes red without it (E4)."""
+    logging.disable(logging.CRITICAL)
+    survived = False
+    for one in killers():
+        survived |= not one.well
+        print(
+            f"{one.rule} off ({one.without}), {one.run}: {'; '.join(one.without_rule) or 'GREEN'}"
+        )
+        if one.with_rule:
+            print(f"  and with the rule: {'; '.join(one.with_rule)}")
+    raise typer.Exit(1 if survived else 0)
 
 
 @app.command()

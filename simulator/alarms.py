@@ -42,6 +42,8 @@ class PlaceAlarm:
 
     def line(self, text: str) -> None:
         """A log line of a function: embedded metrics are read, anything else is passed over."""
+        if self._rule.metric not in text:
+            return
         body = json.loads(text)
         if self._rule.metric in body:
             value = float(body[self._rule.metric])

@@ -79,7 +79,8 @@ class Served:
 class AuthorityWorld:
     """Home is active at epoch 1 and everything is well."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, automatic_hand_over: bool = False) -> None:
+        self._automatic_hand_over = automatic_hand_over
         self.scheduler = Scheduler(seed)
         self.network = Network(self.scheduler)
         self.trace = Trace()
@@ -123,6 +124,8 @@ class AuthorityWorld:
         """(region, function) that nobody starts."""
         self.in_log: dict[tuple[str, str], float] = {}
         """(in the log of, origin): up to when that log has everything of the origin."""
+        self.before_step: Callable[[str, str], None] | None = None
+        """Called with region and step right before a plan invokes the step's function."""
         self._newest_served = 0
         self._decided: dict[str, str] = {}
         self._activate()
@@ -154,6 +157,17 @@ class AuthorityWorld:
         last = self.served.get(region)
         return last is not None and self.scheduler.now - last.at <= within
 
+    def whole(self, region: str, within: float = 20.0) -> bool:
+        """Whether the region does all that an active one is for, as clients see it: events are taken at its
+        public path, come through its log, are applied, and reads are answered."""
+        services, place = self.services[region], (region, "api")
+        path_is_well = place not in self.network.silent | self.network.refusing
+        if region in self.network.dead_regions or not path_is_well or not services.answers():
+            return False
+        newest = min(services.committed_at, services.marked_at)
+        moves = self.scheduler.now - newest <= within
+        return moves and self.serves_now(region, within) and services.health.answer()[0] == 200
+
     def run(self, until: float) -> None:
         """Let the world go on up to that second."""
         with self._installed():
@@ -177,7 +191,7 @@ class AuthorityWorld:
             return handler(event, context)
 
         name = f"{region} {function}"
-        task = scheduler.spawn(name, self._machine(region), work, environment(region, function))
+        task = scheduler.spawn(name, self._machine(region), work, self._told(region, function))
         running = [one for one in self.functions.get((region, function), []) if one.greenlet]
         self.functions[(region, function)] = [*running, task]
         scheduler.at(began + seconds, lambda: scheduler.kill(task))
@@ -198,6 +212,11 @@ class AuthorityWorld:
             self.services[region].lost()
             self.plans[region].lost()
 
+    def create_lease(self, *, holder: str, epoch: int) -> None:
+        """As a person's `lifeline authority init` leaves it (A10)."""
+        lease = Lease(holder=holder, epoch=epoch, renewals=1, writer=holder)
+        self._put(WITNESS, LEASE_TABLE, item_from_lease(lease))
+
     def return_region(self, region: str) -> None:
         """The region is back, with what its stores had."""
         if region not in self.network.dead_regions:
@@ -215,8 +234,7 @@ class AuthorityWorld:
 
     def _activate(self) -> None:
         """As `lifeline activate` leaves an environment: the lease, the directory, home's plan completed."""
-        lease = Lease(holder=HOME, epoch=1, renewals=1, writer=HOME)
-        self._put(WITNESS, LEASE_TABLE, item_from_lease(lease))
+        self.create_lease(holder=HOME, epoch=1)
         for region in REGIONS:
             facts = {
                 "id": f"region#{region}",
@@ -274,6 +292,8 @@ class AuthorityWorld:
         born = EPOCH_ZERO + self.scheduler.now - 1.0
         dead = self.network.dead_regions
         for where, origin in self.in_log:
+            if not (self.services[origin].log_moves and self.services[where].log_moves):
+                continue
             if origin not in dead and where not in dead and self.network.reaches(origin, where):
                 self.in_log[(where, origin)] = born
         self.scheduler.at(self.scheduler.now + 1.0, self._follow_log)
@@ -291,6 +311,7 @@ class AuthorityWorld:
             network=self.network,
             runtime=self.runtime,
             serves=self._serves,
+            violate=self.violate,
         )
 
     def _plan(self, region: str) -> StateMachine:
@@ -299,10 +320,21 @@ class AuthorityWorld:
             region=region,
             machine=self._machine(region),
             scheduler=self.scheduler,
-            invoke=lambda _function, payload: self.start(region, "step", payload),
+            invoke=lambda _function, payload: self._step(region, payload),
             instant=self._instant,
             say=lambda text: self._plan_said(region, text),
         )
+
+    def _step(self, region: str, payload: dict[str, Any]) -> Task:
+        if self.before_step is not None:
+            self.before_step(region, str(payload["step"]))
+        return self.start(region, "step", payload)
+
+    def _told(self, region: str, function: str) -> dict[str, str]:
+        told = environment(region, function)
+        if function == "keeper" and self._automatic_hand_over:
+            return {**told, "AUTOMATIC_HAND_OVER": "true"}
+        return told
 
     def _plan_said(self, region: str, text: str) -> None:
         self.say(f"{region} plan", text)

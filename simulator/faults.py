@@ -39,6 +39,8 @@ def draw(seed: int) -> tuple[Fault, ...]:
     kinds = [chance.choice(KINDS) for _ in range(chance.randint(1, MOST_FAULTS))]
     if chance.random() < 0.5:
         kinds.append(region_lost)
+    elif chance.random() < 0.5:
+        kinds.append(chance.choice(PARTIAL))
     found = []
     for kind in kinds:
         at = chance.uniform(FIRST_SECONDS, HEALED_SECONDS - 120.0)
@@ -178,8 +180,6 @@ def functions_frozen(chance: random.Random, at: float, until: float) -> Fault:
 def services_frozen(chance: random.Random, at: float, until: float) -> Fault:
     """The appliers and the query API of a region stand still, and wake in the middle of what they did."""
     region = chance.choice(REGIONS)
-    # Longer, and only the data path's alarms would tell of it: own health (A11) is not built yet.
-    until = min(until, at + 150.0)
 
     def begin(world: AuthorityWorld) -> None:
         world.services[region].machine.frozen_until = until
@@ -315,6 +315,62 @@ class _Direct:
         tables = world.tables[WITNESS]
         self.get_item, self.update_item = tables.get_item, tables.update_item
 
+
+def person_hands_over(chance: random.Random, at: float, until: float) -> Fault:
+    """A person asks the active region to hand over, if that is allowed (A11)."""
+    return Fault(at, at + 1.0, "a person asks for a hand-over", ask_hand_over)
+
+
+def ask_hand_over(world: AuthorityWorld) -> None:
+    """What the command of the page `serves-degraded` writes."""
+    lease = world.lease
+    if lease is not None:
+        LeaseTable(_Direct(world), LEASE_TABLE).ask_hand_over(epoch=lease.epoch)
+
+
+def services_dead(chance: random.Random, at: float, until: float) -> Fault:
+    """Query API and event appliers of a region are gone; its keeper is well."""
+    region = chance.choice(REGIONS)
+
+    def end(world: AuthorityWorld) -> None:
+        if region not in world.network.dead_regions:
+            world.services[region].start()
+
+    return Fault(
+        at,
+        until,
+        f"the services of {region} are dead",
+        lambda world: world.services[region].lost(),
+        end,
+    )
+
+
+def log_dead(chance: random.Random, at: float, until: float) -> Fault:
+    """Nothing comes through a region's log."""
+    region = chance.choice(REGIONS)
+
+    def change(moves: bool, world: AuthorityWorld) -> None:
+        world.services[region].log_moves = moves
+
+    return Fault(
+        at, until, f"the log of {region} is dead", partial(change, False), partial(change, True)
+    )
+
+
+def no_way_out(chance: random.Random, at: float, until: float) -> Fault:
+    """A region reaches nothing outside, and is reached: its NAT gateway is gone."""
+    region = chance.choice(REGIONS)
+    return Fault(
+        at,
+        until,
+        f"{region} has no way out",
+        lambda world: world.network.no_way_out.add(region),
+        lambda world: world.network.no_way_out.discard(region),
+    )
+
+
+PARTIAL: tuple[Maker, ...] = (services_dead, log_dead, no_way_out, person_hands_over)
+"""A part of a region is lost, or a person moves the lease from a region that lives (A11)."""
 
 KINDS: tuple[Maker, ...] = (
     region_lost,

@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from simulator.scheduler import Scheduler
+from simulator.scheduler import Died, Scheduler
 
 T = TypeVar("T")
 
-NEAR_SECONDS = 0.004
+NEAR_SECONDS = 0.032
+NEAR_SHARE = 0.25
+"""Inside a region a call takes no time, or, this share of them, so long before its effect: every order of
+effects can happen, for a fourth of the steps."""
 FAR_SECONDS = 0.03
-"""One way, inside a region and between two; each call draws between half and one and a half of it."""
+"""One way between two regions; each call draws between half and one and a half of it."""
 
 
 class NoAnswer(Exception):
@@ -31,6 +34,8 @@ class Network:
         self._random = scheduler.random.random
         self.cut_links: set[tuple[str, str]] = set()
         self.dead_regions: set[str] = set()
+        self.no_way_out: set[str] = set()
+        """Regions whose own calls elsewhere are lost (a NAT gateway is gone); they are still reached."""
         self.silent: set[tuple[str, str]] = set()
         """(region, service) that hang: a call to them ends by its time-out."""
         self.refusing: set[tuple[str, str]] = set()
@@ -57,13 +62,19 @@ class Network:
         assert scheduler.current is not None
         source = scheduler.current.machine.region
         self.calls += 1
-        drawn = 0.5 + self._random()
-        # Within a region the whole time lies before the effect: half as many steps a run.
-        there, back = (2 * NEAR_SECONDS, 0.0) if source == target else (FAR_SECONDS, FAR_SECONDS)
+        drawn = self._random()
         began = scheduler.now
-        scheduler.sleep(there * drawn)
+        back = 0.0
+        if source != target:
+            back = FAR_SECONDS * (0.5 + drawn)
+            scheduler.sleep(back)
+        elif drawn < NEAR_SHARE:
+            scheduler.sleep(NEAR_SECONDS)
+        elif scheduler.current.dead:
+            raise Died
         place = (target, service)
-        if not self.reaches(source, target) or place in self.silent:
+        lost = place in self.silent or (source != target and source in self.no_way_out)
+        if lost or not self.reaches(source, target):
             self._time_out(began, timeout, target, service)
         if place in self.refusing:
             raise Refused(f"{service} in {target} refuses")
@@ -80,8 +91,10 @@ class Network:
         if self.lost_replies and self._random() < self.lost_replies:
             self._time_out(began, timeout, target, service)
         if back:
-            scheduler.sleep(back * drawn)
-        if scheduler.now - began > timeout or not self.reaches(target, source):
+            scheduler.sleep(back)
+            if not self.reaches(target, source):
+                self._time_out(began, timeout, target, service)
+        if scheduler.now - began > timeout:
             self._time_out(began, timeout, target, service)
         if error is not None:
             raise error

@@ -1,8 +1,8 @@
 """What must hold in every run: safety at each moment, liveness once everything has healed.
 
-Safety is judged where somebody serves (`AuthorityWorld._serves`) and here: epochs only grow, no
-promotion that no lease stands for. Liveness: somebody serves again within a bound, and a person was
-told while nobody did.
+Safety is judged where somebody serves (`AuthorityWorld._serves`; no replica answers) and here: epochs only
+grow, no promotion that no lease stands for. Liveness: a region serves again within a bound, as a whole, and a
+person was told while none did.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from simulator.places import REGIONS
 
 LOOK_SECONDS = 5.0
 UNTOLD_SECONDS = 240.0
-"""So long nobody may serve without a person being told: detection, a plan's budget, and a keeper's
-restart."""
+"""So long no region may be whole without a person being told: detection, a plan's budget, and a
+keeper's restart."""
 END_SECONDS = 1_800.0
 
 
@@ -24,6 +24,7 @@ class Watch:
     def __init__(self, world: AuthorityWorld) -> None:
         self._world = world
         self._epoch = 0
+        self._whole = False
         self._stands_since: float | None = None
         self.stuck: list[str] = []
         world.scheduler.at(LOOK_SECONDS, self._look)
@@ -36,7 +37,8 @@ class Watch:
             if lease.epoch < self._epoch:
                 world.violate(f"the lease's epoch fell from {self._epoch} to {lease.epoch}")
             self._epoch = max(self._epoch, lease.epoch)
-        if any(world.serves_now(region) for region in REGIONS):
+        self._whole = any(world.whole(region) for region in REGIONS)
+        if self._whole:
             self._stands_since = None
         elif self._stands_since is None:
             self._stands_since = now
@@ -49,7 +51,7 @@ class Watch:
         return since is not None and any(at >= since for at, _, _ in self._world.pages)
 
     def _untold(self) -> None:
-        said = f"nobody served for {UNTOLD_SECONDS:.0f} s and nobody was told"
+        said = f"no region was whole for {UNTOLD_SECONDS:.0f} s and nobody was told"
         if said not in self.stuck:
             self.stuck.append(said)
             self._world.say("STUCK", said)
@@ -57,9 +59,10 @@ class Watch:
     def judge(self) -> None:
         """At the end of the run: everything has healed for ten minutes."""
         world = self._world
-        serving = [region for region in REGIONS if world.serves_now(region)]
-        if not serving:
+        if not self._whole:
             lease = world.lease
-            said = f"nobody serves {END_SECONDS - HEALED_SECONDS:.0f} s after everything healed"
+            said = (
+                f"no region is whole {END_SECONDS - HEALED_SECONDS:.0f} s after everything healed"
+            )
             self.stuck.append(said)
             world.say("STUCK", f"{said}; the lease is {lease}")

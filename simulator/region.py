@@ -46,11 +46,16 @@ class RegionServices:
         network: Network,
         runtime: Runtime,
         serves: Serves,
+        violate: Callable[[str], None],
     ) -> None:
         self.region, self.machine = region, machine
         self._scheduler, self._network, self._runtime = scheduler, network, runtime
-        self._serves = serves
+        self._serves, self._violate = serves, violate
         self.health = RegionHealth(region)
+        self.log_moves = True
+        """Whether what the region accepts comes through its log: without it no new marker is applied."""
+        self.committed_at = self.marked_at = float("-inf")
+        """When an applier last committed, and when the last commit with a new marker of the region was."""
         self.tasks: list[Task] = []
 
     def start(self) -> None:
@@ -84,6 +89,8 @@ class RegionServices:
             row, permission = authority.ask()
             if permission.may_serve and row is not None:
                 self._serves(region, row.epoch)
+                if row.in_recovery:
+                    self._violate(f"{region} answered from a replica at epoch {row.epoch}")
             return row, permission
 
         stopping: Any = _Never()
@@ -139,14 +146,13 @@ class RegionServices:
                 session.close()
             session.require_open()
             now, rows = server.clock(), server.rows
-            session.change(
-                replace(
-                    rows,
-                    applied={**rows.applied, self.region: now},
-                    heartbeats={**rows.heartbeats, self.region: (epoch, now)},
-                )
-            )
+            heartbeats = {**rows.heartbeats, self.region: (epoch, now)}
+            applied = {**rows.applied, self.region: now} if self.log_moves else rows.applied
+            session.change(replace(rows, applied=applied, heartbeats=heartbeats))
             session.commit()
+            self.committed_at = scheduler.now
+            if self.log_moves:
+                self.marked_at = scheduler.now
             self._serves(self.region, epoch)
 
         try:

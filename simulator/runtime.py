@@ -105,8 +105,11 @@ class _Exceptions:
         return self._classes[code]
 
     def typed(self, error: ClientError) -> ClientError:
+        """The same error as the client's own class has it; its words are made already."""
         kind: type[ClientError] = getattr(self, error.response["Error"]["Code"])
-        return kind(error.response, error.operation_name)
+        made = kind.__new__(kind, *error.args)
+        made.response, made.operation_name = error.response, error.operation_name
+        return made
 
 
 class Runtime:

@@ -83,7 +83,15 @@ class Scheduler:
         """Let everything happen up to that moment."""
         self._hub = getcurrent()
         self._until = until
-        events = self._events
+        while (task := self._next()) is not None:
+            assert task.greenlet is not None
+            task.greenlet.switch()
+        self.now = until
+
+    def _next(self) -> Task | None:
+        """Let happen what happens outside tasks; answer the next task to go on, None when time is up."""
+        self.current = None
+        events, until = self._events, self._until
         while events and events[0][0] <= until:
             at, number, what, wake = heapq.heappop(events)
             if at > self.now:
@@ -99,9 +107,8 @@ class Scheduler:
             what.wake += 1
             self.switches += 1
             self.current = what
-            what.greenlet.switch()
-            self.current = None
-        self.now = until
+            return what
+        return None
 
     def at(self, moment: float, happen: Callable[[], object]) -> None:
         """Let something happen at that moment, outside any task; it must not wait."""
@@ -184,7 +191,18 @@ class Scheduler:
 
     def _leave(self, task: Task) -> None:
         assert self._hub is not None
-        self._hub.switch()
+        try:
+            following = self._next()
+        except BaseException as error:
+            # It came from outside the task, and is not this task's to catch.
+            self._hub.throw(error)
+            raise
+        if following is None:
+            self._hub.switch()
+        elif following is not task:
+            assert following.greenlet is not None
+            # Straight to it: the hub in between would cost as much again.
+            following.greenlet.switch()
         if task.dead:
             raise Died
 

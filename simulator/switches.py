@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+from lifeline.lambdas.adapters.region_database import RegionDatabase
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.own_health import OwnHealth
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus, Step
-from lifeline.lambdas.keeper import plan_runs
+from lifeline.lambdas.keeper import cycle, plan_runs
+from lifeline.lambdas.probe import handler as probe_handler
 from lifeline.services.query_api.health import RegionHealth
 from lifeline.services.shared.serving_guard import AuthorityRow, Permission, ServingGuard
+from simulator.places import REGIONS
 
 
 @dataclass(frozen=True)
 class Switch:
-    """`without` says what the code does then; `seed` names a run that goes red, where a search found one."""
+    """`without` says what the code does then; `run` names what goes red: a seed, or a partial loss."""
 
     without: str
     patches: Callable[[], list[Any]]
-    seed: int | None = None
+    run: int | str
 
 
 def _no_ttl() -> list[Any]:
@@ -55,10 +60,46 @@ def _stops_in_silence() -> list[Any]:
     return [patch.object(RegionHealth, "answer", well)]
 
 
+def _promises_lightly() -> list[Any]:
+    return [patch.object(RegionStateTable, "ask_failsafe", lambda *_self, epoch: True)]
+
+
+def _nobody_looks() -> list[Any]:
+    unseen: Callable[..., list[Any]] = lambda _seen: []  # noqa: E731
+    return [patch.object(module, "serving_seen", unseen) for module in (cycle, probe_handler)]
+
+
+def _knows_no_illness() -> list[Any]:
+    return [patch.object(OwnHealth, "ill", lambda *_: {})]
+
+
+def _replica_serves() -> list[Any]:
+    """R15: the guard does not look whether its server is a replica; the fence names the new region."""
+    judge = ServingGuard.judge
+
+    def blind(self: ServingGuard, row: AuthorityRow | None, asked_at: float) -> Permission:
+        return judge(self, row and replace(row, in_recovery=False), asked_at)
+
+    def naming(self: RegionDatabase, *, epoch: int) -> int:
+        other = next(one for one in REGIONS if not self._address.host.endswith(one))
+        return self.open_epoch(region=other, epoch=epoch, renewed_from=self.clock())
+
+    return [
+        patch.object(ServingGuard, "judge", blind),
+        patch.object(RegionDatabase, "fence_epoch", naming),
+    ]
+
+
 SWITCHES: dict[str, Switch] = {
     "A1": Switch("the guard serves for as long as the row names its region", _no_ttl, 67),
+    "A2": Switch("a standby's promise binds nobody", _promises_lightly, "cut-off"),
+    "A11": Switch("a keeper does not look at its own region", _knows_no_illness, "services-dead"),
+    "A16": Switch("a replica serves, and the fence names the new region", _replica_serves, 0),
     "A17": Switch("a plan that ended is never replaced", _plan_is_immortal, 6),
-    "A18": Switch("a region that stopped itself says that it is well", _stops_in_silence),
+    "A18": Switch(
+        "a region that stopped itself says that it is well", _stops_in_silence, "keeper-dead"
+    ),
+    "A22": Switch("nobody looks whether anybody serves", _nobody_looks, "both-lost"),
 }
 
 

@@ -125,6 +125,8 @@ class Settings:
     deletion_protection: bool = False
     breaker: bool = True
     """Off: bridge and event applier set aside whatever they cannot use, be it everything (B23)."""
+    automatic_hand_over: bool = False
+    """Whether a sick active region hands over by itself; off while no command brings it back (A11)."""
     drill_ends_at: str | None = None
     """Of a throw-away environment: an instant in UTC, after which `lifeline sweep` destroys it."""
     image_tag: str = "0.1.0"
@@ -517,6 +519,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "pageEmail": _text,
     "deletionProtection": _switch,
     "breaker": _switch,
+    "automaticHandOver": _switch,
     "drillEndsAt": _text,
     "imageTag": _required_text,
     "logReplication": _log_replication,

@@ -79,15 +79,16 @@ class LeaseTable:
 
     def take(self, *, region: str, seen: Lease, now: float) -> Lease | None:
         """`authority.take`: fit and pause stand in the write's condition (A13)."""
-        loser = seen.holder
-        unfit = sorted((seen.unfit | {loser}) - {NO_HOLDER, region})
+        unfit = sorted((seen.unfit | {seen.holder, seen.writer}) - {NO_HOLDER, region})
         return self._update(
             "SET holder = :region, epoch = epoch + :one, renewals = renewals + :one, "
             "moved_at = :now, unfit = :unfit",
             "holder = :holder AND epoch = :epoch AND renewals = :renewals AND attempt = :attempt "
-            "AND paused_until <= :now AND unfit = :seen_unfit AND NOT contains(unfit, :region)",
+            "AND writer = :writer AND paused_until <= :now AND unfit = :seen_unfit "
+            "AND NOT contains(unfit, :region)",
             {
                 ":region": _s(region),
+                ":writer": _s(seen.writer),
                 ":one": _n(1),
                 ":now": _n(now),
                 ":unfit": _list(unfit),
@@ -144,6 +145,32 @@ class LeaseTable:
             "SET aborted_epoch = :epoch",
             "epoch = :epoch AND holder <> :nobody AND holder <> writer",
             {":epoch": _n(epoch), ":nobody": _s(NO_HOLDER)},
+        )
+
+    def ask_hand_over(self, *, epoch: int) -> Lease | None:
+        """`lease.ask_hand_over`: a person asks the active region to hand over; None: it is not active."""
+        return self._update(
+            "SET hand_over_epoch = :epoch",
+            "epoch = :epoch AND holder <> :nobody AND holder = writer",
+            {":epoch": _n(epoch), ":nobody": _s(NO_HOLDER)},
+        )
+
+    def hand_over(self, *, region: str, peer: str, epoch: int, now: float) -> Lease | None:
+        """`lease.hand_over`: the active region lets go for `peer` to take (A11)."""
+        return self._update(
+            "SET holder = :nobody, renewals = renewals + :one, moved_at = :zero, "
+            "hand_over_epoch = :epoch",
+            "holder = :region AND writer = :region AND epoch = :epoch "
+            "AND paused_until <= :now AND NOT contains(unfit, :peer)",
+            {
+                ":nobody": _s(NO_HOLDER),
+                ":one": _n(1),
+                ":zero": _n(0),
+                ":epoch": _n(epoch),
+                ":region": _s(region),
+                ":peer": _s(peer),
+                ":now": _n(now),
+            },
         )
 
     def pause(self, *, until: float) -> Lease | None:
@@ -235,17 +262,18 @@ def lease_from_item(item: Mapping[str, Any]) -> Lease:
         approved_epoch=int(item["approved_epoch"]["N"]),
         approved_loss_seconds=float(item["approved_loss_seconds"]["N"]),
         approval_until=float(item["approval_until"]["N"]),
-        # Absent until the first abort: a lease of an earlier release has none.
+        # Absent until the first of each: a lease of an earlier release has none.
         aborted_epoch=int(item.get("aborted_epoch", {"N": "0"})["N"]),
+        hand_over_epoch=int(item.get("hand_over_epoch", {"N": "0"})["N"]),
         health=MappingProxyType({key: value["S"] for key, value in item["health"]["M"].items()}),
     )
 
 
 def item_from_lease(lease: Lease) -> dict[str, Any]:
     """The DynamoDB item of a lease; the inverse of `lease_from_item`."""
-    aborted = {"aborted_epoch": _n(lease.aborted_epoch)} if lease.aborted_epoch else {}
+    marks = {"aborted_epoch": lease.aborted_epoch, "hand_over_epoch": lease.hand_over_epoch}
     return {
-        **aborted,
+        **{name: _n(epoch) for name, epoch in marks.items() if epoch},
         "id": _s(LEASE_ID),
         "holder": _s(lease.holder),
         "epoch": _n(lease.epoch),

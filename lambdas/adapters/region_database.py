@@ -18,6 +18,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.lease import NO_HOLDER
+from lifeline.lambdas.failover.own_health import Progress
 from lifeline.lambdas.failover.protocol import APPLY_LOCK, CALL_TIMEOUT_SECONDS
 from lifeline.lambdas.failover.writer_search import WriterSearch
 
@@ -80,6 +81,17 @@ class RegionDatabase:
             origin=origin,
         )[0]
         return None if row[0] is None else float(row[0])
+
+    def progress(self, region: str) -> Progress:
+        """What `region`'s own event appliers left here: newest heartbeat and own marker (A11)."""
+        row = self._run(
+            "SELECT (SELECT extract(epoch FROM clock_timestamp() - max(at)) FROM heartbeat "
+            "WHERE region = :region), "
+            "(SELECT extract(epoch FROM max(born)) FROM applied_marker WHERE origin = :region)",
+            region=region,
+        )[0]
+        beat, newest = (None if one is None else float(one) for one in row)
+        return Progress(beat_seconds_ago=beat, newest_applied=newest)
 
     def newest_heartbeat(self, region: str) -> float | None:
         """The newest heartbeat of `region` that this server has (epoch seconds, by the writer's clock).

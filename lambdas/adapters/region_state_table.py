@@ -22,6 +22,7 @@ from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
 PROMISE_ID = "failsafe"
 TRAFFIC_ID = "traffic"
 MEMORY_ID = "keeper-memory"
+OWN_HEALTH_ID = "own-health"
 PROBE_PREFIX = "probe#"
 PLAN_PREFIX = "plan#"
 DECISION_PREFIX = "decision#"
@@ -163,6 +164,16 @@ class RegionStateTable(_Items):
         """Replace the memory."""
         self._put(MEMORY_ID, {"body": {"S": json.dumps(memory, separators=(",", ":"))}})
 
+    def own_health(self) -> dict[str, Any]:
+        """What the keepers of this region counted of its own parts (A11); empty at first."""
+        item = self._get(OWN_HEALTH_ID)
+        found = json.loads(item["body"]["S"]) if "body" in item else {}
+        return found if isinstance(found, dict) else {}
+
+    def remember_own_health(self, body: Mapping[str, Any]) -> None:
+        """Replace it."""
+        self._put(OWN_HEALTH_ID, {"body": {"S": _json(body)}})
+
     def samples(self, region: str) -> list[Sample]:
         """The last probes of `region`, oldest first."""
         return samples_from_item(self._get(PROBE_PREFIX + region))
@@ -282,6 +293,11 @@ class RegionStateTable(_Items):
     def note_cycle(self, report: KeeperReport) -> None:
         """Replace what the keeper last said of itself."""
         self._put(KEEPER_REPORT_ID, {"body": {"S": _json(report.to_json())}})
+
+    def keeper_report(self) -> KeeperReport | None:
+        """What the region's keeper last said of itself; None: it never did."""
+        item = self._get(KEEPER_REPORT_ID)
+        return KeeperReport.from_json(json.loads(item["body"]["S"])) if "body" in item else None
 
     def note_lag(self, report: LagReport) -> None:
         """Replace what the lag meter last measured."""

@@ -148,12 +148,12 @@ class Contract:
     @classmethod
     def nested(cls, name: str) -> type[Contract] | None:
         """The contract that the field `name` is; None for a variable."""
-        return _contract_in(typing.get_type_hints(cls)[name])
+        return _contract_in(_hints(cls)[name])
 
     @classmethod
     def _variables(cls) -> Iterator[tuple[str, bool, bool]]:
         """Each variable's name, whether it must be given and whether `to_env` writes it."""
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         for one in dataclasses.fields(cls):
             inner = _contract_in(hints[one.name])
             if inner is not None:
@@ -165,7 +165,7 @@ class Contract:
     @classmethod
     def _read(cls, given: Mapping[str, str]) -> Self:
         values: dict[str, Any] = {}
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         for one in dataclasses.fields(cls):
             inner = _contract_in(hints[one.name])
             name = cls.variable_of(one)
@@ -174,6 +174,16 @@ class Contract:
             elif given.get(name):
                 values[one.name] = _value(name, hints[one.name], given[name])
         return cls(**values)
+
+
+_HINTS: dict[Any, dict[str, Any]] = {}
+"""By contract: its fields' types. Their annotations are text, which is costly to read at each look."""
+
+
+def _hints(contract: type[Contract]) -> dict[str, Any]:
+    if contract not in _HINTS:
+        _HINTS[contract] = typing.get_type_hints(contract)
+    return _HINTS[contract]
 
 
 def _has_default(one: dataclasses.Field[Any]) -> bool:

@@ -23,6 +23,8 @@ class KeeperContract(AuthorityContract):
     tier_rpo_seconds: float
     ttl_seconds: float = LEASE_TTL_SECONDS
     replication_signal: ReplicationSource = ReplicationSource.MARKERS
+    automatic_hand_over: bool = False
+    """Whether a sick active region hands over by itself to a standby that is ready (A11)."""
     plan_budget_seconds: int = 0
     """What a failover by the region's plan may take, for `lifeline status`; 0: not said."""
 

@@ -7,7 +7,7 @@ is always one of the words below, and the runbook explains each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,6 +28,8 @@ class Action(StrEnum):
     SERVE_PAUSED = "serve-paused"
     """The witness is out of reach, but a pause was read within ttl: nobody may promote (A14)."""
     TAKE = "take"
+    HAND_OVER = "hand-over"
+    """Let go of the lease for the other region to take; renewed and told to nobody any more (A11)."""
 
 
 class Reason(StrEnum):
@@ -44,7 +46,12 @@ class Reason(StrEnum):
     DATABASE_NEWER_THAN_LEASE = "database-newer-than-lease"
     DATABASE_BEHIND_LEASE = "database-behind-lease"
     HOLDER = "holder"
+    SERVES_DEGRADED = "serves-degraded"
+    ASKED_TO_HAND_OVER = "asked-to-hand-over"
+    SICK_AND_STANDBY_READY = "sick-and-standby-ready"
     RELEASED_TO_WRITER = "released-to-writer"
+    HANDED_OVER = "handed-over"
+    WAITS_AFTER_HAND_OVER = "waits-after-hand-over"
     PAUSED = "paused"
     LEASE_NOT_EXPIRED = "lease-not-expired"
     LEASE_MOVES = "lease-moves"
@@ -102,6 +109,8 @@ class Observation:
     """The witness answered that there is no lease item (A10): a person must look."""
     unmoved_seconds: float | None = None
     """How long lease and promises stood still on this region's own clock (A7)."""
+    blind_seconds: float | None = None
+    """For how long a standby, which cannot read the lease now, has not seen it move."""
     own_probe: Health = Health.UNKNOWN
     witness_probe: Health = Health.UNKNOWN
     control_answered: bool = False
@@ -114,6 +123,11 @@ class Observation:
     """How many epochs in a row this region's own plan gave back (A17)."""
     released_seconds_ago: float | None = None
     """How long ago the newest of them was, on this region's own clock; None: none."""
+    ill: Mapping[str, float] = field(default_factory=dict)
+    """The own region's parts that are ill for K looks, and for how long (A11); of a holder only."""
+    standby_ready: bool | None = None
+    """What the other region's keeper last said of itself (A19); None: not known, or not asked."""
+    standby_reason: str = ""
     pause_read_seconds_ago: float | None = None
     """How long ago a pause still in force was read from the witness; None: never."""
     alone: bool = False
@@ -141,10 +155,24 @@ def decide(observation: Observation, policy: Policy, now: float) -> Decision:
         return _without_lease(observation, policy)
     if lease.holder == observation.region:
         held = _alone(observation, lease, policy) if observation.alone else None
-        return held or _as_holder(observation, lease)
+        return held or _as_holder(observation, lease, policy, now)
     if observation.alone:
         return Decision(Action.HOLD, Reason.TAKEOVER_IS_A_PERSONS)
     return _as_candidate(observation, lease, policy, now)
+
+
+def outlasts(observation: Observation, decision: Decision, policy: Policy) -> int:
+    """How often a hold is to be paged, whatever its word: it outlives the lease's expiry by 90 s (A19).
+
+    0: not at all. It grows while the hold lasts. A pause starts the time anew.
+    """
+    stood = observation.unmoved_seconds
+    if observation.lease is None:
+        stood = observation.blind_seconds
+    if decision.action is not Action.HOLD or stood is None:
+        return 0
+    late = stood - policy.expiry_seconds - policy.hold_pages_seconds
+    return 0 if late < 0 else 1 + int(late // policy.hold_pages_again_seconds)
 
 
 def _without_lease(observation: Observation, policy: Policy) -> Decision:
@@ -185,30 +213,63 @@ def _alone(observation: Observation, lease: Lease, policy: Policy) -> Decision |
     )
 
 
-def _as_holder(observation: Observation, lease: Lease) -> Decision:
+def _as_holder(observation: Observation, lease: Lease, policy: Policy, now: float) -> Decision:
     row = observation.database
-    if row is None:
-        # Alive, so it renews (A11); nothing is bumped, so what reads this database stops by A1.
+    if row is None and lease.writer != observation.region:
         # Before the promotion a region's own database may also be what the plan repairs.
-        if lease.writer != observation.region:
-            return Decision(Action.RECOVER, Reason.DATABASE_UNREACHABLE_BEFORE_PROMOTION)
-        return Decision(Action.RENEW, Reason.DATABASE_UNREACHABLE, page=True)
-    if row.epoch > lease.epoch:
+        return Decision(Action.RECOVER, Reason.DATABASE_UNREACHABLE_BEFORE_PROMOTION)
+    if row is not None and row.epoch > lease.epoch:
         return Decision(
             Action.HOLD,
             Reason.DATABASE_NEWER_THAN_LEASE,
             {"database_epoch": row.epoch, "lease_epoch": lease.epoch},
             page=True,
         )
-    if not row.serves(lease):
+    let_go = _may_let_go(observation, lease, now)
+    if lease.is_asked_for and let_go:
+        return Decision(
+            Action.HAND_OVER, Reason.ASKED_TO_HAND_OVER, _illness(observation), page=True
+        )
+    if row is not None and not row.serves(lease):
         # Also an equal epoch that nobody holds: a fence's row, replicated (A16).
         return Decision(Action.RECOVER, Reason.DATABASE_BEHIND_LEASE, {"database_epoch": row.epoch})
+    if observation.ill:
+        rested = now - lease.moved_at >= policy.cool_down_seconds
+        if policy.automatic_hand_over and let_go and observation.standby_ready and rested:
+            return Decision(
+                Action.HAND_OVER, Reason.SICK_AND_STANDBY_READY, _illness(observation), page=True
+            )
+        return Decision(Action.RENEW, Reason.SERVES_DEGRADED, _illness(observation), page=True)
+    if row is None:
+        # Alive, so it renews (A11); nothing is bumped, so what reads this database stops by A1.
+        return Decision(Action.RENEW, Reason.DATABASE_UNREACHABLE, page=True)
     return Decision(Action.RENEW, Reason.HOLDER)
 
 
+def _may_let_go(observation: Observation, lease: Lease, now: float) -> bool:
+    """Whether somebody else could take what an active region lets go of; the write asks the same (A13)."""
+    others_fit = not lease.unfit - {observation.region}
+    return (
+        lease.writer == observation.region
+        and others_fit
+        and not lease.is_paused(now)
+        and not observation.alone
+    )
+
+
+def _illness(observation: Observation) -> dict[str, object]:
+    standby = {None: "not known", True: "ready", False: observation.standby_reason}
+    ill = {f"{part}_ill_seconds": seconds for part, seconds in observation.ill.items()}
+    return {**ill, "standby": standby[observation.standby_ready]}
+
+
 def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: float) -> Decision:
+    guards = TAKE_GUARDS
     released_to_me = lease.holder == NO_HOLDER and lease.writer == observation.region
-    guards = RELEASED_GUARDS if released_to_me else TAKE_GUARDS
+    if released_to_me:
+        guards = RELEASED_GUARDS
+    elif lease.is_handed_over:
+        guards = HANDED_OVER_GUARDS
     for guard in guards:
         held = guard(observation, lease, policy, now)
         if held is not None:
@@ -222,6 +283,8 @@ def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: f
     # Nobody has to do anything, and yet a person is told: until the plan's end nobody serves.
     if released_to_me:
         return Decision(Action.TAKE, Reason.RELEASED_TO_WRITER, evidence, page=True)
+    if lease.is_handed_over:
+        return Decision(Action.TAKE, Reason.HANDED_OVER, evidence, page=True)
     return Decision(Action.TAKE, Reason.ACTIVE_LOST, evidence, page=True)
 
 
@@ -302,6 +365,14 @@ def _loss(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision 
     )
 
 
+def _handed_over(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
+    """Who let go of the lease waits for the other region to take it, and then takes it back (A11)."""
+    waited = o.unmoved_seconds
+    if not lease.is_handed_over or (waited is not None and waited >= policy.hand_over_seconds):
+        return None
+    return _hold(Reason.WAITS_AFTER_HAND_OVER, page=False, waited_seconds=waited)
+
+
 def _backing_off(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
     """The last guard: it holds, and pages, only where the region would take otherwise (A17)."""
     ago, wait = o.released_seconds_ago, doubled_seconds(o.releases)
@@ -328,5 +399,23 @@ TAKE_GUARDS: tuple[Guard, ...] = (
 )
 """Every one of these must let go before a standby takes the lease; the first that holds is the reason."""
 
-RELEASED_GUARDS: tuple[Guard, ...] = (_paused, _control_failed, _unfit, _database_newer)
+RELEASED_GUARDS: tuple[Guard, ...] = (
+    _paused,
+    _handed_over,
+    _control_failed,
+    _unfit,
+    _database_newer,
+)
 """Nobody holds a released lease and the writer is here: no other region can be serving."""
+
+HANDED_OVER_GUARDS: tuple[Guard, ...] = (
+    _paused,
+    _lease_moves,
+    _control_failed,
+    _unfit,
+    _database_newer,
+    _loss,
+    _backing_off,
+)
+"""The active region let go for this one (A11): it lives, so neither its health nor its markers hold. It may
+serve for a ttl after it let go: the expiry is waited for."""

@@ -6,7 +6,7 @@ Nothing decides by it. Times are epoch seconds of the region's own clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lifeline.lambdas.failover.decision import Decision, Observation
@@ -74,7 +74,7 @@ class KeeperReport:
 
     def to_json(self) -> dict[str, Any]:
         """For the region's table."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> KeeperReport:

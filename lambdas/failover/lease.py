@@ -42,6 +42,8 @@ class Lease:
     approval_until: float = 0.0
     aborted_epoch: int = 0
     """The newest epoch that a person aborted; 0 for none (D9)."""
+    hand_over_epoch: int = 0
+    """The newest epoch that is to be handed over to the other region, or was; 0 for none (A11)."""
     health: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     def is_paused(self, now: float) -> bool:
@@ -52,6 +54,16 @@ class Lease:
     def is_aborted(self) -> bool:
         """Whether a person aborted the lease's own epoch: its plan asks for no promotion any more (A17)."""
         return self.aborted_epoch == self.epoch
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether the holder is to hand its own epoch over to the other region (A11)."""
+        return self.holder != NO_HOLDER and self.hand_over_epoch == self.epoch
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether its holder let go of it for the other region to take (A11)."""
+        return self.holder == NO_HOLDER and self.hand_over_epoch == self.epoch
 
     def approves(self, epoch: int, loss_seconds: float, now: float) -> bool:
         """Whether a person approved taking `epoch` with this loss; approvals expire (D9)."""
@@ -108,24 +120,26 @@ def set_out(promise: Promise, *, epoch: int, failsafe: int) -> Promise | None:
 def take(lease: Lease, *, region: str, seen: Lease, now: float) -> Lease | None:
     """Become the holder at `seen.epoch + 1`, if nothing moved since `seen` was judged.
 
-    fit and pause stand in the condition, not only in the judgement (A13); the loser becomes unfit.
+    fit and pause stand in the condition, not only in the judgement (A13). Unfit becomes who loses the lease,
+    and who is the database's writer and does not take: its copy will be the old one.
     """
-    unmoved = (lease.holder, lease.epoch, lease.renewals, lease.attempt) == (
+    unmoved = (lease.holder, lease.writer, lease.epoch, lease.renewals, lease.attempt) == (
         seen.holder,
+        seen.writer,
         seen.epoch,
         seen.renewals,
         seen.attempt,
     )
     if not unmoved or lease.is_paused(now) or region in lease.unfit:
         return None
-    loser = frozenset({lease.holder}) - {NO_HOLDER, region}
+    losers = frozenset({lease.holder, lease.writer}) - {NO_HOLDER, region}
     return replace(
         lease,
         holder=region,
         epoch=lease.epoch + 1,
         renewals=lease.renewals + 1,
         moved_at=now,
-        unfit=lease.unfit | loser,
+        unfit=lease.unfit | losers,
     )
 
 
@@ -177,6 +191,34 @@ def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:
         return None
     return replace(
         lease, holder=NO_HOLDER, renewals=lease.renewals + 1, unfit=frozenset(), moved_at=0.0
+    )
+
+
+def ask_hand_over(lease: Lease, *, epoch: int) -> Lease | None:
+    """A person asks the active region to hand over; its keeper does it (A11).
+
+    Only an active region can: its database is the writer, and no plan of its epoch is under way.
+    """
+    if lease.epoch != epoch or lease.holder == NO_HOLDER or lease.holder != lease.writer:
+        return None
+    return replace(lease, hand_over_epoch=epoch)
+
+
+def hand_over(lease: Lease, *, region: str, peer: str, epoch: int, now: float) -> Lease | None:
+    """An active region lets go for `peer` to take: it renews no more, and stops within ttl (A1, A11).
+
+    `peer` waits for the lease's expiry all the same, so nothing rests on what this region still does. fit and
+    pause stand in the condition: a lease that nobody may take is not let go of (A13).
+    """
+    active = (lease.holder, lease.writer, lease.epoch) == (region, region, epoch)
+    if not active or peer in lease.unfit or lease.is_paused(now):
+        return None
+    return replace(
+        lease,
+        holder=NO_HOLDER,
+        renewals=lease.renewals + 1,
+        moved_at=0.0,
+        hand_over_epoch=epoch,
     )
 
 

@@ -22,8 +22,16 @@ class Policy:
     veto_window_seconds: float = protocol.VETO_WINDOW_SECONDS
     veto_lapse_seconds: float = protocol.VETO_LAPSE_SECONDS
     cool_down_seconds: float = protocol.COOL_DOWN_SECONDS
+    own_looks: int = protocol.OWN_LOOKS
+    own_late_seconds: float = protocol.OWN_LATE_SECONDS
+    own_gap_seconds: float = protocol.OWN_GAP_SECONDS
+    hand_over_seconds: float = protocol.HAND_OVER_SECONDS
+    hold_pages_seconds: float = protocol.HOLD_PAGES_SECONDS
+    hold_pages_again_seconds: float = protocol.HOLD_PAGES_AGAIN_SECONDS
     max_loss_seconds: float = 60.0
     """The tier's RPO: the loss gate of the automatic decision (A5)."""
+    automatic_hand_over: bool = False
+    """Whether a sick active region lets go by itself; else a person is told how (A11)."""
 
     def __post_init__(self) -> None:
         if not 0 < self.probes_needed <= self.probes_window:
@@ -35,6 +43,11 @@ class Policy:
             raise ValueError(
                 f"ttl_seconds must exceed loop_seconds ({self.loop_seconds}), got {self.ttl_seconds}"
             )
+
+    @property
+    def own_pace_seconds(self) -> float:
+        """Two keepers' looks that lie closer together than this count once (A7, A11)."""
+        return 0.8 * self.loop_seconds
 
     @property
     def expiry_seconds(self) -> float:

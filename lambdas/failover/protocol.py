@@ -23,6 +23,19 @@ VETO_RATE = 0.5
 VETO_WINDOW_SECONDS = 10
 VETO_LAPSE_SECONDS = 60
 COOL_DOWN_SECONDS = 600
+OWN_LOOKS = 12
+"""So many looks in a row must find a part of the active region ill (A11): 60 s, longer than Aurora usually
+takes to fail over within a region (Aurora User Guide, "High availability for Amazon Aurora")."""
+OWN_LATE_SECONDS = 15
+"""An event applier that did not commit for so long, or markers that stood still, count as ill (A11)."""
+OWN_GAP_SECONDS = 30
+"""Looks further apart than this do not follow each other (A11, A20)."""
+HAND_OVER_SECONDS = 120
+"""So long the other region may take what was handed over; then the old holder takes it back (A11)."""
+HOLD_PAGES_SECONDS = 90
+"""A hold that outlives the lease's expiry by so long pages, whatever its word (A19)."""
+HOLD_PAGES_AGAIN_SECONDS = 900
+"""And again after each of these (A19)."""
 
 TAKEOVER_READY = "TakeoverReady"
 """The metric of readiness: 1 or 0 each cycle, in both regions and the witness; nothing is 0 (A19)."""

@@ -50,6 +50,28 @@ class ReasonWords:
 
 WORDS: Mapping[str, ReasonWords] = {
     Reason.HOLDER: ReasonWords("It holds the lease and serves."),
+    Reason.SERVES_DEGRADED: ReasonWords(
+        "It holds the lease and renews, and parts of it have not worked for a minute: reads, apply or new "
+        "events may stand still. Nothing hands over by itself.",
+        "lifeline authority hand-over --suffix {suffix}",
+        of_incident_lead=True,
+    ),
+    Reason.ASKED_TO_HAND_OVER: ReasonWords(
+        "A person asked for it: it lets the lease go, and the other region takes it after 30 s.",
+        WATCH,
+    ),
+    Reason.SICK_AND_STANDBY_READY: ReasonWords(
+        "Parts of it have not worked for a minute and the other region is ready: it lets the lease go, and "
+        "the other region takes it after 30 s.",
+        WATCH,
+    ),
+    Reason.HANDED_OVER: ReasonWords(
+        "The active region let the lease go for this one: this region takes over.", WATCH
+    ),
+    Reason.WAITS_AFTER_HAND_OVER: ReasonWords(
+        "This region let the lease go: it takes it back if the other one has not taken it after 2 minutes.",
+        WATCH,
+    ),
     Reason.DATABASE_BEHIND_LEASE: ReasonWords(
         "It holds the lease and its database is not open yet: the plan runs.", WATCH
     ),

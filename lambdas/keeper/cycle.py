@@ -8,16 +8,24 @@ is read after the lease (A7).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from lifeline.lambdas.failover.decision import Action, Decision, Observation, decide
+from lifeline.lambdas.failover.decision import (
+    Action,
+    DatabaseView,
+    Decision,
+    Observation,
+    decide,
+    outlasts,
+)
 from lifeline.lambdas.failover.figures import Figure, serving_seen, takeover_ready
 from lifeline.lambdas.failover.health import Health, verdict
 from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag import estimated_loss_seconds, vetoes
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.own_health import LogSeen, OwnHealth, Part, looked
 from lifeline.lambdas.failover.pages import STARTED_AGAIN, Page, Sender
 from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover.policy import Policy
@@ -80,10 +88,15 @@ class Cycle:
         log: Callable[..., None],
         publish: Callable[[Sequence[Figure], float], None],
         alone: bool = False,
+        applies: bool = True,
         plan_budget_seconds: int = 0,
     ) -> None:
-        """`alone`: there is no witness, and the lease is in the region's own table (A21)."""
+        """`alone`: there is no witness, and the lease is in the region's own table (A21).
+
+        `applies`: the region has event appliers of ours, whose progress is part of its health (A11).
+        """
         self._alone = alone
+        self._applies = applies
         self._plan_budget_seconds = plan_budget_seconds
         self._sender = sender
         self._region = sender.region
@@ -94,6 +107,8 @@ class Cycle:
         self._log = log
         self._publish = publish
         self._renewed_row = False
+        self._own = OwnHealth()
+        self._log_seen = LogSeen()
         self._pause_read_at: float | None = None
         self._pause_until = 0.0
 
@@ -108,6 +123,12 @@ class Cycle:
         now = self._clock()
         decision = decide(look.observation, self._policy, now)
         self._act(look, decision, now)
+        if decision.action is Action.RENEW and look.observation.lease is not None:
+            look = self._look_at_itself(look, look.observation.lease)
+            judged = decide(look.observation, self._policy, now)
+            if judged.action is Action.HAND_OVER:
+                self._act(look, judged, now)
+            decision = judged
         memory = look.memory
         if memory is not None:
             self._call("remember", lambda: self._ports.local.remember(memory.to_json()))
@@ -154,7 +175,12 @@ class Cycle:
             return observation
         peer = self._peer_region
         samples = self._call("own probe", lambda: self._ports.local.samples(peer)) or []
-        return replace(observation, own_probe=verdict(samples, self._policy, now))
+        remembered = self._call("memory", self._ports.local.memory) or {}
+        return replace(
+            observation,
+            own_probe=verdict(samples, self._policy, now),
+            blind_seconds=Memory.from_json(remembered).unmoved_seconds(now),
+        )
 
     def _ask_other(self, observation: Observation) -> Observation:
         """Without a witness the other region's table is asked in each cycle whether this one was replaced.
@@ -215,6 +241,53 @@ class Cycle:
         )
         return replace(look, observation=observation, memory=memory)
 
+    def _look_at_itself(self, look: Look, lease: Lease) -> Look:
+        """How this active region's own parts are (A11); after the renewal, which nothing here may delay."""
+        ports, policy, seen = self._ports, self._policy, look.observation
+        answered = seen.database is not None
+        progress = None
+        if answered and self._applies:
+            progress = self._call("progress", lambda: ports.database.progress(self._region))
+        outside = self._call("witness probe", lambda: ports.witness_probe.samples(self._region))
+        now = self._clock()
+        self._log_seen = self._log_seen.saw(progress, now)
+        found = looked(
+            database_answered=answered,
+            applies=self._applies,
+            progress=progress,
+            log=self._log_seen,
+            seen_from_outside=verdict(outside or [], policy, now),
+            policy=policy,
+            now=now,
+        )
+        ill = self._counted(found, lease.epoch, now)
+        if not ill:
+            return look
+        report = self._call("other keeper", ports.peer.keeper_report)
+        fresh = report is not None and abs(now - report.at) <= policy.expiry_seconds
+        observation = replace(
+            seen,
+            ill=ill,
+            standby_ready=report.ready if report is not None and fresh else None,
+            standby_reason=report.ready_reason if report is not None else "",
+        )
+        return replace(look, observation=observation)
+
+    def _counted(self, found: Mapping[Part, Health], epoch: int, now: float) -> dict[str, float]:
+        """Count the look on top of what this region's keepers counted before; the parts that are ill."""
+        local, before = self._ports.local, self._own
+        if before.epoch != epoch:
+            before = OwnHealth(epoch)
+        if set(found.values()) != {Health.HEALTHY}:
+            kept = self._call("own health", local.own_health)
+            # Not to be had: this keeper goes on from what it counted itself.
+            before = before if kept is None else OwnHealth.from_json(kept, epoch=epoch)
+        self._own = before.saw(found, self._policy, now)
+        if self._own.counts != before.counts:
+            body = self._own.to_json()
+            self._call("remember own health", lambda: local.remember_own_health(body))
+        return self._own.ill(self._policy, now)
+
     def _act(self, look: Look, decision: Decision, now: float) -> None:
         lease, view = look.observation.lease, look.observation.database
         match decision.action:
@@ -226,6 +299,8 @@ class Cycle:
                 self._ask_failsafe(look)
             case Action.SERVE_PAUSED:
                 self._bump(look, renewals=0)
+            case Action.HAND_OVER if lease is not None:
+                self._hand_over(lease, now)
             case Action.TAKE if lease is not None and look.promise is not None:
                 self._take(lease, look.promise, now)
             case Action.HOLD if lease is not None and look.promise is not None:
@@ -236,7 +311,7 @@ class Cycle:
 
     def _renew(self, lease: Lease, look: Look) -> None:
         view = look.observation.database
-        health = "serving" if view is not None and view.serves(lease) else "recovering"
+        health = self._health_of(lease, view)
         renewed = self._call(
             "renew",
             lambda: self._ports.lease.renew(region=self._region, epoch=lease.epoch, health=health),
@@ -246,6 +321,22 @@ class Cycle:
             self._ask_failsafe(look)
             return
         self._bump(look, renewals=renewed.renewals)
+
+    def _health_of(self, lease: Lease, view: DatabaseView | None) -> str:
+        """The word beside the renewal: what the last look found, for people who read the lease (A11)."""
+        ill = self._own.ill(self._policy, self._clock()) if self._own.epoch == lease.epoch else {}
+        if ill:
+            return f"degraded: {', '.join(ill)}"
+        return "serving" if view is not None and view.serves(lease) else "recovering"
+
+    def _hand_over(self, lease: Lease, now: float) -> None:
+        """Let the lease go. From here on nothing is renewed, so the region stops within ttl (A1, A11)."""
+        self._call(
+            "hand over",
+            lambda: self._ports.lease.hand_over(
+                region=self._region, peer=self._peer_region, epoch=lease.epoch, now=now
+            ),
+        )
 
     def _ask_failsafe(self, look: Look) -> None:
         view = look.observation.database
@@ -348,10 +439,19 @@ class Cycle:
     ) -> None:
         self._log("decision", action=str(decision.action), reason=decision.reason)
         epoch = "" if observation.lease is None else str(observation.lease.epoch)
+        word = f"{decision.action}:{decision.reason}:{epoch}"
+        times = outlasts(observation, decision, self._policy)
+        if times:
+            # A word that does not page by itself is not told again for each change of it.
+            word = (
+                f"{word}:{times}"
+                if decision.page
+                else f"{decision.action}:outlasts:{epoch}:{times}"
+            )
         noted = self._call(
             "note decision",
             lambda: self._ports.local.note_decision(
-                f"{decision.action}:{decision.reason}:{epoch}",
+                word,
                 {
                     "at": f"{now:.3f}",
                     "region": self._region,
@@ -363,7 +463,7 @@ class Cycle:
                 now,
             ),
         )
-        if decision.page and noted is not False:
+        if (decision.page or times) and noted is not False:
             self._page(
                 self._sender.of_decision(observation, decision, self._policy, serving=serving)
             )

@@ -13,6 +13,7 @@ from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.figures import Figure, log_lines
 from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from lifeline.lambdas.keeper.adapters import ports, publish_directory
 from lifeline.lambdas.keeper.cycle import Cycle
 
@@ -25,7 +26,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not settings.witness_region:
         logger.warning("nothing to keep: no region is set that holds the lease")
         return {"cycles": 0, "reason": "no-lease-region"}
-    policy = Policy(ttl_seconds=settings.ttl_seconds, max_loss_seconds=settings.tier_rpo_seconds)
+    policy = Policy(
+        ttl_seconds=settings.ttl_seconds,
+        max_loss_seconds=settings.tier_rpo_seconds,
+        automatic_hand_over=settings.automatic_hand_over,
+    )
     try:
         publish_directory(settings)
     except Exception as error:  # the directory is for others; this keeper works without it
@@ -48,6 +53,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         log=lambda message, **extra: logger.info(message, extra=extra),
         publish=publish,
         alone=settings.alone,
+        applies=settings.replication_signal is ReplicationSource.MARKERS,
         plan_budget_seconds=settings.plan_budget_seconds,
     )
     cycles = run_until_deadline(cycle.run, policy.loop_seconds, context, event)

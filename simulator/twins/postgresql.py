@@ -267,6 +267,13 @@ def _applied(session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
     return [[session.rows.applied.get(str(values["origin"]))]]
 
 
+def _progress(session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
+    region, rows = str(values["region"]), session.rows
+    beat = rows.heartbeats.get(region)
+    age = None if beat is None else session.server.clock() - beat[1]
+    return [[age, rows.applied.get(region)]]
+
+
 def _heartbeat_epoch(session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
     found = session.rows.heartbeats.get(str(values["region"]))
     young = found is not None and found[1] > session.server.clock() - float(values["seconds"])
@@ -316,6 +323,9 @@ STATEMENTS: dict[str, Callable[[Session, Mapping[str, Any]], list[list[Any]]]] =
     "renewed_from = greatest(renewed_from, cast(:stamp AS timestamptz)) "
     "WHERE epoch = :epoch AND holder = :region RETURNING 1": _bump,
     "SELECT extract(epoch FROM max(born)) FROM applied_marker WHERE origin = :origin": _applied,
+    "SELECT (SELECT extract(epoch FROM clock_timestamp() - max(at)) FROM heartbeat "
+    "WHERE region = :region), "
+    "(SELECT extract(epoch FROM max(born)) FROM applied_marker WHERE origin = :region)": _progress,
     "UPDATE authority SET epoch = :epoch, holder = :region, renewals = renewals + 1, "
     "renewed_from = cast(:stamp AS timestamptz), opened_at = clock_timestamp() "
     "WHERE epoch < :epoch OR (epoch = :epoch AND holder = :nobody)": _open,

@@ -22,6 +22,8 @@ from lifeline.lambdas.adapters.authority_init import (
 )
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
+READY_SECONDS = 60.0
+"""A keeper's report that is older says nothing of the present; two computers' clocks differ, too."""
 APPROVAL_SECONDS = 600.0
 """Source: rule D9."""
 
@@ -224,6 +226,76 @@ def abort(places: Places, *, now: float) -> Change:
             None if lease.is_aborted else lambda table: table.abort(epoch=lease.epoch) is not None
         ),
         facts={"holder": lease.holder, "epoch": lease.epoch},
+    )
+
+
+def hand_over(places: Places, *, unready: bool, now: float) -> Change:
+    """Ask the active region to let go of the lease for the other one; its keeper does it (A11)."""
+    lease = read_lease(places)
+    standby = next((one for one in places.data_regions if one != lease.holder), "")
+    _refuse_hand_over(places, lease, standby, now)
+    if not unready:
+        _require_ready(places, standby, now)
+    what = f"{lease.holder} to hand epoch {lease.epoch} over to {standby}"
+    look = f"`lifeline status --suffix {places.suffix} --watch`"
+    return Change(
+        command="authority hand-over",
+        what="The word to hand over",
+        would=(
+            f"{lease.holder} was asked already: nothing to do."
+            if lease.is_asked_for
+            else f"Would ask {what}. Nobody would serve until {standby} has taken it, by its plan's budget."
+        ),
+        done=(
+            f"Asked {what}. Its keeper lets go within 10 s, if it runs; {standby} takes 30 s later, and its "
+            f"plan follows: {look}. If {standby} has not taken it within 2 min, {lease.holder} takes it back."
+        ),
+        refused=f"The lease moved at the same moment: nobody was asked. Look with {look}.",
+        write=(
+            None
+            if lease.is_asked_for
+            else lambda table: table.ask_hand_over(epoch=lease.epoch) is not None
+        ),
+        facts={"holder": lease.holder, "epoch": lease.epoch, "to": standby},
+    )
+
+
+def _refuse_hand_over(places: Places, lease: Lease, standby: str, now: float) -> None:
+    """Raises Refused where no keeper would let go, or nobody could take what it lets go of."""
+    look = f"`lifeline authority show --suffix {places.suffix}`"
+    if lease.holder not in places.data_regions or lease.holder != lease.writer:
+        raise Refused(
+            f"Nobody can hand over: the lease is held by {lease.holder or 'nobody'} at epoch {lease.epoch}, "
+            f"and the database's writer is {lease.writer}. A takeover is under way: {look}."
+        )
+    if standby in lease.unfit:
+        raise Refused(
+            f"{lease.holder} cannot hand over: {standby} lost the lease before and was not rebuilt since, so "
+            f"it may not take it."
+        )
+    if lease.is_paused(now):
+        raise Refused(
+            f"{lease.holder} cannot hand over: automatic failover is paused until "
+            f"{moment(lease.paused_until)}, so {standby} would not take. End the pause first: "
+            f"`lifeline authority resume --suffix {places.suffix}`."
+        )
+
+
+def _require_ready(places: Places, standby: str, now: float) -> None:
+    """Raises Refused unless the standby's keeper says that it would take (A19)."""
+    with reading(f"The keeper's report of {standby}"):
+        report = places.local(standby).keeper_report()
+    if report is not None and report.ready and abs(now - report.at) <= READY_SECONDS:
+        return
+    said = (
+        "never told"
+        if report is None
+        else f"said {report.ready_reason} {now - report.at:.0f} s ago"
+    )
+    raise Refused(
+        f"{standby} does not say that it is ready to take: its keeper {said}. Nobody would serve for two "
+        f"minutes and more. Look with `lifeline status --suffix {places.suffix}`; if you know better, "
+        f"--unready does not ask."
     )
 
 

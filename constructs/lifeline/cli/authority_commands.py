@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifeline.cli import options
-from lifeline.cli.failure import EXIT_CODES
+from lifeline.cli.failure import EXIT_CODES, BadInput
 from lifeline.cli.options import DryRun, Home, Json, Recovery, Suffix, Witness
 from lifeline.cli.output import Output
 
@@ -225,6 +225,38 @@ def abort(
     carry_out(
         authority.abort(there, now=time.time()), there, dry_run=dry_run, output=Output(as_json)
     )
+
+
+@app.command("hand-over", epilog=EXIT_CODES)
+def hand_over(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    unready: Annotated[
+        bool,
+        typer.Option(
+            "--unready", metavar="", help="Do not ask whether the other region is ready to take."
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the active region to hand over to the other one (A11): it lives, and is sick.
+
+    Nobody serves until the other region has taken over. There is no command that brings it back.
+    """
+    there = places(suffix, home, recovery, witness)
+    if there.witness is None:
+        raise BadInput(
+            "Without a witness nobody takes what is handed over: `lifeline authority takeover` makes the "
+            "other region active."
+        )
+    from lifeline.cli import authority
+    from lifeline.cli.change import carry_out
+
+    change = authority.hand_over(there, unready=unready, now=time.time())
+    carry_out(change, there, dry_run=dry_run, output=Output(as_json))
 
 
 @app.command("takeover", epilog=EXIT_CODES)

@@ -36,12 +36,16 @@ def holder_words(lease: Lease) -> str:
 
 def phase_words(lease: Lease) -> str:
     """Where between two regions the system is."""
+    if lease.is_handed_over:
+        return f"handed over: {lease.writer} let go of it for the other region to take"
     if lease.holder == NO_HOLDER:
         return f"released; only {lease.writer}, whose database is the writer, may take it at once"
     if lease.holder != lease.writer and lease.is_aborted:
         return "aborted: its plan gives the lease back"
     if lease.holder != lease.writer:
         return f"recovering, before the point of no return: the writer is still {lease.writer}"
+    if lease.is_asked_for:
+        return "to be handed over: its keeper lets go of it within 10 s, if it runs"
     said = lease.health.get(lease.holder, "")
     if said == "recovering":
         return "recovering, past the point of no return: the plan finishes by itself"

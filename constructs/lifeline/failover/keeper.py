@@ -64,6 +64,7 @@ class Keeper(Construct):
                 state_machine_arn=plan.state_machine_arn,
                 tier_rpo_seconds=site.settings.tier.rpo_seconds,
                 replication_signal=workload.replication_signal,
+                automatic_hand_over=site.settings.automatic_hand_over,
                 plan_budget_seconds=plan.budget_seconds,
             ),
             size=Size(

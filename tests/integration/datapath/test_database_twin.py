@@ -30,6 +30,7 @@ calls = st.lists(
         st.tuples(st.just("open_epoch"), st.tuples(REGIONS, EPOCHS, STAMPS)),
         st.tuples(st.just("fence_epoch"), st.tuples(EPOCHS)),
         st.tuples(st.just("heartbeat_epoch"), st.tuples(REGIONS)),
+        st.tuples(st.just("progress"), st.tuples(REGIONS)),
         st.tuples(st.just("newest_applied_born"), st.tuples(REGIONS)),
     ),
     min_size=1,
@@ -75,6 +76,10 @@ def answer(database: RegionDatabase, name: str, given: tuple[Any, ...]) -> Any:
             return database.fence_epoch(epoch=given[0])
         case "heartbeat_epoch":
             return database.heartbeat_epoch(given[0], 60.0)
+        case "progress":
+            # Its age is by each server's own clock, too.
+            found = database.progress(given[0])
+            return found.beat_seconds_ago is None, found.newest_applied
         case _:
             return database.newest_applied_born(given[0])
 

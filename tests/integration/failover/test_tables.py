@@ -53,6 +53,7 @@ leases = st.builds(
     approved_loss_seconds=times,
     approval_until=times,
     aborted_epoch=st.integers(0, 3),
+    hand_over_epoch=st.integers(0, 3),
     health=st.dictionaries(regions, st.sampled_from(["serving", "recovering"])),
 )
 promises = st.builds(
@@ -138,7 +139,9 @@ def stored_and_seen(draw: st.DrawFn) -> tuple[Lease, Lease]:
     if draw(st.booleans()):
         return seen, seen
     other = draw(leases)
-    moved = draw(st.sets(st.sampled_from(["holder", "epoch", "renewals", "attempt"]), max_size=2))
+    moved = draw(
+        st.sets(st.sampled_from(["holder", "writer", "epoch", "renewals", "attempt"]), max_size=2)
+    )
     return replace(seen, **{name: getattr(other, name) for name in moved}), seen
 
 
@@ -205,6 +208,30 @@ def test_abort_only_before_the_point_of_no_return(client: Any, stored: Lease, ep
     allowed = stored.epoch == epoch and stored.holder not in (NO_HOLDER, stored.writer)
     assert (expected is not None) is allowed
     holds_lease(client, stored, lambda t: t.abort(epoch=epoch), expected)
+
+
+@EXAMPLES
+@given(stored=leases, epoch=small)
+def test_only_an_active_region_is_asked_to_hand_over(
+    client: Any, stored: Lease, epoch: int
+) -> None:
+    expected = transitions.ask_hand_over(stored, epoch=epoch)
+    allowed = stored.epoch == epoch and stored.holder == stored.writer
+    assert (expected is not None) is allowed
+    holds_lease(client, stored, lambda t: t.ask_hand_over(epoch=epoch), expected)
+
+
+@EXAMPLES
+@given(stored=leases, region=regions, peer=regions, epoch=small, now=times)
+def test_a_lease_that_nobody_may_take_is_not_handed_over(
+    client: Any, stored: Lease, region: str, peer: str, epoch: int, now: float
+) -> None:
+    """A11, A13: fit and pause stand in the condition of the write."""
+    asked: dict[str, Any] = {"region": region, "peer": peer, "epoch": epoch, "now": now}
+    expected = transitions.hand_over(stored, **asked)
+    if stored.is_paused(now) or peer in stored.unfit:
+        assert expected is None
+    holds_lease(client, stored, lambda t: t.hand_over(**asked), expected)
 
 
 @EXAMPLES

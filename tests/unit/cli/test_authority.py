@@ -20,6 +20,7 @@ from lifeline.cli.__main__ import main
 from lifeline.lambdas.adapters import aws, started_epochs
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lease import Lease
 from tests.support.tables import made_table
 
@@ -300,6 +301,72 @@ def test_approve_names_the_next_epoch_and_the_loss(deployed: Deployed, run: Run)
 
 
 TAKEN = Lease(holder=RECOVERY, epoch=4, renewals=9, writer=HOME)
+
+
+ACTIVE = Lease(holder=HOME, epoch=4, renewals=9, writer=HOME)
+
+
+def ready_standby(deployed: Deployed, *, ready: bool = True, seconds_ago: float = 1.0) -> None:
+    """The standby's keeper reported."""
+    report = KeeperReport(
+        at=time.time() - seconds_ago,
+        region=RECOVERY,
+        action="hold",
+        reason="lease-moves",
+        ready=ready,
+        ready_reason="ready" if ready else "witness-probe-unknown",
+    )
+    deployed.local[RECOVERY].note_cycle(report)
+
+
+def test_a_person_asks_the_active_region_to_hand_over(deployed: Deployed, run: Run) -> None:
+    """A11: one conditional write; the region's own keeper lets go."""
+    deployed.lease.create(ACTIVE)
+    ready_standby(deployed)
+    code, said, _ = run("hand-over", "--dry-run")
+    assert (code, deployed.stored()) == (0, ACTIVE)
+    assert said.startswith(f"Would ask {HOME} to hand epoch 4 over to {RECOVERY}")
+    code, said, _ = run("hand-over")
+    assert code == 0
+    assert deployed.stored() == replace(ACTIVE, hand_over_epoch=4)
+    assert "phase      to be handed over" in run("show", "--watch", "0")[1]
+    assert run("hand-over")[1] == f"{HOME} was asked already: nothing to do.\n"
+
+
+@pytest.mark.parametrize(
+    ("lease", "sentence"),
+    [
+        (replace(ACTIVE, holder=RECOVERY), "A takeover is under way"),
+        (replace(ACTIVE, holder=""), "held by nobody at epoch 4"),
+        (replace(ACTIVE, unfit=frozenset({RECOVERY})), "was not rebuilt since"),
+        (replace(ACTIVE, paused_until=4e9), "is paused until"),
+    ],
+)
+def test_nobody_is_asked_to_hand_over_to_one_who_may_not_take(
+    deployed: Deployed, run: Run, lease: Lease, sentence: str
+) -> None:
+    deployed.lease.create(lease)
+    ready_standby(deployed)
+    code, said, failed = run("hand-over", "--unready")
+    assert (code, said, deployed.stored()) == (1, "", lease)
+    assert sentence in failed
+
+
+def test_a_hand_over_asks_whether_the_other_region_is_ready(deployed: Deployed, run: Run) -> None:
+    deployed.lease.create(ACTIVE)
+    assert "its keeper never told" in run("hand-over")[2]
+    ready_standby(deployed, ready=False)
+    assert "its keeper said witness-probe-unknown" in run("hand-over")[2]
+    ready_standby(deployed, seconds_ago=90.0)
+    assert "its keeper said ready 90 s ago" in run("hand-over")[2]
+    assert deployed.stored() == ACTIVE
+    assert run("hand-over", "--unready")[0] == 0
+
+
+def test_without_a_witness_nobody_is_asked_to_hand_over(run: Run) -> None:
+    code, _, failed = run("hand-over", "--witness", "none")
+    assert code == 2
+    assert "lifeline authority takeover" in failed
 
 
 def test_abort_under_a_pause_is_refused(deployed: Deployed, run: Run) -> None:

@@ -160,6 +160,7 @@ CHANGING = {
     "lifeline authority resume",
     "lifeline authority approve",
     "lifeline authority abort",
+    "lifeline authority hand-over",
     "lifeline log repair",
     "lifeline evidence publish",
     "lifeline drill aws",

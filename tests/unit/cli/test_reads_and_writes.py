@@ -124,6 +124,7 @@ CHANGES = [
     ("resume",),
     ("approve", "--epoch", "4", "--loss", "90"),
     ("abort",),
+    ("hand-over", "--unready"),
 ]
 SHOW = ("show", "--watch", "0")
 
@@ -133,9 +134,11 @@ def speaks_of_a_write(said: str) -> bool:
 
 
 def without_pause(witness: Witness, change: tuple[str, ...]) -> None:
-    """An abort under a pause is refused; `resume` needs one."""
+    """An abort under a pause is refused; a hand-over, too, and it needs an active region."""
     if change == ("abort",):
         witness.lease = replace(LEASE, paused_until=0.0)
+    if change[0] == "hand-over":
+        witness.lease = replace(LEASE, paused_until=0.0, writer=HOME)
 
 
 @pytest.mark.parametrize("change", CHANGES)

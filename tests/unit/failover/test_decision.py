@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
+from lifeline.lambdas.failover.decision import (
+    Action,
+    DatabaseView,
+    Decision,
+    Observation,
+    Reason,
+    decide,
+    outlasts,
+)
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.policy import Policy
@@ -127,6 +135,65 @@ class TestHolder:
         decision = decide(replace(self.HELD, database=None), POLICY, NOW)
         assert (decision.action, decision.page) == (Action.RENEW, True)
 
+    SICK = replace(HELD, ill={"apply": 61.0, "public-path": 70.0}, standby_ready=True)
+
+    @pytest.mark.parametrize("database", [DatabaseView(1, HOME, False), None])
+    def test_a_sick_region_serves_degraded_and_tells_a_person(
+        self, database: DatabaseView | None
+    ) -> None:
+        """A11: handing over by itself is off while nothing brings the lease back."""
+        decision = decide(replace(self.SICK, database=database), POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.RENEW, "serves-degraded")
+        assert decision.page
+        assert decision.evidence == {
+            "apply_ill_seconds": 61.0,
+            "public-path_ill_seconds": 70.0,
+            "standby": "ready",
+        }
+
+    def test_a_sick_region_hands_over_by_itself_where_that_is_on(self) -> None:
+        automatic = replace(POLICY, automatic_hand_over=True)
+        decision = decide(self.SICK, automatic, NOW)
+        assert (decision.action, decision.reason) == (Action.HAND_OVER, "sick-and-standby-ready")
+        assert decide(replace(self.SICK, ill={}), automatic, NOW).reason == "holder"
+
+    @pytest.mark.parametrize(
+        "doubt",
+        [
+            {"standby_ready": None},
+            {"standby_ready": False, "standby_reason": "own-probe-unknown"},
+            {"lease": replace(LEASE, unfit=frozenset({RECOVERY}))},
+            {"lease": replace(LEASE, paused_until=NOW + 1)},
+            {"lease": replace(LEASE, moved_at=NOW - POLICY.cool_down_seconds + 1)},
+        ],
+    )
+    def test_it_hands_over_to_nobody_who_might_not_take(self, doubt: dict[str, object]) -> None:
+        automatic = replace(POLICY, automatic_hand_over=True)
+        decision = decide(replace(self.SICK, **doubt), automatic, NOW)  # type: ignore[arg-type]
+        assert (decision.action, decision.reason) == (Action.RENEW, "serves-degraded")
+
+    ASKED = replace(LEASE, hand_over_epoch=1)
+
+    def test_a_person_s_word_hands_over_a_region_that_is_well_or_without_its_database(self) -> None:
+        for database in (DatabaseView(1, HOME, False), None):
+            decision = decide(replace(self.HELD, lease=self.ASKED, database=database), POLICY, NOW)
+            assert (decision.action, decision.reason) == (Action.HAND_OVER, "asked-to-hand-over")
+
+    @pytest.mark.parametrize(
+        "lease",
+        [
+            replace(ASKED, epoch=2, hand_over_epoch=1),
+            replace(ASKED, unfit=frozenset({RECOVERY})),
+            replace(ASKED, paused_until=NOW + 1),
+        ],
+    )
+    def test_an_old_word_or_one_that_nobody_could_follow_changes_nothing(
+        self, lease: Lease
+    ) -> None:
+        row = DatabaseView(lease.epoch, HOME, False)
+        seen = replace(self.HELD, lease=lease, database=row)
+        assert decide(seen, POLICY, NOW).reason == "holder"
+
     def test_holds_when_the_lease_was_rolled_back(self) -> None:
         """Named scenario forced-then-witness-back (A10)."""
         row = DatabaseView(3, HOME, False)
@@ -171,3 +238,69 @@ class TestReleased:
     def test_the_other_waits_like_for_a_lost_active(self) -> None:
         seen = replace(LOST, lease=self.FREE, own_probe=Health.HEALTHY)
         assert decide(seen, POLICY, NOW).reason == "own-probe-healthy"
+
+
+class TestHandedOver:
+    """The active region let go of the lease for the other one to take (A11)."""
+
+    LEFT = replace(LEASE, holder=NO_HOLDER, hand_over_epoch=1, renewals=8)
+    ALIVE = replace(
+        LOST,
+        lease=LEFT,
+        own_probe=Health.HEALTHY,
+        witness_probe=Health.HEALTHY,
+        markers_advance=True,
+    )
+
+    def test_the_other_region_takes_from_one_that_lives(self) -> None:
+        decision = decide(self.ALIVE, POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.TAKE, "handed-over")
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            # It may serve for a ttl after it let go: nothing but the expiry says that it does not.
+            ({"unmoved_seconds": POLICY.expiry_seconds - 0.001}, "lease-not-expired"),
+            ({"lease": replace(LEFT, paused_until=NOW + 1)}, "paused"),
+            ({"control_answered": False}, "own-control-probe-failed"),
+            ({"lease": replace(LEFT, unfit=frozenset({RECOVERY}))}, "unfit-until-reprotected"),
+            ({"database": DatabaseView(2, RECOVERY, True)}, "database-newer-than-lease"),
+            ({"estimated_loss_seconds": 60.001}, "loss-above-rpo"),
+            ({"releases": 1, "released_seconds_ago": 29.9}, "backing-off-after-releases"),
+        ],
+    )
+    def test_what_else_holds_a_take_holds_this_one(
+        self, change: dict[str, object], reason: str
+    ) -> None:
+        decision = decide(replace(self.ALIVE, **change), POLICY, NOW)  # type: ignore[arg-type]
+        assert (decision.action, decision.reason) == (Action.HOLD, reason)
+
+    def test_who_let_go_takes_it_back_when_nobody_took_it(self) -> None:
+        row = DatabaseView(1, HOME, False)
+        old = replace(self.ALIVE, region=HOME, database=row, unmoved_seconds=119.9)
+        assert decide(old, POLICY, NOW).reason == "waits-after-hand-over"
+        late = replace(old, unmoved_seconds=POLICY.hand_over_seconds)
+        decision = decide(late, POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.TAKE, "released-to-writer")
+
+
+EXPIRY = POLICY.expiry_seconds
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_hold_of_any_word_pages_when_it_outlives_the_expiry_by_90_seconds(reason: Reason) -> None:
+    """A19: and again every quarter of an hour."""
+    held = Decision(Action.HOLD, reason)
+    for seconds, pages in ((89.9, 0), (90.0, 1), (989.9, 1), (990.0, 2), (2_790.0, 4)):
+        seen = replace(LOST, unmoved_seconds=EXPIRY + seconds)
+        assert outlasts(seen, held, POLICY) == pages
+        blind = replace(LOST, lease=None, blind_seconds=EXPIRY + seconds)
+        assert outlasts(blind, held, POLICY) == pages
+
+
+def test_who_does_not_hold_or_does_not_know_since_when_pages_by_its_word_only() -> None:
+    late = replace(LOST, unmoved_seconds=10 * EXPIRY)
+    assert outlasts(late, Decision(Action.TAKE, Reason.ACTIVE_LOST), POLICY) == 0
+    held = Decision(Action.HOLD, Reason.OWN_PROBE_HEALTHY)
+    assert outlasts(replace(LOST, unmoved_seconds=None), held, POLICY) == 0
+    assert outlasts(replace(LOST, lease=None), held, POLICY) == 0

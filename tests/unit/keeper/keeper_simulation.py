@@ -19,6 +19,7 @@ from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
 from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.own_health import Progress
 from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus
 from lifeline.lambdas.failover.policy import Policy
@@ -94,15 +95,23 @@ class Execution:
 class Simulation:
     """Home is active at epoch 1, all links are up, both regions' keepers have seen the other healthy."""
 
-    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, *, without: frozenset[str] = frozenset(), automatic_hand_over: bool = False
+    ) -> None:
         """`without` names rules to leave out (A16): the scenario must then fail."""
         self._without = without
+        self._policy = replace(POLICY, automatic_hand_over=automatic_hand_over)
         self.now = 1000.0
         self.lease: Lease | None = Lease(holder=HOME, epoch=1, renewals=0, writer=HOME)
         self.promises = {region: Promise() for region in REGIONS}
         healthy = Memory(last_healthy_at=self.now).to_json()
         self.memories: dict[str, dict[str, Any]] = {region: healthy for region in REGIONS}
         self.reports: dict[str, KeeperReport] = {}
+        self.own_health: dict[str, dict[str, Any]] = {}
+        self.applying, self.logging = True, True
+        """Whether the active's event appliers commit, and whether its markers arrive in its database."""
+        self.seen_well: set[str] = set()
+        """The regions that the witness sees well from outside; of the others it says UNHEALTHY."""
         self.rows = {
             HOME: Row(epoch=1, holder=HOME, renewed_from=self.now),
             RECOVERY: Row(replica=True),
@@ -112,6 +121,8 @@ class Simulation:
         self.executions: dict[tuple[str, str], Execution] = {}
         self.plan_runs = {(HOME, 1): PlanRuns(epoch=1, run=1, completed=1)}
         self.decided: list[tuple[str, Decision]] = []
+        self.words: dict[str, str] = {}
+        """The word of each region's decision that was noted last."""
         self.pages: list[str] = []
         self.aborts_refused = 0
         self.both_served = False
@@ -152,6 +163,10 @@ class Simulation:
     def heal(self, one: str, other: str) -> None:
         """Mend a link."""
         self.happen(Event("heal", frozenset({one, other})))
+
+    def progress(self, region: str) -> Progress:
+        """What the region's own event appliers left in its database."""
+        return Progress(0.5 if self.applying else 600.0, self.now if self.logging else 1.0)
 
     def serving(self, region: str) -> bool:
         """Whether something in the region may still commit or answer a read (A1)."""
@@ -205,6 +220,17 @@ class Simulation:
         if advanced is not None and not event.what:
             row.epoch += 1
             self.follow()
+
+    def _do_ask_hand_over(self, _event: Event) -> None:
+        """A person asks the active region to hand over (A11)."""
+        if self.lease is not None:
+            asked = transitions.ask_hand_over(self.lease, epoch=self.lease.epoch)
+            self.lease = asked or self.lease
+
+    def restart(self, region: str) -> None:
+        """Every keeper of the region ends, and others start."""
+        for number in (0, 1):
+            self.keepers[region, number] = self._keeper(region)
 
     def _do_reprotect(self, _event: Event) -> None:
         """The region without authority is rebuilt as a replica and fit again (A13)."""
@@ -313,7 +339,7 @@ class Simulation:
     def _keeper(self, region: str) -> Cycle:
         return Cycle(
             sender=Sender("test", region, other(region), WITNESS),
-            policy=POLICY,
+            policy=self._policy,
             ports=ports(self, region),
             clock=lambda: self.clock(region),
             log=lambda *_said, **_more: None,
@@ -390,11 +416,22 @@ class LeaseTwin:
         return self._simulation.call(self._source, WITNESS, lambda: self._simulation.lease)
 
     def renew(self, *, region: str, epoch: int, health: str) -> Lease | None:
-        return self._change(lambda lease: transitions.renew(lease, region=region, epoch=epoch))
+        def renewed(lease: Lease) -> Lease | None:
+            found = transitions.renew(lease, region=region, epoch=epoch)
+            return found and replace(found, health={**lease.health, region: health})
+
+        return self._change(renewed)
 
     def take(self, *, region: str, seen: Lease, now: float) -> Lease | None:
         return self._change(
             lambda lease: transitions.take(lease, region=region, seen=seen, now=now)
+        )
+
+    def hand_over(self, *, region: str, peer: str, epoch: int, now: float) -> Lease | None:
+        return self._change(
+            lambda lease: transitions.hand_over(
+                lease, region=region, peer=peer, epoch=epoch, now=now
+            )
         )
 
     def give_up_attempt(self, *, seen: Lease) -> Lease | None:
@@ -444,11 +481,28 @@ class LocalTwin:
 
         self._call(effect)
 
+    def own_health(self) -> dict[str, Any]:
+        return self._call(lambda: dict(self._simulation.own_health.get(self._owner, {})))
+
+    def remember_own_health(self, body: Mapping[str, Any]) -> None:
+        def effect() -> None:
+            self._simulation.own_health[self._owner] = dict(body)
+
+        self._call(effect)
+
+    def keeper_report(self) -> KeeperReport | None:
+        return self._call(lambda: self._simulation.reports.get(self._owner))
+
     def samples(self, region: str) -> list[Sample]:
         return self._call(lambda: unhealthy(self._simulation, self._source))
 
     def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
-        return self._call(lambda: True)
+        def effect() -> bool:
+            changed = self._simulation.words.get(self._owner) != word
+            self._simulation.words[self._owner] = word
+            return changed
+
+        return self._call(effect)
 
     def note_cycle(self, report: KeeperReport) -> None:
         def effect() -> None:
@@ -506,9 +560,13 @@ class WitnessProbeTwin:
         self._source = region
 
     def samples(self, region: str) -> list[Sample]:
-        return self._simulation.call(
-            self._source, WITNESS, lambda: unhealthy(self._simulation, self._source)
-        )
+        def effect() -> list[Sample]:
+            samples = unhealthy(self._simulation, self._source)
+            if region == self._source and region in self._simulation.seen_well:
+                return [Sample(one.at, Health.HEALTHY) for one in samples]
+            return samples
+
+        return self._simulation.call(self._source, WITNESS, effect)
 
 
 class DatabaseTwin:
@@ -541,6 +599,9 @@ class DatabaseTwin:
 
     def newest_applied_born(self, origin: str) -> float | None:
         return self._call(lambda: -1.0)
+
+    def progress(self, region: str) -> Progress:
+        return self._call(lambda: self._simulation.progress(region))
 
     def _call(self, effect: Callable[[], T]) -> T:
         return self._simulation.call(self._region, self._region, effect)

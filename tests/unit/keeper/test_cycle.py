@@ -696,3 +696,138 @@ def test_after_any_schedule_healing_brings_one_region_back(schedule: list[Event]
         for region in REGIONS:
             simulation.plan(region, 1)
     assert [judged(simulation).serving(region) for region in REGIONS].count(True) == 1
+
+
+def ill_home(simulation: Simulation, cycles: int = POLICY.own_looks) -> None:
+    """Nobody applies at home; the region's two keepers cycle in turn."""
+    simulation.applying = False
+    for number in range(cycles):
+        simulation.cycle(HOME, number % 2)
+        simulation.cycle(RECOVERY)
+        simulation.wait(LOOP)
+
+
+def test_a_sick_region_renews_says_so_in_the_lease_and_tells_a_person() -> None:
+    """A11: its services are dead behind a keeper that is well (finding R2)."""
+    simulation = Simulation()
+    simulation.seen_well = {HOME}
+    both_cycle(simulation, 3)
+    ill_home(simulation, POLICY.own_looks - 1)
+    assert simulation.last(HOME) == (Action.RENEW, "holder")
+    simulation.cycle(HOME, 1)
+    assert simulation.last(HOME) == (Action.RENEW, "serves-degraded")
+    assert f"Lifeline test {HOME}: serves-degraded" in simulation.pages
+    simulation.cycle(HOME, 1)
+    assert lease_of(simulation).health[HOME] == "degraded: apply"
+    assert judged(simulation).serving(HOME), "it renews: what still works serves"
+    simulation.applying = True
+    both_cycle(simulation, 2)
+    assert simulation.last(HOME) == (Action.RENEW, "holder")
+    assert lease_of(simulation).health[HOME] == "serving"
+
+
+def test_a_keeper_that_is_replaced_counts_on() -> None:
+    """A20: what is a count is kept, though every process lives for less than K looks."""
+    simulation = Simulation()
+    simulation.seen_well = {HOME}
+    both_cycle(simulation)
+    for _ in range(POLICY.own_looks):
+        ill_home(simulation, 1)
+        simulation.restart(HOME)
+    assert simulation.last(HOME) == (Action.RENEW, "serves-degraded")
+
+
+def test_a_log_that_stands_still_is_ill_and_one_that_is_first_seen_is_not() -> None:
+    simulation = Simulation()
+    simulation.seen_well = {HOME}
+    both_cycle(simulation, 2)
+    simulation.logging = False
+    both_cycle(simulation, int(POLICY.own_late_seconds / LOOP) + POLICY.own_looks)
+    assert simulation.last(HOME) == (Action.RENEW, "serves-degraded")
+    simulation.restart(HOME)
+    simulation.cycle(HOME)
+    assert simulation.last(HOME) == (Action.RENEW, "serves-degraded"), "it knows no better"
+
+
+@pytest.mark.parametrize("outcome", ["cut", "lost"])
+def test_who_cannot_ask_about_itself_is_not_ill(outcome: str) -> None:
+    """Unknown is not unhealthy: all that asks about its own parts fails, and it serves on."""
+    simulation = Simulation()
+    simulation.applying = False
+    both_cycle(simulation)
+    asks = {number: Between(outcome=outcome) for number in range(6, 9)}  # progress, witness, kept
+    for _ in range(3 * POLICY.own_looks):
+        simulation.cycle(HOME, between=asks)
+        simulation.wait(LOOP)
+    assert simulation.last(HOME) == (Action.RENEW, "holder")
+
+
+def handed_over(simulation: Simulation) -> None:
+    """A person asks, and home's keeper lets go."""
+    simulation.happen(Event("ask_hand_over"))
+    simulation.cycle(HOME)
+    assert simulation.last(HOME) == (Action.HAND_OVER, "asked-to-hand-over")
+    assert lease_of(simulation).is_handed_over
+
+
+def test_a_person_hands_over_and_the_other_region_takes_after_the_expiry() -> None:
+    """A11: no two serve, though nothing fences the region that let go but its own silence (A1)."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    handed_over(simulation)
+    begun = simulation.now
+    for _ in range(int(EXPIRY / LOOP) + 2):
+        both_cycle(simulation)
+    assert simulation.last(HOME)[0] is Action.HOLD
+    assert (lease_of(simulation).holder, lease_of(simulation).epoch) == (RECOVERY, 2)
+    assert lease_of(simulation).unfit == {HOME}, "its copy will be the old one (A13)"
+    assert lease_of(simulation).moved_at - begun >= EXPIRY - LOOP
+    simulation.plan(RECOVERY)
+    both_cycle(simulation, 2)
+    assert judged(simulation).serving(RECOVERY)
+    assert not simulation.serving(HOME)
+
+
+def test_a_sick_region_lets_go_by_itself_where_that_is_on_and_the_other_is_ready() -> None:
+    simulation = Simulation(automatic_hand_over=True)
+    simulation.seen_well = {HOME}
+    both_cycle(simulation, 3)
+    ill_home(simulation, POLICY.own_looks - 1)
+    assert simulation.reports[RECOVERY].ready
+    ill_home(simulation, 1)
+    assert simulation.last(HOME) == (Action.HAND_OVER, "sick-and-standby-ready")
+    assert lease_of(simulation).is_handed_over
+    both_cycle(simulation, int(EXPIRY / LOOP) + 2)
+    assert judged(simulation).last(RECOVERY)[0] is Action.RECOVER
+
+
+def test_what_nobody_takes_is_taken_back() -> None:
+    """A11: a hand-over to a region that turns out not to take costs two minutes, not the service."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    handed_over(simulation)
+    simulation.cut(RECOVERY, WITNESS)
+    for _ in range(int(POLICY.hand_over_seconds / LOOP) + 1):
+        both_cycle(simulation)
+    assert (lease_of(simulation).holder, lease_of(simulation).epoch) == (HOME, 2)
+    simulation.plan(HOME)
+    both_cycle(simulation, 2)
+    assert judged(simulation).serving(HOME)
+    assert simulation.last(HOME) == (Action.RENEW, "holder"), "the word was for epoch 1"
+
+
+def test_a_hold_that_lasts_pages_whatever_its_word_and_pages_again() -> None:
+    """A19: the standby sees the active well, which does not renew: nobody is told otherwise."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    simulation.cut(RECOVERY, WITNESS)
+    word = f"Lifeline test {RECOVERY}: witness-unreachable"
+    late = EXPIRY + POLICY.hold_pages_seconds
+    for _ in range(int(late / LOOP) - 1):
+        both_cycle(simulation)
+    assert word not in simulation.pages
+    both_cycle(simulation, 2)
+    assert simulation.pages.count(word) == 1
+    for _ in range(int(POLICY.hold_pages_again_seconds / LOOP)):
+        both_cycle(simulation)
+    assert simulation.pages.count(word) == 2

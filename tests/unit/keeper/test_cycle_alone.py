@@ -10,7 +10,9 @@ import pytest
 from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView
+from lifeline.lambdas.failover.health import Sample
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.own_health import Progress
 from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns
 from lifeline.lambdas.failover.policy import Policy
@@ -102,6 +104,15 @@ class Region:
     def start(self, name: str, *, epoch: int) -> bool:
         self.calls.append(f"start {name}")
         return True
+
+    def progress(self, _region: str) -> Progress:
+        return Progress(beat_seconds_ago=0.5, newest_applied=999.0)
+
+    def samples(self, _region: str) -> list[Sample]:
+        return []
+
+    def own_health(self) -> dict[str, Any]:
+        return {}
 
     def note_decision(self, *_decision: Any) -> bool:
         return True

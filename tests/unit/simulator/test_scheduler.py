@@ -132,3 +132,24 @@ def test_the_end_of_the_world_is_not_an_exception_of_a_task() -> None:
     scheduler.spawn("asks", HERE, work)
     with pytest.raises(Unknown):
         scheduler.run(1.0)
+
+
+def test_what_fails_outside_a_task_fails_the_run_and_no_task() -> None:
+    """Tasks go on in one another's place; what is not theirs they must not catch."""
+    scheduler = Scheduler(1)
+    caught: list[Exception] = []
+
+    def sleeps() -> None:
+        try:
+            scheduler.sleep(2.0)
+        except Exception as error:
+            caught.append(error)
+
+    def fails() -> None:
+        raise RuntimeError("outside")
+
+    scheduler.spawn("sleeper", Machine("here"), sleeps)
+    scheduler.at(1.0, fails)
+    with pytest.raises(RuntimeError, match="outside"):
+        scheduler.run(5.0)
+    assert caught == []

@@ -497,7 +497,12 @@ def test_without_a_standby_no_alarm_waits_for_a_copy_a_probe_or_a_drill(
         *("database-service-lag", "cache-service-lag", "files-service-lag"),
         *("probe-silent", "probe-failing", "events-at-risk", "drill-overdue", "log-hole"),
     }
-    assert {"backup-overdue-database", "nobody-serves", "keeper-silent", "lag-meter-silent"} <= names
+    assert {
+        "backup-overdue-database",
+        "nobody-serves",
+        "keeper-silent",
+        "lag-meter-silent",
+    } <= names
     for one in kept:
         if one.severity is Severity.CRITICAL:
             told = one.description_for("test", has_standby=False)

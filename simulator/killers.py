@@ -1,0 +1,56 @@
+"""Each rule is switched off, and the run that goes red without it is shown (E4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simulator.partial_losses import DECIDED_SECONDS, LOSSES
+from simulator.run import Finding, run_authority
+from simulator.switches import SWITCHES, switched_off
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What a rule's run showed with the rule and without it; empty: nothing was wrong."""
+
+    rule: str
+    without: str
+    run: str
+    with_rule: tuple[str, ...]
+    without_rule: tuple[str, ...]
+
+    @property
+    def well(self) -> bool:
+        """Green with the rule, red without it."""
+        return not self.with_rule and bool(self.without_rule)
+
+
+def kill(rule: str) -> Killed:
+    """Run with and without the rule. Raises ValueError for one without a switch."""
+    with switched_off(rule):
+        red = _wrong(SWITCHES[rule].run)
+    run = SWITCHES[rule].run
+    named = f"seed {run}" if isinstance(run, int) else run
+    return Killed(rule, SWITCHES[rule].without, named, _wrong(run), red)
+
+
+def killers() -> Iterator[Killed]:
+    """Every rule that has a switch, one after another."""
+    return (kill(rule) for rule in SWITCHES)
+
+
+def _wrong(run: int | str) -> tuple[str, ...]:
+    if isinstance(run, int):
+        return _faulty(run_authority(run))
+    loss = LOSSES[run]
+    found = loss.run()
+    decided = loss.decided_after(found)
+    if decided is None or decided > DECIDED_SECONDS:
+        after = "never" if decided is None else f"after {decided:.0f} s"
+        return (*_faulty(found), f"{run} is decided {after}")
+    return _faulty(found)
+
+
+def _faulty(finding: Finding) -> tuple[str, ...]:
+    return tuple(sorted(finding.faulty))

@@ -1,0 +1,91 @@
+"""Every partial loss is decided by the deployed code: taken, handed over, or told (A11)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from simulator.faults import Fault, ask_hand_over
+from simulator.partial_losses import (
+    BEGIN,
+    DECIDED_SECONDS,
+    LOSSES,
+    TOLD,
+    api_dead,
+    home_lost,
+    services_dead,
+)
+from simulator.places import HOME, RECOVERY
+from simulator.run import Finding, run_with
+from simulator.switches import switched_off
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """The shipped code logs each call that is not answered."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def served(finding: Finding, who: str = RECOVERY) -> list[str]:
+    """At which epochs the region served."""
+    return [line.what for line in finding.lines if line.who == who]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_partial_loss_is_decided_within_two_minutes(name: str) -> None:
+    loss = LOSSES[name]
+    found = loss.run()
+    assert found.well, found.faulty
+    decided = loss.decided_after(found)
+    assert decided is not None
+    assert decided < DECIDED_SECONDS
+    if loss.decided != TOLD:
+        assert any(one.startswith("serves at epoch") for one in served(found))
+
+
+@pytest.mark.parametrize("name", ["services-dead", "log-dead"])
+def test_without_own_health_nobody_decides(name: str) -> None:
+    """R2: the lease is renewed, so the standby holds; its alarms tell of themselves, minutes later."""
+    loss = LOSSES[name]
+    with switched_off("A11"):
+        assert loss.decided_after(loss.run()) is None
+
+
+def asked(at: float) -> Fault:
+    """A person types the command of the page."""
+
+    return Fault(at, at + 1.0, "a person asks for a hand-over", ask_hand_over)
+
+
+def test_a_person_hands_over_a_sick_region() -> None:
+    found = run_with(1, (), (services_dead(), asked(BEGIN + 100.0)))
+    assert found.well, found.faulty
+    last = next(line for line in reversed(found.lines) if line.who == RECOVERY)
+    assert last.what == "serves at epoch 2"
+    assert last.at < BEGIN + 100.0 + 120.0
+
+
+def test_a_sick_region_hands_over_by_itself_where_that_is_on() -> None:
+    found = run_with(1, (), (api_dead(),), automatic_hand_over=True)
+    assert found.well, found.faulty
+    assert served(found) == ["serves at epoch 2"]
+    off = run_with(1, (), (api_dead(),))
+    assert served(off) == []
+
+
+def test_what_is_handed_over_to_a_region_that_cannot_take_comes_back() -> None:
+    """The standby lost its services after it had said that it is ready."""
+    found = run_with(1, (), (services_dead(RECOVERY), asked(BEGIN + 2.0)))
+    assert found.well, found.faulty
+    assert served(found) == []
+    assert served(found, HOME)[-1] == "serves at epoch 2"
+
+
+def test_a_region_that_let_go_and_is_lost_is_taken_over_all_the_same() -> None:
+    found = run_with(1, (), (asked(BEGIN), home_lost(BEGIN + 8.0)))
+    assert found.well, found.faulty
+    assert served(found) == ["serves at epoch 2"]
