@@ -19,6 +19,10 @@ class LateNetwork(Network):
         super().__init__(scheduler)
         self.late_requests = 0.0
 
+    @property
+    def troubled(self) -> bool:
+        return super().troubled or bool(self.late_requests)
+
     def call(self, target: str, service: str, timeout: float, work: Callable[[], T]) -> T:
         """As `Network.call`."""
         scheduler = self._scheduler

@@ -19,7 +19,7 @@ def judge(world: PathWorld) -> list[str]:
         world.violate(said)
     _stored(world)
     for said in world.truth.disorder(world.logs[server.region], server, _late(world)):
-        if not world.disordered:
+        if not (world.disordered or world.harm):  # what was taken away comes late
             world.violate(said)
     stuck = []
     for edge in world.edges:

@@ -45,18 +45,21 @@ class Truth:
         """(log, shard, sequence): where the event came first."""
 
     def accepted(self, region: str, stream: Stream, shard: str, record: Record) -> None:
-        """A stream took a record; markers are not accepted events."""
+        """A stream took a record. Markers are not accepted events; one that is refused lies in the log."""
+        known: Shard = (region, stream.incarnation, shard)
+        self._data[known, record.sequence] = record.data
         if not record.key.startswith("e:"):
             return
-        known: Shard = (region, stream.incarnation, shard)
         one = Accepted(known, record.sequence, record.data, record.at)
         self._streams.setdefault(known[:2], []).append(one)
         self._shards.setdefault(known, []).append(one)
-        self._data[known, record.sequence] = record.data
 
     def landed(self, log: Log, message: Message) -> None:
         """A record came into a log."""
-        told = dict(message.headers())
+        headers = message.headers()
+        if headers and headers[0][0] == "kind":
+            return
+        told = dict(headers)
         if "kind" in told or "sequence" not in told:
             return
         shard: Shard = (

@@ -19,7 +19,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
-from lifeline.lambdas.failover.markers import entries_from_json, oldest_born_ms
+from lifeline.lambdas.failover.markers import Marker, entries_from_json, oldest_born_ms
 from lifeline.lambdas.stream_bridge import handler, log_partition, log_writer
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas, load_schemas, schemas_folder
 from lifeline.services.event_applier import (
@@ -356,6 +356,8 @@ class PathWorld:
             for asker in (watermark_reader, apply):
                 stack.enter_context(patch.object(asker, "AdminClient", clients.admin))
                 stack.enter_context(patch.object(asker, "topic_ids", clients.topic_ids))
+            # The same bytes are read by four readers: reading them is pure.
+            stack.enter_context(patch.object(Marker, "from_bytes", cache(Marker.from_bytes)))
             for name in ("read_applied", "read_lineages", "read_own_positions"):
                 stack.enter_context(patch.object(apply, name, getattr(event_store, name)))
             stack.enter_context(patch.object(apply, "Store", event_store.StoreTwin))

@@ -261,22 +261,33 @@ class Producer:
         """How many got neither an acknowledgement nor an error."""
         waiting, self._waiting = self._waiting, {}
         until = self._clients.scheduler.now + min(seconds, self._seconds)
-        for place, batch in waiting.items():
-            error = self._sent(place, [line for line, _ in batch], until)
-            for _, report in batch:
-                if report is not None:
-                    report(error, None)
+        batches = [
+            (place, [line for line, _ in batch], object()) for place, batch in waiting.items()
+        ]
+        # While nothing goes wrong between two of them, one request for all partitions will do.
+        apart = self._clients.network.troubled
+        for group in [[one] for one in batches] if apart else [batches]:
+            error = self._sent(group, until)
+            for place, _, _ in group:
+                for _, report in waiting[place]:
+                    if report is not None:
+                        report(error, None)
         return 0
 
     def purge(self) -> None:
         self._waiting = {}
 
-    def _sent(self, place: Place, lines: list[Line], until: float) -> KafkaError | None:
-        token = object()
-        scheduler = self._clients.scheduler
+    def _sent(
+        self, batches: list[tuple[Place, list[Line], object]], until: float
+    ) -> KafkaError | None:
+        scheduler, log = self._clients.scheduler, self._log
+
+        def take() -> bool:
+            return all([log.append(*one) for one in batches])
+
         while True:
             try:
-                if self._clients.call(self._log, lambda: self._log.append(place, lines, token)):
+                if self._clients.call(log, take):
                     return None
                 return KafkaError(KafkaError._UNKNOWN_PARTITION)
             except KafkaException:
@@ -321,7 +332,9 @@ class Consumer:
             return []
         found: list[Message] = []
         for where, position in self._positions.items():
-            found += self._read(where, position, limit - len(found))
+            partition = log.partition(where)
+            if partition is not None and (position != partition.high or self._eof):
+                found += self._read(partition, where, position, limit - len(found))
         return found
 
     def get_watermark_offsets(
@@ -364,9 +377,10 @@ class Consumer:
         else:
             group.leave(self)
 
-    def _read(self, place: Place, position: int, limit: int) -> list[Message]:
-        partition = self._log.partition(place)
-        if partition is None or limit <= 0:
+    def _read(
+        self, partition: Partition, place: Place, position: int, limit: int
+    ) -> list[Message]:
+        if limit <= 0:
             return []
         if position == OFFSET_BEGINNING:
             position = partition.low
