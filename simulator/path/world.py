@@ -70,6 +70,9 @@ class Service:
         self.task: Task | None = None
 
     def start(self) -> None:
+        """Not in a region that is lost: it starts when the region is back."""
+        if self.region in self._world.network.dead_regions:
+            return
         self.wanted = True
         if self.task is None:
             self._begin()
@@ -226,6 +229,8 @@ class PathWorld:
 
     def return_region(self, region: str, *, rebuilt: bool) -> None:
         """The region is back with what its stores had, or `rebuilt` with nothing."""
+        if region not in self.network.dead_regions:
+            return
         self.network.dead_regions.discard(region)
         self.servers[region].up = True
         if rebuilt:
