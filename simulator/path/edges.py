@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from simulator.network import NoAnswer, Refused
 from simulator.places import REGIONS, peer
@@ -108,7 +108,7 @@ class Edge:
         records = [{"PartitionKey": f"e:{one.patient}", "Data": one.data} for one in told]
         try:
             answer = client.put_records(StreamName="stream", Records=records)
-        except BotoCoreError:
+        except (BotoCoreError, ClientError):
             self._failed()
             return
         self._failing_since = None

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from simulator.path.mirror import Mirror
-from simulator.path.world import OBSERVATIONS, SERVICES, PathWorld
+from simulator.path.world import OBSERVATIONS, PARTITIONS, SERVICES, PathWorld
 from simulator.places import HOME, RECOVERY, REGIONS, peer
 from simulator.twins.kafka import Message, Place
 
+Chosen = Callable[[Mirror, Place, Message], bool]
 FIRST_SECONDS = 15.0
 HEALED_SECONDS = 170.0
 MOST_FAULTS = 5
 REPLAYED = 120
+LISTED_SECONDS = 6.0
+"""Between a topic that has grown and the deployment that lists its partitions."""
 SKEW_SECONDS = 5.0
+MADE_SECONDS = 12.0
+"""From the deletion of a stream until there is another one."""
 AWAY_SECONDS = 60.0
 """A region is away for so long at least: the other one has taken over by then."""
 
@@ -90,10 +95,14 @@ def dies_before_effect(chance: random.Random, at: float, until: float) -> Fault:
 
     def kill(world: PathWorld, target: str, service: str) -> None:
         task = world.scheduler.current
-        if (target, service) == place and task is not None and world.scheduler.random.random() < share:
-            if task.machine.region in REGIONS:
-                world.reach(f"died before an effect in {service}")
-                world.scheduler.kill(task)
+        if (
+            (target, service) == place
+            and task is not None
+            and task.machine.region in REGIONS
+            and world.scheduler.random.random() < share
+        ):
+            world.reach(f"died before an effect in {service}")
+            world.scheduler.kill(task)
 
     def begin(world: PathWorld) -> None:
         world.network.before_effect = partial(kill, world)
@@ -267,10 +276,18 @@ def reshard(chance: random.Random, at: float, until: float) -> Fault:
 
 def stream_rebuilt(chance: random.Random, at: float, until: float) -> Fault:
     """A stream is deleted and made anew; its unread tail is gone, and is sent again."""
-    region = chance.choice(REGIONS)
-    return Fault(
-        at, until, f"the stream of {region} is made anew", lambda w: w.rebuild_stream(region)
-    )
+    region, lags = chance.choice(REGIONS), chance.random() < 0.5
+    until = max(until, at + MADE_SECONDS)
+
+    def make(world: PathWorld) -> None:
+        world.make_stream(region)
+        if lags:
+            mapping, last = world.mappings[region], world.streams[region].open_shards()[-1]
+            mapping.behind.add(last.name)
+            world.scheduler.at(world.scheduler.now + MADE_SECONDS, mapping.behind.clear)
+
+    what = f"the stream of {region} is made anew"
+    return Fault(at, until, what, lambda world: world.delete_stream(region), make)
 
 
 def mirror_stopped(chance: random.Random, at: float, until: float) -> Fault:
@@ -305,28 +322,24 @@ def mirror_reorders(chance: random.Random, at: float, until: float) -> Fault:
     return Fault(at, until, f"the replicator of {region} brings a stretch late", begin)
 
 
-def partitions_added(chance: random.Random, at: float, until: float) -> Fault:
-    """B9: the standby's topic, the source's, and at last the list that the bridge and the readers have."""
-    first = chance.choice(REGIONS)
+def partitions_added(_chance: random.Random, at: float, until: float) -> Fault:
+    """B9: the topics of both logs, and then the list that the bridges and the readers have."""
+    return Fault(at, until, "a partition is added", _add_partition)
 
-    def begin(world: PathWorld) -> None:
-        count = world.logs[first].count(OBSERVATIONS) + 1
-        world.logs[first].grow(OBSERVATIONS, count)
-        world.logs[peer(first)].grow(OBSERVATIONS, count)
 
-        def list_it(region: str) -> None:
+def _add_partition(world: PathWorld) -> None:
+    count = world.logs[HOME].count(OBSERVATIONS) + 1
+    for region in REGIONS:
+        world.logs[region].grow(OBSERVATIONS, count)
+
+    def list_it() -> None:
+        for region in REGIONS:
             world.listed[region] = {**world.listed[region], OBSERVATIONS: count}
             world.mappings[region].retire()
             for name in ("reader", "applier", "markers"):
                 world.services[region, name].kill()
 
-        def read_first(region: str) -> None:
-            world.scheduler.at(world.scheduler.now + 6.0, partial(list_it, region))
-
-        for region in REGIONS:
-            read_first(region)
-
-    return Fault(at, until, "a partition is added", begin)
+    world.scheduler.at(world.scheduler.now + LISTED_SECONDS, list_it)
 
 
 def region_lost(chance: random.Random, at: float, until: float) -> Fault:
@@ -359,17 +372,13 @@ def replica_lags(_chance: random.Random, at: float, until: float) -> Fault:
     def set_on(on: bool, world: PathWorld) -> None:
         world.holding.replicates = on
 
-    return Fault(
-        at, until, "the replica lags", partial(set_on, False), partial(set_on, True)
-    )
+    return Fault(at, until, "the replica lags", partial(set_on, False), partial(set_on, True))
 
 
 # What takes records away for good
 
 
-def _losing(
-    chance: random.Random, at: float, until: float, what: str, chosen: Callable[[Mirror, Place, Message], bool]
-) -> Fault:  # fmt: skip
+def _losing(chance: random.Random, at: float, until: float, what: str, chosen: Chosen) -> Fault:
     region = chance.choice(REGIONS)
 
     def begin(world: PathWorld) -> None:
@@ -412,6 +421,21 @@ def mirror_drops_stretch(chance: random.Random, at: float, until: float) -> Faul
     return _losing(chance, at, min(until, at + 15), "skips a stretch of a partition", chosen)
 
 
+def partition_begins_late(chance: random.Random, at: float, until: float) -> Fault:
+    """What comes first in a partition that was added is not copied."""
+
+    def chosen(_mirror: Mirror, place: Place, _message: Message) -> bool:
+        return place[0] == OBSERVATIONS and place[1] >= PARTITIONS[OBSERVATIONS]
+
+    losing = _losing(chance, at, min(until, at + 20), "skips a new partition's beginning", chosen)
+
+    def begin(world: PathWorld) -> None:
+        losing.begin(world)
+        _add_partition(world)
+
+    return replace(losing, begin=begin)
+
+
 def purged_before_copy(chance: random.Random, at: float, until: float) -> Fault:
     """Retention takes what the replicator has not copied. What the own database lacks stays."""
     region = chance.choice(REGIONS)
@@ -422,7 +446,10 @@ def purged_before_copy(chance: random.Random, at: float, until: float) -> Fault:
     def end(world: PathWorld) -> None:
         log = world.logs[region]
         rows = world.servers[world.holding.holder].rows
-        stored = {(one.pair.origin, one.pair.incarnation, one.pair.shard, one.shard_sequence) for one in rows.events.values()}  # noqa: E501
+        stored = {
+            (one.pair.origin, one.pair.incarnation, one.pair.shard, one.shard_sequence)
+            for one in rows.events.values()
+        }
         for place in log.places():
             partition = log.partition(place)
             assert partition is not None
@@ -480,5 +507,6 @@ KINDS: tuple[Callable[[random.Random, float, float], Fault], ...] = (
     mirror_drops_events,
     mirror_drops_markers,
     mirror_drops_stretch,
+    partition_begins_late,
     purged_before_copy,
 )

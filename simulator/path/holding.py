@@ -1,7 +1,7 @@
 """Who holds authority: a stand-in for lease, keepers and plan, which the authority world runs.
 
-The holder's renewals move while its region and its keeper are well. When they have stood still for longer than
-ttl and margin, the other region's database is promoted, as the plan would (A1, D1).
+The holder's renewals move while its region and its keeper are well. When they have stood still for longer
+than ttl and margin, the other region's database is promoted, as the plan would (A1, D1).
 """
 
 from __future__ import annotations

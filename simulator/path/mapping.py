@@ -1,8 +1,8 @@
 """The bridge's event source mapping and its function's environments, around the shipped `handler.bridge`.
 
 Sources: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams": each
-shard is polled about once a second, in order, parents before children; a batch that failed comes again, whole;
-at least once. B5: no record is ever given up.
+shard is polled about once a second, in order, parents before children; a batch that failed comes again,
+whole; at least once. B5: no record is ever given up.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ POLL_SECONDS = 1.0
 BATCH_RECORDS = 100
 FUNCTION_SECONDS = 60.0
 COUNTS = "counts"
+MOST_TRIES: int | None = None
+"""How often a batch is tried: without an end (B5)."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Mapping:
         self.done: dict[str, int] = {}
         """By shard: how many records were bridged."""
         self._running: dict[str, Task] = {}
+        self._tries: dict[tuple[str, int], int] = {}
         self.environments: list[Environment] = []
         self.stopped = False
         self.doubles = 0.0
@@ -94,8 +97,12 @@ class Mapping:
         return not shard.open and self.done.get(name, 0) >= len(shard.records)
 
     def _start(self, name: str, start: int, records: list[Record]) -> None:
-        task = self._invoke(name, records, start)
-        self._running[name] = task
+        if MOST_TRIES is not None:
+            tries = self._tries[name, start] = self._tries.get((name, start), 0) + 1
+            if tries > MOST_TRIES:
+                self.done[name] = start + len(records)
+                return
+        self._running[name] = self._invoke(name, records, start)
 
     def _invoke(self, name: str, records: list[Record], start: int | None = None) -> Task:
         scheduler = self._world.scheduler

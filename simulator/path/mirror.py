@@ -1,12 +1,13 @@
 """The replicator between the logs: a model of MirrorMaker 2 with the product's provenance transform (B16).
 
-In order within a partition, at least once, goes on from what it committed; an offset that is gone starts at the
-oldest record, in silence (`auto.offset.reset = earliest` in services/replicator/mirror.properties).
+In order within a partition, at least once, goes on from what it committed; an offset that is gone starts at
+the oldest record, in silence (`auto.offset.reset = earliest` in services/replicator/mirror.properties).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simulator.network import NoAnswer, Refused
@@ -91,14 +92,9 @@ class Mirror:
         token = object()
         world = self._world
         while True:
-            log = world.logs[self.region]
+            append = partial(world.logs[self.region].append, place, lines, token)
             try:
-                world.network.call(
-                    self.region,
-                    "kafka",
-                    REQUEST_SECONDS,
-                    lambda: log.append(place, lines, token),
-                )
+                world.network.call(self.region, "kafka", REQUEST_SECONDS, append)
                 return
             except (NoAnswer, Refused):
                 world.scheduler.sleep(POLL_SECONDS)

@@ -21,7 +21,11 @@ def judge(world: PathWorld) -> list[str]:
     for said in world.truth.disorder(world.logs[server.region], server, _late(world)):
         if not (world.disordered or world.harm):  # what was taken away comes late
             world.violate(said)
-    stuck = []
+    stuck = [
+        f"events of {region} are in both logs and never called safe"
+        for region in REGIONS
+        if world.truth.unclaimed(region, world.streams[region], world.answers[peer(region)])
+    ]
     for edge in world.edges:
         if edge.kept:
             stuck.append(f"{edge.name} still has events that are not safe")

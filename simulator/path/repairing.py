@@ -6,6 +6,7 @@ origin's log, then its stream for what the log does not prove.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -51,12 +52,8 @@ class Repairing:
                 self._runs += 1
                 name, origin = f"run-{self._runs}", peer(region)
                 if origin not in world.network.dead_regions:
-                    machine = world.machine(origin)
-                    world.scheduler.spawn(
-                        f"{origin} repair",
-                        machine,
-                        lambda name=name, region=region: self._repair(region, name),
-                    )
+                    work = partial(self._repair, region, name)
+                    world.scheduler.spawn(f"{origin} repair", world.machine(origin), work)
 
     def _repair(self, region: str, name: str) -> None:
         world = self._world

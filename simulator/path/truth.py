@@ -110,7 +110,9 @@ class Truth:
         if born_ms is None or not told:
             return
         newest = str(max(int(row["incarnation"]) for row in told))
-        bases = {str(row["shard"]): int(row["after"]) for row in told if row["incarnation"] == newest}
+        bases = {
+            str(row["shard"]): int(row["after"]) for row in told if row["incarnation"] == newest
+        }
         events = self._streams.get((origin, newest), [])
         key = (log.ident, origin, newest)
         at = self._old.get(key, 0)
@@ -139,6 +141,18 @@ class Truth:
                             f"{log.region}"
                         )
         return sorted(set(found))
+
+    def unclaimed(self, region: str, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> int:
+        """How many events of the stream that is lie beyond what the vector says of them."""
+        until = {
+            str(row["shard"]): int(row["sequence"])
+            for row in rows
+            if (row["region"], row["incarnation"]) == (region, stream.incarnation)
+        }
+        return sum(
+            one.sequence > until.get(one.shard[2], -1)
+            for one in self._streams.get((region, stream.incarnation), [])
+        )
 
     def disorder(self, log: Log, server: Server, sent_again: set[bytes]) -> list[str]:
         """Patients whose events were stored in another order than their shard took them (C5).

@@ -1,10 +1,10 @@
 """The path world: two regions with a stream of two shards, a log of a few partitions and a database each, in
 which the deployed bridge, marker writer, watermark reader, repair and event applier run.
 
-Run as shipped: `handler.bridge` with all below it down to the clients; `MarkerWriter.run`, `WatermarkReader.run`
-with its checkpoint; `Applier.run` with reader and positions; `Repair`. Replaced: Kinesis, DynamoDB, Kafka
-(`twins`), the event source mapping, the replicator, the applier's SQL (`event_store`), the edges, and who
-holds authority (`holding`).
+Run as shipped: `handler.bridge` with all below it down to the clients; `MarkerWriter.run`;
+`WatermarkReader.run` with its checkpoint; `Applier.run` with reader and positions; `Repair`. Replaced:
+Kinesis, DynamoDB and Kafka (`twins`), the event source mapping, the replicator, the applier's SQL
+(`event_store`), the edges, and who holds authority (`holding`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
+
+from botocore.exceptions import ClientError
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply
@@ -60,9 +62,7 @@ QUIET_SECONDS = 30.0
 class Service:
     """A process of a region that is started again when it ended."""
 
-    def __init__(
-        self, world: PathWorld, region: str, name: str, work: Callable[[], None]
-    ) -> None:
+    def __init__(self, world: PathWorld, region: str, name: str, work: Callable[[], None]) -> None:
         self._world, self._work = world, work
         self.region, self.name = region, name
         self.machine = world.machine(region)
@@ -140,6 +140,8 @@ class PathWorld:
         self.schemas = _schemas()
         self.listed = {region: dict(PARTITIONS) for region in REGIONS}
         """What bridge, reader and applier of a region are told of the partitions."""
+        self.deleted: set[str] = set()
+        """Regions without a stream."""
         self._made = 0
         self.runtime = Runtime(
             self.scheduler,
@@ -210,13 +212,19 @@ class PathWorld:
         topics = {**self.listed[region], WATERMARK_TOPIC: 1}
         return Log(region, f"{region}-{self._made}", topics, self._landed)
 
-    def rebuild_stream(self, region: str) -> None:
-        """Deleted and made anew: what the bridge had not read is gone."""
+    def delete_stream(self, region: str) -> None:
+        """What the bridge had not read is gone; calls are refused until there is another one."""
         self.mappings[region].stopped = True
-        self.mappings[region].kill()
+        self.deleted.add(region)
+
+    def make_stream(self, region: str) -> None:
+        """Under the same name. Warm processes of the bridge stay."""
+        self.deleted.discard(region)
         self.streams[region] = self.new_stream(region)
-        self.mappings[region] = SourceMapping(self, region, self.streams[region])
-        self.mappings[region].poll()
+        old, made = self.mappings[region], SourceMapping(self, region, self.streams[region])
+        made.environments = old.environments
+        self.mappings[region] = made
+        made.poll()
 
     def lose_region(self, region: str) -> None:
         """Everything in the region ends, and nothing reaches it."""
@@ -236,7 +244,8 @@ class PathWorld:
         if rebuilt:
             self.tables[region] = Tables()
             self.logs[region] = self.new_log(region)
-            self.rebuild_stream(region)
+            self.delete_stream(region)
+            self.make_stream(region)
             self.servers[region].rebuilt()
             for mirror in self.mirrors.values():  # reprotect starts at EARLIEST (B11)
                 mirror.committed = {}
@@ -249,9 +258,7 @@ class PathWorld:
         with self._installed():
             self.scheduler.run(until)
 
-    def told(
-        self, region: str, rows: list[dict[str, Any]], holes: list[dict[str, Any]]
-    ) -> None:
+    def told(self, region: str, rows: list[dict[str, Any]], holes: list[dict[str, Any]]) -> None:
         """The reader of a region publishes."""
         log, origin = self.logs[region], peer(region)
         self.truth.claimed(log, rows)
@@ -280,8 +287,8 @@ class PathWorld:
         for mapping in self.mappings.values():
             self.scheduler.at(self.scheduler.random.uniform(0.0, 1.0), mapping.poll)
         for edge in self.edges:
-            until = self.end - QUIET_SECONDS
-            self.scheduler.spawn(edge.name, edge.machine, lambda edge=edge: edge.run(until))
+            send = partial(edge.run, self.end - QUIET_SECONDS)
+            self.scheduler.spawn(edge.name, edge.machine, send)
         self.holding.begin()
         self.repairing.begin()
 
@@ -332,6 +339,9 @@ class PathWorld:
     # Parts
 
     def _kinesis(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
+        if region in self.deleted:
+            missing = {"Error": {"Code": "ResourceNotFoundException", "Message": "no such stream"}}
+            raise ClientError(missing, operation)  # type: ignore[arg-type]
         stream = self.streams[region]
         answer = getattr(stream, operation)(**asked)
         return {**answer, "Incarnation": stream.incarnation}

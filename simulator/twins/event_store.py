@@ -1,7 +1,7 @@
 """The event applier's database, replaced whole: what `store.py` and the reads of `positions.py` do with it.
 
-Its statements are not run here; `tests/integration/datapath/test_path_twins.py` holds the twin against them on
-PostgreSQL. Replication is asynchronous and in order.
+Its statements are not run here; `tests/integration/datapath/test_path_twins.py` holds the twin against them
+on PostgreSQL. Replication is asynchronous and in order.
 """
 
 from __future__ import annotations

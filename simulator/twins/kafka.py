@@ -377,9 +377,7 @@ class Consumer:
         else:
             group.leave(self)
 
-    def _read(
-        self, partition: Partition, place: Place, position: int, limit: int
-    ) -> list[Message]:
+    def _read(self, partition: Partition, place: Place, position: int, limit: int) -> list[Message]:
         if limit <= 0:
             return []
         if position == OFFSET_BEGINNING:

@@ -15,6 +15,7 @@ from typing import Any
 FIRST_SEQUENCE = 10**50
 """As large as the sequence numbers of Kinesis are."""
 STEP = 16
+PER_SECOND = 10**9
 HASH_KEYS = 2**128
 PAGE = 1_000
 
@@ -54,7 +55,8 @@ class Stream:
         self.created = created
         self._clock, self._taken = clock, taken
         self.shards: dict[str, Shard] = {}
-        self._last = FIRST_SEQUENCE
+        # They grow with time: those of a stream that is made anew lie above the old one's.
+        self._last = FIRST_SEQUENCE + int(created) * PER_SECOND
         self.refuses: Callable[[], bool] = lambda: False
         """Whether a record of PutRecords is refused while others are taken (B3)."""
         for number in range(shards):
