@@ -444,31 +444,34 @@ def purged_before_copy(chance: random.Random, at: float, until: float) -> Fault:
         world.services[peer(region), "mirror"].stop()
 
     def end(world: PathWorld) -> None:
-        log = world.logs[region]
         rows = world.servers[world.holding.holder].rows
         stored = {
-            (one.pair.origin, one.pair.incarnation, one.pair.shard, one.shard_sequence)
+            (one.pair.origin, one.pair.incarnation, one.pair.shard, str(one.shard_sequence))
             for one in rows.events.values()
         }
-        for place in log.places():
-            partition = log.partition(place)
-            assert partition is not None
-            low = partition.low
-            for message in partition.read(low, partition.high):
-                told = dict(message.headers())
-                known = _is_marker(message) or place[0] != OBSERVATIONS
-                if not known and "sequence" in told:
-                    pair = [told[name].decode() for name in ("origin", "incarnation", "shard")]
-                    known = (*pair, int(told["sequence"])) in stored
-                if not known:
-                    break
-                low = message.offset() + 1
-            if place[0] == OBSERVATIONS:
-                partition.purge(low)
+        for number in range(world.logs[region].count(OBSERVATIONS)):
+            _purge(world, region, (OBSERVATIONS, number), stored)
         world.services[peer(region), "mirror"].start()
 
     what = "retention takes what was not copied"
     return Fault(at, until, f"{what} in {region}", begin, end, harm=what)
+
+
+def _purge(
+    world: PathWorld, region: str, place: Place, stored: set[tuple[str, str, str, str]]
+) -> None:
+    """Up to the first event that the database lacks."""
+    partition = world.logs[region].partition(place)
+    assert partition is not None
+    low = partition.low
+    for message in partition.read(low, partition.high):
+        told = {name: value.decode() for name, value in message.headers()}
+        key = (told["origin"], told["incarnation"], told["shard"], told["sequence"])
+        if "kind" not in told and key not in stored:
+            break
+        world.truth.purged(message, world.logs.values())
+        low = message.offset() + 1
+    partition.purge(low)
 
 
 def _is_marker(message: Message) -> bool:

@@ -40,9 +40,8 @@ class Truth:
         self._checked: dict[tuple[str, Shard], int] = {}
         """How many of a shard's events were found where a vector claims them."""
         self._old: dict[tuple[str, str, str], int] = {}
-        self._first: dict[tuple[str, Place, Shard], int] = {}
-        self.first_place: dict[tuple[str, Shard, int], tuple[Place, int]] = {}
-        """(log, shard, sequence): where the event came first."""
+        self._purged: dict[tuple[Shard, int], set[str]] = {}
+        """Which logs there were when retention took an event."""
 
     def accepted(self, region: str, stream: Stream, shard: str, record: Record) -> None:
         """A stream took a record. Markers are not accepted events; one that is refused lies in the log."""
@@ -72,12 +71,13 @@ class Truth:
             self._violate(f"{log.region}'s log has a record that no stream took: {shard}")
             return
         self._landed.setdefault(log.ident, {}).setdefault(shard, set()).add(sequence)
-        place = (message.topic(), message.partition())
-        self.first_place.setdefault((log.ident, shard, sequence), (place, message.offset()))
 
-    def has(self, log: Log, shard: Shard, sequence: int) -> bool:
-        """Whether the log ever had the event."""
-        return sequence in self._landed.get(log.ident, {}).get(shard, ())
+    def purged(self, message: Message, logs: Iterable[Log]) -> None:
+        """Retention took a record: a log that is made after this need not have it."""
+        told = {name: value.decode() for name, value in message.headers()}
+        if "kind" not in told:
+            shard = (told["origin"], told["incarnation"], told["shard"])
+            self._purged[shard, int(told["sequence"])] = {one.ident for one in logs}
 
     def claimed(self, log: Log, rows: Iterable[Mapping[str, Any]]) -> None:
         """A vector says of its region's log what it holds (B1): nothing that it lacks."""
@@ -132,9 +132,13 @@ class Truth:
     def lost(self, logs: Iterable[Log], streams: Mapping[str, Stream]) -> list[str]:
         """Events of the streams that still are which a log lacks."""
         found = []
+        logs = list(logs)
         for region, stream in streams.items():
             for one in self._streams.get((region, stream.incarnation), []):
+                taken = self._purged.get((one.shard, one.sequence))
                 for log in logs:
+                    if taken is not None and log.ident not in taken:
+                        continue
                     if one.sequence not in self._landed.get(log.ident, {}).get(one.shard, ()):
                         found.append(
                             f"an event of {region} {one.shard[2]} never came into the log of "
