@@ -186,25 +186,27 @@ def _asks_the_brokers_for_partitions() -> list[Any]:
 
 
 PATH_SWITCHES: dict[str, Switch] = {
-    "B2": Switch("the bridge asks for the stream's incarnation once", _one_incarnation),
-    "B5": Switch("a batch that failed twice is given up", _gives_up),
-    "B6": Switch("the bridge looks at no acknowledgement", _looks_at_no_acknowledgement),
-    "B7": Switch("a reject is not written", _drops_rejects),
-    "B8": Switch("a marker proves its stretch whatever was counted", _believes_every_manifest),
-    "B9": Switch("a partition that is new may begin anywhere", _needs_no_genesis),
-    "B10": Switch("a declared shard without a marker does not count", _forgets_declared_shards),
-    "B10-close": Switch("a closed shard gets no last marker", _leaves_parents_open),
-    "B11": Switch("a marker follows any other", _follows_any_marker),
-    "B12": Switch("only the active region's stream gets markers", _marks_one_region),
-    "B13": Switch("a partition is read from its newest applied marker", _resumes_at_the_newest),
-    "B18": Switch("nobody is told of a hole", _tells_no_hole),
-    "B20": Switch("only one region's reader publishes", _publishes_in_one_region),
-    "B23": Switch("an event that cannot be read raises", _raises_for_bad_events),
-    "B24": Switch("a parent retires with its first child's marker", _retires_early),
-    "B25": Switch("an entry claims all before its first marker, too", _has_no_base),
+    "B2": Switch("the bridge asks for the stream's incarnation once", _one_incarnation, 4),
+    "B5": Switch("a batch that failed twice is given up", _gives_up, 2),
+    "B6": Switch("the bridge looks at no acknowledgement", _looks_at_no_acknowledgement, 5),
+    "B7": Switch("a reject is not written", _drops_rejects, 0),
+    "B8": Switch("a marker proves its stretch whatever was counted", _believes_every_manifest, 31),
+    "B9": Switch("a partition that is new may begin anywhere", _needs_no_genesis, 36),
+    "B10": Switch("a declared shard without a marker does not count", _forgets_declared_shards, 24),
+    "B10-close": Switch("a closed shard gets no last marker", _leaves_parents_open, 2),
+    "B11": Switch("a marker follows any other", _follows_any_marker, 6),
+    "B12": Switch("only the active region's stream gets markers", _marks_one_region, 0),
+    "B13": Switch(
+        "a partition is read from its newest applied marker", _resumes_at_the_newest, 2486
+    ),
+    "B18": Switch("nobody is told of a hole", _tells_no_hole, 11),
+    "B20": Switch("only one region's reader publishes", _publishes_in_one_region, 0),
+    "B23": Switch("an event that cannot be read raises", _raises_for_bad_events, 0),
+    "B24": Switch("a parent retires with its first child's marker", _retires_early, 2),
+    "B25": Switch("an entry claims all before its first marker, too", _has_no_base, 751),
     "B26": Switch("a position of another epoch or log counts", _any_position_is_own),
     "B27": Switch(
-        "the brokers say how many partitions there are", _asks_the_brokers_for_partitions
+        "the brokers say how many partitions there are", _asks_the_brokers_for_partitions, 7
     ),
 }
 
