@@ -36,6 +36,7 @@ from lifeline.services.shared.topics import DEAD_LETTERS
 from simulator.path import mapping
 from simulator.places import HOME
 from simulator.switches import Switch
+from simulator.twins import event_store
 from simulator.twins.event_store import Session
 
 
@@ -144,7 +145,7 @@ def _any_position_is_own() -> list[Any]:
         held = connection.server.rows.positions
         return {place: following for place, (_, _, following) in held.items()}
 
-    return [patch.object(apply, "read_own_positions", every)]
+    return [patch.object(event_store, "read_own_positions", every)]
 
 
 def _tells_no_hole() -> list[Any]:
@@ -204,7 +205,7 @@ PATH_SWITCHES: dict[str, Switch] = {
     "B23": Switch("an event that cannot be read raises", _raises_for_bad_events, 0),
     "B24": Switch("a parent retires with its first child's marker", _retires_early, 2),
     "B25": Switch("an entry claims all before its first marker, too", _has_no_base, 751),
-    "B26": Switch("a position of another epoch or log counts", _any_position_is_own),
+    "B26": Switch("a position of another epoch or log counts", _any_position_is_own, 3337),
     "B27": Switch(
         "the brokers say how many partitions there are", _asks_the_brokers_for_partitions, 7
     ),
