@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
 from simulator.places import HOME, RECOVERY, peer
-from simulator.twins.event_store import Authority
+from simulator.twins.event_store import Authority, extending
 
 if TYPE_CHECKING:
     from simulator.path.world import PathWorld
@@ -35,6 +35,7 @@ class Holding:
         servers, world = self._world.servers, self._world
         servers[RECOVERY].in_recovery = True
         servers[HOME].set_authority(Authority(1, HOME, 1, world.now()))
+        servers[HOME].commit(extending(world.now()))
         servers[RECOVERY].follow(servers[HOME])
         world.scheduler.at(LOOP_SECONDS, self._loop)
         world.scheduler.at(REPLICATION_SECONDS, self._replicate)

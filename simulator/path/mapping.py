@@ -93,8 +93,8 @@ class Mapping:
         self.environments = []
 
     def _read_out(self, name: str) -> bool:
-        shard = self.stream.shards[name]
-        return not shard.open and self.done.get(name, 0) >= len(shard.records)
+        shard = self.stream.shards.get(name)
+        return shard is None or (not shard.open and self.done.get(name, 0) >= shard.count)
 
     def _start(self, name: str, start: int, records: list[Record]) -> None:
         if MOST_TRIES is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -25,6 +26,7 @@ from simulator.network import Network, NoAnswer, Refused
 
 CALL_SECONDS = 5.0
 KEPT_DAYS = 35
+DAYS_BACK, DAYS_AHEAD = 36, 2
 DAY_SECONDS = 86_400.0
 EventKey = tuple[str, str]
 """When it occurred, its id: what makes an event one."""
@@ -71,6 +73,7 @@ class Authority:
     renewed_at: float = 0.0
 
 
+_EPOCH = date(1970, 1, 1).toordinal()
 Change = Callable[["Rows"], None]
 
 
@@ -87,6 +90,10 @@ class Rows:
         """Topic's id, epoch, next offset."""
         self.parents: dict[Pair, tuple[tuple[str, ...], float]] = {}
         """With when it was declared."""
+        self.days: set[int] = set()
+        """The daily partitions, by days since 1970."""
+        self.in_default = 0
+        """Events without a partition of their day (C3)."""
 
 
 class Server:
@@ -150,10 +157,13 @@ class Session:
 
     def execute(self, statement: bytes | str) -> None:
         """`extend_event_partitions`, `forget_old_shards` and what is set around them."""
-        if b"forget_old_shards" in (
-            statement.encode() if isinstance(statement, str) else statement
-        ):
-            self.call(lambda: self.server.commit(_forgetting(self.server.clock())))
+        now = self.server.clock()
+        change = {
+            b"SELECT extend_event_partitions()": extending(now),
+            b"SELECT forget_old_shards()": _forgetting(now),
+        }.get(statement.encode() if isinstance(statement, str) else statement)
+        if change is not None:
+            self.call(lambda: self.server.commit(change))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -257,6 +267,7 @@ class _Applying:
             return
         rows.events[key] = made
         self.inserted += 1
+        rows.in_default += datetime.fromisoformat(key[0]).toordinal() - _EPOCH not in rows.days
         newest = (made.sequence, *key)
         held = rows.aggregates.get(made.patient)
         if held is None:
@@ -278,6 +289,16 @@ class _Applying:
             known = rows.parents.get(pair)
             if known is None or len(known[0]) < len(its):
                 rows.parents[pair] = (its, self._now if known is None else known[1])
+
+
+def extending(now: float) -> Change:
+    """`extend_event_partitions` of migration 0002."""
+    today = int(now // DAY_SECONDS)
+
+    def extend(rows: Rows) -> None:
+        rows.days |= set(range(today - DAYS_BACK, today + DAYS_AHEAD + 1))
+
+    return extend
 
 
 def _forgetting(now: float) -> Change:

@@ -191,6 +191,8 @@ class Clients:
         self, scheduler: Scheduler, network: Network, log_of: Callable[[str], Log]
     ) -> None:
         self.scheduler, self.network, self._log_of = scheduler, network, log_of
+        self.read = 0
+        """Records that consumers were given."""
 
     def log(self, settings: Mapping[str, Any]) -> Log:
         return self._log_of(str(settings["bootstrap.servers"]).partition(".")[2])
@@ -389,6 +391,7 @@ class Consumer:
                 return [Message(place, position, error=gone)]
             position = partition.low
         found = partition.read(position, limit)
+        self._clients.read += len(found)
         self._positions[place] = position + len(found)
         if self._eof and not found and place not in self._ended:
             self._ended.add(place)

@@ -32,7 +32,7 @@ class Record:
 
 @dataclass
 class Shard:
-    """`first` and `last`: its range of hash keys."""
+    """`first` and `last`: its range of hash keys. `trimmed`: how many records retention took."""
 
     name: str
     first: int
@@ -40,6 +40,13 @@ class Shard:
     parents: tuple[str, ...] = ()
     open: bool = True
     records: list[Record] = field(default_factory=list)
+    trimmed: int = 0
+    closed_at: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """Of all records that it ever took."""
+        return self.trimmed + len(self.records)
 
 
 class Stream:
@@ -55,6 +62,7 @@ class Stream:
         self.created = created
         self._clock, self._taken = clock, taken
         self.shards: dict[str, Shard] = {}
+        self._made = 0
         # They grow with time: those of a stream that is made anew lie above the old one's.
         self._last = FIRST_SEQUENCE + int(created) * PER_SECOND
         self.refuses: Callable[[], bool] = lambda: False
@@ -73,22 +81,30 @@ class Stream:
 
     def split(self, name: str) -> None:
         """In the middle. The parent takes nothing more."""
-        parent = self.shards[name]
-        parent.open = False
+        parent = self._close(name)
         middle = (parent.first + parent.last) // 2
         self._add(parent.first, middle, (name,))
         self._add(middle + 1, parent.last, (name,))
 
     def merge(self, one: str, other: str) -> None:
         """Two that lie side by side."""
-        parents = sorted((self.shards[one], self.shards[other]), key=lambda each: each.first)
-        for parent in parents:
-            parent.open = False
+        parents = sorted((self._close(one), self._close(other)), key=lambda each: each.first)
         self._add(parents[0].first, parents[1].last, (parents[0].name, parents[1].name))
 
     def read(self, name: str, start: int, limit: int) -> list[Record]:
         """As the event source mapping reads: from the record number `start` on."""
-        return self.shards[name].records[start : start + limit]
+        shard = self.shards[name]
+        at = max(0, start - shard.trimmed)
+        return shard.records[at : at + limit]
+
+    def trim(self, before: float) -> None:
+        """Retention: what came before that moment is gone; a shard that was closed then is listed no more."""
+        for shard in list(self.shards.values()):
+            gone = sum(one.at < before for one in shard.records)
+            del shard.records[:gone]
+            shard.trimmed += gone
+            if not shard.open and shard.closed_at < before:
+                del self.shards[shard.name]
 
     # The API
 
@@ -150,8 +166,14 @@ class Stream:
         }
         return answer if ended else {**answer, "NextShardIterator": f"{name}/{end}"}
 
+    def _close(self, name: str) -> Shard:
+        shard = self.shards[name]
+        shard.open, shard.closed_at = False, self._clock()
+        return shard
+
     def _add(self, first: int, last: int, parents: tuple[str, ...] = ()) -> None:
-        name = f"shardId-{len(self.shards):012d}"
+        name = f"shardId-{self._made:012d}"
+        self._made += 1
         self.shards[name] = Shard(name, first, last, parents)
 
 
