@@ -120,7 +120,8 @@ class Truth:
         while at < len(events) and events[at].at < born_ms / 1_000 - clock_error:
             one = events[at]
             base = bases.get(one.shard[2], -1)
-            if one.sequence > base and one.sequence not in landed.get(one.shard, ()):
+            missing = one.sequence not in landed.get(one.shard, ())
+            if one.sequence > base and missing and not self._too_old(one, log):
                 self._violate(
                     f"{log.region} tells a smaller loss of {origin} than there is: "
                     f"{one.shard[2]} is behind"
@@ -129,15 +130,19 @@ class Truth:
             at += 1
         self._old[key] = at
 
+    def _too_old(self, one: Accepted, log: Log) -> bool:
+        """Whether retention took the event before the log was made."""
+        taken = self._purged.get((one.shard, one.sequence))
+        return taken is not None and log.ident not in taken
+
     def lost(self, logs: Iterable[Log], streams: Mapping[str, Stream]) -> list[str]:
         """Events of the streams that still are which a log lacks."""
         found = []
         logs = list(logs)
         for region, stream in streams.items():
             for one in self._streams.get((region, stream.incarnation), []):
-                taken = self._purged.get((one.shard, one.sequence))
                 for log in logs:
-                    if taken is not None and log.ident not in taken:
+                    if self._too_old(one, log):
                         continue
                     if one.sequence not in self._landed.get(log.ident, {}).get(one.shard, ()):
                         found.append(

@@ -19,8 +19,8 @@ LONG_SECONDS = 60.0
 """A day on which a process starts again, or a region is taken over."""
 KEPT_DAYS = 7
 HOT_DAYS = 35
-RESHARD_DAYS, RESTART_DAYS, STREAM_DAYS, FAILOVER_DAYS, REGION_DAYS = 4, 7, 60, 45, 100
-GROWING_DAYS = (120, 240)
+RESHARD_DAYS, RESTART_DAYS, STREAM_DAYS, FAILOVER_DAYS, REGION_DAYS = 4, 7, 30, 25, 40
+GROWING_DAYS = (20, 230)
 
 
 @dataclass(frozen=True)
