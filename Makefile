@@ -76,7 +76,7 @@ simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FRO
 	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
 
 story: setup ## Tell what happened in a simulated run (SEED=)
-	@$(PY) -m simulator story $(SEED)
+	@$(PY) -m simulator story $(SEED) $(ARGS)
 
 test: setup check ## Everything that guards the drill: checks, then all tests but the soak
 	@$(PY) -m pytest -n $(or $(WORKERS),2) -m "not soak" $(ARGS)

@@ -324,10 +324,11 @@ def mirror_reorders(chance: random.Random, at: float, until: float) -> Fault:
 
 def partitions_added(_chance: random.Random, at: float, until: float) -> Fault:
     """B9: the topics of both logs, and then the list that the bridges and the readers have."""
-    return Fault(at, until, "a partition is added", _add_partition)
+    return Fault(at, until, "a partition is added", add_partition)
 
 
-def _add_partition(world: PathWorld) -> None:
+def add_partition(world: PathWorld) -> None:
+    """To the topics of both logs; a little later every process is told."""
     count = world.logs[HOME].count(OBSERVATIONS) + 1
     for region in REGIONS:
         world.logs[region].grow(OBSERVATIONS, count)
@@ -431,7 +432,7 @@ def partition_begins_late(chance: random.Random, at: float, until: float) -> Fau
 
     def begin(world: PathWorld) -> None:
         losing.begin(world)
-        _add_partition(world)
+        add_partition(world)
 
     return replace(losing, begin=begin)
 

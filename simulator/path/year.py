@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.path.faults import _add_partition
+from simulator.path.faults import add_partition
 from simulator.path.world import PathWorld
 from simulator.places import HOME, RECOVERY, REGIONS, peer
 from simulator.runtime import EPOCH_ZERO
+from simulator.twins.event_store import DAYS_AHEAD
 
 DAY_SECONDS = 86_400.0
 AWAKE_SECONDS = 6.0
 LONG_SECONDS = 60.0
 """A day on which a process starts again, or a region is taken over."""
 KEPT_DAYS = 7
-HOT_DAYS = 35
+HOT_DAYS = 36
+DAYS_OF_PARTITIONS = HOT_DAYS + 1 + DAYS_AHEAD
+"""Those behind, today's, those ahead."""
 RESHARD_DAYS, RESTART_DAYS, STREAM_DAYS, FAILOVER_DAYS, REGION_DAYS = 4, 7, 30, 25, 40
 GROWING_DAYS = (20, 230)
 
@@ -79,7 +82,7 @@ class Year:
             scheduler.at(scheduler.now + 15.0, lambda: world.make_stream(region))
             return True
         if number in GROWING_DAYS:
-            _add_partition(world)
+            add_partition(world)
             return True
         if number % RESHARD_DAYS == 0:
             self._reshard(HOME if number % (2 * RESHARD_DAYS) else RECOVERY)
@@ -100,7 +103,7 @@ class Year:
             stream.split(shards[0].name)
 
     def _retain(self) -> None:
-        """A week of streams and logs, 35 days of the database's partitions."""
+        """A week of streams and logs, the hot days of the database."""
         world, now = self.world, self.world.now()
         for region in REGIONS:
             world.streams[region].trim(now - KEPT_DAYS * DAY_SECONDS)

@@ -358,12 +358,12 @@ class Applying:
         rows = self._reads.read_applied(self._session, PLACE)
         return {(one.pair, one.sequence, one.record_time_ms) for one in rows}
 
-    def lineages(self) -> Row:
+    def lineages(self) -> dict[Any, Any]:
         found = self._reads.read_lineages(self._session)
         return {stream: lineage.saved() for stream, lineage in found.items()}
 
-    def own(self, epoch: int, log_id: str) -> Row:
-        found: Row = self._reads.read_own_positions(self._session, epoch, {TOPIC: log_id})
+    def own(self, epoch: int, log_id: str) -> dict[Any, Any]:
+        found: dict[Any, Any] = self._reads.read_own_positions(self._session, epoch, {TOPIC: log_id})
         return found
 
 

@@ -19,7 +19,7 @@ from simulator.places import HOME, RECOVERY
 from simulator.run import Finding
 from simulator.twins.kafka import Message, Place
 
-SEEDS = 40
+SEEDS = 30
 SOAKED = range(SEEDS, 1_000)
 
 
@@ -157,6 +157,7 @@ KILLERS = {rule: one.seed for rule, one in PATH_SWITCHES.items() if one.seed is 
 @pytest.mark.parametrize(("rule", "seed"), sorted(KILLERS.items()))
 def test_a_rule_that_is_switched_off_is_missed(rule: str, seed: int) -> None:
     """E4: the search found a run that goes red without the rule, and is well with it."""
-    assert run_path(seed).well
+    if seed >= SEEDS:  # the others are run above
+        assert run_path(seed).well
     with switched_off(rule):
         assert not run_path(seed).well
