@@ -20,8 +20,8 @@ LONG_SECONDS = 60.0
 """A day on which a process starts again, or a region is taken over."""
 KEPT_DAYS = 7
 HOT_DAYS = 36
-DAYS_OF_PARTITIONS = HOT_DAYS + 1 + DAYS_AHEAD
-"""Those behind, today's, those ahead."""
+MOST_PARTITIONS = HOT_DAYS + 1 + DAYS_AHEAD + 1
+"""Those behind, today's, those ahead, and the one that goes tonight."""
 RESHARD_DAYS, RESTART_DAYS, STREAM_DAYS, FAILOVER_DAYS, REGION_DAYS = 4, 7, 30, 25, 40
 GROWING_DAYS = (20, 230)
 
