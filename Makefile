@@ -79,7 +79,7 @@ killers: setup ## Switch off each rule that has a switch and show the run that g
 	@$(PY) -m simulator killers
 
 story: setup ## Tell what happened in a simulated run (SEED=)
-	@$(PY) -m simulator story $(SEED)
+	@$(PY) -m simulator story $(SEED) $(ARGS)
 
 test: setup check ## Everything that guards the drill: checks, then all tests but the soak
 	@$(PY) -m pytest -n $(or $(WORKERS),2) -m "not soak" $(ARGS)

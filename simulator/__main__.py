@@ -1,4 +1,4 @@
-"""`python -m simulator`: run seeds, tell the story of one, keep one as a scenario."""
+"""`python -m simulator`: run seeds of a world, tell the story of one, keep one as a scenario."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,15 +17,15 @@ from rich.progress import Progress
 from simulator import scenarios
 from simulator.killers import killers
 from simulator.partial_losses import DECIDED_SECONDS, LOSSES
-from simulator.properties import END_SECONDS
-from simulator.run import Finding, run_authority, shrink
-from simulator.sometimes import SOMETIMES
+from simulator.run import Finding, shrink
+from simulator.worlds import WORLDS, Name
 
 app = typer.Typer(
     help="The shipped recovery code on a virtual clock: one seed, one run, one trace.",
     no_args_is_help=True,
     add_completion=False,
 )
+Which = Annotated[Name, typer.Option("--world", help="Which world.")]
 Seed = Annotated[int, typer.Argument(help="The number from which a run's chance comes.", min=0)]
 
 
@@ -36,36 +37,42 @@ def run(
     all_states: Annotated[
         bool, typer.Option("--all-states", help="Fail when a rare state was not reached.")
     ] = False,
+    world: Annotated[
+        Name | None, typer.Option("--world", help="Which world; every one if not given.")
+    ] = None,
 ) -> None:
-    """Run seeds of the authority world. The last line is JSON; the exit status is 1 if a run failed."""
+    """Run seeds. The last line is JSON; the exit status is 1 if a run failed."""
     console = Console(stderr=True)
-    failed: list[int] = []
+    failed: list[tuple[Name, int]] = []
     violations = stuck = 0
-    seconds = 0.0
-    reached: set[str] = set()
+    spent = dict.fromkeys([world] if world else Name, 0.0)
+    unreached: list[str] = []
     whole = hashlib.sha256()
     with Progress(console=console) as progress, ProcessPoolExecutor(workers) as pool:
-        task = progress.add_task("simulate", total=seeds)
-        for finding, spent in pool.map(_timed, range(first, first + seeds), chunksize=4):
-            seconds += spent
-            violations += len(finding.violations)
-            stuck += len(finding.stuck)
-            reached |= finding.reached
-            whole.update(finding.hash.encode())
-            if not finding.well:
-                failed.append(finding.seed)
-                console.print(f"seed {finding.seed}: {'; '.join(sorted(finding.faulty))}")
-            progress.advance(task)
-    unreached = sorted(SOMETIMES - reached)
-    for seed in failed[:3]:
-        console.print(f"[b]the story of seed {seed}[/b]: python -m simulator story {seed}")
-    simulated = seeds * END_SECONDS
+        for name in spent:
+            reached: set[str] = set()
+            task = progress.add_task(name, total=seeds)
+            numbers = range(first, first + seeds)
+            for finding, seconds in pool.map(partial(_timed, name), numbers, chunksize=4):
+                spent[name] += seconds
+                violations += len(finding.violations)
+                stuck += len(finding.stuck)
+                reached |= finding.reached
+                whole.update(finding.hash.encode())
+                if not finding.well:
+                    failed.append((name, finding.seed))
+                    console.print(f"{name} {finding.seed}: {'; '.join(sorted(finding.faulty))}")
+                progress.advance(task)
+            unreached += sorted(WORLDS[name].sometimes - reached)
+    for name, seed in failed[:3]:
+        console.print(f"[b]its story[/b]: python -m simulator story {seed} --world {name}")
+    simulated = {name: seeds * WORLDS[name].seconds for name in spent}
     print(
         json.dumps(
             {
                 "seeds": seeds,
-                "simulated_hours": round(simulated / 3600, 1),
-                "factor": {"authority": round(simulated / seconds)},
+                "simulated_hours": round(sum(simulated.values()) / 3600, 1),
+                "factor": {name: round(simulated[name] / spent[name]) for name in spent},
                 "violations": violations,
                 "stuck": stuck,
                 "unreached": unreached,
@@ -80,14 +87,15 @@ def run(
 @app.command()
 def story(
     seed: Seed,
+    world: Which = Name.AUTHORITY,
     whole: Annotated[
         bool, typer.Option("--whole", help="With all of its faults, not only those it needs.")
     ] = False,
 ) -> None:
     """Tell what happened in a run: time, who, what. A failed run is told with as few faults as it needs."""
-    finding = _found(seed)
+    finding = _found(world, seed)
     if not finding.well and not whole:
-        finding = shrink(finding)
+        finding = shrink(finding, WORLDS[world].run)
     for line in finding.lines:
         print(line)
     said = "; ".join(sorted(finding.faulty)) or "nothing was violated, and nobody stood still"
@@ -136,24 +144,25 @@ def keep(
     seed: Seed,
     name: Annotated[str, typer.Argument(help="Lower-case words joined by '-'.")],
     because: Annotated[str, typer.Option("--because", help="What the run shows, in a sentence.")],
+    world: Which = Name.AUTHORITY,
 ) -> None:
     """Keep a run as a named scenario, which the tests run from then on."""
-    finding = _found(seed)
-    kept = finding if finding.well else shrink(finding)
+    finding = _found(world, seed)
+    kept = finding if finding.well else shrink(finding, WORLDS[world].run)
     try:
-        print(scenarios.keep(kept, name=name, story=because))
+        print(scenarios.keep(kept, name=name, story=because, world=world))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _found(seed: int) -> Finding:
+def _found(world: Name, seed: int) -> Finding:
     logging.disable(logging.CRITICAL)
-    return run_authority(seed)
+    return WORLDS[world].run(seed, None)
 
 
-def _timed(seed: int) -> tuple[Finding, float]:
+def _timed(world: Name, seed: int) -> tuple[Finding, float]:
     began = time.process_time()
-    return _found(seed), time.process_time() - began
+    return _found(world, seed), time.process_time() - began
 
 
 if __name__ == "__main__":

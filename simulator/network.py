@@ -46,6 +46,11 @@ class Network:
         self.before_effect: Callable[[str, str], None] | None = None
         """Called with region and service right before a call's effect; may kill the caller."""
 
+    @property
+    def troubled(self) -> bool:
+        """Whether a caller may end, or miss an answer, between two effects."""
+        return bool(self.lost_replies) or self.before_effect is not None
+
     def reaches(self, source: str, target: str) -> bool:
         """Whether something sent now from one region arrives in another."""
         return (

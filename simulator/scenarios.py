@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.faults import draw
-from simulator.run import Finding, run_authority
+from simulator.run import Finding
+from simulator.worlds import WORLDS, Name
 
 FOLDER = Path(__file__).parent / "scenarios"
 _NAME = re.compile(r"[a-z][a-z0-9-]{2,60}")
@@ -28,15 +28,16 @@ class Scenario:
     numbers: tuple[int, ...]
     faults: tuple[str, ...]
     story: str
+    world: Name = Name.AUTHORITY
 
     def drawn(self) -> tuple[str, ...]:
         """What the seed draws today for these numbers."""
-        found = draw(self.seed)
+        found = WORLDS[self.world].draw(self.seed)
         return tuple(found[number].what for number in self.numbers if number < len(found))
 
     def run(self) -> Finding:
         """The run itself."""
-        return run_authority(self.seed, self.numbers)
+        return WORLDS[self.world].run(self.seed, self.numbers)
 
 
 def kept() -> tuple[Scenario, ...]:
@@ -44,15 +45,16 @@ def kept() -> tuple[Scenario, ...]:
     return tuple(_read(path) for path in sorted(FOLDER.glob("*.json")))
 
 
-def keep(finding: Finding, *, name: str, story: str) -> Path:
+def keep(finding: Finding, *, name: str, story: str, world: Name = Name.AUTHORITY) -> Path:
     """Write a run as a named scenario. Raises ValueError for a name that is none, or taken."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"a scenario's name is lower-case words joined by '-', got {name!r}")
     path = FOLDER / f"{name}.json"
     if path.exists():
         raise ValueError(f"there is a scenario {name} already: {path}")
-    drawn = draw(finding.seed)
+    drawn = WORLDS[world].draw(finding.seed)
     body = {
+        "world": world.value,
         "seed": finding.seed,
         "numbers": list(finding.faults),
         "faults": [drawn[number].what for number in finding.faults],
@@ -71,4 +73,5 @@ def _read(path: Path) -> Scenario:
         numbers=tuple(body["numbers"]),
         faults=tuple(body["faults"]),
         story=str(body["story"]),
+        world=Name(body.get("world", Name.AUTHORITY)),
     )

@@ -110,6 +110,11 @@ class Scheduler:
             return what
         return None
 
+    def skip(self, seconds: float) -> None:
+        """Time passes in which nobody does anything: what was to come comes so much later."""
+        self.now += seconds
+        self._events = [(at + seconds, *rest) for at, *rest in self._events]
+
     def at(self, moment: float, happen: Callable[[], object]) -> None:
         """Let something happen at that moment, outside any task; it must not wait."""
         self._push(max(moment, self.now), happen, 0)

@@ -312,7 +312,7 @@ class PlaceProof:
     def _next_link(self, marker: Marker, previous: int, manifest: Manifest, now: float) -> None:
         assert self._head is not None
         if previous == self._head:
-            self._interval(self.holes, previous, marker, manifest, now)
+            self._interval(self._holes_behind_head(), previous, marker, manifest, now)
         elif previous > self._head:
             self._add(self.holes, self._gap(previous, now))
             self._interval(self.holes, previous, marker, manifest, now)
@@ -320,6 +320,16 @@ class PlaceProof:
             # It counts records that lie before our head, which are not counted any more.
             self._add(self.holes, self._gap(marker.sequence, now))
         self._move(marker)
+
+    def _holes_behind_head(self) -> list[Hole]:
+        """Where the next stretch belongs if it does not agree.
+
+        The log's first marker may be one that a new process of the bridge wrote again, behind records of the
+        next stretch. Retention may have taken those, and nobody can repair that. So what follows it up to the
+        next marker is held to be before the log's beginning, too: nothing of it was claimed (B25).
+        """
+        at_beginning = len(self._before) <= 2 and self.base == self._head and not self.holes
+        return self._before if at_beginning else self.holes
 
     def _gap(self, until: int, now: float) -> Hole:
         """From the head on, without a manifest."""

@@ -160,6 +160,26 @@ def test_a_log_that_begins_in_the_middle_claims_nothing_of_what_lay_before() -> 
     assert reached(proven(R3, R4, M6, R5, M8)) == (3, 8)
 
 
+def test_a_log_that_begins_with_a_marker_that_was_written_again_claims_from_the_next_one() -> None:
+    """A new process of the bridge writes the last marker again, behind records of the next stretch.
+
+    Where retention cuts between them, those are gone and the marker is the log's first: nobody can repair
+    that, and the region that was rebuilt from it would be frozen for ever (B25).
+    """
+    begins = proven(link(3, 6, 4, 5), R5, M8)
+    assert (reached(begins), whys(begins)) == ((6, 8), [])
+    found = proven(M6, M8, Record(9), Record(11), link(8, 12, 9, 11))  # R5 lay before this M6
+    assert whys(found) == []
+    assert reached(found) == (8, 12)
+
+
+def test_what_is_missing_after_that_is_a_hole_though_nothing_was_proven_yet() -> None:
+    """A replicator that drops events from the first one on is named all the same (B18)."""
+    found = proven(M6, M8, link(8, 12, 9), link(12, 15, 13))
+    assert whys(found) == [(8, 12, Why.MISSING), (12, 15, Why.MISSING)]
+    assert reached(found) is None
+
+
 def test_the_beginning_may_come_late() -> None:
     proof = proven(R4, M6, R5, M8)
     feed(proof, [R3])
