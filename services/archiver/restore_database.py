@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from lifeline.lambdas.failover.markers import Place
+from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
 from lifeline.services.archiver.archive_object import Archived, Chain
 from lifeline.services.archiver.restoring import NotRestored, Restored, Source
 from lifeline.services.event_applier.batch import LogRecord, batch_of
@@ -45,7 +46,7 @@ class RestoreGuard(ServingGuard):
     """
 
     def __init__(self, region: str) -> None:
-        super().__init__(region, ttl_seconds=0.0)
+        super().__init__(region, LEASE_TTL_SECONDS)
 
     def judge(self, row: AuthorityRow | None, asked_at: float) -> Permission:
         """`asked_at` is not looked at."""

@@ -119,7 +119,7 @@ def _say_faults(answer: dict[str, Any], output: Output) -> None:
         output.say(f"fault: {one}")
     more = answer["faults_in_all"] - min(SHOWN_FAULTS, len(answer["faults"]))
     if more > 0:
-        output.say(f"{more} more faults are not shown; --json has up to 100.")
+        output.say(f"{more} more faults are not shown; --json has up to 40.")
 
 
 def _at(milliseconds: int) -> str:

@@ -34,7 +34,7 @@ BEGIN
     IF kept_days < 36 THEN
         RAISE EXCEPTION 'kept_days is %, and events of 35 days are taken: allowed are 36 and more', kept_days;
     END IF;
-    PERFORM pg_advisory_xact_lock(7310002);
+    LOCK TABLE detached_partition IN EXCLUSIVE MODE;  -- one task at a time
     SELECT c.relname INTO oldest FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'event'::regclass AND c.relname ~ '^event_[0-9]{8}$'
         AND to_date(substr(c.relname, 7), 'YYYYMMDD') < today - kept_days

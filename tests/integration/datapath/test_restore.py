@@ -120,7 +120,7 @@ def archiving(log: Log) -> Iterator[Archiver]:
             suffix="test",
             archive_bucket=BUCKET,
             checkpoints_table=CHECKPOINTS,
-            archive_roll_seconds=0.3,
+            archive_roll_seconds=0.2,
         )
     )
     thread = threading.Thread(target=archiver.run)
@@ -239,9 +239,9 @@ def test_a_database_is_rebuilt_from_archive_and_log_though_interrupted_twice(
     monkeypatch.setattr(restore_database, "BATCH_RECORDS", 50)
     old = written(400)
     with archiving(log):
-        for at in range(0, len(old), 100):
-            log.put(old[at : at + 100])
-            wait_archived(bucket, min(at + 100, len(old)))
+        for at in (0, 240):
+            log.put(old[at : at + 240])
+            wait_archived(bucket, at + 240)
     applied(survivor, log, 400)
     log.put(written(100, first=400))  # in the log alone
     applied(survivor, log, 500)
@@ -278,15 +278,15 @@ def test_two_archivers_make_one_chain_and_one_that_was_stopped_goes_on(
     database: DatabaseAddress, log: Log, bucket: ArchiveBucket
 ) -> None:
     with archiving(log), archiving(log):
-        for number in range(5):
+        for number in range(3):
             log.put(written(20, first=20 * number))
             wait_archived(bucket, 24 * (number + 1))
-    log.put(written(20, first=100))
+    log.put(written(20, first=60))
     with archiving(log):
-        wait_archived(bucket, 6 * 24)
+        wait_archived(bucket, 4 * 24)
     found = asked(log, database)
-    assert (found["records"], found["faults"]) == (6 * 24, [])
-    assert found["objects"] >= 6
+    assert (found["records"], found["faults"]) == (4 * 24, [])
+    assert found["objects"] >= 4
 
 
 def test_an_object_that_is_missing_or_changed_is_found(
