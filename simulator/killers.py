@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulator.partial_losses import DECIDED_SECONDS, LOSSES
+from simulator.path import switches as path
+from simulator.path.run import run_path
 from simulator.run import Finding, run_authority
 from simulator.switches import SWITCHES, switched_off
 
@@ -35,9 +37,19 @@ def kill(rule: str) -> Killed:
     return Killed(rule, SWITCHES[rule].without, named, _wrong(run), red)
 
 
+def kill_in_path(rule: str) -> Killed:
+    """The same in the path world."""
+    switch = path.PATH_SWITCHES[rule]
+    with path.switched_off(rule):
+        red = _faulty(run_path(int(switch.run)))
+    green = _faulty(run_path(int(switch.run)))
+    return Killed(rule, switch.without, f"path seed {switch.run}", green, red)
+
+
 def killers() -> Iterator[Killed]:
-    """Every rule that has a switch, one after another."""
-    return (kill(rule) for rule in SWITCHES)
+    """Every rule that has a switch in either world, one after another."""
+    yield from (kill(rule) for rule in SWITCHES)
+    yield from (kill_in_path(rule) for rule in path.PATH_SWITCHES)
 
 
 def _wrong(run: int | str) -> tuple[str, ...]:

@@ -86,6 +86,9 @@ class NoStandby:
         """Always True: nobody could have replaced this region, or will (A2)."""
         return True
 
+    def keeper_report(self) -> None:
+        """There is no other keeper, so nobody can say that it is ready (A11)."""
+
 
 def ports(settings: KeeperContract) -> Ports:
     """The real ports. Clients are cached, so building them anew in each run costs nothing."""

@@ -178,7 +178,7 @@ def _asks_the_brokers_for_partitions() -> list[Any]:
     def placed(self: LogWriter, records: Iterable[LogRecord], at_ms: int) -> None:
         log = log_writer.Producer(self._settings)._log  # type: ignore[attr-defined]
         lines = [
-            replace(one, partition=partition_of(one.key or b"", log.count(one.topic)))
+            one._replace(partition=partition_of(one.key or b"", log.count(one.topic)))
             for one in records
         ]
         write(self, lines, at_ms)

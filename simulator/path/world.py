@@ -320,7 +320,10 @@ class PathWorld:
     def _run_applier(self, region: str) -> None:
         database = DatabaseAddress("server", 5432, "lifeline", "applier", "none", region, "")
         settings = Apply(
-            database=database, log=self._group_log(region), region=self._serving(region)
+            database=database,
+            log=self._group_log(region),
+            region=self._serving(region),
+            checkpoints_table=CHECKPOINTS,
         )
         applier = apply.Applier(settings)
         applier.stopping = _NEVER

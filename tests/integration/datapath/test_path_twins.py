@@ -363,7 +363,9 @@ class Applying:
         return {stream: lineage.saved() for stream, lineage in found.items()}
 
     def own(self, epoch: int, log_id: str) -> dict[Any, Any]:
-        found: dict[Any, Any] = self._reads.read_own_positions(self._session, epoch, {TOPIC: log_id})
+        found: dict[Any, Any] = self._reads.read_own_positions(
+            self._session, epoch, {TOPIC: log_id}
+        )
         return found
 
 

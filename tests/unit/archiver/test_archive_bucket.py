@@ -38,7 +38,7 @@ def stretch(first: int, last: int, after: Manifest | None = None) -> tuple[Manif
     )
     for offset in range(first, last + 1):
         builder.add(Archived(offset, 1_000, None, b"{}", []))
-    return builder.built([])
+    return builder.built({})
 
 
 def test_a_key_is_taken_once(client: Any) -> None:

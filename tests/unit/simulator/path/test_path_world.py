@@ -151,7 +151,7 @@ def test_a_rule_without_a_switch_is_refused_in_words() -> None:
         pass
 
 
-KILLERS = {rule: one.seed for rule, one in PATH_SWITCHES.items() if one.seed is not None}
+KILLERS = {rule: int(one.run) for rule, one in PATH_SWITCHES.items()}
 
 
 @pytest.mark.parametrize(("rule", "seed"), sorted(KILLERS.items()))
