@@ -439,19 +439,15 @@ class Cycle:
     ) -> None:
         self._log("decision", action=str(decision.action), reason=decision.reason)
         epoch = "" if observation.lease is None else str(observation.lease.epoch)
-        word = f"{decision.action}:{decision.reason}:{epoch}"
-        times = outlasts(observation, decision, self._policy)
+        reason, times = str(decision.reason), outlasts(observation, decision, self._policy)
         if times:
             # A word that does not page by itself is not told again for each change of it.
-            word = (
-                f"{word}:{times}"
-                if decision.page
-                else f"{decision.action}:outlasts:{epoch}:{times}"
-            )
+            reason = f"{reason if decision.page else 'outlasts'}+{times}"
         noted = self._call(
             "note decision",
             lambda: self._ports.local.note_decision(
-                word,
+                # The epoch stands last: `lifeline authority init` reads it there (A10).
+                f"{decision.action}:{reason}:{epoch}",
                 {
                     "at": f"{now:.3f}",
                     "region": self._region,
@@ -464,9 +460,9 @@ class Cycle:
             ),
         )
         if (decision.page or times) and noted is not False:
-            self._page(
-                self._sender.of_decision(observation, decision, self._policy, serving=serving)
-            )
+            # Its row is renewed, and what is ill may be what serves: it cannot tell.
+            seen = None if observation.ill else serving
+            self._page(self._sender.of_decision(observation, decision, self._policy, serving=seen))
 
     def _page(self, page: Page) -> None:
         self._ports.pager.page(page.subject, page.text)

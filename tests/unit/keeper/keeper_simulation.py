@@ -124,6 +124,8 @@ class Simulation:
         self.words: dict[str, str] = {}
         """The word of each region's decision that was noted last."""
         self.pages: list[str] = []
+        self.texts: list[str] = []
+        """Subjects and bodies of what a person was told."""
         self.aborts_refused = 0
         self.both_served = False
         self.epoch_fell = False
@@ -653,6 +655,7 @@ class PagerTwin:
 
     def page(self, subject: str, text: str) -> None:
         self._simulation.pages.append(subject)
+        self._simulation.texts.append(text)
 
 
 def unhealthy(simulation: Simulation, observer: str) -> list[Sample]:

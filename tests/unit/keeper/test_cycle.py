@@ -6,6 +6,7 @@ named scenario, and the random schedules, fail when a rule is taken out (see `ke
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -717,6 +718,7 @@ def test_a_sick_region_renews_says_so_in_the_lease_and_tells_a_person() -> None:
     simulation.cycle(HOME, 1)
     assert simulation.last(HOME) == (Action.RENEW, "serves-degraded")
     assert f"Lifeline test {HOME}: serves-degraded" in simulation.pages
+    assert "Does anybody serve? This region cannot tell" in simulation.texts[-1], "it is sick"
     simulation.cycle(HOME, 1)
     assert lease_of(simulation).health[HOME] == "degraded: apply"
     assert judged(simulation).serving(HOME), "it renews: what still works serves"
@@ -831,3 +833,14 @@ def test_a_hold_that_lasts_pages_whatever_its_word_and_pages_again() -> None:
     for _ in range(int(POLICY.hold_pages_again_seconds / LOOP)):
         both_cycle(simulation)
     assert simulation.pages.count(word) == 2
+
+
+def test_the_word_of_a_hold_that_lasts_ends_with_the_epoch() -> None:
+    """`lifeline authority init` reads from it which epochs there were (A10)."""
+    simulation = Simulation()
+    both_cycle(simulation, 3)
+    simulation.lease = replace(lease_of(simulation), unfit=frozenset({RECOVERY}))
+    lose_home(simulation)
+    both_cycle(simulation, int((EXPIRY + POLICY.hold_pages_seconds) / LOOP) + 2)
+    assert simulation.last(RECOVERY) == (Action.HOLD, "unfit-until-reprotected")
+    assert simulation.words[RECOVERY] == "hold:unfit-until-reprotected+1:1"
