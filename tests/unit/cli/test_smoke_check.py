@@ -11,8 +11,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from lifeline.cli import smoke_check
+from lifeline.cli.__main__ import main
 from lifeline.cli.failure import Refused
-from lifeline.cli.smoke_check import DEADLINE_SECONDS, check, health, objection, url_of
+from lifeline.cli.smoke_check import DEADLINE_SECONDS, Answer, check, health, objection, url_of
 
 REGION = "ca-west-1"
 
@@ -82,3 +84,18 @@ def test_the_api_is_found_by_its_name() -> None:
         )
         with pytest.raises(Refused, match="has 0 APIs events-api-dr2"):
             url_of(gateway, REGION, "dr2")
+
+
+def test_without_a_standby_home_alone_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def ask(region: str, *_more: object) -> Answer:
+        asked.append(region)
+        return Answer({}, None)
+
+    monkeypatch.setattr(smoke_check, "_ask", ask)
+    assert main(["smoke-check", "--suffix", "t", "--recovery", "none", "--json"]) == 0
+    assert asked == ["ca-central-1"]
+    assert json.loads(capsys.readouterr().out)["takes_events"] is True
