@@ -272,7 +272,9 @@ class PathWorld:
                 f"{region} reader",
                 f"hole: {first['why']} of {first['shard']} in {first['topic']}/{first['partition']}",
             )
-            if not self.harm:
+            # A new partition without its first marker yet is one that copying has not reached.
+            unmet = first["why"] == "late-start" and int(first["until"]) == int(first["after"]) + 1
+            if not self.harm and not unmet:
                 self.violate(f"{region} tells a hole ({first['why']}) and nothing was taken away")
         elif self.holes[region] and not holes:
             self.reach("the holes are closed")
