@@ -11,6 +11,7 @@ from lifeline.lambdas.contracts.keeper import KeeperContract
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView
 from lifeline.lambdas.failover.health import Sample
+from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.own_health import Progress
 from lifeline.lambdas.failover.pages import Sender
@@ -91,6 +92,9 @@ class Region:
         if self.other is None:
             raise OSError("no answer")
         return transitions.ask_failsafe(self.other, epoch=epoch) is not None
+
+    def keeper_report(self) -> KeeperReport | None:
+        return None
 
     def plan_runs(self, epoch: int) -> PlanRuns:
         return PlanRuns(epoch)
