@@ -33,7 +33,7 @@ from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.contracts.stream_bridge import StreamBridge
 from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
-from lifeline.lambdas.failover.markers import StreamMarker
+from lifeline.lambdas.failover.markers import AGAIN, StreamMarker
 from lifeline.lambdas.stream_bridge import handler
 from lifeline.lambdas.stream_bridge.batch import LogRecord, origin_headers
 from lifeline.lambdas.stream_bridge.count_table import CountTable
@@ -95,6 +95,7 @@ class _Writer(LogWriter):
             raise BridgeDied
         marker = counted.marker
         headers: Any = [("kind", b"marker"), *origin_headers(marker.pair, marker.sequence)]
+        headers += [(AGAIN, b"1")] if counted.again else []
         self.write(
             [LogRecord(*place, None, one.to_bytes(), headers) for place, one in counted.records()],
             at_ms,

@@ -172,6 +172,8 @@ class PlaceProof:
         self._head: int | None = None
         self._head_born_ms = 0
         self._chained = False
+        self._begins_with_a_copy = False
+        """Whether the first marker that was met is one that the bridge wrote again. It is not saved."""
         self._open = Tally()
         self._met_at = 0.0
 
@@ -279,9 +281,13 @@ class PlaceProof:
         if hole.closed():
             holes.remove(hole)
 
-    def marker(self, marker: Marker, *, now: float = 0.0, run: str = "") -> None:
-        """A marker of the pair, `now` seconds of the reader's clock."""
+    def marker(
+        self, marker: Marker, *, now: float = 0.0, run: str = "", again: bool = False
+    ) -> None:
+        """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time."""
         self._met_at = now
+        if self._head is None:
+            self._begins_with_a_copy = again
         if self._head is not None and marker.sequence <= self._head:
             self._late_marker(marker, run)
         elif marker.previous is None or marker.manifest is None:
@@ -324,12 +330,13 @@ class PlaceProof:
     def _holes_behind_head(self) -> list[Hole]:
         """Where the next stretch belongs if it does not agree.
 
-        The log's first marker may be one that a new process of the bridge wrote again, behind records of the
-        next stretch. Retention may have taken those, and nobody can repair that. So what follows it up to the
-        next marker is held to be before the log's beginning, too: nothing of it was claimed (B25).
+        A new process of the bridge writes its last marker again, behind records of the next stretch. Where
+        retention cut a log between those and that copy, the copy is the log's first marker, and nobody can
+        repair what is gone. So that stretch lies before the log's beginning, too: nothing of it was claimed
+        (B25).
         """
-        at_beginning = len(self._before) <= 2 and self.base == self._head and not self.holes
-        return self._before if at_beginning else self.holes
+        at_beginning = self._begins_with_a_copy and self.base == self._head and not self.holes
+        return self._before if at_beginning and len(self._before) <= 2 else self.holes
 
     def _gap(self, until: int, now: float) -> Hole:
         """From the head on, without a manifest."""
@@ -575,8 +582,16 @@ class LogProof:
         if proof is not None:
             proof.record(sequence, digest, offset=offset, now=now, run=run)
 
-    def marker(self, marker: Marker, place: Place, *, now: float = 0.0, run: str = "") -> None:
-        """A marker lies in `place`."""
+    def marker(
+        self,
+        marker: Marker,
+        place: Place,
+        *,
+        now: float = 0.0,
+        run: str = "",
+        again: bool = False,
+    ) -> None:
+        """A marker lies in `place`; `again`: its record says that it was written before."""
         proof = self._place(marker.pair, place)
         if proof is None:
             return
@@ -586,7 +601,7 @@ class LogProof:
             return
         if marker.partitions:  # one that a repair made declares none
             self._pairs[marker.pair].declare(marker, now)
-        proof.marker(marker, now=now, run=run)
+        proof.marker(marker, now=now, run=run, again=again)
         stream = (marker.pair.origin, marker.pair.incarnation)
         self._lineages.setdefault(stream, Lineage()).declare(marker.shards, marker.parents)
 

@@ -21,6 +21,9 @@ from lifeline.lambdas.failover.wire import Wire
 
 STREAM_MARKER_PREFIX = "m:"
 EVENT_PREFIX = "e:"
+AGAIN = "again"
+"""The header of a marker that a new process of the bridge writes a second time: whoever counted it may have
+died before writing it."""
 MARKER = Wire("marker", current=1, key="lifelineMarker")
 VECTOR = Wire("watermark vector", current=2, unstamped=1)
 """Format 1 carried no number; 2 has the same fields and says so."""

@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from lifeline.lambdas.certificates.log_tls import VERIFIED_LOG
+from lifeline.lambdas.failover.markers import AGAIN
 from lifeline.lambdas.stream_bridge.batch import Headers, LogRecord, origin_headers
 from lifeline.lambdas.stream_bridge.shard_count import CountedMarker
 
@@ -51,6 +52,8 @@ class LogWriter:
         """One record in every partition that the marker declares. Raises DeliveryFailed."""
         marker = counted.marker
         headers: Headers = [("kind", b"marker"), *origin_headers(marker.pair, marker.sequence)]
+        if counted.again:
+            headers.append((AGAIN, b"1"))
 
         def produce(producer: Producer, report: Callable[..., None]) -> None:
             for (topic, partition), record in counted.records():

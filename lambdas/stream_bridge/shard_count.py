@@ -24,10 +24,14 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True)
 class CountedMarker:
-    """A marker and, for each of its partitions, the manifest that it carries there."""
+    """A marker and, for each of its partitions, the manifest that it carries there.
+
+    `again`: it may have been written before. Its records say so, and the table does not keep it.
+    """
 
     marker: Marker
     manifests: tuple[Manifest, ...]
+    again: bool = False
 
     def within(self, listed: Set[Place]) -> CountedMarker:
         """Without the partitions that are listed no more: the log may not have them."""
@@ -39,9 +43,8 @@ class CountedMarker:
         places = tuple(place for place, _ in kept)
         if places == self.marker.partitions:
             return self
-        return CountedMarker(
-            replace(self.marker, partitions=places), tuple(manifest for _, manifest in kept)
-        )
+        manifests = tuple(manifest for _, manifest in kept)
+        return CountedMarker(replace(self.marker, partitions=places), manifests, self.again)
 
     def records(self) -> Iterable[tuple[Place, Marker]]:
         """The marker as it is written to each partition."""

@@ -93,7 +93,7 @@ class ShardCounts:
             if stored.count is None:
                 stored = Stored(stored.version, ShardCount.begun(first - 1))
             elif stored.count.last is not None:
-                write(stored.count.last)
+                write(replace(stored.count.last, again=True))
                 written = 1
         before = stored.count
         assert before is not None

@@ -27,6 +27,7 @@ from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.log_proof import LogProof, Lost, Unproven
 from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
+    AGAIN,
     Marker,
     Pair,
     entries_from_json,
@@ -177,7 +178,7 @@ class WatermarkReader:
         kind = told.get("kind")
         if kind == b"marker":
             marker = Marker.from_bytes(value)
-            self._proof.marker(marker, place, now=now, run=run)
+            self._proof.marker(marker, place, now=now, run=run, again=AGAIN in told)
             return
         if kind is not None:
             return  # not written by a bridge, so no manifest counts it (B26)

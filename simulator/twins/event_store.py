@@ -138,6 +138,13 @@ class Server:
         self.set_authority(replace(held, renewals=held.renewals + 1, renewed_at=self.clock()))
 
 
+class Answer:
+    """What a statement gave."""
+
+    def fetchone(self) -> tuple[bool]:
+        return (False,)
+
+
 class Session:
     """What `connect` returns."""
 
@@ -155,8 +162,11 @@ class Session:
         except (NoAnswer, Refused) as error:
             raise psycopg.OperationalError(str(error)) from error
 
-    def execute(self, statement: bytes | str) -> None:
-        """`extend_event_partitions`, `forget_old_shards` and what is set around them."""
+    def execute(self, statement: bytes | str) -> Answer:
+        """`extend_event_partitions`, `forget_old_shards` and what is set around them.
+
+        To whatever it is asked it says no: there are no tables for days that were detached (B22).
+        """
         now = self.server.clock()
         change = {
             b"SELECT extend_event_partitions()": extending(now),
@@ -164,6 +174,7 @@ class Session:
         }.get(statement.encode() if isinstance(statement, str) else statement)
         if change is not None:
             self.call(lambda: self.server.commit(change))
+        return Answer()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

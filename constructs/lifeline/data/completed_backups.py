@@ -26,12 +26,13 @@ class CompletedBackups(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        site: Site,
+        site: Site | None = None,
         vault_name: str,
         store: ProtectedStore,
         hours_between: int,
     ) -> None:
         super().__init__(scope, construct_id)
+        site = Site.of(self, site)
         self.hours_between = hours_between
         self._name = site.names.regional_name(f"backed-up-{store.resource_type.lower()}", "rule")
         events.CfnRule(

@@ -26,7 +26,14 @@ class Record:
         return self.sequence * 0x9E3779B97F4A7C15 % 2**64
 
 
-Read = Record | Marker
+@dataclass(frozen=True)
+class Again:
+    """A marker that a new process of the bridge wrote a second time."""
+
+    marker: Marker
+
+
+Read = Record | Marker | Again
 
 
 def link(
@@ -49,6 +56,8 @@ def feed(
     for one in read:
         if isinstance(one, Marker):
             proof.marker(one, place, now=now, run=run)
+        elif isinstance(one, Again):
+            proof.marker(one.marker, place, now=now, run=run, again=True)
         else:
             proof.record(PAIR, place, one.sequence, one.digest, run=run)
 
@@ -166,18 +175,24 @@ def test_a_log_that_begins_with_a_marker_that_was_written_again_claims_from_the_
     Where retention cuts between them, those are gone and the marker is the log's first: nobody can repair
     that, and the region that was rebuilt from it would be frozen for ever (B25).
     """
-    begins = proven(link(3, 6, 4, 5), R5, M8)
+    begins = proven(Again(M6), R5, M8)
     assert (reached(begins), whys(begins)) == ((6, 8), [])
-    found = proven(M6, M8, Record(9), Record(11), link(8, 12, 9, 11))  # R5 lay before this M6
+    found = proven(Again(M6), M8, Record(9), Record(11), link(8, 12, 9, 11))  # R5 lay before
     assert whys(found) == []
     assert reached(found) == (8, 12)
 
 
 def test_what_is_missing_after_that_is_a_hole_though_nothing_was_proven_yet() -> None:
     """A replicator that drops events from the first one on is named all the same (B18)."""
-    found = proven(M6, M8, link(8, 12, 9), link(12, 15, 13))
+    found = proven(Again(M6), M8, link(8, 12, 9), link(12, 15, 13))
     assert whys(found) == [(8, 12, Why.MISSING), (12, 15, Why.MISSING)]
     assert reached(found) is None
+
+
+def test_behind_a_first_marker_that_was_written_once_it_is_a_hole_at_once() -> None:
+    """Nothing of its stretch can lie before it: what is missing was taken away."""
+    found = proven(M6, M8, Record(9), Record(11), link(8, 12, 9, 11))
+    assert whys(found) == [(6, 8, Why.MISSING)]
 
 
 def test_the_beginning_may_come_late() -> None:
