@@ -52,7 +52,7 @@ WORDS: Mapping[str, ReasonWords] = {
     Reason.HOLDER: ReasonWords("It holds the lease and serves."),
     Reason.SERVES_DEGRADED: ReasonWords(
         "It holds the lease and renews, and parts of it have not worked for a minute: reads, apply or new "
-        "events may stand still. Nothing hands over by itself.",
+        "events may stand still. It hands over by itself only where automaticHandOver is on.",
         "lifeline authority hand-over --suffix {suffix}",
         of_incident_lead=True,
     ),

@@ -107,10 +107,11 @@ class StepContext:
         """This region's state table."""
         return RegionStateTable(client("dynamodb", self.region), self.settings.region_state_table)
 
-    def require_other_region(self) -> None:
+    def require_other_region(self, *, must_answer: bool = False) -> None:
         """Without a witness: the other region, if there is one, must not have been made active (A21).
 
-        Raises NotMine when it was, NotReady when it does not say and no person made this region active.
+        Raises NotMine when it was, NotReady when it does not say and no person made this region active;
+        `must_answer`: when it does not say.
         """
         if not self.settings.alone or not self.settings.has_standby:
             return
@@ -120,7 +121,7 @@ class StepContext:
                 epoch=self.epoch
             )
         except (BotoCoreError, ClientError) as error:
-            if self.local.promise().promoting == self.epoch:
+            if not must_answer and self.local.promise().promoting == self.epoch:
                 return
             raise NotReady(f"{self.settings.peer_region} does not say who is active") from error
         if not promised:

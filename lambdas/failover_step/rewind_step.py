@@ -32,7 +32,8 @@ def rewind(context: StepContext) -> str:
         )
     told = {"who": str(context.event.get("who", "")), "to": str(context.event.get("to", ""))}
     logger.info(ASKED, extra={**told, "epoch": epoch, "markers": len(rows)})
-    context.require_other_region()
+    # At the next epoch a takeover's word, which is for this one, holds no more: silence would stop us (A21).
+    context.require_other_region(must_answer=True)
     if context.lease.advance(region=region, epoch=epoch) is None:
         raise NotMine("the lease moved, or a promotion is under way")
     lowered = context.database.rewind_epoch(region=region, epoch=epoch, rows=rows)

@@ -88,7 +88,9 @@ class _Growing:
         self.builder.add(record)
         if dict(record.headers).get("kind") == b"marker":
             try:
-                self.markers.add(Marker.from_bytes(record.value or b""), record.time_ms)
+                marker = Marker.from_bytes(record.value or b"")
+                if marker.given_up is None:  # that one says what nobody has
+                    self.markers.add(marker, record.time_ms)
             except ValueError:  # it is archived all the same, and proves nothing
                 say("a marker cannot be read", topic=self.chain.topic, offset=record.offset)
 
@@ -116,6 +118,8 @@ class Archiver:
         self._growing: dict[Place, _Growing] = {}
         self._read_seconds = min(READ_SECONDS, told.archive_roll_seconds / 4)
         self._tell_at = float("-inf")
+        self._gone = 0
+        """Records that no object has, since it was told last."""
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -181,7 +185,7 @@ class Archiver:
         gone = at.offset - head.last - 1 if head is not None else 0
         if gone:
             say("records are gone that were not archived", place=chain.place, records=gone)
-            say_metric("ArchiveGaps", gone, self._told.suffix)
+            self._gone += gone
         now_ms = int(self._clock.now() * 1000)
         self._growing[chain.place] = _Growing(chain, head, markers, now_ms)
         return at
@@ -242,7 +246,7 @@ class Archiver:
         self._places.save(growing.chain.place, manifest.key, manifest.markers)
 
     def _tell(self) -> None:
-        """How far the archive is behind, by the records' times: each partition has a marker a second."""
+        """Gaps, and how far it is behind by the records' times: each partition has a marker a second."""
         now = self._clock.monotonic()
         if now - self._tell_at < TELL_SECONDS or not self._growing:
             return
@@ -250,3 +254,5 @@ class Archiver:
         oldest = min(one.archived_ms for one in self._growing.values())
         behind = max(0.0, self._clock.now() - oldest / 1000)
         say_metric("ArchiveBehindSeconds", round(behind, 1), self._told.suffix)
+        gone, self._gone = self._gone, 0
+        say_metric("ArchiveGaps", gone, self._told.suffix)

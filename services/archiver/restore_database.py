@@ -7,6 +7,7 @@ and run again, ends the same. The markers are applied with the events: the event
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 
 from lifeline.lambdas.failover.markers import Place
 from lifeline.lambdas.failover.protocol import LEASE_TTL_SECONDS
@@ -26,14 +27,15 @@ from lifeline.services.shared.topics import DEAD_LETTERS
 BATCH_RECORDS = 2_000
 DAY_MS = 86_400_000
 MOST_DAYS = 3_000
-BEGUN = "SELECT EXISTS (SELECT FROM archive_restore), EXISTS (SELECT FROM event)"
+BEGUN = "SELECT min(since_ms), EXISTS (SELECT FROM event) FROM archive_restore"
+"""`since_ms`: of the run that began it. A later run goes on behind it, so it may not begin before."""
 READ = """
 SELECT next_offset FROM archive_restore
 WHERE topic = %s AND partition = %s AND region = %s AND log_id = %s
 """
 ADVANCE = """
-INSERT INTO archive_restore AS held (topic, partition, region, log_id, next_offset)
-VALUES (%s, %s, %s, %s, %s)
+INSERT INTO archive_restore AS held (topic, partition, region, log_id, next_offset, since_ms)
+VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (topic, partition, region, log_id) DO UPDATE
 SET next_offset = greatest(held.next_offset, excluded.next_offset), at = clock_timestamp()
 """
@@ -61,8 +63,8 @@ class RestoreGuard(ServingGuard):
         return Permission(True, "restoring", new_epoch)
 
 
-def check(connection: Connection, guard: RestoreGuard) -> None:
-    """Raises NotRestored for a database that a restore may not write to."""
+def check(connection: Connection, guard: RestoreGuard, since_ms: int) -> None:
+    """Raises NotRestored for a database that a restore from then on may not write to."""
     row = connection.execute("SELECT to_regclass('archive_restore') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         raise NotRestored("the database lacks its tables: run the migrations first")
@@ -70,10 +72,16 @@ def check(connection: Connection, guard: RestoreGuard) -> None:
     permission = guard.judge(AuthorityRow(*authority) if authority else None, 0.0)
     if not permission.may_serve:
         raise NotRestored(permission.reason)
-    begun, has_events = connection.execute(BEGUN).fetchone() or (False, False)
-    if has_events and not begun:
+    begun_ms, has_events = connection.execute(BEGUN).fetchone() or (None, False)
+    if has_events and begun_ms is None:
         raise NotRestored(
             "the database has events and no restore was begun in it: only an empty one is restored into"
+        )
+    if begun_ms is not None and since_ms < begun_ms:
+        begun = datetime.fromtimestamp(begun_ms / 1_000, UTC).isoformat()
+        raise NotRestored(
+            f"a restore from {begun} on was begun in this database, and goes on behind what is there: an "
+            "earlier --from would be left out. Make the database empty again, or take that --from"
         )
 
 
@@ -94,7 +102,7 @@ class DatabaseRestore:
 
     def run(self, places: Iterable[Place], now_ms: int) -> Restored:
         """Raises NotRestored, ArchiveError, NotServing, psycopg.Error; the next run goes on from there."""
-        check(self._connection, self._guard)
+        check(self._connection, self._guard, self._source.span.since_ms)
         days = min(MOST_DAYS, max(1, (now_ms - self._source.span.since_ms) // DAY_MS + 1))
         self._connection.execute("SELECT extend_event_partitions(%s)", (days,))
         for place in places:
@@ -122,7 +130,8 @@ class DatabaseRestore:
         )  # fmt: skip
         with self._connection.transaction():
             self._store.apply(batch, heartbeat=False)
-            self._connection.execute(ADVANCE, (*_row(chain), following))
+            since_ms = self._source.span.since_ms
+            self._connection.execute(ADVANCE, (*_row(chain), following, since_ms))
 
 
 def _row(chain: Chain) -> tuple[str, int, str, str]:
@@ -133,6 +142,6 @@ def _batches(records: list[Archived], following: int) -> Iterator[tuple[list[Arc
     for at in range(0, len(records), BATCH_RECORDS):
         some = records[at : at + BATCH_RECORDS]
         is_last = at + BATCH_RECORDS >= len(records)
-        yield some, following if is_last else some[-1].offset + 1
+        yield some, following if is_last else min(following, some[-1].offset + 1)
     if not records:
         yield [], following

@@ -65,6 +65,8 @@ class Source:
                 chosen = [
                     each for each in records if each.offset >= start and self.span.holds(each)
                 ]
-                yield manifest.chain, chosen, manifest.last + 1
+                # An object that the time's end cuts is read again by a run with a later end.
+                is_cut = manifest.last_time_ms >= self.span.until_ms
+                yield manifest.chain, chosen, start if is_cut else manifest.last + 1
                 done.objects += 1
                 done.records += len(chosen)

@@ -63,11 +63,12 @@ def answered(
         found = verify(
             bucket, places, region, span, reads_records=request.reads_records,
             progress=lambda so_far: tell(objects=so_far.objects, records=so_far.records),
+            now_ms=_now_ms(),
         )  # fmt: skip
         return found.told()
     if request.into == DATABASE:
         with connect(told.database, purpose="restore") as connection:
-            check(connection, RestoreGuard(told.region))
+            check(connection, RestoreGuard(told.region), request.since_ms)
     found = _to_restore(bucket, places, region, span, tell)
     if found.faults and not request.accept_gaps:
         return {**found.told(), "restored": 0}
@@ -88,6 +89,7 @@ def _to_restore(
     return verify(
         bucket, places, region, span, reads_records=False,
         progress=lambda so_far: tell(looked_at=so_far.objects),
+        now_ms=_now_ms(),
     )  # fmt: skip
 
 
@@ -102,7 +104,11 @@ def _restore(
         return TopicRestore(told.log, told.suffix, source, progress).run(places)
     with connect(told.database, purpose="restore") as connection:
         restore = DatabaseRestore(connection, told.region, source, progress)
-        return restore.run(places, int(SYSTEM_CLOCK.now() * 1000))
+        return restore.run(places, _now_ms())
+
+
+def _now_ms() -> int:
+    return int(SYSTEM_CLOCK.now() * 1000)
 
 
 def _places(request: Request, told: ArchiveTask) -> list[Place]:

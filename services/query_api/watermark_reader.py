@@ -245,17 +245,20 @@ class WatermarkReader:
         try:
             now = self._clock.monotonic()
             self._proof.settle(now)
-            if len(self._given_up) > self._given_up_saved:
-                # With what another task met and saved since.
-                self._remember_given_up(self._checkpoint.given_up())
-                self._checkpoint.save_given_up(list(self._given_up.values()))
-                self._given_up_saved = len(self._given_up)
             self._checkpoint.save(
                 self._proof, following, self._topic_ids, now, self._published.peers()
             )
             self._from_beginning = False
         except (ClientError, BotoCoreError) as error:
             say("no checkpoint was written", error=type(error).__name__)
+        try:
+            if len(self._given_up) > self._given_up_saved:
+                # With what another task met and saved since.
+                self._remember_given_up(self._checkpoint.given_up())
+                self._checkpoint.save_given_up(list(self._given_up.values()))
+                self._given_up_saved = len(self._given_up)
+        except (ClientError, BotoCoreError) as error:
+            say("what was given up was not saved", error=type(error).__name__)
 
     def _follow(self, consumer: Consumer, stopping: threading.Event) -> None:
         producer = Producer(

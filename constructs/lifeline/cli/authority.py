@@ -118,7 +118,11 @@ def _highest_started(places: Places, region: str, output: Output) -> int:
 
 def pause(places: Places, *, minutes: float, now: float) -> Change:
     """No region takes the lease by itself for `minutes`; a pause always has an end (A14)."""
-    read_lease(places)
+    if read_lease(places).is_handed_over:
+        raise Refused(
+            "The lease was handed over and nobody has taken it yet: a pause would leave nobody to serve "
+            f"until it ends. Wait until a region serves: `lifeline status --suffix {places.suffix}`."
+        )
     until = now + 60 * minutes
     return Change(
         command="authority pause",

@@ -217,6 +217,9 @@ def give_up(
     from lifeline.cli.waiting import Deadline
     from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 
+    options.refuse_without_standby(
+        "log give-up", recovery, instead="nothing waits for a copy of its records."
+    )
     options.refuse_twins(home=home, recovery=recovery)
     origin, shard = pair_given
     if origin not in (home, recovery):

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lifeline.cli.calls import reading
 from lifeline.cli.failure import NotWritten, Refused
 from lifeline.cli.places import Places
@@ -87,15 +89,23 @@ def await_end(places: Places, region: str, task: str, deadline: Deadline, words:
 
 
 def lines(places: Places, region: str, container: str, task: str) -> list[str]:
-    """The task's log so far. Its stream is named `prefix/container/task id` (Amazon ECS guide, `awslogs`)."""
+    """The task's log so far; empty while it has none, as a task that never started.
+
+    Its stream is named `prefix/container/task id` (Amazon ECS guide, `awslogs`).
+    """
     logs = places.logs(region)
     stream = f"{container}/{container}/{task.rpartition('/')[2]}"
     found: list[str] = []
     given: dict[str, str] = {}
     for _ in range(MOST_LOG_PAGES):
-        answer = logs.get_log_events(
-            logGroupName=places.services_log, logStreamName=stream, startFromHead=True, **given
-        )
+        try:
+            answer = logs.get_log_events(
+                logGroupName=places.services_log, logStreamName=stream, startFromHead=True, **given
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            break
         found += [str(one["message"]) for one in answer["events"]]
         if answer["nextForwardToken"] == given.get("nextToken"):
             break  # the end of the stream: the token stays the same

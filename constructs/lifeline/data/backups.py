@@ -13,7 +13,6 @@ from constructs import Construct
 
 from lifeline.compliance.acknowledge import acknowledge, acknowledge_pattern
 from lifeline.data.backup_vault import emptied_on_delete, vault_in, vault_name
-from lifeline.data.completed_backups import CompletedBackups
 from lifeline.data.notices import notice
 from lifeline.data.protected_store import ProtectedStore
 from lifeline.foundation.alert_topics import AlertTargets, Severity
@@ -94,31 +93,33 @@ class Backups(Construct):
         self._restore_tests(stores)
         self._tell_of_failures(alert_topics)
         self._completed = {
-            store.resource_type: CompletedBackups(
-                self,
-                f"Completed{store.resource_type}",
-                site=site,
-                vault_name=self.vault_name,
-                store=store,
-                hours_between=self.policy.hours_between(keeps_a_journal=store.keeps_a_journal),
-            )
+            store.resource_type: self.policy.hours_between(keeps_a_journal=store.keeps_a_journal)
             for store in stores
         }
+        """Hours between two backups, by kind of store."""
 
     def metric_completed(
         self, resource_type: str, **options: Unpack[MetricOptions]
     ) -> cloudwatch.Metric:
         """Jobs of one kind of store into this vault that succeeded within the time between two of them.
 
-        Not the vault's sum: hourly copies of files would hide a database without one. Raises ValueError for a
-        kind that is not backed up.
+        Not the vault's sum: hourly copies of files would hide a database without one. AWS Backup publishes
+        the count by vault and resource type as well (AWS Backup Developer Guide, "AWS Backup metrics with
+        CloudWatch"). Raises ValueError for a kind that is not backed up.
         """
         if resource_type not in self._completed:
             raise ValueError(
                 f"Nothing of type {resource_type!r} is backed up here; allowed are "
                 f"{', '.join(sorted(self._completed))}."
             )
-        return self._completed[resource_type].metric(**options)
+        return metric(
+            "AWS/Backup",
+            "NumberOfBackupJobsCompleted",
+            {"BackupVaultName": self.vault_name, "ResourceType": resource_type},
+            default_statistic="Sum",
+            default_period=Duration.hours(self._completed[resource_type]),
+            **options,
+        )
 
     def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Backup jobs into this vault that failed in that time."""

@@ -161,8 +161,8 @@ def archive_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSp
             evaluation=AT_ONCE,
             severity=Severity.CRITICAL,
             runbook="archive",
-            not_breaching_because="the archiver says it when it finds one, else nothing; archive-behind "
-            "fires on silence.",
+            not_breaching_because="the archiver tells it beside how far it is behind; archive-behind fires "
+            "on silence.",
         ),
         AlarmSpec(
             name="services-archiver",

@@ -57,7 +57,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
     ),
     Observation(
         "private-links",
-        "MSK turns private links on within two hours of the cluster's creation.",
+        "Where MSK Replicator copies the log: MSK turns private links on within two hours of its creation.",
         When.DEPLOYMENT,
         "the custom resource `Custom::KafkaLinks` of `Streaming-…`",
         "it fails after two hours, and a deploy repeats it",

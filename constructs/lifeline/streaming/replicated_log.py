@@ -48,8 +48,8 @@ class ReplicatedLog(KafkaLog):
     Size limits and timestamps are equal in both regions (B8, B15); partition counts are fixed at creation
     (B9). Clients sign in by IAM over TLS and by nothing else.
 
-    Services reach the brokers by private links: MSK Replicator, which copies into the other region, and the
-    archive. Where neither reads, there are none. Their switch cannot be set at creation: see `PrivateLinks`.
+    MSK Replicator, which copies into the other region, reaches the brokers by private links. Where it does
+    not copy, there are none. Their switch cannot be set at creation: see `PrivateLinks`.
     """
 
     def __init__(

@@ -80,7 +80,15 @@ class TopicArchive(Construct):
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
         """Write objects, and read where they end."""
         read = self.grant_read(grantee)
-        write = allow(grantee, "WriteTheArchive", ["s3:PutObject"], [self.bucket.objects(OBJECTS)])
+        # Once only: whatever runs there cannot put another object in one's place (Amazon S3 User Guide,
+        # "Enforce conditional writes").
+        write = allow(
+            grantee,
+            "WriteTheArchive",
+            ["s3:PutObject"],
+            [self.bucket.objects(OBJECTS)],
+            {"Null": {"s3:if-none-match": "false"}},
+        )
         key = allow(
             grantee, "EncryptTheArchive", ["kms:GenerateDataKey"], [self._keys.data.key_arn]
         )

@@ -17,6 +17,7 @@ CREATE TABLE archive_restore (
     region      text COLLATE "C" NOT NULL,
     log_id      text COLLATE "C" NOT NULL,
     next_offset bigint NOT NULL,
+    since_ms    bigint NOT NULL,
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (topic, partition, region, log_id)
 ) WITH (fillfactor = 70);

@@ -19,6 +19,10 @@ NOT_CONFIRMED = "not confirmed: "
 """The name is AWS's; that it is published with these dimensions was read in no document of AWS's."""
 CACHE = "ElastiCache User Guide, Metrics for Valkey and Redis OSS, names the metric"
 BACKUP = "others' templates use it so"
+BACKUPS = (
+    "AWS Backup Developer Guide, AWS Backup metrics with CloudWatch (resource type, vault name); Amazon "
+    "CloudWatch User Guide, metrics that OpenTelemetry enrichment supports (the dimension sets)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,6 @@ DOCUMENTED = (
         "AWS/States", "StateMachineArn", DIRECTORY, "ExecutionsAborted", "ExecutionsFailed",
         "ExecutionsTimedOut",
     ),
-    *_rows("AWS/Events", "RuleName", DIRECTORY, "TriggeredRules"),
     *_rows("AWS/ECS", "ClusterName+ServiceName", DIRECTORY, "CPUUtilization"),
     *_rows("AWS/RDS", "DBClusterIdentifier", DIRECTORY, "CPUUtilization", "DatabaseConnections"),
     *_rows("AWS/EFS", "FileSystemId", DIRECTORY, "PercentIOLimit"),
@@ -68,6 +71,7 @@ DOCUMENTED = (
         "AWS/ElastiCache", "CacheClusterId", NOT_CONFIRMED + CACHE,
         "DatabaseMemoryUsageCountedForEvictPercentage", "GlobalDatastoreReplicationLag",
     ),
+    *_rows("AWS/Backup", "BackupVaultName+ResourceType", BACKUPS, "NumberOfBackupJobsCompleted"),
     *_rows(
         "AWS/Backup", "BackupVaultName", NOT_CONFIRMED + BACKUP, "NumberOfBackupJobsFailed",
     ),

@@ -333,7 +333,7 @@ def test_what_retention_took_before_it_was_archived_is_a_gap(
         wait_archived(bucket, 12 + 6)
     assert "18 records before it, from offset 12 on, were gone" in asked(log, database)["faults"][0]
     lines = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
-    assert [one["ArchiveGaps"] for one in lines if "ArchiveGaps" in one] == [18]
+    assert [one["ArchiveGaps"] for one in lines if one.get("ArchiveGaps")] == [18]
     with pytest.raises(NotRestored, match="18 records before it"):
         asked_restore(log, database, bucket)
 
@@ -372,6 +372,47 @@ def records_of(log: Log, topic: str) -> list[Any]:
                 consumer.close()
                 return found
             found.append((one.timestamp(), one.key(), one.value(), one.headers() or []))
+
+
+def test_what_is_missing_at_the_end_is_a_fault(
+    database: DatabaseAddress, log: Log, bucket: ArchiveBucket
+) -> None:
+    """The archiver stood still, or the newest objects are gone: that breaks no chain."""
+    with archiving(log):
+        log.put([one._replace(time_ms=NOW_MS - 3_600_000) for one in written(10)])
+        wait_archived(bucket, 12)
+    found = asked(log, database, since_ms=NOW_MS - 7_200_000)
+    [fault] = found["faults"]
+    assert f"{EVENTS}/0: no object of {HOME} has a record after" in fault
+    early = asked(log, database, since_ms=NOW_MS - 7_200_000, until_ms=NOW_MS - 3_000_000)
+    assert early["faults"] == []
+
+
+def test_an_object_that_the_end_cuts_is_read_again_by_a_run_with_a_later_end(
+    database: DatabaseAddress, sql: Sql, log: Log, bucket: ArchiveBucket
+) -> None:
+    with archiving(log):
+        log.put(written(40))
+        wait_archived(bucket, 48)
+    for until_ms, events in ((NOW_MS + 15, 15), (NOW_MS + 10**9, 40)):
+        given = {"do": RESTORE, "into": DATABASE, "until_ms": until_ms}
+        dry = asked(log, database, **given)
+        asked(log, database, **given, expect=dry["records"])
+        assert sql("SELECT count(*) FROM event") == [(events,)]
+
+
+def test_an_earlier_begin_than_the_one_that_was_restored_is_refused(
+    database: DatabaseAddress, sql: Sql, log: Log, bucket: ArchiveBucket
+) -> None:
+    """It would go on behind what is there, and leave out all that lies before."""
+    with archiving(log):
+        log.put(written(40))
+        wait_archived(bucket, 48)
+    late = {"do": RESTORE, "into": DATABASE, "since_ms": NOW_MS + 20}
+    done = asked(log, database, **late, expect=asked(log, database, **late)["records"])
+    assert done["restored"] > 0, done
+    with pytest.raises(NotRestored, match="an earlier --from would be left out"):
+        asked(log, database, do=RESTORE, into=DATABASE)
 
 
 def test_a_database_with_events_of_its_own_is_not_restored_into(

@@ -283,6 +283,17 @@ def test_pause_and_resume(deployed: Deployed, run: Run) -> None:
     assert 279 < left < 281, "a holder that read the pause may rely on it for one ttl more"
 
 
+def test_nobody_pauses_while_a_lease_that_was_handed_over_waits(
+    deployed: Deployed, run: Run
+) -> None:
+    """Neither region could take it until the pause ends."""
+    deployed.lease.create(replace(ACTIVE, holder="", hand_over_epoch=ACTIVE.epoch))
+    code, _, failed = run("pause", "--minutes", "5")
+    assert code == 1
+    assert "a pause would leave nobody to serve" in failed
+    assert deployed.stored().paused_until == 0
+
+
 def test_approve_names_the_next_epoch_and_the_loss(deployed: Deployed, run: Run) -> None:
     deployed.lease.create(START)
     code, _, failed = run("approve", "--epoch", "5", "--loss", "90")

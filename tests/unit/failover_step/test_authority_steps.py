@@ -296,6 +296,17 @@ def test_without_a_standby_no_other_region_is_asked() -> None:
         acquire(step_run(witness_region=OWN))
 
 
+def test_a_takeovers_word_stands_for_the_other_region_at_its_own_epoch_only() -> None:
+    """A21: a step that moves the epoch needs the other region's own answer."""
+    made_table(OWN, LEASE_TABLE)
+    made_table(OWN, STATE_TABLE)
+    run = step_run(witness_region=OWN)
+    assert run.local.set_out(epoch=EPOCH, failsafe=run.local.promise().failsafe)
+    run.require_other_region()
+    with pytest.raises(NotReady, match="ca-central-1 does not say who is active"):
+        run.require_other_region(must_answer=True)
+
+
 def test_without_a_standby_there_is_nobody_to_fence() -> None:
     names = [step.name for step in plan_for(has_standby=False)]
     assert "fence" not in names

@@ -232,19 +232,9 @@ def test_completed_jobs_are_counted_for_each_kind_of_store(
     """S8: the vault's sum hides a missing copy of the database behind the files' hourly ones."""
     made = make_stack()
     metric = backups(made, RecoveryTier.CRITICAL).metric_completed(resource_type)
-    assert (metric.namespace, metric.metric_name) == ("AWS/Events", "TriggeredRules")
-    assert metric.dimensions is not None
+    assert (metric.namespace, metric.metric_name) == ("AWS/Backup", "NumberOfBackupJobsCompleted")
     assert metric.period.to_hours() == hours
-    (rule,) = [
-        one["Properties"]
-        for one in made.resources("AWS::Events::Rule")
-        if one["Properties"]["Name"] == metric.dimensions["RuleName"]
-    ]
-    assert rule["EventPattern"]["detail"] == {
-        "state": ["COMPLETED"],
-        "resourceType": [resource_type],
-        "backupVaultName": ["backup-test"],
-    }
+    assert metric.dimensions == {"BackupVaultName": "backup-test", "ResourceType": resource_type}
 
 
 def test_a_kind_of_store_that_is_not_backed_up_has_no_metric(make_stack: MakeStack) -> None:
