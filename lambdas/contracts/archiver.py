@@ -21,7 +21,7 @@ class Archive(Contract):
         LOG,
         AwsCall("s3:GetObject"),
         AwsCall("s3:ListBucket"),
-        AwsCall("s3:PutObject"),
+        AwsCall("s3:PutObject", context=(("s3:if-none-match", "*"),)),
         AwsCall("dynamodb:GetItem"),
         AwsCall("dynamodb:PutItem"),
     )

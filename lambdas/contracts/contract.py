@@ -36,10 +36,14 @@ class RegionRole(StrEnum):
 
 @dataclass(frozen=True)
 class AwsCall:
-    """One AWS action that the code calls, such as `dynamodb:GetItem`, and in which region."""
+    """One AWS action that the code calls, such as `dynamodb:GetItem`, and in which region.
+
+    `context`: condition keys that each such call carries, beside those that AWS sets.
+    """
 
     action: str
     region: RegionRole = RegionRole.OWN
+    context: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_records_that_retention_took_unarchived_are_told(
     builder = ObjectBuilder(CHAIN, after=None, previous="")
     for offset in range(10):
         builder.add(Archived(offset, 1_000, None, b"{}", []))
-    manifest, body = builder.built({})
+    manifest, body = builder.built(ArchivedMarkers().saved())
     bucket.kept[manifest.key] = body
     one = archiver(clock, bucket)
     for at, broken in minutes():
@@ -108,7 +108,9 @@ def test_records_that_retention_took_unarchived_are_told(
             found: Any = one._start(broker, CHAIN)  # type: ignore[arg-type]
             assert isinstance(found, TopicPartition)
             assert found.offset == low
-        metric_lines.say_metric("ArchiveBehindSeconds", 1, "test")
+        one._growing = {CHAIN.place: _Growing(CHAIN, manifest, ArchivedMarkers(), int(at * 1000))}
+        one._growing[CHAIN.place].archived_ms = int(at * 1000)
+        one._tell()
     samples = told(capsys.readouterr().out.splitlines())
     assert deployed.fired(HOME, samples, FAULT) == GAPS[low]
 

@@ -159,7 +159,7 @@ class Rows:
                 )
                 return replace(row, missing=(sentence,))
             for target in dict.fromkeys(named):
-                found += self._asks(row, call.action, target, service)
+                found += self._asks(row, call, target, service)
         if not found:
             return replace(row, not_made="the caller was told of nothing that it could call it on")
         asks = tuple(dict.fromkeys(found))
@@ -167,11 +167,13 @@ class Rows:
         regions = frozenset({row.caller.region, row.target_region} | keys)
         return replace(row, regions=regions, route=self._route(row, service), asks=asks)
 
-    def _asks(self, row: Row, action: str, target: str, service: str) -> Iterator[Ask]:
+    def _asks(self, row: Row, call: AwsCall, target: str, service: str) -> Iterator[Ask]:
+        action = call.action
         route = self._route(row, service)
         region = row.target_region
         extra: dict[str, str | tuple[str, ...]] = {}
         extra |= dict(row.caller.context)
+        extra |= dict(call.context)
         if row.caller.source.startswith("arn:"):
             extra["aws:SourceArn"] = row.caller.source
         yield self._ask(row, action, target, region, route.endpoint, extra)
