@@ -93,7 +93,7 @@ def test_every_backup_and_every_bucket_has_its_copy_there(
     }
     buckets = found.resources(COPIES, "AWS::S3::Bucket")
     assert copied == {json.dumps(one["Properties"]["BucketName"]) for one in buckets}
-    assert len(copied) == (3 if profile == "dev" else 4), "the archive's too, where one is made"
+    assert len(copied) == 4, "access log, audit, evidence and archive"
 
 
 def test_home_is_told_of_no_other_region_and_makes_nothing_for_one(dev: Assembly) -> None:
