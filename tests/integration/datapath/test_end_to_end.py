@@ -132,6 +132,7 @@ def test_rebalance_before_commit(
         "KAFKA_AUTH": "none",
         "KAFKA_PARTITIONS": json.dumps(PARTITIONS),
         "GROUP_SESSION_MS": "1500",
+        "CHECKPOINTS_TABLE": "log-checkpoints-test",
     }
     edge = Edge(bootstrap)
     applier = command("apply", database, **environment)
