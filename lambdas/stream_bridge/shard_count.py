@@ -43,8 +43,11 @@ class CountedMarker:
         places = tuple(place for place, _ in kept)
         if places == self.marker.partitions:
             return self
-        manifests = tuple(manifest for _, manifest in kept)
-        return CountedMarker(replace(self.marker, partitions=places), manifests, self.again)
+        return replace(
+            self,
+            marker=replace(self.marker, partitions=places),
+            manifests=tuple(manifest for _, manifest in kept),
+        )
 
     def records(self) -> Iterable[tuple[Place, Marker]]:
         """The marker as it is written to each partition."""

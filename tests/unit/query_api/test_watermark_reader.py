@@ -44,14 +44,14 @@ class Log:
         told = self._headers(sequence, origin) + list(headers.items())
         self._observe(told, b"value")
 
-    def marker(self, previous: int, sequence: int, *counted: int) -> None:
+    def marker(self, previous: int, sequence: int, *counted: int, **headers: bytes) -> None:
         manifest = Manifest()
         for one in counted:
             manifest = manifest.and_one(digest_of(str(one).encode(), b"value"))
         marker = Marker(
             *(PAIR, sequence, 5, (PAIR.shard,), ((TOPIC, 0),)), previous=previous, manifest=manifest
         )
-        told = [("kind", b"marker"), *self._headers(sequence, PEER)]
+        told = [("kind", b"marker"), *self._headers(sequence, PEER), *headers.items()]
         self._observe(told, marker.to_bytes())
 
     def give_up(self, after: int, until: int) -> None:
@@ -97,6 +97,17 @@ def test_what_agrees_is_safe(log: Log) -> None:
     log.marker(0, 2, 1)
     [row] = log.publish()["entries"]
     assert (row["after"], row["sequence"], row["safe_in"]) == ("0", "2", HERE)
+
+
+@pytest.mark.parametrize(("headers", "holes"), [({}, 1), ({"again": b"1"}, 0)])
+def test_what_lay_before_a_log_whose_first_marker_was_written_again_is_no_hole(
+    log: Log, headers: dict[str, bytes], holes: int
+) -> None:
+    """B25: retention took the next stretch's records with what lay before that marker's copy."""
+    log.marker(0, 2, 1, **headers)
+    log.marker(2, 4, 3)
+    log.clock.at += HOLE_SECONDS + 1
+    assert len(log.publish()["holes"]) == holes
 
 
 @pytest.mark.parametrize("headers", [{"origin": HERE}, {"kind": b"quarantined"}])

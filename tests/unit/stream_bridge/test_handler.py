@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.failover.manifests import Manifest, digest_of
-from lifeline.lambdas.failover.markers import Marker, StreamMarker
+from lifeline.lambdas.failover.markers import AGAIN, Marker, StreamMarker
 from lifeline.lambdas.stream_bridge import handler as function
 from lifeline.lambdas.stream_bridge import log_writer
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed
@@ -218,6 +218,8 @@ def test_a_marker_that_was_counted_and_not_written_comes_first_unchanged(broker:
     found = [Marker.from_bytes(one["value"]) for one in broker.records if is_marker(one)]
     assert [(one.previous, one.sequence) for one in found] == [(99, 101)] * 3 + [(101, 103)] * 3
     assert sum(one.manifest.count for one in found[3:] if one.manifest) == 1
+    said = [(AGAIN, b"1") in one["headers"] for one in broker.records if is_marker(one)]
+    assert said == [True] * 3 + [False] * 3, "only the first may have been written before"
 
 
 def test_a_batch_whose_count_is_not_kept_comes_again(broker: Broker) -> None:
@@ -248,6 +250,8 @@ def test_a_stored_marker_is_written_without_the_partitions_that_are_listed_no_mo
     monkeypatch.setenv("KAFKA_PARTITIONS", json.dumps(PARTITIONS))
     function._parts.cache_clear()
     assert function.handler(batch(marker(), event(1), marker()), None)["markers"] == 2
+    said = [(AGAIN, b"1") in one["headers"] for one in broker.records if is_marker(one)]
+    assert said[-6:] == [True] * 3 + [False] * 3
 
 
 def test_an_item_that_this_release_cannot_read_begins_the_chain_anew(broker: Broker) -> None:
