@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import jmespath  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 
 from lab.places import ALL_REGIONS, HOME
 
+Answer = TypeVar("Answer")
 Observer = Callable[[str, str], Any]
 Inventory = dict[str, str]
 """What stands, `service region what id`, with all that the listing says of it (as JSON)."""
@@ -111,6 +115,9 @@ LISTINGS = (
 )  # fmt: skip
 """Keys are asked one by one (`_keys`): those that wait for their deletion are deleted."""
 
+ASK_AGAIN_SECONDS = (0.05, 0.2, 1.0)
+"""Pauses after a failure inside the emulator."""
+
 
 def take(observer: Observer) -> Inventory:
     """Everything that stands now. Raises what a listing raises: an unread service hides leftovers."""
@@ -119,13 +126,29 @@ def take(observer: Observer) -> Inventory:
         for listing in LISTINGS:
             if listing.is_global and region != HOME:
                 continue
-            answers = _pages(observer(listing.service, region), listing)
+            client = observer(listing.service, region)
+            answers = _answered(partial(_pages, client, listing))
             for thing in jmespath.search(f"[].{listing.things} | []", answers) or []:
                 identity = jmespath.search(listing.identity, thing)
                 key = f"{listing.service} {region} {listing.things} {identity}"
                 found[key] = json.dumps(thing, default=str)
-        found |= _keys(observer("kms", region), region)
+        found |= _answered(partial(_keys, observer("kms", region), region))
     return found
+
+
+def _answered(ask: Callable[[], Answer]) -> Answer:
+    """A listing's answer. Asked again where the emulator itself fails.
+
+    It walks its tables while functions that still run write into them: "dictionary changed size".
+    """
+    for pause in ASK_AGAIN_SECONDS:
+        try:
+            return ask()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InternalError":
+                raise
+        time.sleep(pause)
+    return ask()
 
 
 def _pages(client: Any, listing: Listing) -> list[dict[str, Any]]:
