@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from lab import inventory
 from lab.inventory import Listing
+from lab.places import HOME
 
 GROUPS = Listing("logs", "describe_log_groups", "logGroups", "logGroupName")
 TRIPPED = b'{"__type": "InternalError", "message": "dictionary changed size during iteration"}'
@@ -46,7 +47,7 @@ def observer(monkeypatch: pytest.MonkeyPatch) -> Iterator[inventory.Observer]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     monkeypatch.setattr(inventory, "LISTINGS", (GROUPS,))
-    monkeypatch.setattr(inventory, "ALL_REGIONS", (inventory.HOME,))
+    monkeypatch.setattr(inventory, "ALL_REGIONS", (HOME,))
     monkeypatch.setattr(inventory, "_keys", lambda kms, region: {})
     monkeypatch.setattr(inventory, "ASK_AGAIN_SECONDS", (0.0, 0.0, 0.0))
     make: Any = boto3.session.Session().client
@@ -65,7 +66,7 @@ def test_a_listing_in_which_the_emulator_tripped_is_asked_again(
     observer: inventory.Observer,
 ) -> None:
     Logs.failures[:] = [(500, TRIPPED)] * 3
-    assert list(inventory.take(observer)) == [f"logs {inventory.HOME} logGroups a"]
+    assert list(inventory.take(observer)) == [f"logs {HOME} logGroups a"]
 
 
 @pytest.mark.parametrize(
