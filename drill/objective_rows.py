@@ -8,6 +8,7 @@ from typing import Any
 
 from drill.scenarios import SCENARIOS
 from drill.spans import answered_before
+from drill.static_stability import OK, WITHOUT
 from drill.targets import ALARM
 from drill.verdict import TAKES
 
@@ -139,6 +140,17 @@ def _steps(body: Body) -> str:
     return f"{done}; not {named}" + (f" ({len(excused)} excused)" if excused else "")
 
 
+def _calls(body: Body) -> str:
+    calls = body.get("recovery_calls")
+    if not calls:
+        return "no call recorded"
+    bad = [one for one in calls if one["verdict"] not in (OK, WITHOUT)]
+    without = sum(one["verdict"] == WITHOUT for one in calls)
+    said = f"{len(calls)} different calls, {without} done without"
+    named = ", ".join(f"{one['action']} in {one['region']}: {one['verdict']}" for one in bad)
+    return f"{said}; {named}" if bad else said
+
+
 def _effect(body: Body) -> str:
     effect = body.get("effect")
     return "not measured" if not effect else str(effect["how"])
@@ -228,6 +240,10 @@ WORDS: dict[str, Words] = {
     "every_step_done": Words(
         "Every step of the plan done, or excused", _steps, _always("all, or excused here"),
         "A store that stays behind must be known before one relies on it.",
+    ),
+    "recovery_as_proved": Words(
+        "The recovery needed nothing of the lost region", _calls, _always("only what is proved"),
+        "Each call to AWS that the survivor made is in the static-stability ledger of the templates.",
     ),
     "alarms_fired_as_they_should": Words(
         "Alarms fired for the fault", _fired, _due,

@@ -38,6 +38,7 @@ from drill.recheck import check_again
 from drill.run_summary import RunSummary
 from drill.sampling import Sampler, rpo_seconds
 from drill.scenarios import AFTER_RECOVERY_SECONDS, ALARM_SECONDS, Break, Scenario
+from drill.static_stability import RecoveryCall, recovery_calls
 from drill.stored import AppliedSecond
 from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, failing_run, rto_seconds
 from drill.targets import AlarmSeen, BrokenThing, Deployed, Target
@@ -95,6 +96,7 @@ class Run:
         self._kills: list[float] = []
         self._lost_at: float | None = None
         self._effect: Effect | None = None
+        self._calls: list[RecoveryCall] = []
         self._live = live
         self._started = 0.0
 
@@ -174,6 +176,7 @@ class Run:
             read_steps=lambda region, epoch: platform_records.running_steps(
                 self._target, region, epoch
             ),
+            note_calls=self._target.note_calls,
             # Counting costs the database something: only for who looks.
             count_stored=None if self._live is None else self._count_stored,
         )
@@ -202,6 +205,8 @@ class Run:
         self._break()
         self._watch()
         self._settle()
+        if self._scenario.fails_over:
+            self._calls = self._recovery_calls()
 
     def _break(self) -> None:
         self._say(f"drill: T+0, the fault: {self._scenario.about}")
@@ -224,6 +229,16 @@ class Run:
                 self._wait(AFTER_RECOVERY_SECONDS)
                 break
         self._effect = self._measure()
+
+    def _recovery_calls(self) -> list[RecoveryCall]:
+        """What was called since the fault, the whole plan included. Unread is no proof, and says why."""
+        try:
+            self._target.note_calls()
+            made = self._target.made_calls(self._lost_at or self._started)
+            return recovery_calls(made, self._target.needed_calls())
+        except Exception as error:
+            self._failures.append(f"calls cannot be read: {type(error).__name__}: {error}")
+            return []
 
     def _measure(self) -> Effect | None:
         """What the fault does, looked at while it is in force (E2)."""
@@ -454,6 +469,7 @@ class Run:
             rpo_seconds=rpo,
             availability=self._availability(),
             effect=self._effect,
+            calls=self._calls,
             phases=self._telling.phases,
             findings=findings,
             applied=applied,

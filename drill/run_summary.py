@@ -16,6 +16,7 @@ from drill.effect import Effect
 from drill.platform_records import instant_text
 from drill.sampling import LagSample, RateSample
 from drill.scenarios import Scenario
+from drill.static_stability import RecoveryCall
 from drill.stored import AppliedSecond
 from drill.synthetic import Try
 from drill.targets import AlarmSeen, BrokenThing, Deployed, Target
@@ -59,6 +60,7 @@ class RunSummary:
     rpo_seconds: float | None
     availability: Availability
     effect: Effect | None
+    calls: Sequence[RecoveryCall]
     phases: Sequence[tuple[str, float]]
     findings: Findings
     applied: Sequence[AppliedSecond]
@@ -95,6 +97,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
             exceptions=exceptions,
             survivor=seen.survivor,
             alarms=seen.alarms,
+            calls=seen.calls,
         ),
     )
     met = {name: one for name, one in asked.items() if name not in seen.target.unexamined}
@@ -126,6 +129,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "effect": None if seen.effect is None else asdict(seen.effect),
         "exceptions": exceptions,
         "unexamined": {name: why for name, why in seen.target.unexamined.items() if name in asked},
+        "recovery_calls": [asdict(one) for one in seen.calls],
         "phases": [{"phase": name, "at": instant_text(at)} for name, at in seen.phases],
         "events": {name: getattr(findings, name) for name in EVENT_COUNTS},
         "order_violations": findings.order_violations,

@@ -59,6 +59,7 @@ class Sampler:
         edges: Sequence[EdgePublisher],
         read_decisions: Callable[[], list[dict[str, Any]]],
         read_steps: Callable[[str, int], list[dict[str, Any]]],
+        note_calls: Callable[[], None],
         count_stored: Callable[[str], int] | None = None,
     ) -> None:
         self._read_lease = read_lease
@@ -84,6 +85,7 @@ class Sampler:
                 self._look_at_lag,
                 self._look_at_edges,
                 self._look_at_decisions,
+                note_calls,
                 *([self._look_at_stored] if count_stored else []),
             )
         ]

@@ -15,6 +15,7 @@ from drill.bad_events import EXPECTED_REASONS, REFUSED_BY_API
 from drill.checker import Findings
 from drill.effect import Effect
 from drill.scenarios import RPO_TARGET_SECONDS, Break, Scenario
+from drill.static_stability import RecoveryCall, stable
 from drill.targets import AlarmSeen
 
 PASS, FAIL, INVALID = "PASS", "FAIL", "INVALID"
@@ -41,6 +42,7 @@ class Seen:
     """Step of the plan → why it cannot be done on this target: `degraded` is no failure there."""
     survivor: str
     alarms: Sequence[AlarmSeen]
+    calls: Sequence[RecoveryCall]
 
 
 def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
@@ -80,6 +82,7 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
             or (one["outcome"] == "degraded" and one["step"] in seen.exceptions)
             for one in seen.timeline
         )
+        met["recovery_as_proved"] = stable(seen.calls)
         met["held_before_promotion"] = bool(takes) and any(
             one["action"] == "hold" and one["at"] <= takes[0]["at"] for one in seen.decisions
         )

@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 
 from lab.conditions import Conditions, link_states, rules_for
 from lab.link import set_links
+from lab.made_calls import WATCH
 from lab.places import CODES, SOURCES, Places
 from lab.processes import Processes, send, tree
 
@@ -53,7 +54,7 @@ class Breaker:
         done: list[Fault] = []
         for source in SOURCES:
             rules = rules_for(source, conditions)
-            post_rules(self.places.proxy(source), rules)
+            post_rules(self.places.proxy(source), [*rules, WATCH])
             if rules:
                 done.append(Fault(time.time(), "api-rules", source, json.dumps(rules)))
         states = link_states(self.places.links(), conditions)

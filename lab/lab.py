@@ -38,12 +38,15 @@ from lab.faults import Breaker, Fault
 from lab.folder import own, write_port_base
 from lab.kafka import replicator_settings
 from lab.locks import Held
+from lab.made_calls import CallNotes
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.ports import claim, free_block
 from lab.processes import Processes, end_leftovers
 from lab.stacks import DEPLOYED, Stacks
 from lab.store_watch import StoreWatch
 from lab.waiting import LabError, answers, until
+from lifeline.compliance.reach.assembly import world_of
+from lifeline.compliance.reach.ledger import Needed, static_stability
 
 SERVICES_SECONDS = 60.0
 
@@ -223,6 +226,14 @@ class Lab:
     def watch(self) -> StoreWatch:
         """Records from now on every change to a store, until a fault is applied or healed."""
         return StoreWatch(self.places, engines.changes_file(self.workdir))
+
+    def call_notes(self, *sources: str) -> CallNotes:
+        """The calls to AWS of these regions' functions and services, from the first fault on."""
+        return CallNotes(self.places, sources)
+
+    def needed_calls(self) -> list[Needed]:
+        """The static-stability ledger of the stacks that were synthesized last."""
+        return static_stability(world_of(self.workdir / "synthesized"))
 
     def plant(self, failures: Mapping[str, Mapping[str, str]]) -> None:
         """Let these creations fail from now on, and no others (`emulated_rollback`).

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.made_calls import KEPT_BY_PROXY, fired
 from lab.places import SOURCES, Places
 from lab.substitutions import PROVIDED
 from lab.waiting import LabError
@@ -40,9 +41,6 @@ CONTENT = frozenset(
         ("s3", "CompleteMultipartUpload"),
     }
 )  # fmt: skip
-
-KEPT_BY_PROXY = 2000
-"""How many matched calls a proxy remembers (microburst's `fired_capacity`)."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class StoreWatch:
     def _calls(self) -> list[StoreChange]:
         found = []
         for source in SOURCES:
-            calls = _ask(self._places.proxy(source), "GET", f"fired?limit={KEPT_BY_PROXY}")
+            calls = fired(self._places.proxy(source))
             if len(calls) >= KEPT_BY_PROXY:
                 raise LabError(f"The proxy of {source} forgot calls: it keeps {KEPT_BY_PROXY}.")
             for call in calls:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _report(profile: str, ledger: Ledger, tried: Sequence[Removal]) -> dict[str,
         "failures": ledger.failures,
         "situations": {str(one): dict(ledger.counts(one)) for one in Situation},
         "calls": [_written(entry) for entry in ledger.entries],
-        "static_stability": ledger.static_stability(),
+        "static_stability": [asdict(one) for one in ledger.static_stability()],
         "removals": [
             {
                 "what": one.what,

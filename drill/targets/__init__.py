@@ -70,6 +70,28 @@ class AlarmSeen:
 
 
 @dataclass(frozen=True)
+class MadeCall:
+    """One call to AWS of a region's functions and services. `action`: as IAM names it."""
+
+    caller_region: str
+    action: str
+    region: str
+
+
+@dataclass(frozen=True)
+class NeededCall:
+    """A call that the static-stability ledger lists: made while home is dead, judged from the templates."""
+
+    caller: str
+    caller_region: str
+    call: str
+    region: str
+    verdict: str
+    instead: str
+    """How the caller does without the call; empty where it need not."""
+
+
+@dataclass(frozen=True)
 class Deployed:
     """What is deployed: counts of resource types by how they are there, and versions of the parts."""
 
@@ -125,6 +147,15 @@ class Target(Protocol):
 
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         """Do the breaking."""
+
+    def note_calls(self) -> None:
+        """Keep what was called by now: it is forgotten after a while where it was noted."""
+
+    def made_calls(self, since: float) -> Sequence[MadeCall]:
+        """What standby and witness called since the fault was made (epoch seconds), if it was kept."""
+
+    def needed_calls(self) -> Sequence[NeededCall]:
+        """The static-stability ledger of what is deployed."""
 
     def control_plane_answers(self, region: str) -> bool:
         """Whether a call to the region's API is answered, asked by somebody whom the faults reach."""

@@ -21,7 +21,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drill.edge_api import EdgeApi
 from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
-from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints, TargetError
+from drill.targets import (
+    AlarmSeen,
+    BrokenThing,
+    Deployed,
+    Endpoints,
+    MadeCall,
+    NeededCall,
+    TargetError,
+)
 from drill.targets.aws_alarms import alarms_of
 from drill.targets.aws_environment import Environment, find, require_may_be_drilled
 from drill.targets.breaker import Breaker
@@ -67,6 +75,7 @@ class AwsTarget:
             "probes_explained": "The API lists no events, so none of the plan's either.",
             "what_was_called_safe_is_in_the_other_log": "No way leads to the logs from outside.",
             "both_logs_hold_the_same": "No way leads to the logs from outside.",
+            "recovery_as_proved": "CloudTrail notes no call on items of a table, and tells the rest late.",
         }
     )
 
@@ -193,6 +202,17 @@ class AwsTarget:
             raise TargetError(
                 f"{self.suffix} is not healthy ({words} to GET /health): nothing was broken."
             )
+
+    def note_calls(self) -> None:
+        """Nothing: `unexamined` says why."""
+
+    def made_calls(self, since: float) -> Sequence[MadeCall]:
+        """None, likewise."""
+        return ()
+
+    def needed_calls(self) -> Sequence[NeededCall]:
+        """None, as nothing is compared with them."""
+        return ()
 
     def control_plane_answers(self, region: str) -> bool:
         try:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.edge_token import EdgeTokens
 from drill.scenarios import Break
-from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints
+from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints, MadeCall, NeededCall
 from lab import Lab
 from lab.alarm_evaluation import alarms_of, told
 from lab.alarm_histories import histories
@@ -72,6 +72,7 @@ class LocalTarget:
         self._lab = Lab(
             suffix=suffix, workdir=workdir, port_base=port_base, replicator=replicator, say=say
         )
+        self._calls = self._lab.call_notes(self.standby, self.witness)
 
     def __enter__(self) -> LocalTarget:
         self._lab.__enter__()
@@ -140,6 +141,22 @@ class LocalTarget:
             case Break.CUT_LINK:
                 faults = self._lab.cut_link()
         return [BrokenThing(one.at, one.kind, one.target, one.detail) for one in faults]
+
+    def note_calls(self) -> None:
+        self._calls.read()
+
+    def made_calls(self, since: float) -> Sequence[MadeCall]:
+        return [
+            MadeCall(one.caller_region, one.action, one.region) for one in self._calls.since(since)
+        ]
+
+    def needed_calls(self) -> Sequence[NeededCall]:
+        return [
+            NeededCall(
+                one.caller, one.caller_region, one.call, one.region, one.verdict, one.instead
+            )
+            for one in self._lab.needed_calls()
+        ]
 
     def control_plane_answers(self, region: str) -> bool:
         try:

@@ -81,8 +81,8 @@ def test_nothing_that_recovers_the_platform_needs_the_lost_region(
     rests = {
         region
         for one in ledger.static_stability()
-        if one["verdict"] == "ok"
-        for region in one["rests_on"]
+        if one.verdict == "ok"
+        for region in one.rests_on
     }
     assert rests == {ledger.regions.standby, ledger.regions.witness}
 

@@ -88,6 +88,20 @@ def test_the_recovery_plan_ran_in_order(finished: Any) -> None:
     assert len(steps) == 14
 
 
+def test_the_survivor_called_what_the_ledger_lists_and_nothing_of_the_lost_region(
+    finished: Any,
+) -> None:
+    calls = finished[1].evidence["recovery_calls"]
+    assert {one["verdict"] for one in calls} <= {"ok", "does without"}
+    made = {(one["caller_region"], one["action"]) for one in calls}
+    assert made >= {
+        ("ca-west-1", "states:StartExecution"),
+        ("ca-west-1", "rds:FailoverGlobalCluster"),
+        ("ca-west-1", "ecs:UpdateService"),
+        ("us-east-2", "dynamodb:GetItem"),
+    }
+
+
 def test_the_report_stands_beside_the_evidence(finished: Any) -> None:
     folder: Path = finished[1].folder
     assert (folder / "report.html").read_text().count("<svg") >= 2

@@ -7,6 +7,7 @@ from dataclasses import replace
 from drill.availability import Availability
 from drill.checker import Findings
 from drill.effect import Effect
+from drill.static_stability import RecoveryCall
 from drill.targets import AlarmSeen
 from drill.verdict import Seen
 
@@ -44,9 +45,10 @@ LOSS = Seen(
     exceptions={},
     survivor="ca-west-1",
     alarms=[FIRED],
+    calls=[RecoveryCall("ca-west-1", "states:StartExecution", "ca-west-1", 1, "ok", ("keeper",))],
 )
 QUIET = replace(
     LOSS, epochs=[1], decisions=[], findings=replace(CLEAN, safe=10), timeline=(), effect=None,
-    rto_seconds=None, rpo_seconds=None,
+    rto_seconds=None, rpo_seconds=None, calls=[],
     alarms=[replace(FIRED, changes=((0.0, "OK"),), breaching=False)],
 )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lifeline.compliance.reach.policies import Policies
 from lifeline.compliance.reach.rights import Answer, Ask, Evaluate
@@ -74,25 +73,49 @@ class Ledger:
         """How many calls have which verdict in a situation."""
         return Counter(entry.verdicts[situation][0] for entry in self.entries)
 
-    def static_stability(self) -> list[dict[str, Any]]:
-        """For each call that is made without home: where it goes and what it rests on.
+    def static_stability(self) -> list[Needed]:
+        """Each call that is made while home is dead, with its verdict then."""
+        return _needed((entry.row, entry.verdicts[Situation.HOME_DEAD]) for entry in self.entries)
 
-        A drill compares it with the calls that its survivor really made.
-        """
-        return [
-            {
-                "caller": entry.row.caller.reader,
-                "caller_region": entry.row.caller.region,
-                "call": entry.row.call,
-                "region": entry.row.target_region,
-                "rests_on": sorted(entry.row.regions),
-                "verdict": verdict,
-                "instead": text,
-            }
-            for entry in self.entries
-            for verdict, text in [entry.verdicts[Situation.HOME_DEAD]]
-            if verdict != NOT_MADE
-        ]
+
+@dataclass(frozen=True)
+class Needed:
+    """A call that is made without home: by whom, where it goes, and what it rests on."""
+
+    caller: str
+    caller_region: str
+    call: str
+    region: str
+    rests_on: tuple[str, ...]
+    verdict: str
+    instead: str
+    """How the caller does without the call; empty where it need not."""
+
+
+def static_stability(world: World) -> list[Needed]:
+    """The static-stability ledger of a world, without asking for routes and rights.
+
+    A drill compares it with the calls that were really made.
+    """
+    regions = regions_of(world)
+    rows = Rows(world, regions).every()
+    return _needed((row, _verdict(Situation.HOME_DEAD, row, (), regions, SPARED)) for row in rows)
+
+
+def _needed(judged: Iterable[tuple[Row, tuple[str, str]]]) -> list[Needed]:
+    return [
+        Needed(
+            row.caller.reader,
+            row.caller.region,
+            row.call,
+            row.target_region,
+            tuple(sorted(row.regions)),
+            verdict,
+            text,
+        )
+        for row, (verdict, text) in judged
+        if verdict != NOT_MADE
+    ]
 
 
 def ledger_of(world: World, evaluate: Evaluate, allowed: Sequence[Spared] = SPARED) -> Ledger:

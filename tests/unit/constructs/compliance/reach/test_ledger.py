@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lifeline.compliance.reach.ledger import Ledger
+from lifeline.compliance.reach.ledger import Ledger, static_stability
 from lifeline.compliance.reach.situations import SPARED, Situation, Spared
 from lifeline.compliance.reach.world import ACCOUNT
 from lifeline.lambdas.contracts.contract import RegionRole
@@ -220,11 +220,16 @@ def test_a_reason_to_spare_that_nothing_needs_is_named() -> None:
 
 def test_the_static_stability_ledger_lists_what_the_survivor_calls() -> None:
     made_there = judged().static_stability()
-    assert {one["caller_region"] for one in made_there} == {STANDBY}
-    page = next(one for one in made_there if one["call"] == "sns:Publish")
-    assert (page["rests_on"], page["verdict"]) == ([STANDBY], "ok")
-    asked = next(one for one in made_there if one["region"] == HOME)
-    assert (asked["verdict"], asked["rests_on"]) == ("does without", [HOME, STANDBY])
+    assert {one.caller_region for one in made_there} == {STANDBY}
+    page = next(one for one in made_there if one.call == "sns:Publish")
+    assert (page.rests_on, page.verdict) == ((STANDBY,), "ok")
+    asked = next(one for one in made_there if one.region == HOME)
+    assert (asked.verdict, asked.rests_on) == ("does without", (HOME, STANDBY))
+
+
+def test_the_ledger_of_a_drill_is_that_of_the_proof() -> None:
+    small = world(region(HOME), region(STANDBY))
+    assert static_stability(small) == judged().static_stability()
 
 
 def test_code_without_a_contract_is_refused() -> None:
