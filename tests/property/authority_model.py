@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
@@ -450,68 +451,85 @@ def canonical(state: State) -> State:
     written into such a row.
     """
     lease = state.lease
-
-    def lease_of(seen: Lease | None) -> Lease | None:
-        if seen is None:
-            return None
-        same_epoch = seen.epoch == lease.epoch
-        return replace(
-            seen,
-            renewals=int(same_epoch and seen.renewals == lease.renewals),
-            attempt=int(same_epoch and seen.attempt == lease.attempt),
-            aborted_epoch=0,  # only the plan looks at it, in the lease itself
-        )
-
-    def keeper_of(keeper: Keeper, promise: Promise, region: str) -> Keeper:
-        seen, view = keeper.promise, keeper.view
-        bumps = view is not None and view.holder == region and not view.in_recovery
-        if seen is not None:
-            seen = replace(seen, failsafe=int(seen.failsafe == promise.failsafe), tries=0)
-        return replace(
-            keeper,
-            lease=lease_of(keeper.lease),
-            promise=seen,
-            stamp_age=keeper.stamp_age if bumps else 0,
-            tries=int(keeper.tries == promise.tries) if keeper.tries else 0,
-        )
-
-    def memory_of(memory: Memory, promise: Promise) -> Memory:
-        if memory.seen is None:
-            return Memory(None, 0)
-        current = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
-        if memory.seen != current:
-            return Memory((0, 0, 0, 0), 0)
-        return Memory((lease.epoch, 1, 1, 1), memory.age)
-
     delayed = state.delayed_take
     if delayed is not None:
-        seen = lease_of(delayed[1])
-        assert seen is not None
+        seen = _lease_of(delayed[1], lease)
         hopeless = seen.epoch != lease.epoch or not (seen.renewals and seen.attempt)
         delayed = None if hopeless else (delayed[0], seen)
     return replace(
         state,
-        lease=replace(
-            lease,
-            renewals=1,
-            attempt=1,
-            aborted_epoch=lease.epoch if lease.is_aborted else 0,
-        ),
-        promises=tuple(
-            replace(p, failsafe=1, tries=1, promoting=max(p.promoting, 1)) for p in state.promises
-        ),
+        lease=_current(lease),
+        promises=tuple(map(_promise_of, state.promises)),
         memories=tuple(
-            memory_of(m, p) for m, p in zip(state.memories, state.promises, strict=True)
+            _memory_of(m, p, lease) for m, p in zip(state.memories, state.promises, strict=True)
         ),
-        databases=tuple(
-            row if row.holder == region else replace(row, age=OLD)
-            for row, region in zip(state.databases, REGIONS, strict=True)
-        ),
+        databases=tuple(map(_row_of, state.databases, REGIONS)),
         keepers=tuple(
-            tuple(sorted((keeper_of(k, p, region) for k in group), key=repr))
+            _keepers_of(group, p, region, lease)
             for group, p, region in zip(state.keepers, state.promises, REGIONS, strict=True)
         ),
         delayed_take=delayed,
+    )
+
+
+# The parts repeat in nearly every state: kept, the search takes half the time.
+
+
+@cache
+def _current(lease: Lease) -> Lease:
+    aborted = lease.epoch if lease.is_aborted else 0
+    return replace(lease, renewals=1, attempt=1, aborted_epoch=aborted)
+
+
+@cache
+def _promise_of(promise: Promise) -> Promise:
+    return replace(promise, failsafe=1, tries=1, promoting=max(promise.promoting, 1))
+
+
+@cache
+def _row_of(row: Database, region: str) -> Database:
+    return row if row.holder == region else replace(row, age=OLD)
+
+
+@cache
+def _lease_of(seen: Lease, lease: Lease) -> Lease:
+    same_epoch = seen.epoch == lease.epoch
+    return replace(
+        seen,
+        renewals=int(same_epoch and seen.renewals == lease.renewals),
+        attempt=int(same_epoch and seen.attempt == lease.attempt),
+        aborted_epoch=0,  # only the plan looks at it, in the lease itself
+    )
+
+
+@cache
+def _memory_of(memory: Memory, promise: Promise, lease: Lease) -> Memory:
+    if memory.seen is None:
+        return Memory(None, 0)
+    current = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
+    if memory.seen != current:
+        return Memory((0, 0, 0, 0), 0)
+    return Memory((lease.epoch, 1, 1, 1), memory.age)
+
+
+@cache
+def _keepers_of(
+    group: tuple[Keeper, ...], promise: Promise, region: str, lease: Lease
+) -> tuple[Keeper, ...]:
+    return tuple(sorted((_keeper_of(one, promise, region, lease) for one in group), key=repr))
+
+
+def _keeper_of(keeper: Keeper, promise: Promise, region: str, lease: Lease) -> Keeper:
+    seen, view = keeper.promise, keeper.view
+    bumps = view is not None and view.holder == region and not view.in_recovery
+    if seen is not None:
+        seen = replace(seen, failsafe=int(seen.failsafe == promise.failsafe), tries=0)
+    return replace(
+        keeper,
+        lease=None if keeper.lease is None else _lease_of(keeper.lease, lease),
+        promise=seen,
+        stamp_age=keeper.stamp_age if bumps else 0,
+        tries=int(keeper.tries == promise.tries) if keeper.tries else 0,
     )
 
 
