@@ -47,10 +47,7 @@ CREATE TABLE raw_copy (LIKE event INCLUDING DEFAULTS) PARTITION BY RANGE (occurr
 ALTER TABLE raw_copy ADD PRIMARY KEY (event_id, occurred_on);
 CREATE TABLE raw_copy_default PARTITION OF raw_copy DEFAULT;
 """
-RAW_COLUMNS = (
-    "occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version, payload, "
-    "payload_text, metadata, metadata_text, origin, incarnation, shard, shard_sequence, topic, applied_epoch"
-)
+RAW_COPY = f"COPY raw_copy ({COLUMNS}, applied_epoch) FROM STDIN".encode()
 """As the store path fills them; a column's default is made by the server for both."""
 
 
@@ -133,11 +130,16 @@ def database(folder: Path, settings: str = "") -> Iterator[DatabaseAddress]:
         processes.stop_all()
 
 
-def serving(connection: Connection) -> Store:
-    """A store of the region that the database lets write."""
+def renew(connection: Connection) -> None:
+    """As a keeper does: the region may serve, from now on for a ttl."""
     connection.execute(
         "UPDATE authority SET epoch = 1, holder = %s, renewed_from = clock_timestamp()", (REGION,)
     )
+
+
+def serving(connection: Connection) -> Store:
+    """A store of the region that the database lets write."""
+    renew(connection)
     guard = ServingGuard(REGION, 1e9)
     guard.epoch = 1
     return Store(connection, REGION, guard)
@@ -160,7 +162,7 @@ def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float
             began = time.perf_counter()
             made = batch_of(read)
             decode += time.perf_counter() - began
-            lines = raw_lines(made)
+            lines = "".join(f"{line}\t1\n" for line in made.lines)
             began = time.perf_counter()
             _copy(raw, lines)
             copied = time.perf_counter()
@@ -174,20 +176,8 @@ def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float
     }
 
 
-def raw_lines(made: Batch) -> str:
-    """The same rows as COPY takes them for `RAW_COLUMNS`."""
-    names = COLUMNS.split(", ")
-    places = [names.index(name.removesuffix("_text")) for name in RAW_COLUMNS.split(", ")[:-1]]
-    rows = (line.split("\t") for line in made.lines)
-    return "".join("\t".join([*(row[at] for at in places), "1"]) + "\n" for row in rows)
-
-
 def _copy(connection: Connection, lines: str) -> None:
-    with (
-        connection.transaction(),
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY raw_copy ({RAW_COLUMNS}) FROM STDIN".encode()) as copy,
-    ):
+    with connection.transaction(), connection.cursor() as cursor, cursor.copy(RAW_COPY) as copy:
         copy.write(lines)
 
 
