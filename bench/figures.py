@@ -25,8 +25,12 @@ class Figure:
 
 FIGURES = (
     Figure("raw_copy_rows_per_s", "rows/s", "COPY of the same rows with the same columns and key"),
-    Figure("store_path_ratio", "of raw COPY", "stage, insert, aggregates, markers, commit", 0.6),
+    Figure("store_path_ratio", "of raw COPY", "insert, aggregates, vital signs, markers, commit", 0.6),
     Figure("processor_path_ratio", "of raw COPY", "the same with the decoding of the records", 0.5),
+    Figure(
+        "ordinary_batch_ratio", "of raw COPY",
+        "the store path in batches of 333 rows, as the applier reads them while it keeps up",
+    ),
     Figure(
         "rows_5m_ratio", "of an empty one",
         "the store path with 5 million rows in the day's partition, its index larger than the buffers", 0.7,

@@ -141,11 +141,14 @@ def _add(found: Observed, event: Envelope, occurred_on: datetime, observation: O
                 "names": sorted(set(observation.names)),
             }
         )
-    times = f"{sortable(observation.measured)} {sortable(occurred_on)}"
-    for quantity in observation.quantities:
-        if quantity.code in vital_signs():
-            found.seen += 1
-            if quantity.value and observation.status in MEASURED:
+    vital = [one for one in observation.quantities if one.code in vital_signs()]
+    if not vital:
+        return
+    found.seen += len(vital)
+    if observation.status in MEASURED:
+        times = f"{sortable(observation.measured)} {sortable(occurred_on)}"
+        for quantity in vital:
+            if quantity.value:
                 component = "" if quantity.component is None else quantity.component
                 key = (event.aggregateType, event.aggregateId, quantity.code)
                 reading = f"{times} {event.eventId.lower()} {component}"
