@@ -30,7 +30,8 @@ INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_
     payload, payload_text, metadata, metadata_text, origin, incarnation, shard, shard_sequence, topic,
     applied_epoch)
 SELECT %(day)s::timestamptz + (n || ' milliseconds')::interval, gen_random_uuid(),
-    'ObservationRecordedEvent', 'Patient', 'filler-' || n %% 830, n, 1, %(payload)s, %(payload)s, '{}', '{}',
+    'ObservationRecordedEvent', 'Patient', 'filler-' || n %% 830, n, 1,
+    %(payload)s::text::jsonb, %(payload)s::text::json, '{}', '{}',
     'ca-central-1', '100', 'shardId-9', n, %(topic)s, 1
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 """

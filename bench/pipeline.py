@@ -206,7 +206,11 @@ def measure(workdir: Path, seconds: float, step_seconds: float) -> dict[str, flo
     with LocalTarget(workdir=workdir) as target:
         target.deploy()
         api = EdgeApi(target.endpoints()[target.home].api_url)
-        until("the region serving", lambda: bool(api.health().body.get("serving")), SERVING_SECONDS)
+        until(
+            "the region serving",
+            lambda: bool(api.health().body.get("serving")),
+            seconds=SERVING_SECONDS,
+        )
         api.close()
         pipeline = Pipeline(target, journals)
         asked = pipeline.edges(ASKED_RATE, seconds)
