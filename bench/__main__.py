@@ -18,6 +18,8 @@ from bench.figures import BY_NAME, table
 RESULT = Path("build/bench.json")
 PARTS = ("store_path", "full_partition", "bridge", "applier", "resume", "long_link", "synth")
 """Modules of this package that take `--figures FILE`."""
+PIPELINE = "pipeline"
+"""The part that needs a lab and a quarter of an hour: only when it is asked for."""
 PART_SECONDS = 1_800.0
 
 
@@ -28,10 +30,13 @@ def main() -> int:
         description="Rates and ratios of one run. Leave the machine alone meanwhile.",
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument("--pipeline", action="store_true", help="the whole path in a lab, as well")
     parser.add_argument("--result", type=Path, default=RESULT, help="where the figures go")
     given = parser.parse_args()
-    wanted = given.parts or PARTS
-    if unknown := sorted(set(wanted) - set(PARTS)):
+    wanted = [*given.parts] or [*PARTS]
+    if given.pipeline:
+        wanted.append(PIPELINE)
+    if unknown := sorted(set(given.parts) - set(PARTS)):
         parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
     found: dict[str, float] = {}
     failed = []

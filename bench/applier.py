@@ -18,7 +18,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from bench.results import write
-from bench.store_path import REGION, TOPIC, database, records
+from bench.store_path import REGION, TOPIC, database, records, renew
 from holes.engines import broker, create_topics
 from lab.waiting import LabError
 from lifeline.lambdas.contracts.event_applier import Apply
@@ -56,13 +56,6 @@ def stored(connection: Connection) -> int:
     """Rows in the hot table."""
     row = connection.execute("SELECT count(*) FROM event").fetchone()
     return int(row[0]) if row else 0
-
-
-def renew(connection: Connection) -> None:
-    """As a keeper does: the region may serve, from now on for a ttl."""
-    connection.execute(
-        "UPDATE authority SET epoch = 1, holder = %s, renewed_from = clock_timestamp()", (REGION,)
-    )
 
 
 def measure(folder: Path, rows: int) -> dict[str, float]:

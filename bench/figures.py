@@ -25,8 +25,12 @@ class Figure:
 
 FIGURES = (
     Figure("raw_copy_rows_per_s", "rows/s", "COPY of the same rows with the same columns and key"),
-    Figure("store_path_ratio", "of raw COPY", "stage, insert, aggregates, markers, commit", 0.6),
+    Figure("store_path_ratio", "of raw COPY", "insert, aggregates, vital signs, markers, commit", 0.6),
     Figure("processor_path_ratio", "of raw COPY", "the same with the decoding of the records", 0.5),
+    Figure(
+        "ordinary_batch_ratio", "of raw COPY",
+        "the store path in batches of 333 rows, as the applier reads them while it keeps up",
+    ),
     Figure(
         "rows_5m_ratio", "of an empty one",
         "the store path with 5 million rows in the day's partition, its index larger than the buffers", 0.7,
@@ -51,6 +55,15 @@ FIGURES = (
     ),
     Figure("long_link_mb_per_s", "MB/s", "the replicator over a round trip of 60 ms, one direction", 20),
     Figure("long_link_ratio", "of Kafka alone", "the same beside Kafka's own buffers", 1.5),
+    Figure(
+        "pipeline_p95_ms", "ms", "from a bedside to the database at 1,667 events a second, in a lab", 1_000,
+        more_is_better=False,
+    ),
+    Figure("edge_events_per_s", "events/s", "the highest rate that the HTTP edge holds", 2_500),
+    Figure(
+        "stream_events_per_s", "events/s", "the highest rate that holds by PutRecords in batches of 500",
+        4_000,
+    ),
     Figure("synth_seconds", "s", "`app.py` for the profile dev", 12, more_is_better=False),
 )  # fmt: skip
 BY_NAME = {one.name: one for one in FIGURES}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.results import write
 from bench.store_path import START, TOPIC, database, payload, records, serving, stored
+from lifeline.services.event_applier.apply import BATCH_RECORDS
 from lifeline.services.event_applier.batch import batch_of
 from lifeline.services.event_applier.migrate import migrate
 from lifeline.services.shared.database import Connection, connect
@@ -24,13 +25,13 @@ from lifeline.services.shared.database import Connection, connect
 SMALL_BUFFERS = "shared_buffers = '64MB'\n"
 FILL_ROWS = 250_000
 """In one statement, so that progress is seen."""
-BATCH = 2_000
 FILL = """
 INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version,
     payload, payload_text, metadata, metadata_text, origin, incarnation, shard, shard_sequence, topic,
     applied_epoch)
 SELECT %(day)s::timestamptz + (n || ' milliseconds')::interval, gen_random_uuid(),
-    'ObservationRecordedEvent', 'Patient', 'filler-' || n %% 830, n, 1, %(payload)s, %(payload)s, '{}', '{}',
+    'ObservationRecordedEvent', 'Patient', 'filler-' || n %% 830, n, 1,
+    %(payload)s::text::jsonb, %(payload)s::text::json, '{}', '{}',
     'ca-central-1', '100', 'shardId-9', n, %(topic)s, 1
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 """
@@ -82,11 +83,11 @@ def measure(folder: Path, rows: int, batches: int) -> dict[str, float]:
                 raise RuntimeError(f"{rows} rows make no index that is larger than the buffers")
         with connect(full, purpose="full") as one, connect(empty, purpose="empty") as other:
             stores = [serving(one), serving(other)]
-            for number, read in enumerate(records(batches * BATCH, BATCH)):
+            for number, read in enumerate(records(batches * BATCH_RECORDS, BATCH_RECORDS)):
                 for which, store in enumerate(stores):
                     made = batch_of(read)
                     began = time.perf_counter()
-                    stored(store, made, BATCH)
+                    stored(store, made, BATCH_RECORDS)
                     if number:  # the first one plans, and meets cold files
                         seconds[which] += time.perf_counter() - began
     return {"rows_5m_ratio": seconds[1] / seconds[0]}

@@ -1,10 +1,11 @@
 """The store path against raw COPY of the same rows, on one server in one run; a ratio, not a time.
 
-    python -m bench.store_path [--rows 60000] [--batch 2000]
+    python -m bench.store_path [--rows 100000] [--batch 5000]
 
 Raw COPY goes into a partitioned table with the same columns and the same key as `event`. The store path is
-what `apply` does: stage, insert, aggregates, markers, heartbeat, authority. Decoding is the event applier's
-own share: records to COPY text.
+what `apply` does: insert, aggregates, vital signs, markers, heartbeat, authority. Decoding is the event
+applier's own share: records to COPY text. A batch is what the applier reads at once under a backlog; what it
+reads when it keeps up, some hundred rows, is measured as well.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from lab.postgres import DATABASE, USER, Postgres
 from lab.processes import Processes
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.failover.markers import Marker, Pair
+from lifeline.services.event_applier.apply import BATCH_RECORDS, BATCH_SECONDS
 from lifeline.services.event_applier.batch import COLUMNS, Batch, LogRecord, batch_of
 from lifeline.services.event_applier.migrate import migrate
 from lifeline.services.event_applier.store import Store
@@ -37,6 +39,8 @@ from lifeline.services.shared.serving_guard import ServingGuard
 
 REGION = "ca-central-1"
 PATIENTS = 830
+ORDINARY_BATCH = round(BATCH_SECONDS * 100_000 / 60)
+"""What comes while the applier waits for a batch, at 100,000 events a minute."""
 TOPIC = "clinical.observation.recorded"
 PAIR = Pair(REGION, incarnation="100", shard="shardId-0")
 FIRST_SEQUENCE = 10**50
@@ -47,10 +51,7 @@ CREATE TABLE raw_copy (LIKE event INCLUDING DEFAULTS) PARTITION BY RANGE (occurr
 ALTER TABLE raw_copy ADD PRIMARY KEY (event_id, occurred_on);
 CREATE TABLE raw_copy_default PARTITION OF raw_copy DEFAULT;
 """
-RAW_COLUMNS = (
-    "occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version, payload, "
-    "payload_text, metadata, metadata_text, origin, incarnation, shard, shard_sequence, topic, applied_epoch"
-)
+RAW_COPY = f"COPY raw_copy ({COLUMNS}, applied_epoch) FROM STDIN".encode()
 """As the store path fills them; a column's default is made by the server for both."""
 
 
@@ -106,9 +107,9 @@ def marker(offset: int) -> LogRecord:
     return LogRecord(TOPIC, 0, offset, offset, made.to_bytes(), [("kind", b"marker")])
 
 
-def records(rows: int, batch: int) -> Iterator[list[LogRecord]]:
-    """Batches of events, each closed by a marker."""
-    for start in range(0, rows, batch):
+def records(rows: int, batch: int, first: int = 0) -> Iterator[list[LogRecord]]:
+    """Batches of events, each closed by a marker; `first`: where to go on."""
+    for start in range(first, first + rows, batch):
         yield [*(event(n) for n in range(start, start + batch)), marker(start + batch)]
 
 
@@ -133,11 +134,16 @@ def database(folder: Path, settings: str = "") -> Iterator[DatabaseAddress]:
         processes.stop_all()
 
 
-def serving(connection: Connection) -> Store:
-    """A store of the region that the database lets write."""
+def renew(connection: Connection) -> None:
+    """As a keeper does: the region may serve, from now on for a ttl."""
     connection.execute(
         "UPDATE authority SET epoch = 1, holder = %s, renewed_from = clock_timestamp()", (REGION,)
     )
+
+
+def serving(connection: Connection) -> Store:
+    """A store of the region that the database lets write."""
+    renew(connection)
     guard = ServingGuard(REGION, 1e9)
     guard.epoch = 1
     return Store(connection, REGION, guard)
@@ -151,22 +157,34 @@ def stored(store: Store, batch: Batch, rows: int) -> None:
 
 
 def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float]:
-    """Raw COPY and the store path take turns, so that noise hits both."""
-    decode = copying = storing = 0.0
+    """Both sizes of a batch, the smaller one with a tenth of the rows."""
     with connect(settings, purpose="raw") as raw, connect(settings, purpose="store") as connection:
         raw.execute(RAW)
         store = serving(connection)
-        for read in records(rows, batch):
-            began = time.perf_counter()
-            made = batch_of(read)
-            decode += time.perf_counter() - began
-            lines = raw_lines(made)
-            began = time.perf_counter()
-            _copy(raw, lines)
-            copied = time.perf_counter()
-            stored(store, made, batch)
-            storing += time.perf_counter() - copied
-            copying += copied - began
+        found = _measured(raw, store, records(rows, batch), batch)
+        some = records(rows // 10 // ORDINARY_BATCH * ORDINARY_BATCH, ORDINARY_BATCH, first=rows)
+        ordinary = _measured(raw, store, some, ORDINARY_BATCH)
+    return {**found, "ordinary_batch_ratio": ordinary["store_path_ratio"]}
+
+
+def _measured(
+    raw: Connection, store: Store, reads: Iterator[list[LogRecord]], batch: int
+) -> dict[str, float]:
+    """Raw COPY and the store path take turns, so that noise hits both."""
+    decode = copying = storing = 0.0
+    rows = 0
+    for read in reads:
+        began = time.perf_counter()
+        made = batch_of(read)
+        decode += time.perf_counter() - began
+        lines = "".join(f"{line}\t1\n" for line in made.lines)
+        began = time.perf_counter()
+        _copy(raw, lines)
+        copied = time.perf_counter()
+        stored(store, made, batch)
+        storing += time.perf_counter() - copied
+        copying += copied - began
+        rows += batch
     return {
         "raw_copy_rows_per_s": rows / copying,
         "store_path_ratio": copying / storing,
@@ -174,28 +192,16 @@ def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float
     }
 
 
-def raw_lines(made: Batch) -> str:
-    """The same rows as COPY takes them for `RAW_COLUMNS`."""
-    names = COLUMNS.split(", ")
-    places = [names.index(name.removesuffix("_text")) for name in RAW_COLUMNS.split(", ")[:-1]]
-    rows = (line.split("\t") for line in made.lines)
-    return "".join("\t".join([*(row[at] for at in places), "1"]) + "\n" for row in rows)
-
-
 def _copy(connection: Connection, lines: str) -> None:
-    with (
-        connection.transaction(),
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY raw_copy ({RAW_COLUMNS}) FROM STDIN".encode()) as copy,
-    ):
+    with connection.transaction(), connection.cursor() as cursor, cursor.copy(RAW_COPY) as copy:
         copy.write(lines)
 
 
 def main() -> int:
     """Print the figures."""
     parser = argparse.ArgumentParser(description="Store path against raw COPY.")
-    parser.add_argument("--rows", type=int, default=60_000)
-    parser.add_argument("--batch", type=int, default=2_000)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=BATCH_RECORDS)
     parser.add_argument("--figures", type=Path, help="a file for them, as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as settings:

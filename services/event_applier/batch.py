@@ -17,9 +17,13 @@ Place = tuple[str, int]
 """(topic, partition)"""
 
 COLUMNS = (
-    "ord, occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, version, "
-    "payload, metadata, origin, incarnation, shard, shard_sequence, topic"
+    "origin, incarnation, shard, shard_sequence, topic, event_type, event_id, occurred_on, sequence, "
+    "version, aggregate_type, aggregate_id, payload, payload_text, metadata, metadata_text"
 )
+"""Of `event`, as each line of a batch fills them; `applied_epoch` is known only when it is written.
+
+A server's log may quote the first hundred characters of a line: nothing in them says which patient.
+"""
 MAX_KEY_CHARACTERS = 650
 """Of an aggregate's type and id: a B-tree takes 2,704 bytes, a character has up to 4."""
 _WHITE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -105,7 +109,6 @@ class Batch:
 def batch_of(records: Iterable[LogRecord]) -> Batch:
     """Decode in order. A record that cannot be read is set aside with why (C7), never dropped."""
     batch = Batch()
-    number = 0
     for record in records:
         try:
             headers = dict(record.headers)
@@ -116,11 +119,10 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
-                line, event = _line(number, record, headers)
+                line, event = _line(record, headers)
                 batch.lines.append(line)
                 batch.events.append(record)
                 batch.envelopes.append(event)
-                number += 1
         except MemoryError:  # says nothing about the record
             raise
         except Exception as error:  # whatever it is, one record must not stop the log (B23)
@@ -128,24 +130,26 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
     return batch
 
 
-def _line(number: int, record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope]:
+def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope]:
     event = _ENVELOPE.decode(record.value)
+    payload, metadata = _escaped(event.payload), _escaped(event.metadata)
     fields = (
-        str(number),
-        event.occurredOn,
-        event.eventId,
-        event.eventType,
-        event.aggregateType,
-        event.aggregateId.translate(_ESCAPES),
-        str(event.sequence),
-        str(event.version),
-        _escaped(event.payload),
-        _escaped(event.metadata),
         headers["origin"].decode(),
         headers["incarnation"].decode(),
         headers["shard"].decode(),
         headers["sequence"].decode(),
         record.topic,
+        event.eventType,
+        event.eventId,
+        event.occurredOn,
+        str(event.sequence),
+        str(event.version),
+        event.aggregateType,
+        event.aggregateId.translate(_ESCAPES),
+        payload,
+        payload,
+        metadata,
+        metadata,
     )
     if len(event.aggregateType) + len(event.aggregateId) > MAX_KEY_CHARACTERS:
         raise ValueError("an aggregate's type and id are too long for an index")

@@ -11,6 +11,8 @@ from lifeline.services.event_applier.positions import SEEK_SLACK_MS, Resume
 from lifeline.services.shared.log_lines import say
 
 LOOKUP_TIMEOUT_SECONDS = 5.0
+MOST_BYTES = 16 * 1024 * 1024
+"""In one batch, if it has more than one record: the database ends a transaction after 5 seconds."""
 PASSING = frozenset(
     {
         KafkaError._PARTITION_EOF,
@@ -41,12 +43,26 @@ class LogReader:
         self.partitions: set[Place] = set()
         self.unplaced = True
         self._next: dict[Place, int] = {}
+        self._left: list[LogRecord] = []
         self._consumer = Consumer(settings)
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked)
 
     def read(self, limit: int, seconds: float) -> list[LogRecord]:
-        """Up to `limit` records within `seconds`, in each partition's order. Raises KafkaException."""
-        records = []
+        """Up to `limit` records, and MOST_BYTES, within `seconds`, in each partition's order.
+
+        Raises KafkaException.
+        """
+        found, size = self._left or self._consumed(limit, seconds), 0
+        for number, record in enumerate(found):
+            size += len(record.value)
+            if number and size > MOST_BYTES:
+                self._left = found[number:]
+                return found[:number]
+        self._left = []
+        return found
+
+    def _consumed(self, limit: int, seconds: float) -> list[LogRecord]:
+        records: list[LogRecord] = []
         for message in self._consumer.consume(limit, seconds):
             error = message.error()
             if error is not None:
@@ -108,6 +124,7 @@ class LogReader:
 
     def stand_still(self) -> None:
         """Fetch nothing; stay in the group."""
+        self._left = []
         if not self.unplaced:
             self._consumer.assign([])
             self.unplaced = True

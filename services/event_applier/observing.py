@@ -27,15 +27,19 @@ from lifeline.services.shared.vital_signs import vital_signs
 KEPT_READINGS = 5
 """Of each vital sign of a patient. When the newest is taken back, the one before it counts."""
 
-# A reading's text begins with its times as digits, so that it sorts by them.
+# A reading's text begins with its times as digits, so that it sorts by them. Mostly what came is newer than
+# what is held: then nothing is sorted.
 KEEP_READINGS = """
 INSERT INTO vital_sign AS held (aggregate_type, aggregate_id, code, readings)
 SELECT aggregate_type, aggregate_id, code, string_to_array(readings, ',')
-FROM unnest(%(types)s::text[], %(ids)s::text[], %(codes)s::text[], %(readings)s::text[])
+FROM unnest(%(types)b::text[], %(ids)b::text[], %(codes)b::text[], %(readings)b::text[])
     AS given (aggregate_type, aggregate_id, code, readings)
-ON CONFLICT (aggregate_type, aggregate_id, code) DO UPDATE SET readings = ARRAY(
-    SELECT DISTINCT one FROM unnest(held.readings || excluded.readings) AS one
-    ORDER BY one DESC LIMIT %(kept)s)
+ON CONFLICT (aggregate_type, aggregate_id, code) DO UPDATE SET readings =
+    CASE WHEN held.readings[1] < excluded.readings[cardinality(excluded.readings)]
+    THEN (excluded.readings || held.readings)[:%(kept)s]
+    ELSE ARRAY(SELECT DISTINCT one FROM unnest(held.readings || excluded.readings) AS one
+        ORDER BY one DESC LIMIT %(kept)s) END
+WHERE NOT held.readings @> excluded.readings
 """
 
 # Only what is stored with this very payload counts: the same id may have come with another content (C9).
@@ -83,9 +87,9 @@ class Observed:
         return len(self.flags) - self.incomplete
 
 
-def observed(events: Iterable[Envelope]) -> Observed:
-    """Pure. What cannot be read as an Observation says nothing here: it is stored all the same."""
-    found = Observed()
+def observed(events: Iterable[Envelope], found: Observed | None = None) -> Observed:
+    """What they say, added to what was `found`. What is no Observation says nothing: it is stored as well."""
+    found = found or Observed()
     for event in events:
         if event.eventType != OBSERVATION:
             continue
@@ -137,11 +141,14 @@ def _add(found: Observed, event: Envelope, occurred_on: datetime, observation: O
                 "names": sorted(set(observation.names)),
             }
         )
-    times = f"{sortable(observation.measured)} {sortable(occurred_on)}"
-    for quantity in observation.quantities:
-        if quantity.code in vital_signs():
-            found.seen += 1
-            if quantity.value and observation.status in MEASURED:
+    vital = [one for one in observation.quantities if one.code in vital_signs()]
+    if not vital:
+        return
+    found.seen += len(vital)
+    if observation.status in MEASURED:
+        times = f"{sortable(observation.measured)} {sortable(occurred_on)}"
+        for quantity in vital:
+            if quantity.value:
                 component = "" if quantity.component is None else quantity.component
                 key = (event.aggregateType, event.aggregateId, quantity.code)
                 reading = f"{times} {event.eventId.lower()} {component}"

@@ -25,7 +25,7 @@ _TYPES = {
 }
 CREATE_SIEVE = (
     "CREATE TEMP TABLE IF NOT EXISTS sieve (ord integer, "
-    + ", ".join(f"{name} text" for name in COLUMNS.split(", ")[1:])
+    + ", ".join(f"{name} text" for name in COLUMNS.split(", "))
     + ") ON COMMIT DELETE ROWS"
 )
 _VALID = " AND ".join(
@@ -42,9 +42,8 @@ def refused_lines(connection: Connection, lines: list[str]) -> set[int]:
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(CREATE_SIEVE)
-            with cursor.copy(f"COPY sieve ({COLUMNS}) FROM STDIN".encode()) as copy:
-                copy.write("\n".join(lines) + "\n")
-            numbers = {row[0] for row in cursor.execute(REFUSED.encode()).fetchall()}
+            with cursor.copy(f"COPY sieve (ord, {COLUMNS}) FROM STDIN".encode()) as copy:
+                copy.write("".join(f"{place}\t{line}\n" for place, line in enumerate(lines)))
+            return {row[0] for row in cursor.execute(REFUSED.encode()).fetchall()}
     except BAD_ROW:
         return set()
-    return {place for place, line in enumerate(lines) if int(line.partition("\t")[0]) in numbers}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import psycopg
 
 from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
-from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.failover.protocol import APPLY_LOCK
-from lifeline.services.event_applier.batch import COLUMNS, Batch
+from lifeline.services.event_applier.batch import Batch
+from lifeline.services.event_applier.copy_choice import CopyChoice
 from lifeline.services.event_applier.dead_letters import (
     DONE,
     DeadLetter,
@@ -19,10 +21,11 @@ from lifeline.services.event_applier.dead_letters import (
     keep,
     outcomes_of,
 )
-from lifeline.services.event_applier.observing import observed, write
+from lifeline.services.event_applier.inserting import Inserting, copied, staged, what_can_be
+from lifeline.services.event_applier.observing import write
 from lifeline.services.event_applier.positions import OwnPosition, keeps_positions
-from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
-from lifeline.services.event_applier.wild_sequences import Inserted, settle
+from lifeline.services.event_applier.sifting import BAD_ROW
+from lifeline.services.event_applier.wild_sequences import settle
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.observations import KEPT
 from lifeline.services.shared.serving_guard import (
@@ -30,86 +33,6 @@ from lifeline.services.shared.serving_guard import (
     AuthorityRow,
     ServingGuard,
 )
-
-CREATE_STAGE = """
-CREATE TEMP TABLE IF NOT EXISTS stage (
-    ord integer, occurred_on timestamptz, event_id uuid, event_type text COLLATE "C",
-    aggregate_type text COLLATE "C", aggregate_id text COLLATE "C", sequence bigint,
-    version smallint, payload json, metadata json, origin text, incarnation text, shard text,
-    shard_sequence numeric, topic text
-) ON COMMIT DELETE ROWS
-"""
-
-# The aggregates come only from rows that the insert returned (C4), one per key, keys sorted (C6). One with a
-# sequence far from the others is left to `wild_sequences` (C9): its inserted rows are in the answer.
-INSERT = """
-WITH inserted AS (
-    INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
-        version, payload, payload_text, metadata, metadata_text,
-        origin, incarnation, shard, shard_sequence, topic, applied_epoch)
-    SELECT occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence,
-        version, payload, payload, metadata, metadata,
-        origin, incarnation, shard, shard_sequence, topic, %(epoch)s
-    FROM stage ORDER BY ord
-    ON CONFLICT (occurred_on, event_id) DO NOTHING
-    RETURNING aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload
-), span AS (
-    SELECT aggregate_type, aggregate_id, min(sequence) AS first, max(sequence) AS last,
-        count(*) AS events
-    FROM inserted GROUP BY aggregate_type, aggregate_id
-), wild AS (
-    SELECT aggregate_type, aggregate_id
-    FROM span LEFT JOIN aggregate AS held USING (aggregate_type, aggregate_id)
-    WHERE held.withheld_runs IS NOT NULL
-        OR span.first < coalesce(held.first_sequence, held.sequence, span.last) - %(jump)s
-        OR span.last > coalesce(held.sequence, span.first) + %(jump)s
-), newest AS (
-    SELECT DISTINCT ON (aggregate_type, aggregate_id) inserted.*, span.first, span.events
-    FROM inserted JOIN span USING (aggregate_type, aggregate_id)
-    WHERE (aggregate_type, aggregate_id) NOT IN (SELECT aggregate_type, aggregate_id FROM wild)
-    ORDER BY aggregate_type, aggregate_id, sequence DESC, occurred_on DESC, event_id DESC
-), folded AS (
-    INSERT INTO aggregate AS held (aggregate_type, aggregate_id, sequence, occurred_on, event_id, state,
-        first_sequence, events)
-    SELECT aggregate_type, aggregate_id, sequence, occurred_on, event_id, payload, first, events
-    FROM newest ORDER BY aggregate_type, aggregate_id
-    ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
-    SET (sequence, occurred_on, event_id, state) = (
-            SELECT * FROM (VALUES
-                (excluded.sequence, excluded.occurred_on, excluded.event_id, excluded.state),
-                (held.sequence, held.occurred_on, held.event_id, held.state)
-            ) AS candidate (a, b, c, state) ORDER BY a DESC, b DESC, c DESC LIMIT 1),
-        first_sequence = least(coalesce(held.first_sequence, held.sequence), excluded.first_sequence),
-        events = held.events + excluded.events
-)
-SELECT inserted.aggregate_type, inserted.aggregate_id, sequence, occurred_on, event_id, total.n
-FROM (SELECT count(*) AS n FROM inserted) AS total
-LEFT JOIN (inserted JOIN wild USING (aggregate_type, aggregate_id)) ON true
-"""
-
-# What a unique key did not let in and differs from what it met. The inner query asks one partition only.
-KEEP_UNEXPECTED = """
-INSERT INTO unexpected_event (event_id, occurred_on, content, event_type, aggregate_type, aggregate_id,
-    sequence, version, payload_text, metadata_text, origin, incarnation, shard, shard_sequence, topic,
-    applied_epoch)
-SELECT event_id, occurred_on,
-    sha256(convert_to(concat_ws(chr(1), event_type, aggregate_type, aggregate_id, sequence, version,
-        payload, metadata), 'UTF8')),
-    event_type, aggregate_type, aggregate_id, sequence, version, payload, metadata, origin, incarnation,
-    shard, shard_sequence, topic, %(epoch)s
-FROM stage, LATERAL (
-    SELECT (e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.version)
-            IS DISTINCT FROM (stage.event_type, stage.aggregate_type, stage.aggregate_id,
-                stage.sequence, stage.version)
-        OR coalesce(e.payload_text::text <> stage.payload::text, e.payload <> stage.payload::jsonb)
-        OR coalesce(e.metadata_text::text <> stage.metadata::text, e.metadata <> stage.metadata::jsonb)
-        AS differs
-    FROM event AS e
-    WHERE e.event_id = stage.event_id AND e.occurred_on = stage.occurred_on LIMIT 1
-) AS met
-WHERE met.differs
-ON CONFLICT DO NOTHING
-"""
 
 UPSERT_MARKER = """
 INSERT INTO applied_marker AS held
@@ -174,22 +97,6 @@ class Applied:
     implausible: int = 0
 
 
-@dataclass
-class Inserting:
-    """What became of the lines so far. `wild`: the new ones of aggregates with a wild sequence."""
-
-    inserted: int = 0
-    unexpected: int = 0
-    wild: list[Inserted] = field(default_factory=list)
-    refused: list[DeadLetter] = field(default_factory=list)
-    left_out: set[int] = field(default_factory=set)
-    """The places in the batch of those that were refused."""
-
-    def stored(self, batch: Batch) -> list[int]:
-        """The places of the others."""
-        return [n for n in range(len(batch.lines)) if n not in self.left_out]
-
-
 class Store:
     """The database as the applier writes it. Remembers which pairs it has declared, and their parents."""
 
@@ -203,6 +110,7 @@ class Store:
     ) -> None:
         """Without a breaker, whatever cannot be stored is set aside, be it everything."""
         self._breaker = breaker
+        self._choice = CopyChoice()
         self._connection = connection
         self._region = region
         self._guard = guard
@@ -228,26 +136,34 @@ class Store:
         `positions`: how far this epoch applied the partitions with it (B26).
         Raises NotServing, psycopg.Error; Stopped when that would be nearly everything (B23).
         """
+        # Each way is a transaction of its own, not one for each duplicate or bad row (L8).
         try:
-            return self._apply(batch, heartbeat, positions, self._insert)
+            if batch.lines and self._choice.is_copied:
+                try:
+                    done = self._apply(batch, heartbeat, positions, copied)
+                    self._choice.copied()
+                    return done
+                except psycopg.errors.UniqueViolation:
+                    self._choice.in_vain()
+            done = self._apply(batch, heartbeat, positions, staged)
         except BAD_ROW:
-            # A second transaction, not one for each bad row (L8).
-            return self._apply(batch, heartbeat, positions, self._insert_what_can_be)
+            return self._apply(batch, heartbeat, positions, what_can_be)
+        if batch.lines:
+            self._choice.staged(is_new=done.inserted == len(batch.lines))
+        return done
 
     def _apply(
         self,
         batch: Batch,
         heartbeat: bool,
         positions: Sequence[OwnPosition],
-        insert: Callable[[Batch], Inserting],
+        insert: Callable[[Connection, Batch, int], Inserting],
     ) -> Applied:
-        if batch.lines:
-            self._connection.execute(CREATE_STAGE)
         with self._connection.transaction():
             self._prove_right()
-            done = insert(batch)
+            done = insert(self._connection, batch, self._guard.epoch)
             withheld = settle(self._connection, done.wild) if done.wild else 0
-            seen = observed(batch.envelopes[n] for n in done.stored(batch))
+            seen = done.seen
             if self._observes():
                 write(self._connection, seen)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
@@ -309,50 +225,6 @@ class Store:
         permission = self._guard.judge(self.read_authority(), asked_at)
         if permission.new_epoch or not permission.may_serve:
             raise NotServing(permission.reason, new_epoch=permission.new_epoch)
-
-    def _insert(self, batch: Batch) -> Inserting:
-        return self._insert_lines(batch.lines) if batch.lines else Inserting()
-
-    def _insert_lines(self, lines: list[str]) -> Inserting:
-        with self._connection.cursor() as cursor:
-            with cursor.copy(f"COPY stage ({COLUMNS}) FROM STDIN") as copy:
-                copy.write("\n".join(lines) + "\n")
-            told = {"epoch": self._guard.epoch, "jump": MAX_SEQUENCE_JUMP}
-            rows = cursor.execute(INSERT, told, prepare=True).fetchall()
-            inserted, unexpected = int(rows[0][5]), 0
-            if inserted < len(lines):
-                unexpected = cursor.execute(KEEP_UNEXPECTED, told).rowcount
-        return Inserting(inserted, unexpected, [row[:5] for row in rows if row[0] is not None])
-
-    def _insert_what_can_be(self, batch: Batch) -> Inserting:
-        """The rows that the server would refuse are asked for; what still fails is found by halves."""
-        refused = refused_lines(self._connection, batch.lines)
-        done = Inserting()
-        done.refused += [dead_letter_of(batch.events[n], "DataError") for n in sorted(refused)]
-        done.left_out |= refused
-        self._insert_halves(batch, [n for n in range(len(batch.lines)) if n not in refused], done)
-        return done
-
-    def _insert_halves(self, batch: Batch, places: list[int], done: Inserting) -> None:
-        if not places:
-            return
-        try:
-            with self._connection.transaction():  # a savepoint
-                part = self._insert_lines([batch.lines[n] for n in places])
-                self._connection.execute("DELETE FROM stage")
-        except BAD_ROW as error:
-            if len(places) == 1:
-                why = type(error).__name__
-                done.refused.append(dead_letter_of(batch.events[places[0]], why))
-                done.left_out.add(places[0])
-                return
-            middle = len(places) // 2
-            for half in (places[:middle], places[middle:]):
-                self._insert_halves(batch, half, done)
-        else:
-            done.inserted += part.inserted
-            done.unexpected += part.unexpected
-            done.wild += part.wild
 
     def _keeps_positions(self) -> bool:
         """Asked until it is so."""

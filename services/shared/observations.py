@@ -7,10 +7,7 @@ one corrects every other Observation of the same aggregate that shares a name wi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -24,7 +21,7 @@ CORRECTIONS = frozenset({"amended", "corrected", WITHDRAWN})
 MEASURED = frozenset({"preliminary", "final", "amended", "corrected"})
 """The statuses whose value was measured, and is not taken back."""
 LOINC = "http://loinc.org"
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_EPOCH, _DAY_SECONDS = datetime(1970, 1, 1, tzinfo=UTC), 86_400
 _PRECISION = len("2026-11-21T12:00:00")
 
 
@@ -73,7 +70,7 @@ class _Observation(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Observation)
 
 
-class Quantity(NamedTuple):
+class Quantity(msgspec.Struct, frozen=True):
     """One measured quantity. `component` is its place in a panel; None: the Observation's own value.
 
     `value` is the number as it was written (C8); empty: there is none.
@@ -86,8 +83,7 @@ class Quantity(NamedTuple):
     ucum: str
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True):
     """`names` are hashes: an identifier may be long, and a patient's.
 
     `measured` is when, if the sender says it to the second (`timed`), else when the event occurred.
@@ -115,48 +111,56 @@ def observation_of(payload: bytes, occurred_on: datetime) -> Observation | None:
     measured = _measured(read, occurred_on)
     return Observation(
         read.status,
-        tuple(_names(read)),
+        _names(read),
         measured or occurred_on.astimezone(UTC),
         measured is not None,
-        tuple(_quantities(read)),
+        _quantities(read),
     )
 
 
 def sortable(moment: datetime) -> str:
     """Microseconds since 1970, as many digits for each: what was measured before counts as then."""
-    return f"{max(0, (moment - _EPOCH) // _MICROSECOND):017d}"
+    since = moment - _EPOCH
+    microseconds = (since.days * _DAY_SECONDS + since.seconds) * 1_000_000 + since.microseconds
+    return f"{max(0, microseconds):017d}"
 
 
-def _names(read: _Observation) -> Iterator[str]:
-    if read.id:
-        yield _hashed("id", read.id)
-    for one in read.identifier:
-        if one.value:
-            yield _hashed("identifier", one.system, one.value)
+def _names(read: _Observation) -> tuple[str, ...]:
+    names = [_hashed("id", read.id)] if read.id else []
+    names += [_hashed("identifier", one.system, one.value) for one in read.identifier if one.value]
+    return tuple(names)
 
 
 def _hashed(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def _quantities(read: _Observation) -> Iterator[Quantity]:
-    holders: list[tuple[int | None, _Concept, _Quantity | None]] = [
-        (None, read.code, read.valueQuantity)
-    ]
-    holders += [(n, one.code, one.valueQuantity) for n, one in enumerate(read.component)]
-    for component, concept, found in holders:
-        if component is None and found is None and read.component:
-            continue  # a panel's own code has no value to have
-        quantity = found or _Quantity()
-        for coding in concept.coding:
-            if coding.system == LOINC and coding.code:
+def _quantities(read: _Observation) -> tuple[Quantity, ...]:
+    found: list[Quantity] = []
+    if read.valueQuantity is not None or not read.component:
+        _add(found, None, read.code, read.valueQuantity)  # a panel's own code has no value to have
+    for number, one in enumerate(read.component):
+        _add(found, number, one.code, one.valueQuantity)
+    return tuple(found)
+
+
+def _add(
+    found: list[Quantity], component: int | None, concept: _Concept, quantity: _Quantity | None
+) -> None:
+    for coding in concept.coding:
+        if coding.system == LOINC and coding.code:
+            if quantity is None:
+                found.append(Quantity(coding.code, component, "", "", ""))
+            else:
                 value = bytes(quantity.value).decode()
-                yield Quantity(coding.code, component, value, quantity.unit, quantity.code)
+                found.append(Quantity(coding.code, component, value, quantity.unit, quantity.code))
 
 
 def _measured(read: _Observation, occurred_on: datetime) -> datetime | None:
-    period = read.effectivePeriod or _Period()
-    for text in (read.effectiveDateTime, read.effectiveInstant, period.end, period.start):
+    texts = [read.effectiveDateTime, read.effectiveInstant]
+    if read.effectivePeriod is not None:
+        texts += [read.effectivePeriod.end, read.effectivePeriod.start]
+    for text in texts:
         if len(text) > _PRECISION:  # a day or a year alone says no order
             try:
                 read_as = datetime.fromisoformat(text)

@@ -47,10 +47,33 @@ def test_a_part_that_nobody_knows_is_refused_with_those_that_are(
 
 
 def test_every_part_can_be_run() -> None:
-    for part in bench.PARTS:
+    for part in (*bench.PARTS, bench.PIPELINE):
         source = (ROOT / "bench" / f"{part}.py").read_text()
         assert '"--figures"' in source
         assert "return write(" in source
+
+
+def test_the_pipeline_is_measured_only_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def part(name: str) -> dict[str, float]:
+        measured.append(name)
+        return {}
+
+    monkeypatch.setattr(bench, "_part", part)
+    result = ["--result", str(tmp_path / "bench.json")]
+    for given, parts in (
+        ([], [*bench.PARTS]),
+        (["synth"], ["synth"]),
+        (["synth", "--pipeline"], ["synth", "pipeline"]),
+        (["--pipeline"], [*bench.PARTS, "pipeline"]),
+    ):
+        del measured[:]
+        monkeypatch.setattr("sys.argv", ["bench", *given, *result])
+        assert bench.main() == 0
+        assert measured == parts
 
 
 def test_a_missed_target_and_a_failed_part_fail_the_run_and_are_kept(

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from lifeline.lambdas.failover.markers import Pair
 from lifeline.services.event_applier import log_reader
 from lifeline.services.event_applier.batch import Place
-from lifeline.services.event_applier.log_reader import LogReader
+from lifeline.services.event_applier.log_reader import MOST_BYTES, LogReader
 from lifeline.services.event_applier.positions import Resume
 
 TOPIC = "clinical.observation.recorded"
@@ -33,6 +33,7 @@ class Message:
     at: int
     code: int | None = None
     fatal: bool = False
+    size: int = 0
 
     def error(self) -> KafkaError | None:
         return None if self.code is None else KafkaError(self.code, fatal=self.fatal)
@@ -50,7 +51,7 @@ class Message:
         return 1, 1_000 + self.at
 
     def value(self) -> bytes | None:
-        return f"{self.place[1]}/{self.at}".encode()
+        return f"{self.place[1]}/{self.at}".encode().ljust(self.size)
 
     def headers(self) -> list[tuple[str, bytes]] | None:
         return None
@@ -173,6 +174,33 @@ def test_a_member_reads_nothing_before_it_is_placed(consumer: Consumer) -> None:
     assert offsets(reader) == []
     assert consumer.assigned == []
     assert reader.partitions == {A, B}
+
+
+def test_large_records_come_in_parts_so_that_a_transaction_ends_in_time(
+    reader: LogReader, consumer: Consumer
+) -> None:
+    """A transaction has 5 seconds, be its records as large as an event may be."""
+    half = MOST_BYTES // 2
+    consumer.messages = [Message(A, 40 + n, size=half) for n in range(4)] + [Message(B, 40)]
+    assert offsets(reader) == [(0, 40), (0, 41)]
+    assert offsets(reader) == [(0, 42), (0, 43)]
+    consumer.messages.append(Message(B, 41))
+    assert offsets(reader) == [(1, 40)]
+    consumer.messages.append(Message(B, 42, size=3 * MOST_BYTES))
+    assert offsets(reader) == [(1, 41)]
+    assert offsets(reader) == [(1, 42)], "one alone is handed on, however large"
+
+
+def test_what_was_kept_for_the_next_read_is_dropped_when_the_reading_stops(
+    reader: LogReader, consumer: Consumer
+) -> None:
+    consumer.messages = [Message(A, 40 + n, size=MOST_BYTES) for n in range(3)]
+    assert offsets(reader) == [(0, 40)]
+    reader.stand_still()
+    assert offsets(reader) == []
+    reader.place({A: Resume(None), B: Resume(None)})
+    consumer.messages = [Message(A, 40)]
+    assert offsets(reader) == [(0, 40)]
 
 
 def test_a_rebalance_must_be_placed_again(reader: LogReader, consumer: Consumer) -> None:

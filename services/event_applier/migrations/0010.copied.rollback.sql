@@ -1,0 +1,1 @@
+ALTER TABLE event ALTER COLUMN applied_at SET DEFAULT clock_timestamp();
