@@ -24,6 +24,8 @@ EVENT_PREFIX = "e:"
 AGAIN = "again"
 """The header of a marker that a new process of the bridge writes a second time: whoever counted it may have
 died before writing it."""
+REPAIR = "repair"
+"""The header of what a repair wrote: the name of its run."""
 MARKER = Wire("marker", current=1, key="lifelineMarker")
 VECTOR = Wire("watermark vector", current=2, unstamped=1)
 """Format 1 carried no number; 2 has the same fields and says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from lifeline.lambdas.failover.breaker import Breaker
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
@@ -18,6 +19,13 @@ from lifeline.services.event_applier.dead_letters import (
     due,
     keep,
     outcomes_of,
+)
+from lifeline.services.event_applier.event_sources import (
+    ABOVE_FLOOR,
+    UNDER_FLOOR,
+    is_there,
+    never_stored,
+    note,
 )
 from lifeline.services.event_applier.observing import observed, write
 from lifeline.services.event_applier.positions import OwnPosition, keeps_positions
@@ -87,6 +95,9 @@ FROM (SELECT count(*) AS n FROM inserted) AS total
 LEFT JOIN (inserted JOIN wild USING (aggregate_type, aggregate_id)) ON true
 """
 
+INSERT_ABOVE_FLOOR = INSERT.replace("FROM stage ORDER BY", f"FROM stage {ABOVE_FLOOR} ORDER BY")
+"""Events of days that are gone are left out: they were counted, and their rows would stay for ever."""
+
 # What a unique key did not let in and differs from what it met. The inner query asks one partition only.
 KEEP_UNEXPECTED = """
 INSERT INTO unexpected_event (event_id, occurred_on, content, event_type, aggregate_type, aggregate_id,
@@ -141,6 +152,8 @@ WHERE (held.log_id, held.epoch) IS DISTINCT FROM (excluded.log_id, excluded.epoc
     OR held.next_offset < excluded.next_offset
 """
 
+LATE = "its day left the database before it came"
+
 HEARTBEAT = """
 INSERT INTO heartbeat AS held (region, role, epoch, at) VALUES (%s, 'event-applier', %s, clock_timestamp())
 ON CONFLICT (region, role) DO UPDATE SET epoch = excluded.epoch, at = excluded.at
@@ -184,10 +197,13 @@ class Inserting:
     refused: list[DeadLetter] = field(default_factory=list)
     left_out: set[int] = field(default_factory=set)
     """The places in the batch of those that were refused."""
+    gone: dict[int, date] = field(default_factory=dict)
+    """The places of those whose day is detached or dropped, and the day."""
 
     def stored(self, batch: Batch) -> list[int]:
         """The places of the others."""
-        return [n for n in range(len(batch.lines)) if n not in self.left_out]
+        kept = range(len(batch.lines))
+        return [n for n in kept if n not in self.left_out and n not in self.gone]
 
 
 class Store:
@@ -211,6 +227,7 @@ class Store:
         self._parents: dict[Pair, tuple[str, ...]] = {}
         self._is_placing = False
         self._is_observing = False
+        self._is_noting = False
         self._published_again = -1
         """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
@@ -250,6 +267,9 @@ class Store:
             seen = observed(batch.envelopes[n] for n in done.stored(batch))
             if self._observes():
                 write(self._connection, seen)
+            if self._notes_sources():
+                note(self._connection, batch, done.stored(batch))
+                self._set_aside_what_is_late(batch, done)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
             letters += done.refused
             outcomes = outcomes_of(batch, done.left_out) if letters else []
@@ -295,6 +315,17 @@ class Store:
             return self.publish(send)
         return len(found)
 
+    def _set_aside_what_is_late(self, batch: Batch, done: Inserting) -> None:
+        """An event of a day that is gone, and that nothing says was stored, is no duplicate (C3)."""
+        late = never_stored(self._connection, batch, done.gone.items()) if done.gone else []
+        done.refused += [dead_letter_of(batch.events[n], LATE) for n in late]
+        done.left_out |= set(late)
+
+    def _notes_sources(self) -> bool:
+        """Asked until it is so."""
+        self._is_noting = self._is_noting or is_there(self._connection)
+        return self._is_noting
+
     def _observes(self) -> bool:
         """Asked until it is so: until the migrations have run, events are stored without it."""
         if not self._is_observing:
@@ -318,11 +349,14 @@ class Store:
             with cursor.copy(f"COPY stage ({COLUMNS}) FROM STDIN") as copy:
                 copy.write("\n".join(lines) + "\n")
             told = {"epoch": self._guard.epoch, "jump": MAX_SEQUENCE_JUMP}
-            rows = cursor.execute(INSERT, told, prepare=True).fetchall()
-            inserted, unexpected = int(rows[0][5]), 0
-            if inserted < len(lines):
-                unexpected = cursor.execute(KEEP_UNEXPECTED, told).rowcount
-        return Inserting(inserted, unexpected, [row[:5] for row in rows if row[0] is not None])
+            insert = INSERT_ABOVE_FLOOR if self._notes_sources() else INSERT
+            rows = cursor.execute(insert, told, prepare=True).fetchall()
+            done = Inserting(int(rows[0][5]), 0, [row[:5] for row in rows if row[0] is not None])
+            if done.inserted < len(lines):
+                done.unexpected = cursor.execute(KEEP_UNEXPECTED, told).rowcount
+                if self._is_noting:
+                    done.gone = dict(cursor.execute(UNDER_FLOOR).fetchall())
+        return done
 
     def _insert_what_can_be(self, batch: Batch) -> Inserting:
         """The rows that the server would refuse are asked for; what still fails is found by halves."""
@@ -353,6 +387,7 @@ class Store:
             done.inserted += part.inserted
             done.unexpected += part.unexpected
             done.wild += part.wild
+            done.gone |= part.gone
 
     def _keeps_positions(self) -> bool:
         """Asked until it is so."""

@@ -28,6 +28,7 @@ from lifeline.lambdas.failover.log_proof import LogProof, Lost, Unproven
 from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
     AGAIN,
+    REPAIR,
     Marker,
     Pair,
     entries_from_json,
@@ -174,7 +175,7 @@ class WatermarkReader:
         told = dict(headers)
         if told.get("origin") != self._peer:
             return  # our own shards are proven in the other region
-        run, now = told.get("repair", b"").decode(), self._clock.monotonic()
+        run, now = told.get(REPAIR, b"").decode(), self._clock.monotonic()
         kind = told.get("kind")
         if kind == b"marker":
             marker = Marker.from_bytes(value)
