@@ -50,6 +50,19 @@ class Pair:
     shard: str
 
 
+def row_of_stretch(pair: Pair, place: Place, after: int, until: int) -> dict[str, Any]:
+    """(after, until] of a pair in a partition, as `/v1/watermark` and every command tell it."""
+    return {
+        "region": pair.origin,
+        "incarnation": pair.incarnation,
+        "shard": pair.shard,
+        "topic": place[0],
+        "partition": place[1],
+        "after": str(after),
+        "until": str(until),
+    }
+
+
 @dataclass(frozen=True)
 class StreamMarker:
     """What the marker writer puts into one shard. Its position is the stream's sequence number (B4)."""

@@ -7,6 +7,7 @@ is not known is kept, and told: `OldPartitions` counts the days that are there t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -70,16 +71,14 @@ class OldPartitions:
         else:
             while self._detach(connection):
                 pass
-            for name, day, lacked, why in kept_days(connection, self._archived):
-                if why or lacked:
-                    more = f" and {len(lacked) - 1} more" if len(lacked) > 1 else ""
-                    why = why or f"the archive does not have {lacked[0].name()}{more}"
-                    say("an old partition is kept", partition=name, day=str(day), why=why)
+            for one in kept_days(connection, self._archived):
+                if one.why:
+                    say("an old partition is kept", partition=one.name, why=one.why)
                     continue
                 with connection.transaction():
                     connection.execute(LOCK_TIMEOUT)
-                    connection.execute("SELECT drop_detached_partition(%s)", (name,))
-                say("an old partition is dropped", partition=name)
+                    connection.execute("SELECT drop_detached_partition(%s)", (one.name,))
+                say("an old partition is dropped", partition=one.name)
         found = connection.execute(OVERDUE, (self._kept_days + GRACE_DAYS,)).fetchone()
         self.overdue = int(found[0]) if found else None
 
@@ -95,12 +94,26 @@ class OldPartitions:
         return name is not None
 
 
-Kept = tuple[str, date, list[Lacked], str]
-"""A detached day's table, the day, what of it the archive lacks, and why nothing can be said of it."""
+@dataclass(frozen=True)
+class Kept:
+    """A detached day, and its table. `unknown`: why nothing can be said of it."""
+
+    name: str
+    day: date
+    lacked: list[Lacked]
+    unknown: str
+
+    @property
+    def why(self) -> str:
+        """It is kept; empty: it may be dropped."""
+        if self.unknown or not self.lacked:
+            return self.unknown
+        more = f" and {len(self.lacked) - 1} more" if len(self.lacked) > 1 else ""
+        return f"the archive does not have {self.lacked[0].name()}{more}"
 
 
 def kept_days(connection: Connection, archived: Archived) -> list[Kept]:
-    """Every detached day; one without a lack and without a reason may be dropped."""
+    """Every detached day, the oldest first."""
     detached = connection.execute(DETACHED).fetchall()
     sources = {day: sources_of(connection, day) for _, day, _ in detached}
     held, unknown = _held(archived, sources.values())
@@ -110,7 +123,7 @@ def kept_days(connection: Connection, archived: Archived) -> list[Kept]:
         lacked = not_archived(sources[day], held, accepted)
         if not (is_noted and sources[day]) and ANYTHING not in accepted:
             lacked.insert(0, ANYTHING)
-        found.append((name, day, lacked, unknown))
+        found.append(Kept(name, day, lacked, unknown))
     return found
 
 

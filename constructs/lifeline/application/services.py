@@ -474,6 +474,8 @@ class Services(Construct):
                 region=site.region.name,
                 suffix=suffix,
                 archive_bucket=archive.bucket_name,
+                checkpoints_table=self.checkpoints.table_name,
+                archive_days=archive.kept_days,
             ),
             role=self._roles.of(ARCHIVE_TASK),
         )

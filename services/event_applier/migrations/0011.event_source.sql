@@ -55,6 +55,27 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT count(*) FROM ended;
 $$;
 
+CREATE FUNCTION count_not_archived(
+    detached text, topics text[], origins text[], incarnations text[], shards text[], afters numeric[],
+    untils numeric[]) RETURNS bigint
+-- The events of a detached day whose sequence lies within (after, until] of a pair, in any partition; with no
+-- pair all of them. With the owner's rights: a detached table is nobody else's.
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    events bigint;
+BEGIN
+    PERFORM FROM detached_partition WHERE name = detached;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is no detached partition', detached;
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %I AS e WHERE $1 = ''{}'' OR EXISTS (
+        SELECT FROM unnest($1, $2, $3, $4, $5, $6) AS g (topic, origin, incarnation, shard, after, until)
+        WHERE (e.topic, e.origin, e.incarnation, e.shard) = (g.topic, g.origin, g.incarnation, g.shard)
+            AND e.shard_sequence > g.after AND e.shard_sequence <= g.until)', detached)
+        INTO events USING topics, origins, incarnations, shards, afters, untils;
+    RETURN events;
+END $$;
+
 CREATE OR REPLACE FUNCTION detach_old_partition(kept_days integer) RETURNS text
 -- As before. It also raises the floor: what comes again of the day is not stored a second time.
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -25,10 +25,18 @@ from moto import mock_aws
 
 from lifeline.lambdas.contracts.archiver import Archive, ArchiveTask
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.failover.archive_request import DATABASE, RESTORE, TOPIC, VERIFY, Request
+from lifeline.lambdas.failover.archive_request import (
+    ACCEPT_GAP,
+    DATABASE,
+    END_RESTORE,
+    RESTORE,
+    TOPIC,
+    VERIFY,
+    Request,
+)
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.markers import Marker, Pair
-from lifeline.services.archiver import archive, restore_database, task
+from lifeline.services.archiver import accept_gap, archive, restore_database, task
 from lifeline.services.archiver.archive import Archiver
 from lifeline.services.archiver.archive_bucket import ArchiveBucket
 from lifeline.services.archiver.archived_places import ArchivedPlaces
@@ -59,10 +67,6 @@ from tests.support.tables import made_table
 Sql = Callable[..., list[Any]]
 BUCKET = "archive"
 PAIR = (HOME, "100", "shardId-0")
-ACCEPTED = (
-    "(topic, partition, origin, incarnation, shard, after, until, day, who, why) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, to_date(substr(%s, 7), 'YYYYMMDD'), 'ann', 'looked')"
-)
 PAIRS = (Pair(HOME, "100", "shardId-0"), Pair(RECOVERY, "200", "shardId-0"))
 NOW_MS = int(SYSTEM_CLOCK.now() * 1000)
 # All that is said of an event, but for what depends on when and by whom it was applied.
@@ -157,13 +161,15 @@ def asked(log: Log, database: DatabaseAddress, **changes: Any) -> dict[str, Any]
     return task.answered(Request(**given), told(log, database))
 
 
-def told(log: Log, database: DatabaseAddress) -> ArchiveTask:
+def told(log: Log, database: DatabaseAddress, kept_days: int = 2_557) -> ArchiveTask:
     return ArchiveTask(
         database=database,
         log=log_settings(log.bootstrap),
         region=HOME,
         suffix="test",
         archive_bucket=BUCKET,
+        checkpoints_table=CHECKPOINTS,
+        archive_days=kept_days,
     )
 
 
@@ -512,6 +518,7 @@ def test_a_day_is_dropped_once_the_archive_holds_its_records(
 
 
 def test_a_lost_regions_tail_keeps_its_day_and_no_other(
+    database: DatabaseAddress,
     sql: Sql,
     log: Log,
     bucket: ArchiveBucket,
@@ -529,11 +536,28 @@ def test_a_lost_regions_tail_keeps_its_day_and_no_other(
         assert days(sql) == [tail]
         said = capsys.readouterr().out
         assert f"the archive does not have {HOME}/shardId-0 in {EVENTS}/0, (20, 23]" in said
-    accepted = (*(EVENTS, 0), *PAIR, 20, 22)
-    sql(f"INSERT INTO accepted_gap {ACCEPTED}", *accepted, tail)
+    day = f"{tail[6:10]}-{tail[10:12]}-{tail[12:]}"
+    sql("UPDATE authority SET epoch = 1, holder = %s", HOME)
+
+    def accepted(**given: Any) -> dict[str, Any]:
+        asks = Request(run="r", do=ACCEPT_GAP, until_ms=NOW_MS, who="ann", **given)
+        return task.answered(asks, told(log, database))
+
+    [kept] = accepted()["days"]
+    assert (kept["day"], kept["events"], kept["stretches_in_all"]) == (day, None, 1)
+    [kept] = accepted(day=day)["days"]
+    assert (kept["events"], kept["noted"]) == (1, True)
+    assert (kept["stretches"][0]["after"], kept["stretches"][0]["until"]) == ("20", "23")
+    with pytest.raises(NotRestored, match=r"1 events of .* may be in no archive, 2 were expected"):
+        accepted(day=day, expect=2, why="looked")
+    with pytest.raises(NotRestored, match="is not kept for the archive's sake; kept are: " + day):
+        accepted(day="2026-01-01")
+    assert accepted(day=day, expect=1, why="looked")["accepted"]
+    assert sql("SELECT who, why FROM accepted_gap") == [("ann", "looked")]
+    sql("UPDATE event_source SET last = 24")
     OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35).keep_up(connection)
-    assert days(sql) == [tail], "only what was given up is accepted"
-    sql("UPDATE accepted_gap SET until = 23")
+    assert days(sql) == [tail], "only what was shown is accepted"
+    sql("UPDATE event_source SET last = 23")
     OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35).keep_up(connection)
     assert days(sql) == []
 
@@ -551,6 +575,12 @@ def test_a_day_of_which_the_places_were_not_noted_is_kept_and_one_without_an_eve
         upkeep.keep_up(connection)
         assert "stored before its places were noted" in capsys.readouterr().out
         assert days(sql) == old[1:]
+        day = f"{old[2][6:10]}-{old[2][10:12]}-{old[2][12:]}"
+        archived = ArchivedPlaces(CHECKPOINTS, HOME).held
+        asks = Request(run="r", do=ACCEPT_GAP, until_ms=1, day=day, expect=1, who="a", why="b")
+        assert accept_gap.accept(connection, archived, asks)["days"][0]["noted"] is False
+        upkeep.keep_up(connection)
+        assert days(sql) == [old[1], old[3]], "a person may accept that, too"
         sql("UPDATE event_floor SET noted_from = '-infinity'")
         sql(f"DELETE FROM event_source WHERE day = to_date('{old[1][6:]}', 'YYYYMMDD')")
         upkeep.keep_up(connection)
@@ -586,7 +616,10 @@ def test_while_a_restore_has_no_end_no_day_leaves_the_database(
         assert "a restore has no end yet" in capsys.readouterr().out
         assert (days(sql), upkeep.overdue) == (old, 2)
         assert sql("SELECT detach_old_partition(36)") == [(None,)]
-        assert sql("SELECT end_archive_restore('ann', 'compared')") == [(1,)]
+        end = Request(run="r", do=END_RESTORE, until_ms=1, who="ann")
+        assert not accept_gap.end_restore(connection, end)["ended"]
+        assert sql("SELECT detach_old_partition(36)") == [(None,)]
+        assert accept_gap.end_restore(connection, replace(end, why="compared"))["ended"]
         upkeep.keep_up(connection)
     assert (days(sql), upkeep.overdue) == ([], 0)
 
@@ -639,6 +672,20 @@ def test_a_partition_that_cannot_be_archived_holds_back_no_other(
         table.delete_item(TableName=CHECKPOINTS, Key={"id": item["id"]})
         wait_archived(bucket, 12)
         assert "a partition is archived again" in capsys.readouterr().out
+
+
+def test_by_default_a_look_goes_back_as_far_as_the_archive_keeps(
+    log: Log, bucket: ArchiveBucket, database: DatabaseAddress
+) -> None:
+    """A profile that keeps objects for 30 days has none of the 36th day: that is no fault."""
+    log.put(written(10))
+    with archiving(log):
+        wait_archived(bucket, 12)
+    for kept, looked_at in ((30, 29), (2_557, 36)):
+        asks = Request(run="r", do=VERIFY, until_ms=NOW_MS + 10**6, topics=(EVENTS,))
+        found = task.answered(asks, told(log, database, kept))
+        assert (asks.until_ms - found["since_ms"]) / 86_400_000 == looked_at
+        assert found["faults"] == []
 
 
 def test_only_days_past_the_retention_are_detached_and_only_detached_ones_dropped(
