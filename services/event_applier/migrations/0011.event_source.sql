@@ -126,16 +126,32 @@ BEGIN
     EXECUTE format('DROP TABLE IF EXISTS %I', detached);
 END $$;
 
+-- What is forgotten is found by its time, in tables that grow in its order.
+CREATE INDEX quality_flag_old ON quality_flag USING brin (occurred_on);
+CREATE INDEX observation_correction_old ON observation_correction USING brin (occurred_on);
+CREATE INDEX unexpected_event_old ON unexpected_event USING brin (found_at);
+CREATE INDEX dead_letter_old ON dead_letter USING brin (published_at);
+
 CREATE FUNCTION forget_old_rows(kept_days integer DEFAULT 400, letter_days integer DEFAULT 60) RETURNS void
 -- What grows with time and answers nothing any more. `kept_days`: longer than any log keeps a record that may
--- come again. `letter_days`: of a published letter; its record lies in `error.dlq`, and in the archive.
--- With the owner's rights: the workloads delete nothing else.
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    DELETE FROM event_source AS noted
-    WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - kept_days
-        AND day < (SELECT floor.day FROM event_floor AS floor)
-        AND NOT EXISTS (SELECT FROM detached_partition AS kept WHERE kept.day = noted.day);
-    DELETE FROM dead_letter
-    WHERE id IN (SELECT id FROM dead_letter
-        WHERE published_at < clock_timestamp() - make_interval(days => letter_days) LIMIT 10000);
-$$;
+-- come again. `letter_days`: of a published letter; its record lies in `error.dlq`, and in the archive. What
+-- is said of an event goes with the event. With the owner's rights: the workloads delete nothing else.
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    most  constant integer := 50000;  -- at once: the rest goes an hour later
+    gone  timestamptz;
+BEGIN
+    SELECT day::timestamp AT TIME ZONE 'UTC' INTO gone FROM event_floor;
+    DELETE FROM event_source AS noted WHERE day < today - kept_days
+        AND NOT EXISTS (SELECT FROM detached_partition AS kept WHERE kept.day = noted.day)
+        AND to_regclass(format('event_%s', to_char(day, 'YYYYMMDD'))) IS NULL;
+    DELETE FROM dead_letter WHERE ctid = ANY (ARRAY(SELECT ctid FROM dead_letter
+        WHERE published_at < clock_timestamp() - make_interval(days => letter_days) LIMIT most));
+    DELETE FROM unexpected_event WHERE ctid = ANY (ARRAY(SELECT ctid FROM unexpected_event
+        WHERE found_at < clock_timestamp() - make_interval(days => kept_days) LIMIT most));
+    DELETE FROM quality_flag WHERE ctid = ANY (ARRAY(SELECT ctid FROM quality_flag
+        WHERE occurred_on < gone LIMIT most));
+    DELETE FROM observation_correction WHERE ctid = ANY (ARRAY(SELECT ctid FROM observation_correction
+        WHERE occurred_on < gone LIMIT most));
+END $$;

@@ -688,6 +688,43 @@ def test_by_default_a_look_goes_back_as_far_as_the_archive_keeps(
         assert found["faults"] == []
 
 
+def test_what_answers_nothing_any_more_is_forgotten(sql: Sql) -> None:
+    """Each table has a bound: what is said of an event goes with it, a published letter after two months."""
+    sql("UPDATE event_floor SET day = CURRENT_DATE - 40")
+    for age, letter in ((61, True), (59, True), (61, False)):
+        published = (
+            "now() - make_interval(days => %s)" if letter else "CASE WHEN %s = 0 THEN now() END"
+        )
+        sql(
+            "INSERT INTO dead_letter (id, value, headers, detail, applied_epoch, published_at) "
+            f"VALUES (gen_random_uuid()::text, '', '[]', '', 1, {published})",
+            age,
+        )
+    for age in (30, 50):
+        at = f"now() - make_interval(days => {age})"
+        sql(f"INSERT INTO quality_flag VALUES (gen_random_uuid(), {at}, 'c', 'f')")
+        sql(
+            f"INSERT INTO observation_correction VALUES ('P', 'p{age}', 'n', 's', {at}, 1, "
+            "gen_random_uuid())"
+        )
+    for age in (300, 500):
+        sql(f"INSERT INTO event_source VALUES (CURRENT_DATE - {age}, 't', 0, 'o', 'i', 's', 1, 2)")
+        sql(
+            "INSERT INTO unexpected_event SELECT gen_random_uuid(), now(), '', 't', 'a', 'a', 1, 1, "
+            f"'1', '1', 'o', 'i', 's', 1, 't', 1, now() - make_interval(days => {age})"
+        )
+    kept = {
+        "dead_letter": (3, 2), "quality_flag": (2, 1), "observation_correction": (2, 1),
+        "event_source": (2, 1), "unexpected_event": (2, 1),
+    }  # fmt: skip
+    for name, (before, _) in kept.items():
+        assert sql(f"SELECT count(*) FROM {name}") == [(before,)], name
+    sql("SELECT forget_old_rows()")
+    for name, (_, after) in kept.items():
+        assert sql(f"SELECT count(*) FROM {name}") == [(after,)], name
+    assert sql("SELECT count(*) FROM dead_letter WHERE published_at IS NULL") == [(1,)]
+
+
 def test_only_days_past_the_retention_are_detached_and_only_detached_ones_dropped(
     sql: Sql,
 ) -> None:
