@@ -54,6 +54,7 @@ class ArchiveTask(Contract):
         AwsCall("rds-db:connect"),
         AwsCall("s3:GetObject"),
         AwsCall("s3:ListBucket"),
+        AwsCall("dynamodb:GetItem"),
     )
 
     database: DatabaseAddress
@@ -61,3 +62,7 @@ class ArchiveTask(Contract):
     region: str = variable("AWS_REGION")
     suffix: str
     archive_bucket: str
+    checkpoints_table: str
+    """What of each partition is archived."""
+    archive_days: int
+    """How long the bucket keeps an object."""

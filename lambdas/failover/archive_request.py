@@ -12,21 +12,26 @@ ANSWER = "archive-answer"
 PROGRESS = "archive-progress"
 """The `message` of the lines."""
 VERIFY, RESTORE = "verify", "restore"
+ACCEPT_GAP, END_RESTORE = "accept-gap", "end-restore"
+DOES = (VERIFY, RESTORE, ACCEPT_GAP, END_RESTORE)
 DATABASE, TOPIC = "database", "topic"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """`do` is verify or restore, `into` database or topic; times are those of records, in milliseconds.
+    """`do` is one of `DOES`, `into` database or topic; times are those of records, in milliseconds.
 
-    `topics`: none for all. `archived_by`: whose archive; empty: the region's own. `expect`: restore only if
-    exactly so many records are found; None: a dry run. Raises ValueError for what makes no sense.
+    `since_ms`: None for the hot days, or as long as the archive keeps them. `topics`: none for all.
+    `archived_by`: whose archive; empty: the region's own. `expect`: do it only if exactly so many records are
+    found; None: a dry run. `day` of a gap that is accepted (2026-10-13); empty: all that are kept. `who` and
+    `why`: of what a person accepts or ends. Raises ValueError for what makes no sense.
     """
 
     run: str
     do: str
-    since_ms: int
+    since_ms: int | None = None
     until_ms: int
     topics: tuple[str, ...] = ()
     archived_by: str = ""
@@ -34,16 +39,23 @@ class Request:
     into: str = ""
     expect: int | None = None
     accept_gaps: bool = False
+    day: str = ""
+    who: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
-        if self.do not in (VERIFY, RESTORE):
-            raise ValueError(f"do is {self.do!r}; allowed are {VERIFY}, {RESTORE}")
+        if self.do not in DOES:
+            raise ValueError(f"do is {self.do!r}; allowed are {', '.join(DOES)}")
         if self.do == RESTORE and self.into not in (DATABASE, TOPIC):
             raise ValueError(f"into is {self.into!r}; allowed are {DATABASE}, {TOPIC}")
-        if self.since_ms >= self.until_ms:
+        if self.since_ms is not None and self.since_ms >= self.until_ms:
             raise ValueError(f"from ({self.since_ms}) must lie before to ({self.until_ms})")
         if self.archived_by and not _REGION.fullmatch(self.archived_by):
             raise ValueError(f"archived_by is {self.archived_by!r}; allowed is a region")
+        if self.day and not _DAY.fullmatch(self.day):
+            raise ValueError(f"day is {self.day!r}; allowed is a day such as 2026-10-13")
+        if self.do == ACCEPT_GAP and self.expect is not None and not (self.day and self.why):
+            raise ValueError("a gap is accepted of one day, and with a reason")
 
     def to_json(self) -> str:
         """One argument of a command line."""

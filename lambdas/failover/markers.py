@@ -24,6 +24,8 @@ EVENT_PREFIX = "e:"
 AGAIN = "again"
 """The header of a marker that a new process of the bridge writes a second time: whoever counted it may have
 died before writing it."""
+REPAIR = "repair"
+"""The header of what a repair wrote: the name of its run."""
 MARKER = Wire("marker", current=1, key="lifelineMarker")
 VECTOR = Wire("watermark vector", current=2, unstamped=1)
 """Format 1 carried no number; 2 has the same fields and says so."""
@@ -46,6 +48,19 @@ class Pair:
     origin: str
     incarnation: str
     shard: str
+
+
+def row_of_stretch(pair: Pair, place: Place, after: int, until: int) -> dict[str, Any]:
+    """(after, until] of a pair in a partition, as `/v1/watermark` and every command tell it."""
+    return {
+        "region": pair.origin,
+        "incarnation": pair.incarnation,
+        "shard": pair.shard,
+        "topic": place[0],
+        "partition": place[1],
+        "after": str(after),
+        "until": str(until),
+    }
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.manifests import Manifest
-from lifeline.lambdas.failover.markers import Marker, Pair, Place
+from lifeline.lambdas.failover.markers import REPAIR, Marker, Pair, Place, row_of_stretch
 from lifeline.lambdas.stream_bridge.batch import (
     Headers,
     LogRecord,
@@ -32,7 +32,6 @@ from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
 from lifeline.lambdas.stream_bridge.shard_count import Counted
 from lifeline.lambdas.stream_bridge.stretch import Part, Read, Stretch, parts
 
-RUN_HEADER = "repair"
 SLICE_SECONDS = 25.0
 """One call's share: well below the function's time-out, and a word of progress for who waits."""
 WRITE_RECORDS = 2_000
@@ -250,17 +249,8 @@ class Repair:
 
 def stretch_to_json(one: Stretch) -> dict[str, Any]:
     """As a hole is told by `/v1/watermark`."""
-    return {
-        "region": one.pair.origin,
-        "incarnation": one.pair.incarnation,
-        "shard": one.pair.shard,
-        "topic": one.place[0],
-        "partition": one.place[1],
-        "after": str(one.after),
-        "until": str(one.until),
-        "born_ms": one.born_ms,
-        "at": str(one.at),
-    }
+    told = row_of_stretch(one.pair, one.place, one.after, one.until)
+    return {**told, "born_ms": one.born_ms, "at": str(one.at)}
 
 
 def stretch_of_json(row: Mapping[str, Any]) -> Stretch:
@@ -289,4 +279,4 @@ def _again(one: Read, place: Place, run: str) -> LogRecord:
 
 
 def _line(place: Place, key: bytes | None, value: bytes, headers: Headers, run: str) -> LogRecord:
-    return LogRecord(*place, key, value, [*headers, (RUN_HEADER, run.encode())])
+    return LogRecord(*place, key, value, [*headers, (REPAIR, run.encode())])

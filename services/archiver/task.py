@@ -11,11 +11,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaException
 
 from lifeline.lambdas.contracts.archiver import ArchiveTask
-from lifeline.lambdas.failover.archive_request import ANSWER, DATABASE, PROGRESS, VERIFY, Request
+from lifeline.lambdas.failover.archive_request import (
+    ACCEPT_GAP,
+    ANSWER,
+    DATABASE,
+    END_RESTORE,
+    PROGRESS,
+    VERIFY,
+    Request,
+)
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.markers import Place
+from lifeline.services.archiver.accept_gap import accept, end_restore, writes_here
 from lifeline.services.archiver.archive_bucket import ArchiveBucket
 from lifeline.services.archiver.archive_object import ArchiveError
+from lifeline.services.archiver.archived_places import ArchivedPlaces
 from lifeline.services.archiver.proven_objects import Span
 from lifeline.services.archiver.restore_database import DatabaseRestore, RestoreGuard, check
 from lifeline.services.archiver.restore_topic import TopicRestore
@@ -26,6 +36,8 @@ from lifeline.services.shared.database import connect
 from lifeline.services.shared.log_lines import say
 
 PROGRESS_SECONDS = 10.0
+HOT_DAYS = 36
+DAY_MS = 86_400_000
 
 
 def main(argument: str = "") -> int:
@@ -54,10 +66,36 @@ def answered(
     request: Request, told: ArchiveTask, bucket: ArchiveBucket | None = None
 ) -> dict[str, Any]:
     """What was found, or done. Raises NotRestored, and what the stores raise."""
+    if request.do in (ACCEPT_GAP, END_RESTORE):
+        return _by_the_database(request, told)
     bucket = bucket or ArchiveBucket(told.archive_bucket, told.region)
     places = _places(request, told)
     region = request.archived_by or told.region
-    span = Span(request.since_ms, request.until_ms)
+    span = Span(_since_ms(request, told), request.until_ms)
+    found = _answered(request, told, bucket, places, region, span)
+    return {**found, "since_ms": span.since_ms}
+
+
+def _since_ms(request: Request, told: ArchiveTask) -> int:
+    """By default the days that the database keeps, if the archive keeps them: not the day that is leaving."""
+    if request.since_ms is not None:
+        return request.since_ms
+    return request.until_ms - min(HOT_DAYS, told.archive_days - 1) * DAY_MS
+
+
+def _by_the_database(request: Request, told: ArchiveTask) -> dict[str, Any]:
+    # Without the limits of a service: a day is read whole to count what the archive lacks.
+    with connect(told.database, purpose="archive", limited=False) as connection:
+        writes_here(connection, told.region)
+        if request.do == END_RESTORE:
+            return end_restore(connection, request)
+        return accept(connection, ArchivedPlaces(told.checkpoints_table, told.region).held, request)
+
+
+def _answered(
+    request: Request, told: ArchiveTask, bucket: ArchiveBucket, places: list[Place], region: str,
+    span: Span,
+) -> dict[str, Any]:  # fmt: skip
     tell = _telling(request)
     if request.do == VERIFY:
         found = verify(
@@ -68,7 +106,7 @@ def answered(
         return found.told()
     if request.into == DATABASE:
         with connect(told.database, purpose="restore") as connection:
-            check(connection, RestoreGuard(told.region), request.since_ms)
+            check(connection, RestoreGuard(told.region), span.since_ms)
     found = _to_restore(bucket, places, region, span, tell)
     if found.faults and not request.accept_gaps:
         return {**found.told(), "restored": 0}

@@ -28,6 +28,7 @@ from lifeline.services.event_applier.positions import (
 )
 from lifeline.services.event_applier.quality_told import QualityTold
 from lifeline.services.event_applier.store import Applied, NotServing, Store
+from lifeline.services.event_applier.upkeep import Upkeep
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.liveness import AliveFile
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
@@ -42,6 +43,8 @@ BATCH_SECONDS = 0.2
 IDLE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 0.9
 LAG_SECONDS = 15.0
+APPLIES_SECONDS = 30.0
+"""A task applies while its last transaction, a heartbeat at least, is younger."""
 PARTITION_WINDOW_SECONDS = 3_600.0
 MAX_BACKOFF_SECONDS = 5.0
 RETRIES = 5
@@ -52,6 +55,7 @@ def main() -> int:
     applier = Applier(Apply.from_env())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: applier.stopping.set())
+    threading.Thread(target=applier.upkeep.run, args=(applier.stopping,), daemon=True).start()
     applier.run()
     return 0
 
@@ -79,8 +83,16 @@ class Applier:
         self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
         self._alive = AliveFile(settings.alive_file)
+        self._applied_at = float("-inf")
         archived = ArchivedPlaces(settings.checkpoints_table, self._region.region)
-        self._old = OldPartitions(archived.held, settings.hot_days)
+        self.upkeep = Upkeep(
+            lambda: connect(self._database, purpose="upkeep"),
+            lambda: clock.monotonic() - self._applied_at < APPLIES_SECONDS,
+            OldPartitions(archived.held, settings.hot_days),
+            self._region.suffix,
+            clock,
+        )
+        """Its `run` is for a thread of its own."""
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -166,8 +178,6 @@ class Applier:
             return
         self._lag_at = now
         say_metric("ConsumerLag", reader.lag(), self._region.suffix)
-        if self._old.overdue is not None:
-            say_metric("OldPartitions", self._old.overdue, self._region.suffix)
 
     def _apply(
         self, reader: LogReader, store: Store, records: list[LogRecord], batch: Batch
@@ -195,6 +205,7 @@ class Applier:
             return
         if heartbeat:
             self._heartbeat_at = now
+        self._applied_at = now
         self._extend_window(now)
 
     def _stop(self, reader: LogReader, store: Store, *, heartbeat: bool) -> None:
@@ -269,7 +280,7 @@ class Applier:
         return behind
 
     def _extend_window(self, now: float) -> None:
-        """Tomorrow's partitions (C3), what is too old to say where to read (B24), and days that are archived.
+        """Tomorrow's partitions (C3), and what is too old to say where to read (B24).
 
         Failing is no harm today: the default partition takes the rows, and old rows cost some reading.
         """
@@ -283,10 +294,6 @@ class Applier:
                     self._connection.execute(f"SELECT {function}()".encode())
             except psycopg.Error as error:
                 say("not kept up", function=function, error=type(error).__name__)
-        try:
-            self._old.keep_up(self._connection)
-        except psycopg.Error as error:
-            say("not kept up", function="old partitions", error=type(error).__name__)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -76,6 +76,8 @@ class Batch:
     """The record of each line."""
     envelopes: list[Envelope] = field(default_factory=list)
     """And its event."""
+    origins: list[tuple[str, ...]] = field(default_factory=list)
+    """And its place in a stream: origin, incarnation, shard, sequence."""
     markers: list[MarkerSeen] = field(default_factory=list)
     unreadable: list[tuple[LogRecord, str]] = field(default_factory=list)
 
@@ -119,8 +121,9 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
-                line, event = _line(record, headers)
+                line, event, origin = _line(record, headers)
                 batch.lines.append(line)
+                batch.origins.append(origin)
                 batch.events.append(record)
                 batch.envelopes.append(event)
         except MemoryError:  # says nothing about the record
@@ -130,14 +133,14 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
     return batch
 
 
-def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope]:
+def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope, tuple[str, ...]]:
     event = _ENVELOPE.decode(record.value)
     payload, metadata = _escaped(event.payload), _escaped(event.metadata)
+    origin = tuple(
+        headers[name].decode() for name in ("origin", "incarnation", "shard", "sequence")
+    )
     fields = (
-        headers["origin"].decode(),
-        headers["incarnation"].decode(),
-        headers["shard"].decode(),
-        headers["sequence"].decode(),
+        *origin,
         record.topic,
         event.eventType,
         event.eventId,
@@ -156,7 +159,7 @@ def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope]:
     line = "\t".join(fields)
     if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
         raise ValueError("a field holds a character that COPY's text format does not")
-    return line, event
+    return line, event, origin
 
 
 def _escaped(json_text: msgspec.Raw) -> str:

@@ -6,13 +6,18 @@ row by row out of a temporary table, which leaves out what is stored (C2) and ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from lifeline.lambdas.failover.event_limits import MAX_SEQUENCE_JUMP
 from lifeline.services.event_applier.aggregates import FOLD, Newest, fold, newest_of
-from lifeline.services.event_applier.batch import COLUMNS, Batch, Envelope
+from lifeline.services.event_applier.batch import COLUMNS, Batch
 from lifeline.services.event_applier.dead_letters import DeadLetter, dead_letter_of
+from lifeline.services.event_applier.event_sources import (
+    ABOVE_FLOOR,
+    UNDER_FLOOR,
+    require_above_floor,
+)
 from lifeline.services.event_applier.observing import Observed, observed
 from lifeline.services.event_applier.sifting import BAD_ROW, refused_lines
 from lifeline.services.event_applier.wild_sequences import Inserted, Key
@@ -46,6 +51,9 @@ SELECT inserted.aggregate_type, inserted.aggregate_id, sequence, occurred_on, ev
 FROM (SELECT count(*) AS n FROM inserted) AS total
 LEFT JOIN inserted ON (aggregate_type, aggregate_id) NOT IN (SELECT * FROM folded)
 """
+
+INSERT_ABOVE_FLOOR = INSERT.replace("FROM stage ORDER BY", f"FROM stage {ABOVE_FLOOR} ORDER BY")
+"""Events of days that are gone are left out: they were counted, and their rows would stay for ever."""
 
 # What a unique key did not let in and differs from what it met. The inner query asks one partition only.
 KEEP_UNEXPECTED = """
@@ -82,16 +90,22 @@ class Inserting:
     refused: list[DeadLetter] = field(default_factory=list)
     left_out: set[int] = field(default_factory=set)
     """The places in the batch of those that were refused."""
+    gone: dict[int, date] = field(default_factory=dict)
+    """The places of those whose day is detached or dropped, and the day."""
     seen: Observed = field(default_factory=Observed)
     """What the stored ones say of vital signs."""
 
-    def stored(self, batch: Batch) -> Iterator[Envelope]:
-        """The events that the database has now, as far as this batch says."""
-        return (one for n, one in enumerate(batch.envelopes) if n not in self.left_out)
+    def stored(self, batch: Batch) -> list[int]:
+        """The places of those that the database has now, as far as this batch says."""
+        kept = range(len(batch.lines))
+        return [n for n in kept if n not in self.left_out and n not in self.gone]
 
 
-def copied(connection: Connection, batch: Batch, epoch: int) -> Inserting:
-    """Raises psycopg.errors.UniqueViolation when one of them is stored already, or comes twice."""
+def copied(connection: Connection, batch: Batch, epoch: int, has_floor: bool) -> Inserting:
+    """Raises psycopg.errors.UniqueViolation when one of them is stored already, or comes twice.
+
+    Raises UnderFloor when the day of one is gone. `has_floor`: whether migration 0011 has run.
+    """
     if not batch.lines:
         return Inserting()
     done, newest = Inserting(len(batch.lines)), dict[Key, Newest]()
@@ -101,49 +115,60 @@ def copied(connection: Connection, batch: Batch, epoch: int) -> Inserting:
             copy.write(_text(batch.lines[part], epoch))
             newest_of(batch.envelopes[part], newest)
             observed(batch.envelopes[part], done.seen)
+    if has_floor:
+        require_above_floor(connection, batch)
     done.wild = fold(connection, newest, batch.envelopes)
     return done
 
 
-def staged(connection: Connection, batch: Batch, epoch: int) -> Inserting:
-    """What is stored already stays as it is."""
-    done = _staged(connection, batch.lines, epoch) if batch.lines else Inserting()
-    done.seen = observed(batch.envelopes)
+def staged(connection: Connection, batch: Batch, epoch: int, has_floor: bool) -> Inserting:
+    """What is stored already stays as it is; what is of a day that is gone is left out."""
+    done = _staged(connection, batch.lines, epoch, has_floor) if batch.lines else Inserting()
+    done.seen = observed(batch.envelopes[n] for n in done.stored(batch))
     return done
 
 
-def what_can_be(connection: Connection, batch: Batch, epoch: int) -> Inserting:
+def what_can_be(connection: Connection, batch: Batch, epoch: int, has_floor: bool) -> Inserting:
     """The rows that the server would refuse are asked for; what still fails is found by halves."""
     refused = refused_lines(connection, batch.lines)
     done = Inserting()
     done.refused += [dead_letter_of(batch.events[n], "DataError") for n in sorted(refused)]
     done.left_out |= refused
     places = [n for n in range(len(batch.lines)) if n not in refused]
-    _by_halves(connection, batch, places, epoch, done)
-    done.seen = observed(done.stored(batch))
+    _by_halves(connection, batch, places, epoch, has_floor, done)
+    done.seen = observed(batch.envelopes[n] for n in done.stored(batch))
     return done
 
 
-def _staged(connection: Connection, lines: list[str], epoch: int) -> Inserting:
+def _staged(connection: Connection, lines: list[str], epoch: int, has_floor: bool) -> Inserting:
+    """The places of those that are gone are places in `lines`."""
     connection.execute(CREATE_STAGE)
     with connection.cursor() as cursor:
         with cursor.copy(COPY_STAGE) as copy:
             copy.write(_text(lines, epoch))
-        rows = cursor.execute(INSERT, {"jump": MAX_SEQUENCE_JUMP}, prepare=True).fetchall()
-        inserted, unexpected = int(rows[0][5]), 0
-        if inserted < len(lines):
-            unexpected = cursor.execute(KEEP_UNEXPECTED).rowcount
-    return Inserting(inserted, unexpected, [row[:5] for row in rows if row[0] is not None])
+        insert = INSERT_ABOVE_FLOOR if has_floor else INSERT
+        rows = cursor.execute(insert, {"jump": MAX_SEQUENCE_JUMP}, prepare=True).fetchall()
+        done = Inserting(int(rows[0][5]), 0, [row[:5] for row in rows if row[0] is not None])
+        if done.inserted < len(lines):
+            done.unexpected = cursor.execute(KEEP_UNEXPECTED).rowcount
+            if has_floor:
+                done.gone = dict(cursor.execute(UNDER_FLOOR).fetchall())
+    return done
 
 
 def _by_halves(
-    connection: Connection, batch: Batch, places: list[int], epoch: int, done: Inserting
+    connection: Connection,
+    batch: Batch,
+    places: list[int],
+    epoch: int,
+    has_floor: bool,
+    done: Inserting,
 ) -> None:
     if not places:
         return
     try:
         with connection.transaction():  # a savepoint
-            part = _staged(connection, [batch.lines[n] for n in places], epoch)
+            part = _staged(connection, [batch.lines[n] for n in places], epoch, has_floor)
             connection.execute("DELETE FROM stage")
     except BAD_ROW as error:
         if len(places) == 1:
@@ -152,11 +177,12 @@ def _by_halves(
             return
         middle = len(places) // 2
         for half in (places[:middle], places[middle:]):
-            _by_halves(connection, batch, half, epoch, done)
+            _by_halves(connection, batch, half, epoch, has_floor, done)
     else:
         done.inserted += part.inserted
         done.unexpected += part.unexpected
         done.wild += part.wild
+        done.gone |= {places[n]: day for n, day in part.gone.items()}
 
 
 def _text(lines: list[str], epoch: int) -> str:

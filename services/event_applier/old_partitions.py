@@ -1,28 +1,32 @@
 """Days of `event` that are older than the hot retention: detached, then dropped once they are archived (B22).
 
-Invariant: no partition is dropped while the archive may lack an event of it. What is not known is kept, and
-told: `OldPartitions` counts the days that are there too long.
+Invariant: no partition is dropped while the archive may lack an event of it, but what a person gave up. What
+is not known is kept, and told: `OldPartitions` counts the days that are there too long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lifeline.lambdas.failover.archived_markers import AppliedThen, Held, not_archived
+from lifeline.lambdas.failover.archived_markers import (
+    ANYTHING,
+    Held,
+    Lacked,
+    Source,
+    not_archived,
+)
 from lifeline.lambdas.failover.markers import Pair, Place
+from lifeline.services.event_applier.event_sources import is_there, sources_of
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.log_lines import say
 
 EXTENDED_DAYS = 36
 """`extend_event_partitions` makes the days so far back: what it makes is not detached."""
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
-IS_THERE = "SELECT to_regclass('detached_partition') IS NOT NULL"
-"""Whether migration 0009 has run. A release applies without it: it may be there first."""
 OVERDUE = """
 SELECT count(*) FROM (
     SELECT to_date(substr(c.relname, 7), 'YYYYMMDD') AS day
@@ -34,6 +38,13 @@ WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - %s
 """
 GRACE_DAYS = 2
 """The archive is minutes behind, and this is looked at once an hour."""
+RESTORING = "SELECT EXISTS (SELECT FROM archive_restore WHERE ended_at IS NULL)"
+DETACHED = """
+SELECT kept.name, kept.day, kept.day >= noted_from FROM detached_partition AS kept, event_floor ORDER BY 2
+"""
+ACCEPTED = """
+SELECT topic, partition, origin, incarnation, shard, after, until FROM accepted_gap WHERE day = %s
+"""
 
 Archived = Callable[[Iterable[Place]], Mapping[Place, Held]]
 """`ArchivedPlaces.held`"""
@@ -50,24 +61,24 @@ class OldPartitions:
 
     def keep_up(self, connection: Connection) -> None:
         """Detach what is old, drop what is archived. Raises psycopg.Error; the next call goes on."""
-        row = connection.execute(IS_THERE).fetchone()
-        if row is None or not row[0]:
+        if not is_there(connection):
             return
-        while self._detach(connection):
-            pass
-        rows = connection.execute("SELECT name, day, markers FROM detached_partition ORDER BY day")
-        detached = {
-            name: _Detached(_began_ms(day), _applied(markers))
-            for name, day, markers in rows.fetchall()
-        }
-        for name, why in self._why_kept(detached).items():
-            if why:
-                say("an old partition is kept", partition=name, why=why)
-                continue
-            with connection.transaction():
-                connection.execute(LOCK_TIMEOUT)
-                connection.execute("SELECT drop_detached_partition(%s)", (name,))
-            say("an old partition is dropped", partition=name)
+        row = connection.execute(RESTORING).fetchone()
+        if row and row[0]:
+            say(
+                "old partitions are kept: a restore has no end yet (`lifeline archive end-restore`)"
+            )
+        else:
+            while self._detach(connection):
+                pass
+            for one in kept_days(connection, self._archived):
+                if one.why:
+                    say("an old partition is kept", partition=one.name, why=one.why)
+                    continue
+                with connection.transaction():
+                    connection.execute(LOCK_TIMEOUT)
+                    connection.execute("SELECT drop_detached_partition(%s)", (one.name,))
+                say("an old partition is dropped", partition=one.name)
         found = connection.execute(OVERDUE, (self._kept_days + GRACE_DAYS,)).fetchone()
         self.overdue = int(found[0]) if found else None
 
@@ -82,36 +93,52 @@ class OldPartitions:
             say("an old partition is detached", partition=name)
         return name is not None
 
-    def _why_kept(self, detached: Mapping[str, _Detached]) -> dict[str, str]:
-        """Empty words for what is archived. The archive is asked once, as it may not answer."""
-        places = {applied.place for one in detached.values() for applied in one.applied}
-        archived: Mapping[Place, Held] = {}
-        if places:
-            try:
-                archived = self._archived(sorted(places))
-            except (ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
-                why = f"the archive's state is not known: {type(error).__name__}"
-                return dict.fromkeys(detached, why)
-        return {
-            name: not_archived(one.applied, archived, day_ms=one.day_ms)
-            for name, one in detached.items()
-        }
-
 
 @dataclass(frozen=True)
-class _Detached:
-    """A day's begin, and how far the database had applied the log when it was detached."""
+class Kept:
+    """A detached day, and its table. `unknown`: why nothing can be said of it."""
 
-    day_ms: int
-    applied: list[AppliedThen]
+    name: str
+    day: date
+    lacked: list[Lacked]
+    unknown: str
+
+    @property
+    def why(self) -> str:
+        """It is kept; empty: it may be dropped."""
+        if self.unknown or not self.lacked:
+            return self.unknown
+        more = f" and {len(self.lacked) - 1} more" if len(self.lacked) > 1 else ""
+        return f"the archive does not have {self.lacked[0].name()}{more}"
 
 
-def _began_ms(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+def kept_days(connection: Connection, archived: Archived) -> list[Kept]:
+    """Every detached day, the oldest first."""
+    detached = connection.execute(DETACHED).fetchall()
+    sources = {day: sources_of(connection, day) for _, day, _ in detached}
+    held, unknown = _held(archived, sources.values())
+    found: list[Kept] = []
+    for name, day, is_noted in detached:
+        accepted = _accepted(connection, day)
+        lacked = not_archived(sources[day], held, accepted)
+        if not (is_noted and sources[day]) and ANYTHING not in accepted:
+            lacked.insert(0, ANYTHING)
+        found.append(Kept(name, day, lacked, unknown))
+    return found
 
 
-def _applied(markers: list[Any]) -> list[AppliedThen]:
+def _held(archived: Archived, sources: Iterable[list[Source]]) -> tuple[Mapping[Place, Held], str]:
+    """What is archived, and why it is not known. The archive is asked once, as it may not answer."""
+    places = sorted({source.place for one in sources for source in one})
+    try:
+        return (archived(places) if places else {}), ""
+    except (ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
+        return {}, f"the archive's state is not known: {type(error).__name__}"
+
+
+def _accepted(connection: Connection, day: date) -> list[Lacked]:
+    rows = connection.execute(ACCEPTED, (day,)).fetchall()
     return [
-        AppliedThen((topic, partition), Pair(*pair), int(sequence), int(age_ms))
-        for topic, partition, *pair, sequence, age_ms in markers
+        Lacked((topic, partition), Pair(*pair), int(after), int(until))
+        for topic, partition, *pair, after, until in rows
     ]

@@ -21,6 +21,12 @@ from lifeline.services.event_applier.dead_letters import (
     keep,
     outcomes_of,
 )
+from lifeline.services.event_applier.event_sources import (
+    UnderFloor,
+    is_there,
+    never_stored,
+    note,
+)
 from lifeline.services.event_applier.inserting import Inserting, copied, staged, what_can_be
 from lifeline.services.event_applier.observing import write
 from lifeline.services.event_applier.positions import OwnPosition, keeps_positions
@@ -63,6 +69,8 @@ SET log_id = excluded.log_id, epoch = excluded.epoch, next_offset = excluded.nex
 WHERE (held.log_id, held.epoch) IS DISTINCT FROM (excluded.log_id, excluded.epoch)
     OR held.next_offset < excluded.next_offset
 """
+
+LATE = "its day left the database before it came"
 
 HEARTBEAT = """
 INSERT INTO heartbeat AS held (region, role, epoch, at) VALUES (%s, 'event-applier', %s, clock_timestamp())
@@ -119,6 +127,7 @@ class Store:
         self._parents: dict[Pair, tuple[str, ...]] = {}
         self._is_placing = False
         self._is_observing = False
+        self._is_noting = False
         self._published_again = -1
         """The epoch for which the letters of the former one were looked at."""
         connection.execute("SET synchronous_commit = on")
@@ -143,7 +152,7 @@ class Store:
                     done = self._apply(batch, heartbeat, positions, copied)
                     self._choice.copied()
                     return done
-                except psycopg.errors.UniqueViolation:
+                except (psycopg.errors.UniqueViolation, UnderFloor):
                     self._choice.in_vain()
             done = self._apply(batch, heartbeat, positions, staged)
         except BAD_ROW:
@@ -157,15 +166,18 @@ class Store:
         batch: Batch,
         heartbeat: bool,
         positions: Sequence[OwnPosition],
-        insert: Callable[[Connection, Batch, int], Inserting],
+        insert: Callable[[Connection, Batch, int, bool], Inserting],
     ) -> Applied:
         with self._connection.transaction():
             self._prove_right()
-            done = insert(self._connection, batch, self._guard.epoch)
+            done = insert(self._connection, batch, self._guard.epoch, self._notes_sources())
             withheld = settle(self._connection, done.wild) if done.wild else 0
             seen = done.seen
             if self._observes():
                 write(self._connection, seen)
+            if self._is_noting:
+                note(self._connection, batch, done.stored(batch))
+                self._set_aside_what_is_late(batch, done)
             letters = [dead_letter_of(record, why) for record, why in batch.unreadable]
             letters += done.refused
             outcomes = outcomes_of(batch, done.left_out) if letters else []
@@ -210,6 +222,17 @@ class Store:
             self._published_again = epoch
             return self.publish(send)
         return len(found)
+
+    def _set_aside_what_is_late(self, batch: Batch, done: Inserting) -> None:
+        """An event of a day that is gone, and that nothing says was stored, is no duplicate (C3)."""
+        late = never_stored(self._connection, batch, done.gone.items()) if done.gone else []
+        done.refused += [dead_letter_of(batch.events[n], LATE) for n in late]
+        done.left_out |= set(late)
+
+    def _notes_sources(self) -> bool:
+        """Asked until it is so."""
+        self._is_noting = self._is_noting or is_there(self._connection)
+        return self._is_noting
 
     def _observes(self) -> bool:
         """Asked until it is so: until the migrations have run, events are stored without it."""

@@ -28,10 +28,12 @@ from lifeline.lambdas.failover.log_proof import LogProof, Lost, Unproven
 from lifeline.lambdas.failover.manifests import digest_of
 from lifeline.lambdas.failover.markers import (
     AGAIN,
+    REPAIR,
     Marker,
     Pair,
     entries_from_json,
     entries_to_json,
+    row_of_stretch,
     rows_of_vector,
     vector_to_json,
 )
@@ -174,7 +176,7 @@ class WatermarkReader:
         told = dict(headers)
         if told.get("origin") != self._peer:
             return  # our own shards are proven in the other region
-        run, now = told.get("repair", b"").decode(), self._clock.monotonic()
+        run, now = told.get(REPAIR, b"").decode(), self._clock.monotonic()
         kind = told.get("kind")
         if kind == b"marker":
             marker = Marker.from_bytes(value)
@@ -355,16 +357,8 @@ def _place(one: Unproven) -> _HolePlace:
 
 
 def _lost(one: Lost) -> dict[str, Any]:
-    return {
-        "region": one.pair.origin,
-        "incarnation": one.pair.incarnation,
-        "shard": one.pair.shard,
-        "topic": one.place[0],
-        "partition": one.place[1],
-        "after": str(one.after),
-        "until": str(one.until),
-        "missing": one.missing,
-    }
+    told = row_of_stretch(one.pair, one.place, one.after, one.until)
+    return {**told, "missing": one.missing}
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -374,14 +368,5 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _told(one: Unproven) -> dict[str, Any]:
-    return {
-        "region": one.pair.origin,
-        "incarnation": one.pair.incarnation,
-        "shard": one.pair.shard,
-        "topic": one.topic,
-        "partition": one.partition,
-        "after": str(one.after),
-        "until": str(one.until),
-        "born_ms": one.born_ms,
-        "why": str(one.why),
-    }
+    told = row_of_stretch(one.pair, (one.topic, one.partition), one.after, one.until)
+    return {**told, "born_ms": one.born_ms, "why": str(one.why)}

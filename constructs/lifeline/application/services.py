@@ -292,6 +292,10 @@ class Services(Construct):
         """Records that retention took before they were archived; no data while there are none."""
         return self._own_metric("ArchiveGaps", **options)
 
+    def metric_archive_stopped(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Partitions of the log that are not archived now: the archiver's log says why."""
+        return self._own_metric("ArchiveStopped", **options)
+
     def metric_old_partitions(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Days of events that should be gone from the database; no data while no event applier applies."""
         return self._own_metric("OldPartitions", **options)
@@ -470,6 +474,8 @@ class Services(Construct):
                 region=site.region.name,
                 suffix=suffix,
                 archive_bucket=archive.bucket_name,
+                checkpoints_table=self.checkpoints.table_name,
+                archive_days=archive.kept_days,
             ),
             role=self._roles.of(ARCHIVE_TASK),
         )

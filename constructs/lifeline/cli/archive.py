@@ -9,6 +9,7 @@ from typing import Any
 
 from lifeline.cli import one_off_task
 from lifeline.cli.failure import Refused
+from lifeline.cli.log_repair import name_of
 from lifeline.cli.one_off_task import TaskWords
 from lifeline.cli.output import Output
 from lifeline.cli.places import Places
@@ -77,11 +78,11 @@ def _progress(told: list[dict[str, Any]]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {one}" for name, one in newest.items())
 
 
-def say_verified(answer: dict[str, Any], region: str, output: Output) -> None:
+def say_verified(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
     """What `verify` prints. Raises Refused when the archive has a fault."""
     output.say(
         f"{region}: {answer['records']} records in {answer['objects']} objects of {answer['partitions']} "
-        f"partitions, {answer['bytes']} bytes."
+        f"partitions, {answer['bytes']} bytes, from {_at(answer['since_ms'])} to {_at(request.until_ms)}."
     )
     _say_faults(answer, output)
     if answer["faults_in_all"]:
@@ -89,7 +90,13 @@ def say_verified(answer: dict[str, Any], region: str, output: Output) -> None:
             f"The archive of {region} has {answer['faults_in_all']} faults. The other region has an archive "
             f"of its own: verify it with --region. docs/runbooks/archive.md"
         )
-    output.say("Nothing is missing, and each is as it was written.")
+    if request.reads_records:
+        output.say("Nothing is missing, and each is as it was written.")
+    else:
+        output.say(
+            "Nothing is missing, as far as the manifests say. What is inside the objects was not read; "
+            "without --quick it is."
+        )
 
 
 def say_restored(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
@@ -104,13 +111,66 @@ def say_restored(request: Request, answer: dict[str, Any], region: str, output: 
     if request.expect is None:
         output.say(
             f"Would restore {answer['records']} records of {answer['objects']} objects into the "
-            f"{request.into} of {region}. To do it, run the same command with --from {_at(request.since_ms)} "
-            f"--to {_at(request.until_ms)} --expect {answer['records']}"
+            f"{request.into} of {region}. To do it, run the same command with --from "
+            f"{_at(answer['since_ms'])} --to {_at(request.until_ms)} --expect {answer['records']}"
         )
         return
     output.say(
         f"{answer['restored']} records are restored into the {request.into} of {region}; "
         f"{answer['before']} were there from a run before."
+    )
+
+
+def say_gaps(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
+    """What `accept-gap` prints."""
+    for one in answer["days"]:
+        _say_day(one, output)
+    if answer["days_in_all"] > len(answer["days"]):
+        output.say(f"{answer['days_in_all'] - len(answer['days'])} more days are not shown.")
+    if not answer["days"]:
+        output.say(f"{region}: no day is kept for the archive's sake.")
+    elif answer["accepted"]:
+        output.say(
+            f"Accepted: {request.day} leaves the database of {region} within the hour, with the next look of "
+            f"the event applier."
+        )
+    elif request.day:
+        events = answer["days"][0]["events"]
+        output.say(
+            f"At most {events} events of {request.day} are not in the archive of {region}, and would leave "
+            f"its database. Look into the other region's archive first (docs/runbooks/archive.md). The same "
+            f"command with --reason and --lost {events} accepts it."
+        )
+    else:
+        output.say("The same command with --day counts the events of a day that are in no archive.")
+
+
+def _say_day(one: dict[str, Any], output: Output) -> None:
+    if not one["noted"]:
+        output.say(
+            f"{one['day']}: stored, at least in part, before its places in the log were noted"
+        )
+    for row in one["stretches"]:
+        output.say(f"{one['day']}: {name_of(row)}")
+    more = one["stretches_in_all"] - len(one["stretches"])
+    if more:
+        output.say(f"{one['day']}: {more} more stretches")
+
+
+def say_ended(answer: dict[str, Any], region: str, output: Output) -> None:
+    """What `end-restore` prints. Raises Refused when there is none."""
+    if not answer["partitions"]:
+        raise Refused(f"No restore is open in the database of {region}: nothing to end.")
+    since = _at(answer["since_ms"])
+    if answer["ended"]:
+        output.say(
+            f"Ended: days past the hot retention leave the database of {region} again, once the archive "
+            f"holds them."
+        )
+        return
+    output.say(
+        f"A restore from {since} on holds every day of the database of {region}. The same command with "
+        f"--reason ends it: days past the hot retention leave then, once the archive holds them."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +13,14 @@ from lifeline.cli.dlq_commands import moment
 from lifeline.cli.failure import EXIT_CODES, BadInput
 from lifeline.cli.options import Home, Json, Recovery, Suffix, Witness
 from lifeline.cli.output import Output
-from lifeline.lambdas.failover.archive_request import DATABASE, RESTORE, TOPIC, VERIFY
+from lifeline.lambdas.failover.archive_request import (
+    ACCEPT_GAP,
+    DATABASE,
+    END_RESTORE,
+    RESTORE,
+    TOPIC,
+    VERIFY,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +37,8 @@ From = Annotated[
     Any,
     typer.Option(
         "--from", parser=moment, metavar="TIME", rich_help_panel=WHICH,
-        help="From this time on (2026-11-21T12:00:00Z), or so long ago (36d).",
+        help="From this time on (2026-11-21T12:00:00Z), or so long ago (36d). By default the 36 days that "
+        "the database keeps, or what the archive keeps, if that is less.",
     ),
 ]  # fmt: skip
 To = Annotated[
@@ -76,6 +84,14 @@ def target(text: str) -> str:
     return text
 
 
+def a_day(text: str) -> str:
+    """A UTC day."""
+    try:
+        return str(date.fromisoformat(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; one looks like 2026-10-13") from None
+
+
 @app.command("verify", epilog=EXIT_CODES)
 def verify(
     suffix: Suffix,
@@ -83,7 +99,7 @@ def verify(
     recovery: Recovery = options.RECOVERY,
     witness: Witness = options.WITNESS,
     topic: Topics = None,
-    from_: From = "36d",
+    from_: From = None,
     to: To = LATEST,
     archived_by: ArchivedBy = "",
     quick: Annotated[
@@ -116,7 +132,7 @@ def restore(
     recovery: Recovery = options.RECOVERY,
     witness: Witness = options.WITNESS,
     topic: Topics = None,
-    from_: From = "36d",
+    from_: From = None,
     to: To = LATEST,
     archived_by: ArchivedBy = "",
     expect: Annotated[
@@ -152,12 +168,74 @@ def restore(
     _ask(suffix, (home, recovery, witness), region, topic, (from_, to), given, wait, as_json)
 
 
+@app.command("accept-gap", epilog=EXIT_CODES)
+def accept_gap(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    day: Annotated[
+        str,
+        typer.Option(
+            parser=lambda text: a_day(text) if text else "", metavar="DAY",
+            help="Of this UTC day (2026-10-13). Without it, every day that is kept is named.",
+        ),
+    ] = "",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for the audit; kept in the database."),
+    ] = "",
+    lost: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="EVENTS",
+            help="Do it, if at most exactly so many events are in no archive. Without it, only say how many.",
+        ),
+    ] = None,
+    region: InRegion = "",
+    wait: Wait = WAIT_SECONDS,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Let a day leave the database although the archive does not have all of it.
+
+    Without --day it names the days that are kept, and what the archive lacks of each. What was shown is
+    accepted, stretch by stretch, and stays noted with who and why.
+    """
+    if lost is not None and not (day and reason.strip()):
+        raise BadInput("--lost takes --day and --reason: say which day, and why, in a sentence.")
+    given = {"do": ACCEPT_GAP, "day": day, "expect": lost, "why": reason.strip()}
+    span = (None, moment(LATEST))
+    _ask(suffix, (home, recovery, witness), region, None, span, given, wait, as_json)
+
+
+@app.command("end-restore", epilog=EXIT_CODES)
+def end_restore(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    reason: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="End it, and why. Without it, only say what it holds."),
+    ] = "",
+    region: InRegion = "",
+    wait: Wait = WAIT_SECONDS,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Say that a restored database is as it should be: until then no day leaves it.
+
+    A restore may bring back days past the hot retention. They stay until this is said.
+    """
+    given = {"do": END_RESTORE, "why": reason.strip()}
+    span = (None, moment(LATEST))
+    _ask(suffix, (home, recovery, witness), region, None, span, given, wait, as_json)
+
+
 def _ask(
     suffix: str,
     regions: tuple[str, str, str],
     in_region: str,
     topics: list[str] | None,
-    span: tuple[datetime, datetime],
+    span: tuple[datetime | None, datetime],
     given: dict[str, Any],
     wait: float,
     as_json: bool,
@@ -165,21 +243,25 @@ def _ask(
     from lifeline.cli import archive
     from lifeline.cli.authority_commands import places
     from lifeline.cli.dlq import serving_region
+    from lifeline.cli.dlq_commands import caller
     from lifeline.cli.waiting import Deadline
     from lifeline.lambdas.failover.archive_request import Request
     from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 
     since, until = span
-    if since >= until:
+    if since is not None and since >= until:
         raise BadInput(f"--from ({since.isoformat()}) must lie before --to ({until.isoformat()}).")
     there, output = places(suffix, *regions), Output(as_json)
     region = in_region or serving_region(there)
-    for name, one in (("--region", region), ("--archived-by", given["archived_by"] or region)):
+    named = (("--region", region), ("--archived-by", given.get("archived_by") or region))
+    for name, one in named:
         if one not in there.data_regions:
             raise BadInput(f"{name} is {one}; allowed are {' and '.join(there.data_regions)}.")
+    if given["do"] in (ACCEPT_GAP, END_RESTORE):
+        given = {**given, "who": caller(there)}
     request = Request(
         run=str(uuid.uuid4()),
-        since_ms=int(since.timestamp() * 1_000),
+        since_ms=None if since is None else int(since.timestamp() * 1_000),
         until_ms=int(until.timestamp() * 1_000),
         topics=tuple(topics or ()),
         **given,
@@ -191,6 +273,10 @@ def _ask(
         {"command": f"archive {request.do}", "suffix": suffix, "region": region, **answer}
     )
     if request.do == VERIFY:
-        archive.say_verified(answer, request.archived_by or region, output)
+        archive.say_verified(request, answer, request.archived_by or region, output)
+    elif request.do == ACCEPT_GAP:
+        archive.say_gaps(request, answer, region, output)
+    elif request.do == END_RESTORE:
+        archive.say_ended(answer, region, output)
     else:
         archive.say_restored(request, answer, region, output)

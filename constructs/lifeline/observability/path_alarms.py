@@ -165,6 +165,18 @@ def archive_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSp
             "on silence.",
         ),
         AlarmSpec(
+            name="archive-stopped",
+            description="A partition of the log is not archived; the archiver's log names it and says why.",
+            metric=path.archive_stopped,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=TEN_MINUTES,
+            severity=Severity.CRITICAL,
+            runbook="archive",
+            not_breaching_because="the archiver tells it beside how far it is behind; archive-behind fires "
+            "on silence.",
+        ),
+        AlarmSpec(
             name="services-archiver",
             description="No task of the service archiver runs; it runs in both regions always.",
             metric=path.archiver_tasks,

@@ -39,6 +39,7 @@ class PathMetrics:
     archiver_tasks: MetricSpec
     archive_behind: MetricSpec
     archive_gaps: MetricSpec
+    archive_stopped: MetricSpec
     old_partitions: MetricSpec
     traffic_here: MetricSpec
     quarantined: MetricSpec
@@ -84,6 +85,7 @@ class PathMetrics:
             archiver_tasks=MetricSpec.of(services.metric_running_tasks("archiver")),
             archive_behind=MetricSpec.of(services.metric_archive_behind()),
             archive_gaps=MetricSpec.of(services.metric_archive_gaps()),
+            archive_stopped=MetricSpec.of(services.metric_archive_stopped()),
             old_partitions=MetricSpec.of(services.metric_old_partitions()),
             traffic_here=MetricSpec.of(services.metric_traffic_here()),
             quarantined=lines.quarantined,

@@ -52,6 +52,8 @@ class TopicArchive(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         self._keys = Keys.or_default(self, keys)
+        self.kept_days = site.settings.profile.archive_days
+        """How long an object stays."""
         self.bucket = Bucket(
             self,
             "Archive",
@@ -61,7 +63,7 @@ class TopicArchive(Construct):
             purpose=Purpose.DATA,
             emptying=emptying,
             access_log=Bucket.access_log_of(site),
-            lifecycle=archive_lifecycle(site.settings.profile.archive_days),
+            lifecycle=archive_lifecycle(self.kept_days),
         )
 
     @property

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from confluent_kafka import TopicPartition
 
 from lab.alarm_evaluation import told
 from lifeline.lambdas.contracts.archiver import Archive
@@ -16,10 +15,8 @@ from lifeline.lambdas.contracts.event_applier import Apply
 from lifeline.lambdas.failover.archived_markers import ArchivedMarkers
 from lifeline.services.archiver.archive import Archiver, _Growing
 from lifeline.services.archiver.archive_bucket import ArchiveBucket
-from lifeline.services.archiver.archive_object import Archived, Chain, ObjectBuilder
-from lifeline.services.event_applier import log_reader
+from lifeline.services.archiver.archive_object import Archived, ArchiveError, Chain, ObjectBuilder
 from lifeline.services.event_applier.apply import Applier
-from lifeline.services.event_applier.log_reader import LogReader
 from lifeline.services.shared import metric_lines
 from tests.integration.alarms.deployed import HOME, Deployed
 from tests.integration.alarms.test_path_alarms import FAULT, START, Broker, minutes
@@ -35,7 +32,9 @@ GAPS: dict[int, set[str]] = {10: set(), 11: {"archive-gap"}}
 """By the first offset that the log still has; ten records are archived."""
 OLD: dict[int, set[str]] = {0: set(), 1: {"old-partitions"}}
 """By days that should be gone."""
-FIRED = {name for by in (BEHIND, GAPS, OLD) for names in by.values() for name in names}
+STOPPED: dict[int, set[str]] = {0: set(), 1: {"archive-stopped"}}
+"""By partitions that cannot be archived; another one goes on."""
+FIRED = {name for by in (BEHIND, GAPS, OLD, STOPPED) for names in by.values() for name in names}
 
 
 class Bucket:
@@ -77,7 +76,7 @@ def test_an_archive_that_stands_still_is_told(
     does: str, deployed: Deployed, clock: ManualClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = archiver(clock, Bucket())
-    growing = _Growing(CHAIN, None, ArchivedMarkers(), int(START * 1000))
+    growing = _Growing(CHAIN, None, ArchivedMarkers(), 0, int(START * 1000))
     one._growing = {CHAIN.place: growing}
     for at, broken in minutes():
         clock.at = at - START
@@ -105,27 +104,37 @@ def test_records_that_retention_took_unarchived_are_told(
         clock.at = at - START
         if broken:
             broker.get_watermark_offsets = lambda *_, **__: (low, 200)  # type: ignore[method-assign]
-            found: Any = one._start(broker, CHAIN)  # type: ignore[arg-type]
-            assert isinstance(found, TopicPartition)
-            assert found.offset == low
-        one._growing = {CHAIN.place: _Growing(CHAIN, manifest, ArchivedMarkers(), int(at * 1000))}
-        one._growing[CHAIN.place].archived_ms = int(at * 1000)
+            assert one._begun(broker, CHAIN).following == low  # type: ignore[arg-type]
+        growing = _Growing(CHAIN, manifest, ArchivedMarkers(), low, int(at * 1000))
+        growing.archived_ms = int(at * 1000)
+        one._growing = {CHAIN.place: growing}
         one._tell()
     samples = told(capsys.readouterr().out.splitlines())
     assert deployed.fired(HOME, samples, FAULT) == GAPS[low]
 
 
+@pytest.mark.parametrize("stopped", STOPPED)
+def test_a_partition_that_is_not_archived_is_told(
+    stopped: int, deployed: Deployed, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = archiver(clock, Bucket())
+    other = Chain(region=HOME, topic=TOPIC, partition=1, log_id="log")
+    for at, broken in minutes():
+        clock.at = at - START
+        one._stopped = {}
+        for chain in (CHAIN, other):
+            one._growing[chain.place] = _Growing(chain, None, ArchivedMarkers(), 0, int(at * 1000))
+        if broken and stopped:
+            one._stop(other, ArchiveError("another object lies there"))
+        one._tell()
+    samples = told(capsys.readouterr().out.splitlines())
+    assert deployed.fired(HOME, samples, FAULT) == STOPPED[stopped]
+
+
 @pytest.mark.parametrize("overdue", OLD)
 def test_days_that_stay_too_long_are_told(
-    overdue: int,
-    deployed: Deployed,
-    clock: ManualClock,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    overdue: int, deployed: Deployed, clock: ManualClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log_reader, "Consumer", lambda _settings: Broker())
-    reader = LogReader({}, [TOPIC])
-    reader.unplaced = False
     settings = Apply(
         database=DatabaseAddress("127.0.0.1", 9, "lifeline", "lifeline", "none", HOME),
         log=log_settings("127.0.0.1:9"),
@@ -135,7 +144,9 @@ def test_days_that_stay_too_long_are_told(
     applier = Applier(settings, clock)
     for at, broken in minutes():
         clock.at = at - START
-        applier._old.overdue = overdue if broken else 0
-        applier._say_lag(reader)
+        applier._applied_at = clock.monotonic()
+        applier.upkeep._due = clock.monotonic() + 1
+        applier.upkeep._old.overdue = overdue if broken else 0
+        applier.upkeep.turn()
     samples = told(capsys.readouterr().out.splitlines())
     assert deployed.fired(HOME, samples, FAULT) == OLD[overdue]

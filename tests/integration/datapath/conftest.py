@@ -63,9 +63,10 @@ def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
         run(
             "TRUNCATE event, unexpected_event, dead_letter, aggregate, applied_marker, applied_position, "
             "stream_shard, heartbeat, vital_sign, observation_correction, quality_flag, "
-            "archive_restore, detached_partition "
+            "archive_restore, detached_partition, event_source, accepted_gap "
             "RESTART IDENTITY"
         )
+        run("UPDATE event_floor SET day = '-infinity', noted_from = '-infinity'")
         run("UPDATE authority SET epoch = 0, holder = '', renewals = 0, renewed_from = 'epoch'")
         yield run
 

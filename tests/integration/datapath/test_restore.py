@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -24,19 +25,30 @@ from moto import mock_aws
 
 from lifeline.lambdas.contracts.archiver import Archive, ArchiveTask
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.failover.archive_request import DATABASE, RESTORE, TOPIC, VERIFY, Request
+from lifeline.lambdas.failover.archive_request import (
+    ACCEPT_GAP,
+    DATABASE,
+    END_RESTORE,
+    RESTORE,
+    TOPIC,
+    VERIFY,
+    Request,
+)
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.markers import Marker, Pair
-from lifeline.services.archiver import restore_database, task
+from lifeline.services.archiver import accept_gap, archive, restore_database, task
 from lifeline.services.archiver.archive import Archiver
 from lifeline.services.archiver.archive_bucket import ArchiveBucket
 from lifeline.services.archiver.archived_places import ArchivedPlaces
 from lifeline.services.archiver.proven_objects import Span
 from lifeline.services.archiver.restoring import NotRestored, Source
-from lifeline.services.event_applier.batch import LogRecord
+from lifeline.services.event_applier.batch import LogRecord, batch_of
 from lifeline.services.event_applier.migrate import migrate
 from lifeline.services.event_applier.old_partitions import OldPartitions
+from lifeline.services.event_applier.store import NotServing, Store
 from lifeline.services.shared.database import Connection, connect
+from lifeline.services.shared.serving_guard import ServingGuard
+from lifeline.services.shared.topics import DEAD_LETTERS
 from tests.integration.conftest import NewLog
 from tests.integration.datapath.applying import (
     CHECKPOINTS,
@@ -54,9 +66,9 @@ from tests.support.tables import made_table
 
 Sql = Callable[..., list[Any]]
 BUCKET = "archive"
+PAIR = (HOME, "100", "shardId-0")
 PAIRS = (Pair(HOME, "100", "shardId-0"), Pair(RECOVERY, "200", "shardId-0"))
 NOW_MS = int(SYSTEM_CLOCK.now() * 1000)
-LONG_MS = 50 * 86_400_000
 # All that is said of an event, but for what depends on when and by whom it was applied.
 EVENTS_HASH = """
 SELECT count(*), md5(string_agg(e::text, '' ORDER BY event_id)) FROM (
@@ -88,12 +100,6 @@ def written(events: int, first: int = 0) -> list[LogRecord]:
                     )
                 )
     return found
-
-
-def began_long_ago() -> LogRecord:
-    """A marker before all that `written` gives, older than every day that is looked at."""
-    made = Marker(PAIRS[0], 0, NOW_MS, (PAIRS[0].shard,), ((EVENTS, 0),), 0)
-    return LogRecord(EVENTS, 0, 0, NOW_MS - LONG_MS, made.to_bytes(), [("kind", b"marker")])
 
 
 @pytest.fixture
@@ -155,13 +161,15 @@ def asked(log: Log, database: DatabaseAddress, **changes: Any) -> dict[str, Any]
     return task.answered(Request(**given), told(log, database))
 
 
-def told(log: Log, database: DatabaseAddress) -> ArchiveTask:
+def told(log: Log, database: DatabaseAddress, kept_days: int = 2_557) -> ArchiveTask:
     return ArchiveTask(
         database=database,
         log=log_settings(log.bootstrap),
         region=HOME,
         suffix="test",
         archive_bucket=BUCKET,
+        checkpoints_table=CHECKPOINTS,
+        archive_days=kept_days,
     )
 
 
@@ -440,10 +448,11 @@ def test_a_count_that_is_not_the_expected_one_restores_nothing(
         asked(log, database, topics=("no.such",))
 
 
-def old_day(sql: Sql, days: int = 40) -> str:
-    """A partition of so many days ago with one event."""
-    [[name]] = sql(
-        "SELECT 'event_' || to_char((clock_timestamp() AT TIME ZONE 'UTC')::date - %s, 'YYYYMMDD')",
+def old_day(sql: Sql, days: int = 40, first: int = 11, last: int = 20) -> str:
+    """A partition of so many days ago with one event, whose day has records of these sequences."""
+    [[name, day]] = sql(
+        "SELECT 'event_' || to_char(day, 'YYYYMMDD'), day "
+        "FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date - %s::integer AS day) AS d",
         days,
     )
     sql("SELECT extend_event_partitions(%s, 0)", days)
@@ -451,8 +460,12 @@ def old_day(sql: Sql, days: int = 40) -> str:
         "INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, "
         "version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch) "
         "VALUES (clock_timestamp() - make_interval(days => %s), gen_random_uuid(), 'A', 'A', 'a', 1, 1, "
-        "'{}', '{}', '', '', '', 1, '', 1)",
-        days,
+        "'{}', '{}', %s, %s, %s, %s, %s, 1)",
+        *(days, *PAIR, last, EVENTS),
+    )
+    sql(
+        "INSERT INTO event_source VALUES (%s, %s, 0, %s, %s, %s, %s, %s)",
+        *(day, EVENTS, *PAIR, first, last),
     )
     return str(name)
 
@@ -476,7 +489,7 @@ def old(sql: Sql) -> Iterator[list[str]]:
         sql(f"DROP TABLE {name}")
 
 
-def test_a_day_is_dropped_once_the_archive_holds_what_was_applied(
+def test_a_day_is_dropped_once_the_archive_holds_its_records(
     database: DatabaseAddress,
     sql: Sql,
     log: Log,
@@ -485,18 +498,18 @@ def test_a_day_is_dropped_once_the_archive_holds_what_was_applied(
     connection: Connection,
 ) -> None:
     assert len(old) == 4
-    log.put([began_long_ago(), *written(20)])
-    applied(database, log, 20)  # the applier itself looks once an hour, and at its start
+    log.put(written(10))
+    upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
+    upkeep.keep_up(connection)
     assert days(sql) == old, "nothing is archived"
     assert sql("SELECT count(*) FROM detached_partition") == [(4,)]
-    assert sql("SELECT count(*) FROM event") == [(20,)], "what is detached is read no more"
-    upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
+    assert sql("SELECT count(*) FROM event") == [(0,)], "what is detached is read no more"
     with archiving(log):
-        wait_archived(bucket, 25)
+        wait_archived(bucket, 12)
         upkeep.keep_up(connection)
-        assert days(sql) == old, "what is archived ends at the markers that were applied"
-        log.put(written(10, first=20))
-        wait_archived(bucket, 37)
+        assert days(sql) == old, "what is archived ends before its records"
+        log.put(written(10, first=10))
+        wait_archived(bucket, 24)
     assert upkeep.overdue == 2, "two days more are a grace"
     upkeep.keep_up(connection)
     assert days(sql) == []
@@ -504,7 +517,7 @@ def test_a_day_is_dropped_once_the_archive_holds_what_was_applied(
     assert upkeep.overdue == 0
 
 
-def test_a_day_before_the_archive_began_is_kept_and_one_without_an_event_is_not(
+def test_a_lost_regions_tail_keeps_its_day_and_no_other(
     database: DatabaseAddress,
     sql: Sql,
     log: Log,
@@ -513,35 +526,203 @@ def test_a_day_before_the_archive_began_is_kept_and_one_without_an_event_is_not(
     connection: Connection,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    sql(f"DELETE FROM event WHERE tableoid = '{old[0]}'::regclass")
+    """Behind the last marker that was copied there are events in the database only. Later days have none."""
+    tail = old_day(sql, 41, first=12, last=23)
     log.put(written(20))
-    applied(database, log, 20)
-    log.put(written(10, first=20))
     with archiving(log):
-        wait_archived(bucket, 36)
+        wait_archived(bucket, 24)
+    for _ in range(2):
+        OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35).keep_up(connection)
+        assert days(sql) == [tail]
+        said = capsys.readouterr().out
+        assert f"the archive does not have {HOME}/shardId-0 in {EVENTS}/0, (20, 23]" in said
+    day = f"{tail[6:10]}-{tail[10:12]}-{tail[12:]}"
+    sql("UPDATE authority SET epoch = 1, holder = %s", HOME)
+
+    def accepted(**given: Any) -> dict[str, Any]:
+        asks = Request(run="r", do=ACCEPT_GAP, until_ms=NOW_MS, who="ann", **given)
+        return task.answered(asks, told(log, database))
+
+    [kept] = accepted()["days"]
+    assert (kept["day"], kept["events"], kept["stretches_in_all"]) == (day, None, 1)
+    [kept] = accepted(day=day)["days"]
+    assert (kept["events"], kept["noted"]) == (1, True)
+    assert (kept["stretches"][0]["after"], kept["stretches"][0]["until"]) == ("20", "23")
+    with pytest.raises(NotRestored, match=r"1 events of .* may be in no archive, 2 were expected"):
+        accepted(day=day, expect=2, why="looked")
+    with pytest.raises(NotRestored, match="is not kept for the archive's sake; kept are: " + day):
+        accepted(day="2026-01-01")
+    assert accepted(day=day, expect=1, why="looked")["accepted"]
+    assert sql("SELECT who, why FROM accepted_gap") == [("ann", "looked")]
+    sql("UPDATE event_source SET last = 24")
     OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35).keep_up(connection)
-    assert "began after the day" in capsys.readouterr().out
-    assert days(sql) == old[1:]
+    assert days(sql) == [tail], "only what was shown is accepted"
+    sql("UPDATE event_source SET last = 23")
+    OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35).keep_up(connection)
+    assert days(sql) == []
+
+
+def test_a_day_of_which_the_places_were_not_noted_is_kept_and_one_without_an_event_is_not(
+    sql: Sql, old: list[str], connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was stored by a release before migration 0011, at least in part."""
+    sql(f"DELETE FROM event WHERE tableoid = '{old[0]}'::regclass")
+    sql("UPDATE event_floor SET noted_from = '2999-01-01'")
+    sql("UPDATE event_source SET first = 5, last = 4")  # of which nothing can be missing
+    with mock_aws():
+        made_table(HOME, CHECKPOINTS)
+        upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
+        upkeep.keep_up(connection)
+        assert "stored before its places were noted" in capsys.readouterr().out
+        assert days(sql) == old[1:]
+        day = f"{old[2][6:10]}-{old[2][10:12]}-{old[2][12:]}"
+        archived = ArchivedPlaces(CHECKPOINTS, HOME).held
+        asks = Request(run="r", do=ACCEPT_GAP, until_ms=1, day=day, expect=1, who="a", why="b")
+        assert accept_gap.accept(connection, archived, asks)["days"][0]["noted"] is False
+        upkeep.keep_up(connection)
+        assert days(sql) == [old[1], old[3]], "a person may accept that, too"
+        sql("UPDATE event_floor SET noted_from = '-infinity'")
+        sql(f"DELETE FROM event_source WHERE day = to_date('{old[1][6:]}', 'YYYYMMDD')")
+        upkeep.keep_up(connection)
+    assert days(sql) == old[1:2], "a day without any place is not known either"
 
 
 def test_an_archive_that_is_not_known_keeps_every_day(
     sql: Sql, old: list[str], connection: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No table, an item of another kind, no marker that was applied: kept, said and counted."""
+    """No table, no item: kept, said and counted."""
     with mock_aws():
         upkeep = OldPartitions(ArchivedPlaces("no-such-table", HOME).held, 35)
-        sql("INSERT INTO applied_marker VALUES ('r', '1', 's', 't', 0, 5, now(), now())")
         upkeep.keep_up(connection)
         assert "is not known: ResourceNotFoundException" in capsys.readouterr().out
         assert (days(sql), upkeep.overdue) == (old, 2)
         made_table(HOME, CHECKPOINTS)
         upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
         upkeep.keep_up(connection)
-        assert "the archive says nothing of t/0" in capsys.readouterr().out
-        sql("UPDATE detached_partition SET markers = '[]'")
-        upkeep.keep_up(connection)
-        assert "no marker was applied" in capsys.readouterr().out
+        assert "the archive does not have" in capsys.readouterr().out
         assert days(sql) == old
+
+
+def test_while_a_restore_has_no_end_no_day_leaves_the_database(
+    sql: Sql, old: list[str], connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It restores days past the hot retention, too: dropping them would undo it."""
+    sql("INSERT INTO archive_restore VALUES ('t', 0, 'r', 'l', 5, 0)")
+    sql("UPDATE event_source SET first = 5, last = 4")
+    with mock_aws():
+        made_table(HOME, CHECKPOINTS)
+        upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
+        upkeep.keep_up(connection)
+        assert "a restore has no end yet" in capsys.readouterr().out
+        assert (days(sql), upkeep.overdue) == (old, 2)
+        assert sql("SELECT detach_old_partition(36)") == [(None,)]
+        end = Request(run="r", do=END_RESTORE, until_ms=1, who="ann")
+        assert not accept_gap.end_restore(connection, end)["ended"]
+        assert sql("SELECT detach_old_partition(36)") == [(None,)]
+        assert accept_gap.end_restore(connection, replace(end, why="compared"))["ended"]
+        upkeep.keep_up(connection)
+    assert (days(sql), upkeep.overdue) == ([], 0)
+
+
+def test_what_comes_again_of_a_day_that_is_gone_is_not_counted_twice(
+    sql: Sql, connection: Connection, serve_here: Callable[..., None]
+) -> None:
+    """A log that is read again has records of dropped days: events are taken for 35 days, and kept for 36."""
+    long_ago = SYSTEM_CLOCK.now() - 40 * 86_400
+    at = datetime.fromtimestamp(long_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stored = [event_record(n, event_body(n, occurredOn=at)) for n in range(3)]
+    sql("SELECT extend_event_partitions(40, 0)")
+    serve_here()
+    guard = ServingGuard(HOME, 20.0)
+    store = Store(connection, HOME, guard)
+    with pytest.raises(NotServing):
+        store.apply(batch_of([]), heartbeat=False)  # it meets the epoch
+    assert store.apply(batch_of(stored), heartbeat=False).inserted == 3
+    counted = sql("SELECT sequence, events FROM aggregate")
+    while sql("SELECT detach_old_partition(36)") != [(None,)]:
+        pass
+    again = store.apply(batch_of(stored), heartbeat=False)
+    assert (again.inserted, again.duplicates, again.set_aside) == (0, 3, 0)
+    assert sql("SELECT sequence, events FROM aggregate") == counted
+    assert sql("SELECT count(*) FROM event") == [(0,)]
+    late = [*stored, event_record(7, event_body(7, occurredOn=at)), event_record(8, event_body(8))]
+    found = store.apply(batch_of(late), heartbeat=False)
+    assert (found.inserted, found.duplicates, found.set_aside) == (1, 3, 1)
+    [(detail,)] = sql("SELECT detail FROM dead_letter")
+    assert "left the database before it came" in detail
+
+
+def test_a_partition_that_cannot_be_archived_holds_back_no_other(
+    log: Log,
+    bucket: ArchiveBucket,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive, "RETRY_SECONDS", 0.2)
+    table: Any = boto3.client("dynamodb", region_name=HOME)
+    item = {"id": {"S": f"archive#{EVENTS}#0"}, "body": {"S": '{"format": 9}'}}
+    table.put_item(TableName=CHECKPOINTS, Item=item)
+    log.put(written(10))
+    log.put([event_record(n, event_body(n))._replace(topic=DEAD_LETTERS) for n in range(3)])
+    with archiving(log):
+        until("the other one", lambda: any(bucket.listed(f"topics/{DEAD_LETTERS}/")))
+        assert list(bucket.listed(f"topics/{EVENTS}/")) == []
+        said = capsys.readouterr().out
+        assert f'"a partition is not archived", "place": ["{EVENTS}", 0]' in said
+        table.delete_item(TableName=CHECKPOINTS, Key={"id": item["id"]})
+        wait_archived(bucket, 12)
+        assert "a partition is archived again" in capsys.readouterr().out
+
+
+def test_by_default_a_look_goes_back_as_far_as_the_archive_keeps(
+    log: Log, bucket: ArchiveBucket, database: DatabaseAddress
+) -> None:
+    """A profile that keeps objects for 30 days has none of the 36th day: that is no fault."""
+    log.put(written(10))
+    with archiving(log):
+        wait_archived(bucket, 12)
+    for kept, looked_at in ((30, 29), (2_557, 36)):
+        asks = Request(run="r", do=VERIFY, until_ms=NOW_MS + 10**6, topics=(EVENTS,))
+        found = task.answered(asks, told(log, database, kept))
+        assert (asks.until_ms - found["since_ms"]) / 86_400_000 == looked_at
+        assert found["faults"] == []
+
+
+def test_what_answers_nothing_any_more_is_forgotten(sql: Sql) -> None:
+    """Each table has a bound: what is said of an event goes with it, a published letter after two months."""
+    sql("UPDATE event_floor SET day = CURRENT_DATE - 40")
+    for age, letter in ((61, True), (59, True), (61, False)):
+        published = (
+            "now() - make_interval(days => %s)" if letter else "CASE WHEN %s = 0 THEN now() END"
+        )
+        sql(
+            "INSERT INTO dead_letter (id, value, headers, detail, applied_epoch, published_at) "
+            f"VALUES (gen_random_uuid()::text, '', '[]', '', 1, {published})",
+            age,
+        )
+    for age in (30, 50):
+        at = f"now() - make_interval(days => {age})"
+        sql(f"INSERT INTO quality_flag VALUES (gen_random_uuid(), {at}, 'c', 'f')")
+        sql(
+            f"INSERT INTO observation_correction VALUES ('P', 'p{age}', 'n', 's', {at}, 1, "
+            "gen_random_uuid())"
+        )
+    for age in (300, 500):
+        sql(f"INSERT INTO event_source VALUES (CURRENT_DATE - {age}, 't', 0, 'o', 'i', 's', 1, 2)")
+        sql(
+            "INSERT INTO unexpected_event SELECT gen_random_uuid(), now(), '', 't', 'a', 'a', 1, 1, "
+            f"'1', '1', 'o', 'i', 's', 1, 't', 1, now() - make_interval(days => {age})"
+        )
+    kept = {
+        "dead_letter": (3, 2), "quality_flag": (2, 1), "observation_correction": (2, 1),
+        "event_source": (2, 1), "unexpected_event": (2, 1),
+    }  # fmt: skip
+    for name, (before, _) in kept.items():
+        assert sql(f"SELECT count(*) FROM {name}") == [(before,)], name
+    sql("SELECT forget_old_rows()")
+    for name, (_, after) in kept.items():
+        assert sql(f"SELECT count(*) FROM {name}") == [(after,)], name
+    assert sql("SELECT count(*) FROM dead_letter WHERE published_at IS NULL") == [(1,)]
 
 
 def test_only_days_past_the_retention_are_detached_and_only_detached_ones_dropped(

@@ -17,6 +17,14 @@ from lifeline.services.archiver.verify import Found
 from tests.support.tables import made_table
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
+SINCE = {"since_ms": 1_767_225_600_000}
+KEPT = {
+    "day": "2026-10-13", "events": 3, "noted": True, "stretches_in_all": 2,
+    "stretches": [{
+        "region": "ca-central-1", "incarnation": "100", "shard": "shardId-0", "topic": "a.b",
+        "partition": 0, "after": "20", "until": "23",
+    }],
+}  # fmt: skip
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
 
 
@@ -25,6 +33,8 @@ class Region:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.answer: dict[str, Any] | None = None
+        """Of the commands that look into the database."""
         self.found = Found(partitions=2, objects=3, records=12, bytes=999)
         self.more: dict[str, Any] = {}
         self.failed = ""
@@ -56,7 +66,7 @@ class Region:
         told = (
             {"failed": self.failed}
             if self.failed
-            else {"answer": {**self.found.told(), **self.more}}
+            else {"answer": self.answer or {**self.found.told(), **SINCE, **self.more}}
         )
         lines = [
             *self.lines_before,
@@ -99,7 +109,13 @@ def test_a_whole_archive_is_said_to_be_whole(run: Callable[..., Any], region: Re
     assert "Nothing is missing" in out
     [request] = region.requests
     assert (request.topics, request.reads_records) == (("a.b",), False)
-    assert 35 * 86_400_000 < request.until_ms - request.since_ms < 36 * 86_400_000
+    assert request.since_ms is None, "the task knows how long the archive keeps its objects"
+    assert "from 2026-01-01T00:00:00+00:00 to " in out
+    assert "as it was written" not in out, "only manifests were read"
+    assert "What is inside the objects was not read" in out
+    code, out, _ = run("verify")
+    assert code == 0
+    assert "Nothing is missing, and each is as it was written." in out
 
 
 def test_a_fault_is_named_and_ends_with_1(run: Callable[..., Any], region: Region) -> None:
@@ -116,10 +132,7 @@ def test_without_a_number_a_restore_only_says_what_to_run(
     run: Callable[..., Any], region: Region
 ) -> None:
     region.more = {"restored": 0}
-    code, out, _ = run(
-        *("restore", "--into", "database", "--from", "2026-01-01T00:00:00Z"),
-        *("--to", "2026-01-02T00:00:00Z"),
-    )
+    code, out, _ = run("restore", "--into", "database", "--to", "2026-01-02T00:00:00Z")
     assert code == 0
     assert "--from 2026-01-01T00:00:00+00:00 --to 2026-01-02T00:00:00+00:00 --expect 12" in out
     assert region.requests[0].expect is None
@@ -160,6 +173,55 @@ def test_a_task_that_died_is_no_success(run: Callable[..., Any], region: Region)
     assert "exit code 137, OutOfMemoryError" in err
 
 
+def test_days_that_are_kept_are_named_with_what_the_archive_lacks(
+    run: Callable[..., Any], region: Region
+) -> None:
+    others = {**KEPT, "day": "2026-10-14", "events": None, "noted": False, "stretches": []}
+    region.answer = {"days": [KEPT, others], "days_in_all": 5, "accepted": False}
+    code, out, _ = run("accept-gap")
+    assert code == 0
+    assert "2026-10-13: ca-central-1/shardId-0 in a.b/0, (20, 23]" in out
+    assert "2026-10-13: 1 more stretches" in out
+    assert "2026-10-14: stored, at least in part, before its places in the log were noted" in out
+    assert "3 more days are not shown." in out
+    assert "with --day counts" in out
+    region.answer = {"days": [], "days_in_all": 0, "accepted": False}
+    assert "no day is kept for the archive's sake" in run("accept-gap")[1]
+
+
+def test_a_gap_is_accepted_of_one_day_by_its_number_and_with_a_reason(
+    run: Callable[..., Any], region: Region
+) -> None:
+    region.answer = {"days": [KEPT], "days_in_all": 1, "accepted": False}
+    code, out, _ = run("accept-gap", "--day", "2026-10-13")
+    assert code == 0
+    assert "with --reason and --lost 3 accepts it" in out
+    region.answer["accepted"] = True
+    words = ("--day", "2026-10-13", "--reason", "looked", "--lost", "3")
+    code, out, _ = run("accept-gap", *words)
+    assert code == 0
+    assert "Accepted: 2026-10-13 leaves the database" in out
+    request = region.requests[-1]
+    assert (request.day, request.expect, request.why) == ("2026-10-13", 3, "looked")
+    assert request.who.startswith("arn:aws:"), "who accepts it is kept"
+
+
+def test_a_restore_is_ended_with_a_reason(run: Callable[..., Any], region: Region) -> None:
+    region.answer = {"partitions": 2, **SINCE, "ended": False}
+    code, out, _ = run("end-restore")
+    assert code == 0
+    assert "A restore from 2026-01-01T00:00:00+00:00 on holds every day" in out
+    region.answer["ended"] = True
+    assert "Ended: days past" in run("end-restore", "--reason", "compared")[1]
+    assert [(one.do, one.why) for one in region.requests] == [
+        ("end-restore", ""), ("end-restore", "compared"),
+    ]  # fmt: skip
+    region.answer = {"partitions": 0, "since_ms": None, "ended": False}
+    code, _, err = run("end-restore")
+    assert code == 1
+    assert "No restore is open" in err
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -170,6 +232,10 @@ def test_a_task_that_died_is_no_success(run: Callable[..., Any], region: Region)
         (["verify", "--region", "eu-west-1"], "--region is eu-west-1; allowed are ca-central-1"),
         (["verify", "--archived-by", "eu-west-1"], "--archived-by is eu-west-1; allowed are"),
         (["restore", "--into", "topic", "--expect", "0"], "greater than or equal to 1"),
+        (["accept-gap", "--day", "yesterday"], "'yesterday' is no day; one looks like 2026-10-13"),
+        (["accept-gap", "--day", "2026-10-13", "--lost", "3"], "--lost takes --day and --reason"),
+        (["accept-gap", "--reason", "x", "--lost", "3"], "--lost takes --day and --reason"),
+        (["accept-gap", "--reason", "x", "--day", "2026-10-13", "--lost", "-1"], "or equal to 0"),
     ],
 )
 def test_bad_input_gets_a_sentence(
