@@ -104,6 +104,26 @@ def test_one_stored_event_among_new_ones_stages_the_batch(
     assert sql("SELECT sequence, events FROM aggregate") == [(3, 3)], "none counts twice"
 
 
+def test_an_event_of_a_day_that_is_gone_is_not_copied(
+    store: Store, sql: Sql, ways: list[str]
+) -> None:
+    """Its row would lie in the default partition for ever, and count a second time (B22)."""
+    [(tomorrow,)] = sql(
+        "SELECT ((%s::timestamptz AT TIME ZONE 'UTC')::date + 1)::text",
+        event_body(1)["occurredOn"],
+    )
+    sql("UPDATE event_floor SET day = %s", tomorrow)
+    assert apply(store, event_body(1), event_body(2, occurredOn=f"{tomorrow}T00:00:00Z")) == (
+        1,
+        0,
+        0,
+    )
+    assert ways == ["copied", "staged"]
+    assert sql("SELECT sequence, events FROM aggregate") == [(2, 1)]
+    assert sql("SELECT count(*) FROM event") == [(1,)]
+    assert sql("SELECT count(*) FROM dead_letter") == [(1,)], "nothing says that it was stored"
+
+
 def test_one_event_twice_in_a_batch_is_stored_once(store: Store, sql: Sql, ways: list[str]) -> None:
     assert apply(store, event_body(1), event_body(2), event_body(1)) == (2, 1, 0)
     assert ways == ["copied", "staged"]
@@ -117,7 +137,7 @@ def test_a_duplicate_leaves_no_patient_in_the_servers_log(
     body = event_body(1, "A-PATIENT")
     apply(store, body)
     with pytest.raises(psycopg.errors.UniqueViolation) as met, connection.transaction():
-        inserting.copied(connection, batch_of(records(event_body(2, "A-PATIENT"), body)), 1)
+        inserting.copied(connection, batch_of(records(event_body(2, "A-PATIENT"), body)), 1, True)
     said = met.value.diag
     assert said.context is not None
     assert "COPY event" in said.context
@@ -276,7 +296,7 @@ def test_a_copy_waits_for_another_applier_and_then_leaves_its_rows_alone(
     batch = batch_of(records(event_body(1), event_body(2), event_body(3)))
     with connect(database, purpose="other") as other:
         with other.transaction():
-            inserting.copied(other, batch_of(records(event_body(2))), 1)
+            inserting.copied(other, batch_of(records(event_body(2))), 1, True)
             waiting = threading.Thread(
                 target=lambda: done.append(store.apply(batch, heartbeat=False))
             )
