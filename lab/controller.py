@@ -3,6 +3,8 @@
 - ECS: as many processes as a service's desiredCount says; a dead one is started again.
 - ECS: a task of the migrations that somebody started runs once, to its end.
 - RDS: when the global cluster's writer has moved to a region, that region's replica is promoted.
+- ElastiCache: a member that has become the primary, or left its global group, takes writes; one that has
+  become a secondary follows the other.
 
 It follows and never decides: all that it tells the emulator is that a task has ended. A region that the
 drill killed or froze is left alone.
@@ -20,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from valkey.exceptions import ValkeyError
 
 from lab.kafka import replicator_command
 from lab.overrides import endpoints, overridden
 from lab.places import ACCOUNT, CODES, DATA_REGIONS, Places
 from lab.postgres import Postgres
 from lab.processes import Processes
+from lab.valkey import CacheServer
 from lab.waiting import LabError
 
 CYCLE_SECONDS = 0.5
@@ -39,8 +43,11 @@ COMMANDS = {
 MIGRATE = ("lifeline.services.event_applier", "migrate")
 """The module that a task of the family `migrate-{suffix}` runs."""
 MIGRATE_SECONDS = 60.0
+SECONDARY = "SECONDARY"
+"""The role of a global datastore's member that takes no writes."""
 MIRROR = "mirrormaker"
 """The ECS service that copies the peer's log, of which one task runs in each region."""
+PARTS_OF_AN_ARN = 7
 ROOT = Path(__file__).resolve().parent.parent
 
 Observer = Callable[[str, str], Any]
@@ -60,12 +67,14 @@ class Controller:
         databases: Mapping[str, Postgres], suffix: str, say: Callable[[str], None],
         commands: Mapping[str, Sequence[str]],
         regions: Sequence[str] = DATA_REGIONS,
+        caches: Mapping[str, CacheServer] | None = None,
     ) -> None:  # fmt: skip
         """`commands`: by ECS service, what each of its tasks runs. `regions`: where services are."""
         self.places = places
         self.processes = processes
         self.observer = observer
         self.databases = databases
+        self.caches = caches or {}
         self.suffix = suffix
         self.say = say
         self.commands = commands
@@ -97,11 +106,16 @@ class Controller:
 
     def _run(self) -> None:
         while not self._stop.wait(CYCLE_SECONDS):
-            for act in (self._follow_writer, self._follow_services, self._follow_migrations):
+            for act in (
+                self._follow_writer, self._follow_caches, self._follow_services,
+                self._follow_migrations,
+            ):  # fmt: skip
                 try:
                     with self._lock:
                         act()
-                except (BotoCoreError, ClientError, LabError, OSError, KeyError) as error:
+                except (
+                    BotoCoreError, ClientError, LabError, OSError, KeyError, ValkeyError,
+                ) as error:  # fmt: skip
                     self.say(f"controller: {type(error).__name__}: {error}")
 
     def _follow_writer(self) -> None:
@@ -125,6 +139,29 @@ class Controller:
                     if member["IsWriter"]:
                         return str(member["DBClusterArn"].split(":")[3])
         return None
+
+    def _follow_caches(self) -> None:
+        for region, server in self.caches.items():
+            role = None if region in self.unreachable else self.cache_role(region)
+            if role is not None and server.follow(peer=role == SECONDARY):
+                told = "follows the other's" if role == SECONDARY else "takes writes"
+                self.say(
+                    f"controller: the cache in {region} {told}, as its member is {role or 'alone'}"
+                )
+
+    def cache_role(self, region: str) -> str | None:
+        """The member's role by the control plane; empty: in no global group; None: there is no member."""
+        try:
+            answer = self.observer("elasticache", region).describe_replication_groups(
+                ReplicationGroupId=f"cache-{self.suffix}"
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ReplicationGroupNotFoundFault":
+                return None
+            raise
+        (member,) = answer["ReplicationGroups"]
+        info = member.get("GlobalReplicationGroupInfo") or {}
+        return str(info.get("GlobalReplicationGroupMemberRole") or "")
 
     def _follow_services(self) -> None:
         for region in self.regions:
@@ -192,8 +229,18 @@ class Controller:
             answer = ecs.describe_task_definition(taskDefinition=task_definition)
             container = answer["taskDefinition"]["containerDefinitions"][0]
             given = {pair["name"]: pair["value"] for pair in container.get("environment", [])}
+            given |= self._secrets(region, container.get("secrets", []))
             self._environments[task_definition] = service_environment(self.places, region, given)
         return self._environments[task_definition]
+
+    def _secrets(self, region: str, secrets: Sequence[Mapping[str, str]]) -> dict[str, str]:
+        """Whole secrets only: a field of one is the migrations' password, which nobody asks for here."""
+        manager = self.observer("secretsmanager", region)
+        return {
+            one["name"]: str(manager.get_secret_value(SecretId=one["valueFrom"])["SecretString"])
+            for one in secrets
+            if len(one["valueFrom"].split(":")) == PARTS_OF_AN_ARN
+        }
 
 
 def service_environment(

@@ -1,4 +1,4 @@
-"""Starting what the regions run on: emulator, fault proxies, links, databases, logs."""
+"""Starting what the regions run on: emulator, fault proxies, links, databases, caches, logs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lab.kafka import CLASSES
 from lab.places import ACCOUNT, CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.postgres import DATABASE, USER, Postgres
 from lab.processes import Processes
+from lab.valkey import CacheServer
 from lab.waiting import LabError, answers, port_open, require_free, until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,6 +150,18 @@ def start_databases(processes: Processes, places: Places, workdir: Path) -> dict
     link = places.link("database", RECOVERY, HOME)
     made[RECOVERY].create_replica_of(f"host={LOOPBACK} port={link.listen_port} user={USER}")
     made[RECOVERY].start()
+    return made
+
+
+def start_caches(processes: Processes, places: Places, workdir: Path) -> dict[str, CacheServer]:
+    """Home's cache, empty, and its replica in the recovery region, which follows by the link."""
+    made = {
+        region: CacheServer(processes=processes, region=region, places=places,
+                            folder=workdir / "cache" / CODES[region])
+        for region in DATA_REGIONS
+    }  # fmt: skip
+    for region, server in made.items():
+        server.start(as_replica=region == RECOVERY)
     return made
 
 

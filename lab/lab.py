@@ -44,6 +44,7 @@ from lab.ports import claim, free_block
 from lab.processes import Processes, end_leftovers
 from lab.stacks import DEPLOYED, Stacks
 from lab.store_watch import StoreWatch
+from lab.valkey import CacheServer
 from lab.waiting import LabError, answers, until
 from lifeline.compliance.reach.assembly import world_of
 from lifeline.compliance.reach.ledger import Needed, static_stability
@@ -94,6 +95,7 @@ class Lab:
         self.processes = Processes(self.workdir)
         self.clients = Clients(self.places)
         self.regions: dict[str, RegionEndpoints] = {}
+        self.caches: dict[str, CacheServer] = {}
         self._breaker = Breaker(
             places=self.places, processes=self.processes, observer=self.clients.observer
         )
@@ -146,6 +148,7 @@ class Lab:
         with ThreadPoolExecutor(1) as beside:
             logs = beside.submit(engines.start_brokers, self.processes, self.places, self.workdir)
             self.databases = engines.start_databases(self.processes, self.places, self.workdir)
+            self.caches = engines.start_caches(self.processes, self.places, self.workdir)
             self.brokers = logs.result()
         self.regions = {
             region: RegionEndpoints(
@@ -284,8 +287,8 @@ class Lab:
         """Let the data plane follow the control plane, and start the keepers."""
         self._controller = Controller(
             places=self.places, processes=self.processes, observer=self.clients.observer,
-            databases=self.databases, suffix=self.suffix, say=self.say, commands=commands,
-            regions=regions,
+            databases=self.databases, caches=self.caches, suffix=self.suffix, say=self.say,
+            commands=commands, regions=regions,
         )  # fmt: skip
         self._controller.start()
         deployment.kick(self.clients, self.suffix)

@@ -18,6 +18,7 @@ ADDED_BESIDE: dict[str, tuple[str, ...]] = {
     "OWN_CLUSTER_ARN": ("PEER_DATABASE_HOST", "PEER_DATABASE_PORT"),
     "DATABASE_HOST": ("DATABASE_CA_FILE",),
     "QUERY_API_TLS_PORT": ("QUERY_API_CA_FILE",),
+    "CACHE_HOSTS_PARAMETER": ("CACHE_HOSTS", "CACHE_PORT", "CACHE_AUTH"),
 }
 ALWAYS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")
 
@@ -49,6 +50,9 @@ def endpoints(places: Places, region: str) -> dict[str, str]:
         "DATABASE_USER": USER,
         "DATABASE_AUTH": "none",
         "DATABASE_CA_FILE": places.ca_file,
+        "CACHE_HOSTS": LOOPBACK,
+        "CACHE_PORT": str(places.cache(region)),
+        "CACHE_AUTH": "none",
         "QUERY_API_URL": f"http://{LOOPBACK}:{places.query_api(region)}",
         "QUERY_API_PORT": str(places.query_api(region)),
         "QUERY_API_TLS_PORT": str(places.query_api_tls(region)),

@@ -19,9 +19,9 @@ SOURCES = ("cac1", "caw1", "use2", "operator", "edge")
 ACCOUNT = "000000000000"
 PARTITION = "aws"
 LOOPBACK = "127.0.0.1"
-LINK_KINDS = ("log", "database", "fence", "probe")
+LINK_KINDS = ("log", "database", "fence", "probe", "cache")
 """Data-plane connections that cross a border: the log's replication, the database's, the fence's
-connection to the peer's database, and health probes."""
+connection to the peer's database, health probes, and the cache's replication."""
 
 
 def arn(service: str, region: str, resource: str) -> str:
@@ -98,6 +98,9 @@ class Places:
     def broker_controller(self, region: str) -> int:
         return self.port_base + 20 + DATA_REGIONS.index(region)
 
+    def cache(self, region: str) -> int:
+        return self.port_base + 26 + DATA_REGIONS.index(region)
+
     @property
     def links_control(self) -> int:
         return self.port_base + 22
@@ -119,6 +122,8 @@ class Places:
             for target in DATA_REGIONS:
                 if source != target:
                     add("probe", source, target, self.gateway(target))
+        for region in DATA_REGIONS:
+            add("cache", region, peer_of(region), self.cache(peer_of(region)))
         return tuple(made)
 
     def link(self, kind: str, source: str, target: str) -> Link:
@@ -142,5 +147,6 @@ class Places:
                 f"the query API in {region}": self.query_api(region),
                 f"the query API's TLS in {region}": self.query_api_tls(region),
                 f"the log's controller in {region}": self.broker_controller(region),
+                f"the cache in {region}": self.cache(region),
             }
         return ports | {f"link {link.name}": link.listen_port for link in self.links()}

@@ -10,6 +10,8 @@ from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.application.edge_shield import EdgeShield
 from lifeline.application.events_api import EventsApi
 from lifeline.application.services import Services
+from lifeline.data.cache_access import SessionCacheAttributes
+from lifeline.data.session_cache import SessionCache, cache_name, hosts_parameter, user_name
 from lifeline.foundation.alert_topics import Severity
 from lifeline.site import Site
 from lifeline.stacks.data import Data
@@ -33,18 +35,29 @@ class Application(SiteStack):
         super().__init__(scope, site, "application", description="Services and API")
         keys, network = foundation.keys.in_stack(self), foundation.network
         signed_in = [network.database_clients, network.log_clients]
+        # By its names: in the recovery region the member is made after the services.
+        cache = SessionCache.from_session_cache_attributes(
+            self,
+            "Cache",
+            SessionCacheAttributes(
+                identifier=cache_name(site),
+                user=user_name(site),
+                hosts_parameter=hosts_parameter(site),
+            ),
+        )
         self.services = Services(
             self,
             "Services",
             site=site,
             vpc=network.vpc,
             applier_security_groups=signed_in,
-            query_api_security_groups=signed_in,
+            query_api_security_groups=[*signed_in, network.cache_clients],
             query_api_callers=ec2.Peer.ipv4(network.cidr),
             database=data.database,
             stream=streaming.stream,
             log=streaming.log,
             archive=streaming.archive,
+            cache=cache,
             keys=keys,
         )
         self.identity = EdgeIdentity(self, "Identity", site=site)

@@ -21,7 +21,6 @@ from lab.told_metrics import metric_lines, templates
 WORKDIR = Path("build/lab")
 DATA_REGIONS = ("ca-central-1", "ca-west-1")
 UNTOLD = (
-    (DATA_REGIONS, "replication-lag-cache", "The emulator has no cache that answers."),
     (DATA_REGIONS, "replication-lag-secrets", "The emulator may know of no copied secret yet."),
     (DATA_REGIONS, "drill-overdue", "A lab is new at each run: no drill has an age yet."),
     (DATA_REGIONS[1:], "apply-behind-warning", "A standby's event appliers apply nothing."),

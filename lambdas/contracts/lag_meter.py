@@ -5,23 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lifeline.lambdas.contracts.cache import CACHE, NO_CACHE, CachePlace
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, HostCall, set_by_aws
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
 from lifeline.lambdas.failover.protocol import NO_STANDBY
-
-
-@dataclass(frozen=True, kw_only=True)
-class CachePlace(Contract):
-    """The region's cache: its id, who signs in, and the parameter with `primary,reader`.
-
-    An empty `group`: there is no cache.
-    """
-
-    PREFIX: ClassVar[str] = "CACHE_"
-
-    group: str = ""
-    user: str = ""
-    hosts_parameter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +28,7 @@ class LagMeterContract(Contract):
     evidence_bucket: str = ""
     file_system_id: str = ""
     admin_secret: str = ""
-    cache: CachePlace = CachePlace()
+    cache: CachePlace = NO_CACHE
 
     calls: ClassVar[tuple[Call, ...]] = (
         AwsCall("dynamodb:GetItem"),
@@ -56,7 +43,7 @@ class LagMeterContract(Contract):
         AwsCall("ssm:GetParameter"),
         DATABASE,
         HostCall("query-api", 8080),
-        HostCall("cache", 6379),
+        CACHE,
     )
 
     @property

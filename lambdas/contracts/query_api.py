@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lifeline.lambdas.contracts.cache import CACHE, NO_CACHE, CachePlace
 from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable, variable
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
 from lifeline.lambdas.contracts.log import LOG, GroupLog
@@ -14,6 +15,8 @@ QUERY_API_PORT = 8080
 """In clear text for the region's own functions: `/health` and the watermark, and no patient's data."""
 QUERY_API_TLS_PORT = 8443
 """Everything, for the API."""
+CACHE_SECRET = "CACHE_SECRET"  # noqa: S105 - a variable's name
+"""The variable of the field `cache_secret`."""
 TLS_NAME = "QUERY_API_TLS_NAME"
 """The variable of the field `query_api_tls_name`: whoever makes the load balancer sets it."""
 
@@ -31,6 +34,9 @@ class QueryApi(Contract):
         AwsCall("kinesis:PutRecords"),
         AwsCall("dynamodb:GetItem"),
         AwsCall("dynamodb:PutItem"),
+        AwsCall("ssm:GetParameter"),
+        AwsCall("elasticache:Connect"),
+        CACHE,
     )
 
     database: DatabaseAddress
@@ -46,6 +52,9 @@ class QueryApi(Contract):
     """What its certificate is for: the name of the load balancer that leads to it."""
     query_api_ca_file: str = overridable("")
     """Where to write the root of its certificate, if anywhere: the lab's API verifies it."""
+    cache: CachePlace = NO_CACHE
+    cache_secret: str = overridable("", CACHE_SECRET)
+    """What entries are sealed with; without it no cache is asked. ECS sets it out of Secrets Manager."""
     query_api_host: str = overridable("0.0.0.0")  # noqa: S104 - the task's own interface
 
 

@@ -11,12 +11,14 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import get
 from lifeline.lambdas.adapters.pace import run_until_deadline
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.certificates.cache_tls import client_for, signed_in
 from lifeline.lambdas.certificates.database_tls import earliest_expiry
-from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
+from lifeline.lambdas.contracts.cache import CachePlace
+from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK
 from lifeline.lambdas.failover.figures import log_lines
 from lifeline.lambdas.failover.markers import rows_of_vector
-from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for, iam_token, over_tls
+from lifeline.lambdas.lag_meter.cache import TIMEOUT_SECONDS, cache_lag_seconds
 from lifeline.lambdas.lag_meter.database import MeterDatabase
 from lifeline.lambdas.lag_meter.drills import last_drills
 from lifeline.lambdas.lag_meter.meter import LagReader, Meter
@@ -26,7 +28,6 @@ LOOK_SECONDS = 10.0
 """Finer than the warning threshold of 15 s."""
 RUN_SECONDS = 55.0
 CALL_SECONDS = 3.0
-CACHE_PORT = 6379
 
 logger = Logger(service="lag-meter")
 
@@ -112,6 +113,9 @@ class _Watermark:
 
 
 def _cache_client(place: CachePlace, region: str) -> Any:
-    answer = client("ssm", region, CALL_SECONDS).get_parameter(Name=place.hosts_parameter)
-    token = iam_token(place.group, place.user, region)
-    return client_for(answer["Parameter"]["Value"], CACHE_PORT, **over_tls(place.user, token))
+    hosts = place.hosts
+    if not hosts:
+        ssm = client("ssm", region, CALL_SECONDS)
+        hosts = str(ssm.get_parameter(Name=place.hosts_parameter)["Parameter"]["Value"])
+    how = signed_in(place.group, place.user, region) if place.auth == "iam" else {}
+    return client_for(hosts, place.port, seconds=TIMEOUT_SECONDS, **how)

@@ -15,11 +15,12 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
+from lifeline.services.query_api.kept_vital_signs import vital_signs_of
+from lifeline.services.query_api.session_cache import SessionCache
 from lifeline.services.query_api.vital_signs_lookup import (
     correction_of,
     is_corrected,
     newest_corrections,
-    newest_vital_signs,
 )
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.observations import KEPT, OBSERVATION, observation_of
@@ -54,11 +55,10 @@ VERBATIM = ("payload", "metadata")
 FLAGS = """
 SELECT code, flag FROM quality_flag WHERE event_id = %s AND occurred_on = %s ORDER BY code, flag
 """
-PATIENT = "Patient"
-"""The aggregate's type of who has vital signs."""
 VITAL_SIGNS = "/vital-signs"
 Answer = tuple[int, dict[str, Any]]
-Question = Callable[[Connection], Answer]
+Question = Callable[[Connection, int], Answer]
+"""Asked at the epoch at which the guard let it pass."""
 
 
 class EventLookup:
@@ -70,8 +70,10 @@ class EventLookup:
         region: ServingRegion,
         workers: int = 4,
         clock: Clock = SYSTEM_CLOCK,
+        cache: SessionCache | None = None,
     ) -> None:
         self._database, self._region, self._clock = database, region, clock
+        self._cache = cache
         self._questions: queue.Queue[tuple[Question, queue.Queue[Answer], float]] = queue.Queue(64)
         for _ in range(workers):
             threading.Thread(target=self._work, daemon=True).start()
@@ -82,14 +84,16 @@ class EventLookup:
             wanted = uuid.UUID(event_id)
         except ValueError:
             return 404, {"error": "not an event id"}
-        return self._asked(lambda connection: _event(connection, wanted))
+        return self._asked(lambda connection, _epoch: _event(connection, wanted))
 
     def vital_signs(self, rest: str) -> Answer:
         """200 with the newest of each; `rest` of the path is `{id}/vital-signs`. 404, or 503 with why."""
         if not rest.endswith(VITAL_SIGNS):
             return 404, {"error": "no such path"}
         patient = unquote(rest.removesuffix(VITAL_SIGNS))
-        return self._asked(lambda connection: _vital_signs(connection, patient))
+        return self._asked(
+            lambda connection, epoch: _vital_signs(connection, patient, epoch, self._cache)
+        )
 
     def _asked(self, question: Question) -> Answer:
         reply: queue.Queue[Answer] = queue.Queue(1)
@@ -128,7 +132,7 @@ class EventLookup:
             connection.close()  # the next question connects anew (A16)
         if not permission.may_serve:
             return 503, {"error": f"this region does not serve: {permission.reason}"}
-        return question(connection)
+        return question(connection, guard.epoch)
 
 
 def _event(connection: Connection, wanted: uuid.UUID) -> Answer:
@@ -163,11 +167,12 @@ def _second_thoughts(connection: Connection, body: dict[str, Any]) -> dict[str, 
     return found
 
 
-def _vital_signs(connection: Connection, patient: str) -> Answer:
+def _vital_signs(
+    connection: Connection, patient: str, epoch: int, cache: SessionCache | None
+) -> Answer:
     if not _kept(connection):
         return 503, {"error": "the database is not migrated yet"}
-    found = newest_vital_signs(connection, PATIENT, patient)
-    return 200, {"patientId": patient, "vitalSigns": found}
+    return 200, vital_signs_of(connection, patient, epoch=epoch, cache=cache)
 
 
 def _kept(connection: Connection) -> bool:

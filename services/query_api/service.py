@@ -21,6 +21,7 @@ from lifeline.services.query_api.http_api import Route, http_server
 from lifeline.services.query_api.marker_writer import MarkerWriter
 from lifeline.services.query_api.own_certificate import OwnCertificate
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
+from lifeline.services.query_api.session_cache import keep_telling, session_cache
 from lifeline.services.query_api.stream_client import BRIEF, StreamClient
 from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
 from lifeline.services.shared.database import Connection, connect
@@ -52,6 +53,7 @@ def main() -> int:
     checkpoint = ReaderCheckpoint(told.checkpoints_table, region.region)
     traffic = TrafficSwitch(told.region_state_table, region.region)
     authority = AuthorityCheck(database, region)
+    cache = session_cache(told.cache, told.cache_secret, region.region)
     loops: dict[str, Callable[[], None]] = {
         "markers": lambda: markers.run(stopping),
         "watermark": lambda: WatermarkReader(log, region, published, checkpoint).run(stopping),
@@ -66,9 +68,11 @@ def main() -> int:
         ),
         "switch": lambda: tell_traffic(health, region.suffix, stopping),
     }
+    if cache is not None:
+        loops["cache figures"] = lambda: keep_telling(cache, region.suffix, stopping)
     for name, loop in loops.items():
         threading.Thread(target=loop, name=name, daemon=True).start()
-    lookup = EventLookup(database, region)
+    lookup = EventLookup(database, region, cache=cache)
     own: dict[str, Route] = {
         "/health": lambda _rest: health.answer(),
         "/v1/watermark": lambda _rest: (200, published.answer(region.region)),

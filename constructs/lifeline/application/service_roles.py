@@ -5,10 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from lifeline.capacity import REJECTED, WATERMARK
 from lifeline.compliance.acknowledge import acknowledge_pattern
+from lifeline.data.cache_access import ISessionCache
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.foundation.function import allow
 from lifeline.foundation.images import ImageRepositories
@@ -97,6 +99,28 @@ class ServiceRoles(Construct):
         """The role that a service's tasks run as, or the one-off task of the archive."""
         return self._of[service][0]
 
+    def allow_cache(self, cache: ISessionCache, secret: secretsmanager.ISecret) -> None:
+        """Let the query API find the cache and sign in to it, and ECS read what it seals entries with."""
+        _, query_api = self._of[Service.QUERY_API]
+        cache.grant_connect(query_api)
+        allow(
+            query_api,
+            "FindTheCachesHosts",
+            ["ssm:GetParameter"],
+            [self._site.arn("ssm", f"parameter{cache.hosts_parameter}")],
+        )
+        allow(
+            self._start_policy,
+            "ReadTheCachesSecret",
+            ["secretsmanager:GetSecretValue"],
+            [secret.secret_arn],
+        )
+        if self._database.admin_secret is None:
+            self._allow_decryption()
+
+    def _allow_decryption(self) -> None:
+        allow(self._start_policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
+
     def _archive(
         self, archive: TopicArchive, log: IReplicatedLog, checkpoints: TableReference
     ) -> None:
@@ -128,7 +152,7 @@ class ServiceRoles(Construct):
             role_name=self._site.names.cross_region_name("services-start", "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
-        policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
+        policy = self._start_policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
         streams = f"log-group:/lifeline/{self._site.names.regional_name('services')}:log-stream:*"
         allow(
             policy,
@@ -150,7 +174,7 @@ class ServiceRoles(Construct):
                 ["secretsmanager:GetSecretValue"],
                 [self._database.admin_secret.secret_arn],
             )
-            allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
+            self._allow_decryption()
         acknowledge_pattern(
             policy,
             "*",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Unpack
 
 from aws_cdk import Duration
@@ -14,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lifeline.application.applier_scaling import ApplierScaling
+from lifeline.application.cache_secret import CacheSecret
 from lifeline.application.service_roles import (
     ARCHIVE_TASK,
     Service,
@@ -21,20 +23,27 @@ from lifeline.application.service_roles import (
     construct_id,
 )
 from lifeline.compliance.acknowledge import acknowledge
+from lifeline.data.cache_access import ISessionCache
 from lifeline.data.database_credentials import ADMIN_USER
 from lifeline.data.database_member import IGlobalDatabase
 from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.item_table import ItemTable, TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
-from lifeline.foundation.metric_options import MetricOptions, metric
+from lifeline.foundation.metric_options import MathOptions, MetricOptions, computed, metric
 from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.archiver import Archive, ArchiveTask
+from lifeline.lambdas.contracts.cache import NO_CACHE, CachePlace
 from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
-from lifeline.lambdas.contracts.query_api import QUERY_API_PORT, QUERY_API_TLS_PORT, QueryApi
+from lifeline.lambdas.contracts.query_api import (
+    CACHE_SECRET,
+    QUERY_API_PORT,
+    QUERY_API_TLS_PORT,
+    QueryApi,
+)
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
@@ -64,6 +73,13 @@ COMMANDS = {
     ARCHIVE_TASK: [ARCHIVER, "task"],
 }
 """What the image, whose entry point is `python -m`, is given to run."""
+CACHE_READS = {
+    "hits": "CacheHits",
+    "misses": "CacheMisses",
+    "stale": "CacheStale",
+    "unreadable": "CacheUnreadable",
+}
+"""The query API's reads of its cache, by outcome."""
 ONE_OFF = frozenset({MIGRATE, ARCHIVE_TASK})
 """Task definitions that no service runs."""
 LOOPS = frozenset({Service.EVENT_APPLIER, Service.ARCHIVER})
@@ -129,12 +145,14 @@ class Services(Construct):
         stream: IEventStream,
         log: IReplicatedLog,
         archive: TopicArchive | None = None,
+        cache: ISessionCache | None = None,
         keys: Keys | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the services could not run.
 
         `archive`: where the archiver writes the log. Without one there is no archiver, and no day of events
             is ever dropped from the database.
+        `cache`: where the query API keeps what it answered. Without one it asks the database each time.
 
         `vpc_subnets`: private ones by default. `applier_security_groups`, `query_api_security_groups`: what
             the stores let in; by default one group each of their own, which they do let in.
@@ -188,7 +206,7 @@ class Services(Construct):
             )
         stores: list[ec2.IConnectable] = [database, log]
         if query_api_security_groups is None:
-            _let_in(self.query_api_group, stores)
+            _let_in(self.query_api_group, stores if cache is None else [*stores, cache])
         if applier_security_groups is None:
             group = ec2.SecurityGroup(
                 self,
@@ -234,7 +252,13 @@ class Services(Construct):
             stream_name=stream.stream_name,
             region_state_table=site.names.regional_name("region-state", "table"),
             checkpoints_table=self.checkpoints.table_name,
+            cache=_place_of(cache),
         )
+        cache_secret: dict[str, ecs.Secret] = {}
+        if cache is not None:
+            secret = CacheSecret(self, "CacheSecret", site=site, keys=keys).secret
+            self._roles.allow_cache(cache, secret)
+            cache_secret[CACHE_SECRET] = ecs.Secret.from_secrets_manager(secret)
         rests = site.settings.strategy.services_rest
         query_api_groups = [*(query_api_security_groups or []), self.query_api_group]
         tasks = site.settings.profile.query_api_tasks
@@ -244,9 +268,14 @@ class Services(Construct):
             query_api_groups,
             # Like the applier's, a count that the plan raises must not be undone by a deploy.
             tasks=None if rests else tasks,
+            secrets=cache_secret,
         )
         self.watermark = (
-            self._service(Service.WATERMARK, told, query_api_groups, tasks=tasks) if rests else None
+            self._service(
+                Service.WATERMARK, replace(told, cache=NO_CACHE), query_api_groups, tasks=tasks
+            )
+            if rests
+            else None
         )
         self.scaling = ApplierScaling(
             self,
@@ -299,6 +328,24 @@ class Services(Construct):
     def metric_old_partitions(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Days of events that should be gone from the database; no data while no event applier applies."""
         return self._own_metric("OldPartitions", **options)
+
+    def metric_cache_hit_rate(self, **options: Unpack[MathOptions]) -> cloudwatch.IMetric:
+        """Per cent of the reads that the cache could answer; no data while nobody reads."""
+        period = options.get("period") or Duration.minutes(1)
+        sums = {
+            name: self._own_metric(metric_name, statistic="Sum", period=period)
+            for name, metric_name in CACHE_READS.items()
+        }
+        return computed(
+            f"100 * hits / ({' + '.join(sums)})",
+            using=sums,
+            default_label="Cache hit rate",
+            **options,
+        )
+
+    def metric_cache_breaker(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """1 while a task does not ask the cache, because it did not answer in time; else 0."""
+        return self._own_metric("CacheBreakerOpen", **options)
 
     def metric_traffic_here(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """1 while the region serves and its traffic switch is on, else 0."""
@@ -424,6 +471,7 @@ class Services(Construct):
         groups: Sequence[ec2.ISecurityGroup],
         *,
         tasks: int | None = None,
+        secrets: Mapping[str, ecs.Secret] | None = None,
     ) -> ecs.FargateService:
         service = ecs.FargateService(
             self,
@@ -431,7 +479,7 @@ class Services(Construct):
             cluster=self.cluster,
             service_name=self._site.names.regional_name(name),
             task_definition=self._task(
-                name.construct_id, name, contract, role=self._roles.of(name)
+                name.construct_id, name, contract, role=self._roles.of(name), secrets=secrets
             ),
             desired_count=tasks,
             min_healthy_percent=100,
@@ -504,6 +552,14 @@ class Services(Construct):
                 )
             },
         )
+
+
+def _place_of(cache: ISessionCache | None) -> CachePlace:
+    if cache is None:
+        return NO_CACHE
+    return CachePlace(
+        group=cache.identifier, user=cache.user, hosts_parameter=cache.hosts_parameter
+    )
 
 
 def _let_in(group: ec2.SecurityGroup, stores: Sequence[ec2.IConnectable]) -> None:

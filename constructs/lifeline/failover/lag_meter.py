@@ -14,7 +14,8 @@ from lifeline.failover.region_parts import RegionStores, address_of
 from lifeline.failover.tables import RegionStateTable
 from lifeline.foundation.function import Function, Placement, Size
 from lifeline.foundation.keys import Keys
-from lifeline.lambdas.contracts.lag_meter import CachePlace, LagMeterContract
+from lifeline.lambdas.contracts.cache import CachePlace
+from lifeline.lambdas.contracts.lag_meter import LagMeterContract
 from lifeline.site import Site
 
 TIMEOUT_SECONDS = 90

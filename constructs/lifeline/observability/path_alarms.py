@@ -44,6 +44,18 @@ def ingest_alarms(
             not_breaching_because=QUIET,
         ),
         AlarmSpec(
+            name="cache-not-asked",
+            description="The cache does not answer in time, so the query API does not ask it: reads are "
+            "right and slower.",
+            metric=path.cache_breaker,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=FIFTEEN_MINUTES,
+            severity=Severity.WARNING,
+            runbook="degraded-stores",
+            not_breaching_because="no query API, no figure: services-query-api fires when none runs.",
+        ),
+        AlarmSpec(
             name="api-errors",
             description=f"More than {thresholds.server_error_percent:g} % of the requests end in a 5xx.",
             metric=MathSpec(

@@ -42,6 +42,8 @@ class PathMetrics:
     archive_stopped: MetricSpec
     old_partitions: MetricSpec
     traffic_here: MetricSpec
+    cache_hit_rate: AnyMetricSpec
+    cache_breaker: MetricSpec
     quarantined: MetricSpec
     rejected: MetricSpec
     defects: MetricSpec
@@ -88,6 +90,8 @@ class PathMetrics:
             archive_stopped=MetricSpec.of(services.metric_archive_stopped()),
             old_partitions=MetricSpec.of(services.metric_old_partitions()),
             traffic_here=MetricSpec.of(services.metric_traffic_here()),
+            cache_hit_rate=metric_spec(services.metric_cache_hit_rate()),
+            cache_breaker=MetricSpec.of(services.metric_cache_breaker()),
             quarantined=lines.quarantined,
             rejected=lines.rejected,
             defects=lines.defects,

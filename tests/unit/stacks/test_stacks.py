@@ -185,7 +185,7 @@ def test_a_service_joins_the_clients_of_the_stores_it_uses(dev: Assembly, code: 
         # The network of its one-off tasks, which restore into the database.
         "archiver-test": ["DatabaseClients", "LogClients"],
         "event-applier-test": ["DatabaseClients", "LogClients"],
-        "query-api-test": ["DatabaseClients", "LogClients"],
+        "query-api-test": ["CacheClients", "DatabaseClients", "LogClients"],
     }
 
 

@@ -8,6 +8,7 @@ from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.application.edge_shield import EdgeShield
 from lifeline.application.events_api import EventsApi
 from lifeline.application.services import Services
+from lifeline.data.cache_access import ISessionCache
 from lifeline.data.global_database import GlobalDatabase
 from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import Network
@@ -47,7 +48,9 @@ def dependencies_of(made: StackUnderTest) -> Dependencies:
     )
 
 
-def services_of(made: StackUnderTest, dependencies: Dependencies) -> Services:
+def services_of(
+    made: StackUnderTest, dependencies: Dependencies, cache: ISessionCache | None = None
+) -> Services:
     """The services on `dependencies`."""
     return Services(
         made.stack,
@@ -57,6 +60,7 @@ def services_of(made: StackUnderTest, dependencies: Dependencies) -> Services:
         database=dependencies.database,
         stream=dependencies.stream,
         log=dependencies.log,
+        cache=cache,
         keys=made.keys,
     )
 

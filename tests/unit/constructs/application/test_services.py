@@ -8,6 +8,7 @@ import pytest
 
 from lifeline.application.services import Services
 from lifeline.capacity import OBSERVATIONS
+from lifeline.data.session_cache import SessionCache
 from tests.unit.constructs.application.application_parts import dependencies_of, services_of
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
@@ -169,3 +170,51 @@ def test_no_finding_is_left(make_stack: MakeStack) -> None:
     made = make_stack(nag=True)
     made_in(made)
     made.template()
+
+
+def environment_of(made: StackUnderTest, command: str) -> dict[str, str]:
+    return {one["Name"]: one["Value"] for one in containers(made)[command]["Environment"]}
+
+
+def statements(made: StackUnderTest, sid: str) -> list[dict[str, Any]]:
+    return [
+        one
+        for policy in made.resources("AWS::IAM::ManagedPolicy")
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+        if one.get("Sid") == sid
+    ]
+
+
+def test_the_query_api_alone_is_told_of_the_cache_and_its_secret(make_stack: MakeStack) -> None:
+    made = make_stack()
+    parts = dependencies_of(made)
+    cache = SessionCache(made.stack, "Cache", site=made.site, vpc=parts.network.vpc, keys=made.keys)
+    services_of(made, parts, cache)
+    told = environment_of(made, "query_api")
+    assert (told["CACHE_GROUP"], told["CACHE_USER"]) == ("cache-test", "cache-workload-test")
+    assert told["CACHE_HOSTS_PARAMETER"] == "/lifeline/test/cache-hosts"
+    assert "CACHE_SECRET" not in told, "it is no plain variable"
+    (secret,) = containers(made)["query_api"]["Secrets"]
+    assert secret["Name"] == "CACHE_SECRET"
+    assert "CACHE_GROUP" not in environment_of(made, "event_applier apply")
+    for sid, action in {
+        "SignInToTheCache": "elasticache:Connect",
+        "FindTheCachesHosts": "ssm:GetParameter",
+        "ReadTheCachesSecret": "secretsmanager:GetSecretValue",
+    }.items():
+        (statement,) = statements(made, sid)
+        assert statement["Action"] == action
+        assert statement["Resource"] != "*"
+    ports = [
+        one["Properties"]["FromPort"] for one in made.resources("AWS::EC2::SecurityGroupIngress")
+    ]
+    assert ports.count(6379) == 1, "the query API's group is let in, and nobody else"
+
+
+def test_without_a_cache_nothing_of_one_is_there(make_stack: MakeStack) -> None:
+    made = make_stack()
+    made_in(made)
+    assert environment_of(made, "query_api")["CACHE_GROUP"] == ""
+    assert "Secrets" not in containers(made)["query_api"]
+    assert statements(made, "SignInToTheCache") == []
+    assert statements(made, "ReadTheCachesSecret") == []

@@ -1,0 +1,52 @@
+"""What the query API seals its cache's entries with."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from lifeline.compliance.acknowledge import acknowledge
+from lifeline.foundation.keys import Keys
+from lifeline.site import Site
+
+CHARACTERS = 64
+
+
+class CacheSecret(Construct):
+    """A secret of one region, which nobody but ECS reads, when it starts the query API.
+
+    Covers: a cache, its snapshots or its slow log in wrong hands: entries are encrypted, and their names are
+    keyed hashes. Does not cover: a task that is taken over, which has it. Whoever replaces it, and starts
+    the tasks anew, has a cold cache and no more: entries last minutes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: Site | None = None,
+        keys: Keys | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        site = Site.of(self, site)
+        keys = Keys.or_default(self, keys)
+        self.secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            secret_name=site.names.regional_name("cache-entries"),
+            description="What the query API seals its cache's entries with.",
+            encryption_key=keys.secrets,
+            removal_policy=RemovalPolicy.DESTROY,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                exclude_punctuation=True, password_length=CHARACTERS
+            ),
+        )
+        acknowledge(
+            self.secret,
+            "AwsSolutions-SMG4",
+            "SecretsManagerRotationEnabled",
+            reason="It protects what lasts minutes, and opens no door: signing in to the cache is by IAM. A "
+            "new value by hand and new tasks replace it, at the price of a cold cache.",
+        )
