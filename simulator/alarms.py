@@ -7,9 +7,10 @@ compares the two.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import orjson
 
 from lifeline.lambdas.failover.protocol import SERVING_SEEN, TAKEOVER_READY
 
@@ -44,7 +45,7 @@ class PlaceAlarm:
         """A log line of a function: embedded metrics are read, anything else is passed over."""
         if self._rule.metric not in text:
             return
-        body = json.loads(text)
+        body = orjson.loads(text)
         if self._rule.metric in body:
             value = float(body[self._rule.metric])
             self._largest = value if self._largest is None else max(self._largest, value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
@@ -45,9 +45,9 @@ from simulator.places import (
 )
 from simulator.region import RegionServices
 from simulator.runtime import EPOCH_ZERO, Runtime
-from simulator.scheduler import Machine, Scheduler, Task
+from simulator.scheduler import Machine, Task
 from simulator.told import APPLIERS, environment
-from simulator.trace import Trace
+from simulator.trace import Story
 from simulator.twins.dynamodb import Tables
 from simulator.twins.global_cluster import GlobalCluster
 from simulator.twins.postgresql import Server
@@ -69,6 +69,14 @@ CREATED = datetime.fromtimestamp(EPOCH_ZERO, UTC)
 
 
 @dataclass(frozen=True)
+class Pause:
+    """A person paused automatic failover at this epoch, until this second of the run."""
+
+    epoch: int
+    until: float
+
+
+@dataclass(frozen=True)
 class Served:
     """A region committed, or answered a read, at this epoch."""
 
@@ -76,19 +84,18 @@ class Served:
     epoch: int
 
 
-class AuthorityWorld:
+class AuthorityWorld(Story):
     """Home is active at epoch 1 and everything is well."""
 
     def __init__(self, seed: int, *, automatic_hand_over: bool = False) -> None:
+        super().__init__(seed)
         self._automatic_hand_over = automatic_hand_over
-        self.scheduler = Scheduler(seed)
         self.network = Network(self.scheduler)
-        self.trace = Trace()
         chance = self.scheduler.random
         self.clock_offsets = {
             place: chance.uniform(-CLOCK_ERROR_SECONDS, CLOCK_ERROR_SECONDS) for place in PLACES
         }
-        self.tables = {place: Tables() for place in PLACES}
+        self.tables = {place: Tables(self.now if place == WITNESS else None) for place in PLACES}
         self.servers = {
             region: Server(region, self._machine(region), self.scheduler, EPOCH_ZERO)
             for region in REGIONS
@@ -112,7 +119,6 @@ class AuthorityWorld:
         self.plans = {region: self._plan(region) for region in REGIONS}
         self.pages: list[tuple[float, str, str]] = []
         self.served: dict[str, Served] = {}
-        self.violations: list[str] = []
         self.functions: dict[tuple[str, str], list[Task]] = {}
         self.alarms = {
             place: tuple(PlaceAlarm(rule, partial(self._alarm, place)) for rule in RULES)
@@ -126,31 +132,22 @@ class AuthorityWorld:
         """(in the log of, origin): up to when that log has everything of the origin."""
         self.before_step: Callable[[str, str], None] | None = None
         """Called with region and step right before a plan invokes the step's function."""
+        self.paused: Pause | None = None
         self._newest_served = 0
         self._decided: dict[str, str] = {}
         self._activate()
 
     # What others look at
 
+    def now(self) -> float:
+        """Epoch seconds, as they truly are."""
+        return EPOCH_ZERO + self.scheduler.now
+
     @property
     def lease(self) -> Lease | None:
         """The lease as it stands; None: the item is missing."""
         item = self.tables[WITNESS].items[LEASE_TABLE].get(LEASE_ID)
         return None if item is None else lease_from_item(item)
-
-    def say(self, who: str, what: str) -> None:
-        """A line of the story."""
-        self.trace.say(self.scheduler.now, who, what)
-
-    def reach(self, state: str) -> None:
-        """A rare state was reached (`sometimes`)."""
-        self.trace.reached[state] += 1
-
-    def violate(self, what: str) -> None:
-        """A property of safety does not hold."""
-        if what not in self.violations:
-            self.violations.append(what)
-            self.say("VIOLATION", what)
 
     def serves_now(self, region: str, within: float = 10.0) -> bool:
         """Whether the region committed or answered lately."""
@@ -167,11 +164,6 @@ class AuthorityWorld:
         newest = min(services.committed_at, services.marked_at)
         moves = self.scheduler.now - newest <= within
         return moves and self.serves_now(region, within) and services.health.answer()[0] == 200
-
-    def run(self, until: float) -> None:
-        """Let the world go on up to that second."""
-        with self._installed():
-            self.scheduler.run(until)
 
     # What faults change
 
@@ -196,6 +188,13 @@ class AuthorityWorld:
         self.functions[(region, function)] = [*running, task]
         scheduler.at(began + seconds, lambda: scheduler.kill(task))
         return task
+
+    def set_clock(self, region: str, offset: float) -> None:
+        """From now on the functions of a region are wrong by so many seconds, also those that run."""
+        self.clock_offsets[region] = offset
+        for function in HANDLERS:
+            for task in self.functions.get((region, function), []):
+                task.machine.clock_offset = offset
 
     def kill(self, region: str, function: str) -> None:
         """End every running invocation of a function."""
@@ -247,7 +246,7 @@ class AuthorityWorld:
         run = {name: {"N": "1"} for name in ("run", "completed", "claimed_at")}
         self._put(HOME, STATE_TABLE, {"id": {"S": "plan#1"}, "ended_at": {"N": "0"}, **run})
         home = self.servers[HOME]
-        home.write(replace(home.rows, epoch=1, holder=HOME, renewals=1, renewed_from=home.clock()))
+        home.write(home.rows._replace(epoch=1, holder=HOME, renewals=1, renewed_from=home.clock()))
         self.servers[RECOVERY].rows = home.rows
         for region in REGIONS:
             self.in_log[(region, HOME)] = self.in_log[(region, RECOVERY)] = EPOCH_ZERO
@@ -418,7 +417,7 @@ class AuthorityWorld:
         self._newest_served = max(self._newest_served, epoch)
 
     @contextmanager
-    def _installed(self) -> Iterator[None]:
+    def installed(self) -> Iterator[None]:
         with ExitStack() as stack:
             stack.enter_context(self.runtime.installed())
             for module in (keeper, probe, failover_step):

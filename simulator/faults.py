@@ -6,15 +6,24 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
+from lifeline.cli import authority
+from lifeline.cli.failure import Failure
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from simulator.authority import AuthorityWorld
+from simulator.authority import AuthorityWorld, Pause
 from simulator.places import HOME, LEASE_TABLE, PLACES, RECOVERY, REGIONS, WITNESS
-from simulator.runtime import EPOCH_ZERO
+from simulator.told import SUFFIX
 
 FIRST_SECONDS, HEALED_SECONDS = 90.0, 1_200.0
 """Faults begin and end between these moments of a run."""
 MOST_FAULTS = 4
+CLOCK_SHARE = 0.2
+"""So many seeds have a region whose clock is wrong for a while."""
+LAPTOP_ERROR_SECONDS = 900.0
+DATE_SECONDS = 1.0
+"""The `Date` of an answer has whole seconds."""
 SILENT = ("dynamodb", "postgresql", "rds", "stepfunctions", "sns", "api", "ecs", "kinesis")
 
 
@@ -33,8 +42,8 @@ Maker = Callable[[random.Random, float, float], Fault]
 
 
 def draw(seed: int) -> tuple[Fault, ...]:
-    """The faults of a seed, by when they begin. One to `MOST_FAULTS`, half of the time with a lost
-    region."""
+    """The faults of a seed, by when they begin, a wrong clock last. One to `MOST_FAULTS`, half of the time
+    with a lost region."""
     chance = random.Random(f"faults {seed}")
     kinds = [chance.choice(KINDS) for _ in range(chance.randint(1, MOST_FAULTS))]
     if chance.random() < 0.5:
@@ -49,7 +58,13 @@ def draw(seed: int) -> tuple[Fault, ...]:
             at + chance.choice((5.0, 30.0, 60.0, 120.0, 600.0)) * chance.uniform(0.5, 1.5),
         )
         found.append(kind(chance, at, until))
-    return tuple(sorted(found, key=lambda one: (one.at, one.what)))
+    found.sort(key=lambda one: (one.at, one.what))
+    # Drawn apart, and last: which other faults a seed has, and their numbers, do not change.
+    clocks = random.Random(f"clocks {seed}")
+    if clocks.random() < CLOCK_SHARE:
+        at = clocks.uniform(FIRST_SECONDS, HEALED_SECONDS - 120.0)
+        found.append(clock_wrong(clocks, at, min(HEALED_SECONDS, at + clocks.uniform(10.0, 600.0))))
+    return tuple(found)
 
 
 def arrange(world: AuthorityWorld, faults: tuple[Fault, ...]) -> None:
@@ -84,20 +99,19 @@ def region_lost(chance: random.Random, at: float, until: float) -> Fault:
 def link_cut(chance: random.Random, at: float, until: float) -> Fault:
     """What goes from one region to another is lost; half of the time in both directions."""
     one, other = chance.sample(PLACES, 2)
-    cut = {(one, other), (other, one)} if chance.random() < 0.5 else {(one, other)}
-    arrow = "<->" if len(cut) == 2 else "->"
+    pairs = {(one, other), (other, one)} if chance.random() < 0.5 else {(one, other)}
+    arrow = "<->" if len(pairs) == 2 else "->"
+    return cut(pairs, f"link {one} {arrow} {other} is cut", at, until)
+
+
+def cut(pairs: set[tuple[str, str]], what: str, at: float, until: float) -> Fault:
+    """What goes from the first to the second of each pair is lost."""
 
     def heal(world: AuthorityWorld) -> None:
-        world.network.cut_links -= cut
+        world.network.cut_links -= pairs
         world.cluster.catch_up()
 
-    return Fault(
-        at,
-        until,
-        f"link {one} {arrow} {other} is cut",
-        lambda world: world.network.cut_links.update(cut),
-        heal,
-    )
+    return Fault(at, until, what, lambda world: world.network.cut_links.update(pairs), heal)
 
 
 def service_silent(chance: random.Random, at: float, until: float) -> Fault:
@@ -286,15 +300,50 @@ def plan_aborted(chance: random.Random, at: float, until: float) -> Fault:
 
 
 def person_pauses(chance: random.Random, at: float, until: float) -> Fault:
-    """A person pauses automatic failover for a while."""
+    """A person pauses automatic failover for a while, on a computer whose clock is wrong (A20)."""
     seconds = min(chance.uniform(60.0, 400.0), HEALED_SECONDS - at)
+    wrong = random.Random(f"laptop {at!r}").uniform(-LAPTOP_ERROR_SECONDS, LAPTOP_ERROR_SECONDS)
+    return pause(at, seconds, wrong)
+
+
+def pause(at: float, seconds: float, wrong: float) -> Fault:
+    """What `lifeline authority pause` writes on a computer whose clock is `wrong` by so many seconds."""
 
     def begin(world: AuthorityWorld) -> None:
-        item = world.tables[WITNESS].items[LEASE_TABLE].get("lease")
-        if item is not None:
-            item["paused_until"] = {"N": repr(EPOCH_ZERO + world.scheduler.now + seconds)}
+        table, lease = LeaseTable(_Direct(world), LEASE_TABLE), world.lease
+        places: Any = SimpleNamespace(
+            lease=lambda: table, lease_words="The lease", lease_name=LEASE_TABLE, suffix=SUFFIX
+        )
+        try:
+            change = authority.pause(places, minutes=seconds / 60.0, now=world.now() + wrong)
+        except Failure:
+            return  # there is no lease, or it was handed over
+        if lease is not None and change.write is not None and change.write(table):
+            world.paused = Pause(lease.epoch, world.scheduler.now + seconds - DATE_SECONDS)
 
-    return Fault(at, at + 1.0, f"a person pauses failover for {seconds:.0f} s", begin)
+    said = (
+        f"a person pauses failover for {seconds:.0f} s, on a clock that is wrong by {wrong:.0f} s"
+    )
+    return Fault(at, at + 1.0, said, begin)
+
+
+def clock_wrong(chance: random.Random, at: float, until: float) -> Fault:
+    """The clock of a region's functions jumps, also of those that run, and back again."""
+    region = chance.choice(PLACES)
+    wrong = chance.choice((2.0, 15.0, 120.0, 900.0)) * chance.choice((-1.0, 1.0))
+    before: list[float] = []
+
+    def begin(world: AuthorityWorld) -> None:
+        before.append(world.clock_offsets[region])
+        world.set_clock(region, wrong)
+
+    return Fault(
+        at,
+        until,
+        f"the clock of {region} is wrong by {wrong:.0f} s",
+        begin,
+        lambda world: world.set_clock(region, before[-1]),
+    )
 
 
 def person_aborts(chance: random.Random, at: float, until: float) -> Fault:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from simulator.authority import AuthorityWorld
-from simulator.faults import HEALED_SECONDS, Fault
+from simulator.faults import HEALED_SECONDS, Fault, cut
 from simulator.partial_losses import BEGIN, home_lost
 from simulator.places import HOME, LEASE_TABLE, RECOVERY, WITNESS
 from simulator.run import Finding, run_with
@@ -35,20 +35,7 @@ class Incident:
         return run_with(seed, (), self.faults)
 
 
-def _cut(pairs: set[tuple[str, str]], at: float, until: float) -> Fault:
-    def heal(world: AuthorityWorld) -> None:
-        world.network.cut_links -= pairs
-        world.cluster.catch_up()
-
-    return Fault(
-        at,
-        until,
-        "links are cut",
-        lambda world: world.network.cut_links.update(pairs),
-        heal,
-    )
-
-
+CUT = "links are cut"
 BETWEEN = {(HOME, RECOVERY), (RECOVERY, HOME)}
 AROUND = BETWEEN | {(HOME, WITNESS), (WITNESS, HOME)}
 
@@ -124,9 +111,9 @@ GITHUB = "https://github.blog/2018-10-30-oct21-post-incident-analysis/"
 AWS_2025 = "https://aws.amazon.com/message/101925/"
 
 INCIDENTS: Mapping[str, Incident] = {
-    "short-partition": Incident(GITHUB, (_cut(BETWEEN, BEGIN, BEGIN + 43.0),), STAYS),
+    "short-partition": Incident(GITHUB, (cut(BETWEEN, CUT, BEGIN, BEGIN + 43.0),), STAYS),
     "short-isolation": Incident(
-        GITHUB, (_cut(AROUND, BEGIN, BEGIN + 43.0),), MOVES, ("active-lost",)
+        GITHUB, (cut(AROUND, CUT, BEGIN, BEGIN + 43.0),), MOVES, ("active-lost",)
     ),
     "frozen-primary": Incident(
         "https://access.crunchydata.com/documentation/patroni/latest/watchdog",
@@ -151,7 +138,7 @@ INCIDENTS: Mapping[str, Incident] = {
     ),
     "flapping-link": Incident(
         AWS_2025,
-        tuple(_cut(BETWEEN, BEGIN + 20.0 * one, BEGIN + 20.0 * one + 9.0) for one in range(20)),
+        tuple(cut(BETWEEN, CUT, BEGIN + 20.0 * one, BEGIN + 20.0 * one + 9.0) for one in range(20)),
         STAYS,
     ),
     "expired-certificate": Incident(

@@ -77,11 +77,12 @@ class Network:
             scheduler.sleep(NEAR_SECONDS)
         elif scheduler.current.dead:
             raise Died
-        place = (target, service)
-        lost = place in self.silent or (source != target and source in self.no_way_out)
-        if lost or not self.reaches(source, target):
-            self._time_out(began, timeout, target, service)
-        if place in self.refusing:
+        if self.silent or self.no_way_out or self.cut_links or self.dead_regions:
+            lost = (target, service) in self.silent
+            lost = lost or (source != target and source in self.no_way_out)
+            if lost or not self.reaches(source, target):
+                self._time_out(began, timeout, target, service)
+        if self.refusing and (target, service) in self.refusing:
             raise Refused(f"{service} in {target} refuses")
         if self.before_effect is not None:
             self.before_effect(target, service)

@@ -1,8 +1,8 @@
 """What must hold in every run: safety at each moment, liveness once everything has healed.
 
 Safety is judged where somebody serves (`AuthorityWorld._serves`; no replica answers) and here: epochs only
-grow, no promotion that no lease stands for. Liveness: a region serves again within a bound, as a whole, and a
-person was told while none did.
+grow, and nobody takes the lease while a person has paused it (A20). Liveness: a region serves again within a
+bound, as a whole, and a person was told while none did.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class Watch:
             if lease.epoch < self._epoch:
                 world.violate(f"the lease's epoch fell from {self._epoch} to {lease.epoch}")
             self._epoch = max(self._epoch, lease.epoch)
+            pause = world.paused
+            if pause is not None and now < pause.until and lease.epoch > pause.epoch:
+                world.violate(f"{lease.holder} took the lease while a person had paused it")
         self._whole = any(world.whole(region) for region in REGIONS)
         if self._whole:
             self._stands_since = None

@@ -8,7 +8,6 @@ limit (A1, C1).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -148,7 +147,7 @@ class RegionServices:
             now, rows = server.clock(), server.rows
             heartbeats = {**rows.heartbeats, self.region: (epoch, now)}
             applied = {**rows.applied, self.region: now} if self.log_moves else rows.applied
-            session.change(replace(rows, applied=applied, heartbeats=heartbeats))
+            session.change(rows._replace(applied=applied, heartbeats=heartbeats))
             session.commit()
             self.committed_at = scheduler.now
             if self.log_moves:

@@ -8,7 +8,6 @@ that contracts read, the probe's threads. Everything above them is the code that
 from __future__ import annotations
 
 import io
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+import orjson
 import pg8000.native
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
@@ -36,30 +36,6 @@ Service = Callable[[str, str, Mapping[str, Any]], Any]
 """(region, operation, request) to the answer; raises ClientError."""
 Route = Callable[[str, str, str], tuple[int, dict[str, Any]]]
 """(region, method, path) to status and body."""
-
-
-class WorldClock:
-    """`SystemClock`'s methods, by the clock of the machine on which the current task runs."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-
-    def now(self) -> float:
-        task = self._scheduler.current
-        assert task is not None
-        return EPOCH_ZERO + self._scheduler.now + task.machine.clock_offset
-
-    def monotonic(self) -> float:
-        return self._scheduler.now
-
-    def sleep(self, seconds: float) -> None:
-        self._scheduler.sleep(seconds)
-
-    def wait(self, _stopping: Any, seconds: float) -> None:
-        self._scheduler.sleep(seconds)
-
-    def random(self) -> float:
-        return self._scheduler.random.random()
 
 
 class AwsClient:
@@ -128,7 +104,6 @@ class Runtime:
         self.scheduler, self.network = scheduler, network
         self.services = services
         self._endpoints, self._route = endpoints, route
-        self.clock = WorldClock(scheduler)
 
     def boto3_client(self, service: str, region_name: str, config: Any = None) -> AwsClient:
         """`boto3.client`."""
@@ -171,7 +146,7 @@ class Runtime:
             )
         except (NoAnswer, Refused) as error:
             raise urllib.error.URLError(OSError(str(error))) from error
-        raw = io.BytesIO(json.dumps(body).encode())
+        raw = io.BytesIO(orjson.dumps(body))
         if status >= 400:
             raise urllib.error.HTTPError(request.full_url, status, "", {}, raw)  # type: ignore[arg-type]
         return _Response(status, raw)
@@ -182,7 +157,7 @@ class Runtime:
         from lifeline.lambdas.probe import cycle as probe_cycle
         from lifeline.services.query_api import service, stream_client
 
-        runtime = self
+        runtime, scheduler = self, self.scheduler
 
         class Environment:
             """`os`, as far as contracts look at it."""
@@ -195,11 +170,11 @@ class Runtime:
         with (
             patch.multiple(
                 clock.SystemClock,
-                now=lambda _self: self.clock.now(),
-                monotonic=lambda _self: self.clock.monotonic(),
-                sleep=lambda _self, seconds: self.clock.sleep(seconds),
-                wait=lambda _self, stopping, seconds: self.clock.wait(stopping, seconds),
-                random=lambda _self: self.clock.random(),
+                now=lambda _self: self._now(),
+                monotonic=lambda _self: scheduler.now,
+                sleep=lambda _self, seconds: scheduler.sleep(seconds),
+                wait=lambda _self, _stopping, seconds: scheduler.sleep(seconds),
+                random=lambda _self: scheduler.random.random(),
             ),
             patch.object(aws, "boto3", boto3_module),
             patch.object(service, "boto3", boto3_module),
@@ -215,6 +190,12 @@ class Runtime:
                 yield
             finally:
                 aws.client.cache_clear()
+
+    def _now(self) -> float:
+        """By the clock of the machine on which the current task runs."""
+        task = self.scheduler.current
+        assert task is not None
+        return EPOCH_ZERO + self.scheduler.now + task.machine.clock_offset
 
     def _environment(self) -> Mapping[str, str]:
         task = self.scheduler.current

@@ -5,10 +5,10 @@ Two runs with the same seed make the same steps in the same order. Nothing here 
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -93,7 +93,7 @@ class Scheduler:
         self.current = None
         events, until = self._events, self._until
         while events and events[0][0] <= until:
-            at, number, what, wake = heapq.heappop(events)
+            at, number, what, wake = heappop(events)
             if at > self.now:
                 self.now = at
             if type(what) is not Task:
@@ -102,7 +102,7 @@ class Scheduler:
             if what.wake != wake or what.greenlet is None:
                 continue
             if what.machine.frozen_until > at and not what.dead:
-                heapq.heappush(events, (what.machine.frozen_until, number, what, wake))
+                heappush(events, (what.machine.frozen_until, number, what, wake))
                 continue
             what.wake += 1
             self.switches += 1
@@ -168,7 +168,8 @@ class Scheduler:
             # Nothing else happens until then: no need to leave the task.
             self.now = at
             return
-        self._push(at, task, task.wake)
+        self._number += 1
+        heappush(events, (at, self._number, task, task.wake))
         self._leave(task)
 
     def wait(self, signal: Signal, timeout: float | None = None) -> bool:
@@ -213,4 +214,4 @@ class Scheduler:
 
     def _push(self, at: float, what: Any, wake: int) -> None:
         self._number += 1
-        heapq.heappush(self._events, (at, self._number, what, wake))
+        heappush(self._events, (at, self._number, what, wake))

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from lifeline.lambdas.adapters.region_database import RegionDatabase
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.failover.lease import Lease
 from lifeline.lambdas.failover.own_health import OwnHealth
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus, Step
 from lifeline.lambdas.keeper import cycle, plan_runs
@@ -90,6 +91,10 @@ def _replica_serves() -> list[Any]:
     ]
 
 
+def _judges_by_its_own_clock() -> list[Any]:
+    return [patch.object(Lease, "table_now", lambda _lease, now: now)]
+
+
 SWITCHES: dict[str, Switch] = {
     "A1": Switch("the guard serves for as long as the row names its region", _no_ttl, 67),
     "A2": Switch("a standby's promise binds nobody", _promises_lightly, "cut-off"),
@@ -99,6 +104,7 @@ SWITCHES: dict[str, Switch] = {
     "A18": Switch(
         "a region that stopped itself says that it is well", _stops_in_silence, "keeper-dead"
     ),
+    "A20": Switch("each judges a pause by its own clock", _judges_by_its_own_clock, 2561),
     "A22": Switch("nobody looks whether anybody serves", _nobody_looks, "both-lost"),
 }
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from simulator.scheduler import Scheduler
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,36 @@ class Trace:
         found = self._hash.copy()
         found.update(f"{switches} {chance!r}".encode())
         return found.hexdigest()
+
+
+class Story:
+    """A world that tells what happens in it, and keeps what must not have."""
+
+    def __init__(self, seed: int) -> None:
+        self.scheduler = Scheduler(seed)
+        self.trace = Trace()
+        self.violations: list[str] = []
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Lead the ports of the shipped code into the world."""
+        raise NotImplementedError
+
+    def run(self, until: float) -> None:
+        """Let the world go on up to that second."""
+        with self.installed():
+            self.scheduler.run(until)
+
+    def say(self, who: str, what: str) -> None:
+        """A line of the story."""
+        self.trace.say(self.scheduler.now, who, what)
+
+    def reach(self, state: str) -> None:
+        """A rare state was reached (`sometimes`)."""
+        self.trace.reached[state] += 1
+
+    def violate(self, what: str) -> None:
+        """A property of safety does not hold."""
+        if what not in self.violations:
+            self.violations.append(what)
+            self.say("VIOLATION", what)

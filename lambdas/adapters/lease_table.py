@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lifeline.lambdas.adapters.answer_date import answered_at
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 
 LEASE_ID = "lease"
@@ -31,7 +32,7 @@ class LeaseTable:
             TableName=self._table, Key=_key(LEASE_ID), ConsistentRead=True
         )
         item = answer.get("Item")
-        return None if item is None else lease_from_item(item)
+        return None if item is None else lease_from_item(item, answered_at(answer))
 
     def create(self, lease: Lease) -> bool:
         """For `authority init` only. False when there is a lease already."""
@@ -90,7 +91,7 @@ class LeaseTable:
                 ":region": _s(region),
                 ":writer": _s(seen.writer),
                 ":one": _n(1),
-                ":now": _n(now),
+                ":now": _n(seen.table_now(now)),
                 ":unfit": _list(unfit),
                 ":seen_unfit": _list(sorted(seen.unfit)),
                 ":holder": _s(seen.holder),
@@ -239,7 +240,7 @@ class LeaseTable:
             if is_refusal(error):
                 return None
             raise
-        return lease_from_item(answer["Attributes"])
+        return lease_from_item(answer["Attributes"], answered_at(answer))
 
 
 def is_refusal(error: ClientError) -> bool:
@@ -247,7 +248,7 @@ def is_refusal(error: ClientError) -> bool:
     return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")
 
 
-def lease_from_item(item: Mapping[str, Any]) -> Lease:
+def lease_from_item(item: Mapping[str, Any], read_at: float | None = None) -> Lease:
     """Raises KeyError when the item lacks what every lease has: a damaged lease is not a default."""
     return Lease(
         holder=item["holder"]["S"],
@@ -266,6 +267,7 @@ def lease_from_item(item: Mapping[str, Any]) -> Lease:
         aborted_epoch=int(item.get("aborted_epoch", {"N": "0"})["N"]),
         hand_over_epoch=int(item.get("hand_over_epoch", {"N": "0"})["N"]),
         health=MappingProxyType({key: value["S"] for key, value in item["health"]["M"].items()}),
+        read_at=read_at,
     )
 
 

@@ -234,7 +234,7 @@ def _as_holder(observation: Observation, lease: Lease, policy: Policy, now: floa
         # Also an equal epoch that nobody holds: a fence's row, replicated (A16).
         return Decision(Action.RECOVER, Reason.DATABASE_BEHIND_LEASE, {"database_epoch": row.epoch})
     if observation.ill:
-        rested = now - lease.moved_at >= policy.cool_down_seconds
+        rested = lease.table_now(now) - lease.moved_at >= policy.cool_down_seconds
         if policy.automatic_hand_over and let_go and observation.standby_ready and rested:
             return Decision(
                 Action.HAND_OVER, Reason.SICK_AND_STANDBY_READY, _illness(observation), page=True
@@ -328,7 +328,7 @@ def _database_newer(o: Observation, lease: Lease, policy: Policy, now: float) ->
 
 
 def _cooling_down(o: Observation, lease: Lease, policy: Policy, now: float) -> Decision | None:
-    left = lease.moved_at + policy.cool_down_seconds - now
+    left = lease.moved_at + policy.cool_down_seconds - lease.table_now(now)
     return _hold(Reason.COOL_DOWN, page=True, seconds_left=left) if left > 0 else None
 
 

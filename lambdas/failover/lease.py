@@ -45,10 +45,16 @@ class Lease:
     hand_over_epoch: int = 0
     """The newest epoch that is to be handed over to the other region, or was; 0 for none (A11)."""
     health: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    read_at: float | None = field(default=None, compare=False)
+    """The table's own clock when it answered with this lease; None: it did not say (A20)."""
+
+    def table_now(self, now: float) -> float:
+        """What the lease's times are compared with: the table's clock, `now` where it said none (A20)."""
+        return now if self.read_at is None else self.read_at
 
     def is_paused(self, now: float) -> bool:
         """Whether automatic failover is off at `now` (epoch seconds)."""
-        return now < self.paused_until
+        return self.table_now(now) < self.paused_until
 
     @property
     def is_aborted(self) -> bool:
@@ -69,7 +75,7 @@ class Lease:
         """Whether a person approved taking `epoch` with this loss; approvals expire (D9)."""
         return (
             self.approved_epoch == epoch
-            and now < self.approval_until
+            and self.table_now(now) < self.approval_until
             and loss_seconds <= self.approved_loss_seconds
         )
 
@@ -130,7 +136,8 @@ def take(lease: Lease, *, region: str, seen: Lease, now: float) -> Lease | None:
         seen.renewals,
         seen.attempt,
     )
-    if not unmoved or lease.is_paused(now) or region in lease.unfit:
+    now = seen.table_now(now)
+    if not unmoved or now < lease.paused_until or region in lease.unfit:
         return None
     losers = frozenset({lease.holder, lease.writer}) - {NO_HOLDER, region}
     return replace(

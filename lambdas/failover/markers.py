@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from lifeline.lambdas.failover.manifests import DIGEST_BYTES, Manifest
 from lifeline.lambdas.failover.wire import Wire
@@ -41,9 +41,11 @@ NO_MARKER = -1
 """The sequence of a shard that is declared and has no marker, nor has any of its parents (B24)."""
 
 
-@dataclass(frozen=True, order=True)
-class Pair:
-    """One shard of one incarnation of one region's stream: the unit whose order is kept."""
+class Pair(NamedTuple):
+    """One shard of one incarnation of one region's stream: the unit whose order is kept.
+
+    A tuple, as each record of the log is counted under it.
+    """
 
     origin: str
     incarnation: str
@@ -151,7 +153,7 @@ class Marker:
                 if parent not in found and parent != self.pair.shard:
                     found.append(parent)
                     ahead.append(parent)
-        return [replace(self.pair, shard=one) for one in reversed(found)]
+        return [self.pair._replace(shard=one) for one in reversed(found)]
 
     def to_bytes(self) -> bytes:
         topics: dict[str, list[int]] = {}

@@ -69,7 +69,7 @@ def rest(context: StepContext) -> str:
         return f"{settings.peer_region} does not hold the lease"
     if lease.is_paused(now):
         return "automatic failover is paused: a person is at work"
-    held = now - lease.moved_at
+    held = lease.table_now(now) - lease.moved_at
     if held < REST_AFTER_SECONDS:
         return f"{settings.peer_region} holds the lease for {held:.0f} s only"
     said = []

@@ -141,10 +141,13 @@ class Cycle:
         ports = self._ports
         stamp = self._call("database clock", ports.database.clock)
         view = None if stamp is None else self._call("database view", ports.database.view)
+        asked_at = self._clock()
         lease, missing = self._read_lease()
         now = self._clock()
         if lease is not None and lease.is_paused(now):
-            self._pause_read_at, self._pause_until = now, lease.paused_until
+            # Its end on the own clock, from before the table said how late it is: not later than it is (A20).
+            self._pause_until = asked_at + lease.paused_until - lease.table_now(asked_at)
+            self._pause_read_at = now
         observation = Observation(
             region=self._region,
             lease=lease,
@@ -334,7 +337,10 @@ class Cycle:
         self._call(
             "hand over",
             lambda: self._ports.lease.hand_over(
-                region=self._region, peer=self._peer_region, epoch=lease.epoch, now=now
+                region=self._region,
+                peer=self._peer_region,
+                epoch=lease.epoch,
+                now=lease.table_now(now),
             ),
         )
 

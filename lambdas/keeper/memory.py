@@ -14,6 +14,7 @@ from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lag import Applied
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.protocol import OWN_GAP_SECONDS
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Memory:
     renewed_at: float | None = None
     last_healthy_at: float | None = None
     agreed_unhealthy_since: float | None = None
+    health_at: float | None = None
+    """When the probes were last looked at: after a gap an agreement begins anew (A20)."""
     applied: tuple[Applied, ...] = ()
 
     def saw_lease(self, lease: Lease, promise: Promise, now: float) -> Memory:
@@ -43,16 +46,17 @@ class Memory:
             renewed_at = now if renewed else self.renewed_at
             return replace(self, seen=seen, unmoved_since=now, renewed_at=renewed_at)
         # From the pause's end, not from the last look at it: this keeper may have slept in between.
-        paused_until = min(now, lease.paused_until)
-        return replace(self, unmoved_since=max(self.unmoved_since, paused_until))
+        pause_ended = now - (lease.table_now(now) - lease.paused_until)
+        return replace(self, unmoved_since=max(self.unmoved_since, pause_ended))
 
     def saw_health(self, own: Health, witness: Health, now: float) -> Memory:
         """Keep the last moment either observer saw the active HEALTHY, and since when both do not."""
-        found = self
+        found, last = replace(self, health_at=now), self.health_at
         if Health.HEALTHY in (own, witness):
             found = replace(found, last_healthy_at=now)
         if own is Health.UNHEALTHY and witness is Health.UNHEALTHY:
-            since = self.agreed_unhealthy_since
+            follows = last is not None and now - last <= OWN_GAP_SECONDS
+            since = self.agreed_unhealthy_since if follows else None
             return replace(found, agreed_unhealthy_since=now if since is None else since)
         return replace(found, agreed_unhealthy_since=None)
 
@@ -90,6 +94,7 @@ class Memory:
             "renewed_at": self.renewed_at,
             "last_healthy_at": self.last_healthy_at,
             "agreed_unhealthy_since": self.agreed_unhealthy_since,
+            "health_at": self.health_at,
             "applied": [(one.at, one.born) for one in self.applied],
         }
 
@@ -103,5 +108,6 @@ class Memory:
             renewed_at=body.get("renewed_at"),
             last_healthy_at=body.get("last_healthy_at"),
             agreed_unhealthy_since=body.get("agreed_unhealthy_since"),
+            health_at=body.get("health_at"),
             applied=tuple(Applied(float(at), float(born)) for at, born in body.get("applied", [])),
         )

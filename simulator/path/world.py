@@ -42,8 +42,8 @@ from simulator.path.repairing import Repairing
 from simulator.path.truth import Truth
 from simulator.places import HOME, RECOVERY, REGIONS, peer
 from simulator.runtime import EPOCH_ZERO, AwsClient, Runtime
-from simulator.scheduler import Machine, Scheduler, Task
-from simulator.trace import Trace
+from simulator.scheduler import Machine, Task
+from simulator.trace import Story
 from simulator.twins import event_store
 from simulator.twins.dynamodb import Tables
 from simulator.twins.kafka import Clients, Log, Message
@@ -122,14 +122,12 @@ class _Vectors(watermark_reader.PublishedVectors):
         self._world.answers[self._region] = self.entries()
 
 
-class PathWorld:
+class PathWorld(Story):
     """Home is active and everything is well; `end`: when the run is over."""
 
     def __init__(self, seed: int, end: float) -> None:
-        self.scheduler = Scheduler(seed)
+        super().__init__(seed)
         self.network = LateNetwork(self.scheduler)
-        self.trace = Trace()
-        self.violations: list[str] = []
         self.harm: list[str] = []
         """What was taken away for good, as a hole that must be seen; empty: no hole may be told."""
         self.disordered = False
@@ -178,20 +176,6 @@ class PathWorld:
     def now(self) -> float:
         """Epoch seconds, as they truly are."""
         return EPOCH_ZERO + self.scheduler.now
-
-    def say(self, who: str, what: str) -> None:
-        """A line of the story."""
-        self.trace.say(self.scheduler.now, who, what)
-
-    def reach(self, state: str) -> None:
-        """A rare state was reached (`sometimes`)."""
-        self.trace.reached[state] += 1
-
-    def violate(self, what: str) -> None:
-        """A property of safety does not hold."""
-        if what not in self.violations:
-            self.violations.append(what)
-            self.say("VIOLATION", what)
 
     def machine(self, region: str) -> Machine:
         """With a clock of its own."""
@@ -252,11 +236,6 @@ class PathWorld:
             self.services[peer(region), "mirror"].kill()
         for name in SERVICES:
             self.services[region, name].start()
-
-    def run(self, until: float) -> None:
-        """Let the world go on up to that second."""
-        with self._installed():
-            self.scheduler.run(until)
 
     def told(self, region: str, rows: list[dict[str, Any]], holes: list[dict[str, Any]]) -> None:
         """The reader of a region publishes."""
@@ -365,7 +344,7 @@ class PathWorld:
         return session
 
     @contextmanager
-    def _installed(self) -> Iterator[None]:
+    def installed(self) -> Iterator[None]:
         clients = self.clients
         with ExitStack() as stack:
             stack.enter_context(self.runtime.installed())

@@ -8,8 +8,8 @@ order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from lifeline.lambdas.failover.protocol import TRANSACTION_TIMEOUT_SECONDS
 from lifeline.services.shared.serving_guard import READ_AUTHORITY
@@ -32,8 +32,7 @@ class ServerError(Exception):
     """The server answered with an error, or ended the session."""
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """What replicates. Times are epoch seconds by the writing server's clock."""
 
     lsn: int = 0
@@ -41,9 +40,9 @@ class Rows:
     holder: str = ""
     renewals: int = 0
     renewed_from: float = 0.0
-    applied: Mapping[str, float] = field(default_factory=dict)
+    applied: Mapping[str, float] = MappingProxyType({})
     """By origin: when its newest applied marker was born."""
-    heartbeats: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    heartbeats: Mapping[str, tuple[int, float]] = MappingProxyType({})
     """By region: epoch and time of its newest heartbeat."""
 
 
@@ -86,7 +85,7 @@ class Server:
         """Commit. Raises ServerError on a replica."""
         if self.in_recovery:
             raise ServerError("cannot execute UPDATE in a read-only transaction")
-        self.rows = replace(rows, lsn=self.rows.lsn + 1)
+        self.rows = rows._replace(lsn=self.rows.lsn + 1)
         if self.on_commit is not None:
             self.on_commit(self)
 
@@ -226,8 +225,7 @@ def _bump(session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
     if (rows.epoch, rows.holder) != (values["epoch"], values["region"]):
         return []
     session.change(
-        replace(
-            rows,
+        rows._replace(
             renewals=max(rows.renewals + 1, int(values["renewals"])),
             renewed_from=max(rows.renewed_from, float(values["stamp"])),
         )
@@ -239,8 +237,7 @@ def _open(session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
     rows, epoch = session.rows, int(values["epoch"])
     if rows.epoch < epoch or (rows.epoch == epoch and rows.holder == values["nobody"]):
         session.change(
-            replace(
-                rows,
+            rows._replace(
                 epoch=epoch,
                 holder=str(values["region"]),
                 renewals=rows.renewals + 1,
@@ -258,7 +255,7 @@ def _fence(session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
         raise ServerError("cannot execute UPDATE in a read-only transaction")
     if rows.epoch < epoch:
         session.change(
-            replace(rows, epoch=epoch, holder=str(values["nobody"]), renewals=rows.renewals + 1)
+            rows._replace(epoch=epoch, holder=str(values["nobody"]), renewals=rows.renewals + 1)
         )
     return []
 

@@ -118,12 +118,13 @@ def _highest_started(places: Places, region: str, output: Output) -> int:
 
 def pause(places: Places, *, minutes: float, now: float) -> Change:
     """No region takes the lease by itself for `minutes`; a pause always has an end (A14)."""
-    if read_lease(places).is_handed_over:
+    lease = read_lease(places)
+    if lease.is_handed_over:
         raise Refused(
             "The lease was handed over and nobody has taken it yet: a pause would leave nobody to serve "
             f"until it ends. Wait until a region serves: `lifeline status --suffix {places.suffix}`."
         )
-    until = now + 60 * minutes
+    until = lease.table_now(now) + 60 * minutes
     return Change(
         command="authority pause",
         what="The pause",
@@ -143,6 +144,7 @@ def resume(places: Places, *, now: float) -> Change:
     lease = read_lease(places)
     seen = lease.paused_until
     paused = lease.is_paused(now)
+    now = lease.table_now(now)
     until = min(seen, now + lease.ttl_seconds)
     return Change(
         command="authority resume",
@@ -175,7 +177,7 @@ def approve(places: Places, *, epoch: int, loss_seconds: float, now: float) -> C
             f"Epoch {epoch} cannot be approved: the lease is at epoch {lease.epoch}, so the next "
             f"take is epoch {lease.epoch + 1}. Read the page again, it may be an old one."
         )
-    until = now + APPROVAL_SECONDS
+    until = lease.table_now(now) + APPROVAL_SECONDS
     what = f"the take of epoch {epoch} with up to {loss_seconds:g} s of loss until {moment(until)}"
     return Change(
         command="authority approve",

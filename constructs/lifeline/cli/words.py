@@ -125,7 +125,7 @@ def facts(
         "watched_seconds": watched_seconds,
         "fit": {region: region not in after.unfit for region in views},
         "paused_until": stamp(after.paused_until) if after.is_paused(now) else None,
-        "approval": approval if now < after.approval_until else None,
+        "approval": approval if after.table_now(now) < after.approval_until else None,
         "regions": {
             region: {
                 "error": view.error or None,
@@ -149,7 +149,7 @@ def _paused(lease: Lease, now: float) -> str:
 
 
 def _approval(lease: Lease, now: float) -> str:
-    if now >= lease.approval_until:
+    if lease.table_now(now) >= lease.approval_until:
         return "none"
     said = (
         f"epoch {lease.approved_epoch} with up to {lease.approved_loss_seconds:g} s of loss, "

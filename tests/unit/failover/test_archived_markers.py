@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +20,7 @@ from lifeline.lambdas.failover.markers import GivenUp, Marker, Pair
 
 PLACE, OTHER = ("clinical.a", 0), ("clinical.a", 1)
 PAIR = Pair("ca-central-1", "100", "shardId-0")
-CHILD = replace(PAIR, shard="shardId-1")
+CHILD = PAIR._replace(shard="shardId-1")
 
 
 def marker(

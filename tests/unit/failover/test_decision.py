@@ -23,6 +23,7 @@ HOME, RECOVERY = "ca-central-1", "ca-west-1"
 POLICY = Policy()
 NOW = 10_000.0
 LEASE = Lease(holder=HOME, epoch=1, renewals=7, writer=HOME)
+APPROVED = replace(LEASE, approved_epoch=2, approved_loss_seconds=90.0)
 REPLICA = DatabaseView(epoch=1, holder=HOME, in_recovery=True)
 LOST = Observation(
     region=RECOVERY,
@@ -44,6 +45,26 @@ def test_everything_known_and_lost_takes() -> None:
     assert (decision.action, decision.reason) == (Action.TAKE, "active-lost")
     assert decision.page, "a region that fails over by itself tells a person that it does"
     assert decision.evidence["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("lease", "loss_seconds", "reason"),
+    [
+        (replace(LEASE, paused_until=NOW + 1), 1.0, "paused"),
+        (replace(LEASE, paused_until=NOW), 1.0, "active-lost"),
+        (replace(LEASE, moved_at=NOW - 599), 1.0, "cool-down"),
+        (replace(LEASE, moved_at=NOW - 600), 1.0, "active-lost"),
+        (replace(APPROVED, approval_until=NOW), 80.0, "loss-above-rpo"),
+        (replace(APPROVED, approval_until=NOW + 1), 80.0, "active-lost"),
+    ],
+)
+def test_a_persons_times_are_judged_by_the_tables_clock(
+    lease: Lease, loss_seconds: float, reason: str
+) -> None:
+    """A20: whatever the own clock says."""
+    seen = replace(LOST, lease=replace(lease, read_at=NOW), estimated_loss_seconds=loss_seconds)
+    for wrong in (-3_600.0, 3_600.0):
+        assert decide(seen, POLICY, NOW + wrong).reason == reason
 
 
 @pytest.mark.parametrize(

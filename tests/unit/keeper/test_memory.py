@@ -62,3 +62,22 @@ def test_it_is_remembered_between_runs() -> None:
     # What the release before wrote has no such field.
     old = {name: value for name, value in memory.to_json().items() if name != "renewed_at"}
     assert Memory.from_json(old).alive_at == 90.0
+
+
+def test_an_agreement_does_not_last_over_a_gap_in_which_nobody_looked() -> None:
+    """A20: a keeper that was away for five minutes knows nothing of them, so no veto lapses by them (A6)."""
+    ill = Health.UNHEALTHY
+    memory = Memory().saw_health(ill, ill, 100.0).saw_health(ill, ill, 105.0)
+    assert memory.agreed_unhealthy_seconds(105.0) == 5.0
+    assert (
+        Memory.from_json(memory.to_json()).saw_health(ill, ill, 130.0).agreed_unhealthy_since
+        == 100.0
+    )
+    assert memory.saw_health(ill, ill, 405.0).agreed_unhealthy_since == 405.0
+
+
+def test_a_pause_ended_when_the_table_says_so() -> None:
+    """A20: ten seconds ago by the table, whose clock is an hour before the own one."""
+    lease = Lease(*("ca-central-1", 1, 7, "ca-central-1"), paused_until=990.0, read_at=1_000.0)
+    memory = Memory(seen=(1, 7, 0, 0), unmoved_since=100.0).saw_lease(lease, PROMISE, 4_600.0)
+    assert memory.unmoved_seconds(4_600.0) == 10.0

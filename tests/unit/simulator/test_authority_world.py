@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import pytest
 
 from simulator.authority import AuthorityWorld
-from simulator.faults import Fault, draw
+from simulator.faults import Fault, draw, pause
 from simulator.killers import kill
 from simulator.places import HOME, RECOVERY, WITNESS
 from simulator.properties import END_SECONDS
@@ -26,14 +25,6 @@ LOST = Fault(
     lambda world: world.lose_region(HOME),
     lambda world: world.return_region(HOME),
 )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """The shipped code logs each call that is not answered."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def said(finding: Finding, who: str) -> list[str]:
@@ -125,6 +116,15 @@ def test_a_region_that_stops_without_witness_and_other_region_tells_a_person() -
 def test_nobody_says_that_nobody_serves_when_one_place_is_lost(lost: str) -> None:
     """Somebody serves, or the other region does within two minutes."""
     assert paged(run_with(1, (), losing(lost)), "alarm nobody-serves") == []
+
+
+def test_a_pause_lasts_as_long_as_the_person_said_on_a_clock_that_is_slow() -> None:
+    """A20: home is lost during a pause of ten minutes, in which nobody takes."""
+    faults = (pause(250.0, 600.0, -600.0), *losing(HOME))
+    assert run_with(1, (), faults).violations == ()
+    with switched_off("A20"):
+        (violation,) = run_with(1, (), faults).violations
+    assert violation == f"{RECOVERY} took the lease while a person had paused it"
 
 
 def test_one_seed_is_one_trace() -> None:

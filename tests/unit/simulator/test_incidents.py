@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,6 @@ from simulator.places import REGIONS
 from simulator.run import Finding
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "mechanisms" / "incidents.md"
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """The shipped code logs each call that is not answered."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def served(finding: Finding) -> tuple[tuple[str, int], ...]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from simulator.faults import Fault, ask_hand_over
@@ -20,14 +17,6 @@ from simulator.partial_losses import (
 from simulator.places import HOME, RECOVERY
 from simulator.run import Finding, run_with
 from simulator.switches import switched_off
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """The shipped code logs each call that is not answered."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def served(finding: Finding, who: str = RECOVERY) -> list[str]:

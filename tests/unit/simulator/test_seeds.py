@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from simulator.run import run_authority
@@ -13,14 +10,6 @@ from simulator.sometimes import SOMETIMES
 SEEDS_A_TEST = 10
 QUICK, SOAK = 30, 300
 """The quick ones take about three quarters of a minute of one core."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """The shipped code logs each call that is not answered."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def search(first: int, seeds: int) -> set[str]:

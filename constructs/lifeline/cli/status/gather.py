@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lifeline.cli.places import Places
@@ -24,6 +23,7 @@ from lifeline.cli.status.facts import (
     Unknown,
 )
 from lifeline.cli.status.serving import fresh_report
+from lifeline.lambdas.adapters.answer_date import answered_at
 from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.adapters.http_json import call
 from lifeline.lambdas.adapters.lease_table import LEASE_ID, REGION_PREFIX, lease_from_item
@@ -132,11 +132,8 @@ def _items(region: str, table: str, names: Sequence[str]) -> Items:
 
 def _date(answer: Mapping[str, Any]) -> float:
     """The service's own clock, to the second; ours where it says none."""
-    said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return parsedate_to_datetime(said).timestamp()
-    except (TypeError, ValueError):
-        return time.time()
+    said = answered_at(answer)
+    return time.time() if said is None else said
 
 
 def _witness_items(places: Places) -> Items:

@@ -6,7 +6,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -21,14 +20,6 @@ from simulator.twins.kafka import Message, Place
 
 SEEDS = 30
 SOAKED = range(SEEDS, 1_000)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """The shipped code logs each call that is not answered."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def said(finding: Finding, who: str) -> list[str]:

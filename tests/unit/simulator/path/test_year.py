@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from simulator.path.year import MOST_PARTITIONS, REGION_DAYS, Day, Year
@@ -14,13 +11,6 @@ MOST_MARKERS, MOST_SHARDS, MOST_ENTRIES, MOST_BYTES = 150, 40, 60, 40_000
 """What a month comes to, doubled."""
 READ_OF_APPENDED = 3.0
 """Two readers and an applier, and what a start reads again; a week of log would be seven times as much."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def broken(day: Day) -> list[str]:
