@@ -279,8 +279,10 @@ class Run:
             return
         try:
             done = self._target.strike_again(self._scenario.breaks, self._options.plan_step)
-        except Exception as error:
-            self._failures.append(f"the second strike: {type(error).__name__}: {error}")
+        except (
+            Exception
+        ) as error:  # it is tried again; a strike that never comes makes the run invalid
+            self._say(f"drill: not struck again yet: {type(error).__name__}: {error}")
             return
         for one in done:
             self._say(f"drill: {self._telling.clock(one.at)}  struck again: {one.detail}")

@@ -36,6 +36,9 @@ class Fault:
 KILL_SECONDS = 10.0
 """How long a killed process may take to be gone, before the fault counts as not made."""
 
+NOTHING_STARTS_SECONDS = 8.0
+"""A run that was begun has a process some seconds later, on a busy machine."""
+
 
 class Breaker:
     """Applies conditions to a running lab. `observer(service, region)` is a direct client."""
@@ -88,12 +91,17 @@ class Breaker:
         return len(workers)
 
     def stop_function(self, region: str, name: str) -> list[Fault]:
-        """Disable the schedules that start the function, then kill its runs."""
+        """Disable the schedules that start the function, then kill its runs; also one that is starting."""
         events = self.observer("events", region)
         for rule in self._schedules_of(region, name):
             events.disable_rule(Name=rule)
-        killed = self.kill_functions(region, name)
-        return [Fault(time.time(), "killed", name, f"{killed} runs; nothing starts it")]
+        killed, at = self.kill_functions(region, name), time.time()
+        quiet_since = at
+        while time.time() - quiet_since < NOTHING_STARTS_SECONDS:
+            time.sleep(0.2)
+            if late := self.kill_functions(region, name):
+                killed, quiet_since = killed + late, time.time()
+        return [Fault(at, "killed", name, f"{killed} runs; nothing starts it")]
 
     def start_function(self, region: str, name: str) -> None:
         """Enable its schedules again, and start a run now."""
