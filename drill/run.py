@@ -232,7 +232,7 @@ class Run:
             if self._scenario.fails_over and self._recovered():
                 self._telling.enter("recovered")
                 self._say(f"drill: recovered, RTO {self._rto()} s; streaming on a little")
-                self._wait(AFTER_RECOVERY_SECONDS)
+                self._wait(self._scenario.after_recovery_seconds)
                 break
             if self._scenario.repaired and self._decide() is not None:
                 break
@@ -279,9 +279,8 @@ class Run:
             return
         try:
             done = self._target.strike_again(self._scenario.breaks, self._options.plan_step)
-        except (
-            Exception
-        ) as error:  # it is tried again; a strike that never comes makes the run invalid
+        except Exception as error:
+            # It is tried again; a strike that never comes makes the run invalid.
             self._say(f"drill: not struck again yet: {type(error).__name__}: {error}")
             return
         for one in done:

@@ -79,6 +79,13 @@ class Scenario:
         return self.repaired or self.breaks in (Break.NOTHING, Break.HANG_HOME_CONTROL_PLANE)
 
     @property
+    def after_recovery_seconds(self) -> float:
+        """How long the stream goes on then: a region whose keepers are dead serves for a ttl, and stops."""
+        if self.breaks is Break.LOSE_HOME_AND_KEEPERS:
+            return KEEPERS_BACK_SECONDS
+        return AFTER_RECOVERY_SECONDS
+
+    @property
     def loses_home(self) -> bool:
         """Whether nothing of the home region is left."""
         return self.breaks in HOME_LOST
@@ -112,6 +119,8 @@ RECOVERY_DEADLINE_SECONDS = 180.0
 NO_FAILOVER_WATCH_SECONDS = 75.0
 """More than twice the earliest decision (about 35 s after the last renewal), so that a wrong one shows."""
 AFTER_RECOVERY_SECONDS = 5.0
+KEEPERS_BACK_SECONDS = 70.0
+"""A keeper is started every minute."""
 ALARM_SECONDS = 115.0
 """A lag passes 30 s that long after the fault; the meter looks 10 s later at most; a second minute begins
 within 60 s, and has a look within 10 s: two of three minutes, wherever on the clock the fault falls."""
