@@ -18,7 +18,15 @@ import typer.main
 from typer.exceptions import TyperException
 
 from drill import aws_commands
-from drill.arguments import MOST_EVENTS_PER_SECOND, Before, Seed, count, scenario, within
+from drill.arguments import (
+    MOST_EVENTS_PER_SECOND,
+    Before,
+    Seed,
+    count,
+    plan_step,
+    scenario,
+    within,
+)
 from drill.ending import (
     BAD_INPUT,
     EXIT_CODES,
@@ -79,6 +87,12 @@ def run(
         int | None, typer.Option(help="First port of the lab (default: a block that is free).")
     ] = None,
     lab_dir: Annotated[Path, typer.Option(help="Folder of the lab.")] = Path("build/lab"),
+    step: Annotated[
+        str,
+        typer.Option(
+            parser=plan_step, metavar="STEP", help="At which step `plan-killed` stops the plan."
+        ),
+    ] = "start_promotion",
     live: Annotated[
         bool,
         typer.Option(
@@ -87,9 +101,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a scenario against a fresh local lab."""
-    if Path.cwd() != CHECKOUT:
-        print(f"drill: it reads and writes build/: run it in {CHECKOUT}", file=sys.stderr)
-        raise typer.Exit(BAD_INPUT)
+    _require_checkout()
     from drill.live import LivePage
     from drill.run import Options, Run
     from drill.targets.local import LocalTarget
@@ -102,6 +114,7 @@ def run(
         seed=seed,
         kill_apply=kill_apply,
         bad_events=bad_events,
+        plan_step=step,
     )
     try:
         with ExitStack() as stack:
@@ -124,6 +137,49 @@ def run(
     print_table(outcome.evidence)
     _say(f"drill: {outcome.folder}/report.html, evidence.json ({time.monotonic() - began:.0f} s)")
     raise typer.Exit(status(outcome.evidence["verdict"]))
+
+
+@app.command("losses", epilog=EXIT_CODES)
+def losses(
+    times: Annotated[
+        int, typer.Option(parser=count, metavar="N", help="How many, one after the other.")
+    ] = 10,
+    rate: Annotated[
+        float,
+        typer.Option(
+            parser=within("the rate", 1, MOST_EVENTS_PER_SECOND),
+            metavar="EVENTS",
+            help="Events a second over all edges.",
+        ),
+    ] = 500.0,
+    before: Before = 20.0,
+    seed: Seed = 1,
+    lab_dir: Annotated[Path, typer.Option(help="Folder of the lab.")] = Path("build/lab"),
+) -> None:
+    """Lose the home region many times in one lab, every second time with keepers killed in the takeover.
+
+    Between two losses the lab is reset, not deployed again. Prints each RTO, their median and the worst.
+    """
+    _require_checkout()
+    from drill import series
+    from drill.run import Options
+    from drill.targets.local import LocalTarget
+    from lab import LabError
+
+    options = Options(events_per_second=rate, before_seconds=before, seed=seed)
+    done: list[series.Loss] = []
+    try:
+        with LocalTarget(workdir=lab_dir, resets=True, say=_say) as target:
+            for one in series.run(times, options, target, _say):
+                done.append(one)
+                _say("\n".join(series.lines(done)))
+    except KeyboardInterrupt:
+        print("drill: interrupted; the lab is stopped", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except LabError as error:
+        print(f"drill: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    raise typer.Exit(PASSED if series.passed(done) else FAILED)
 
 
 @app.command("list", epilog=EXIT_CODES)
@@ -177,6 +233,12 @@ def _check(folder: Path) -> int:
     for line in differing:
         print(f"drill: {line}", file=sys.stderr)
     return FAILED if differing else status(body["verdict"])
+
+
+def _require_checkout() -> None:
+    if Path.cwd() != CHECKOUT:
+        print(f"drill: it reads and writes build/: run it in {CHECKOUT}", file=sys.stderr)
+        raise typer.Exit(BAD_INPUT)
 
 
 def _say(line: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from drill.plan_steps import BUDGETS
 from drill.scenarios import SCENARIOS
 
 MOST_EVENTS_PER_SECOND = 20_000.0
@@ -15,6 +16,12 @@ MOST_EVENTS_PER_SECOND = 20_000.0
 def scenario(text: str) -> str:
     if text not in SCENARIOS:
         raise typer.BadParameter(f"{text!r} is no scenario: {', '.join(sorted(SCENARIOS))}")
+    return text
+
+
+def plan_step(text: str) -> str:
+    if text not in BUDGETS:
+        raise typer.BadParameter(f"{text!r} is no step of the plan: {', '.join(BUDGETS)}")
     return text
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 PASSED, FAILED, BAD_INPUT, INVALIDATED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = (
-    "Exit codes: 0 passed · 1 failed · 2 bad input · 3 invalid: the fault had no measured effect · "
-    "130 interrupted, then there is no evidence."
+    "Exit codes: 0 passed · 1 failed · 2 bad input · 3 invalid: the fault had no measured effect, "
+    "or clients were not served before it · 130 interrupted, then there is no evidence."
 )
 
 

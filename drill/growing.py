@@ -69,6 +69,7 @@ def body(
         "rto_limit_seconds": scenario.rto_limit_seconds,
         "rpo_target_seconds": scenarios.RPO_TARGET_SECONDS,
         "effect": None,
+        "decided": None,
         "exceptions": {**target.exceptions, **scenario.excused_steps},
         "phases": [{"phase": name, "at": instant_text(at)} for name, at in phases],
         "events": events,

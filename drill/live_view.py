@@ -18,6 +18,7 @@ PHASES = {
     "broken": "the fault is in force",
     "watching": "watching: nothing may fail over",
     "recovered": "served again; streaming on a little",
+    "repaired": "the part is back; until clients are served again",
     "draining": "the stream has ended; waiting for the last events",
     "checking": "checking every event",
 }

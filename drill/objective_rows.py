@@ -120,7 +120,10 @@ def _epochs(body: Body) -> str:
 
 def _expected_epochs(body: Body) -> str:
     scenario = SCENARIOS.get(body["scenario"])
-    return "–" if scenario is None else ", ".join(map(str, scenario.epochs))
+    if scenario is None:
+        return "–"
+    more = " and on" if scenario.epochs_may_grow else ""
+    return ", ".join(map(str, scenario.epochs)) + more
 
 
 def _takes(body: Body) -> str:
@@ -156,6 +159,42 @@ def _effect(body: Body) -> str:
     return "not measured" if not effect else str(effect["how"])
 
 
+def _decided(body: Body) -> str:
+    found = body.get("decided")
+    if not found:
+        return "not recorded"
+    how, after = found["how"], found["seconds"]
+    return "nobody decided it" if after is None else f"{how} after {seconds(after)}"
+
+
+def _decided_limit(body: Body) -> str:
+    found = body.get("decided")
+    return "–" if not found else f"{found['limit_seconds']:g} s"
+
+
+def _page(body: Body) -> str:
+    page = (body.get("decided") or {}).get("page")
+    if not page:
+        return "no page"
+    return f"missing: {', '.join(page['missing'])}" if page["missing"] else page["subject"]
+
+
+def _repaired(body: Body) -> str:
+    outage = (body.get("decided") or {}).get("outage_seconds")
+    return "not served again" if outage is None else f"after {seconds(outage)} without service"
+
+
+def _before(body: Body) -> str:
+    seen = answered_before(body)
+    return "not recorded" if seen is None else f"{seen[0]} of {seen[1]}"
+
+
+def _sent(body: Body) -> str:
+    wanted = body["load"].get("wanted_events")
+    sent = f"{body['events']['sent']:,}"
+    return sent if wanted is None else f"{sent} of {wanted:,}"
+
+
 def _failures(body: Body) -> str:
     return "; ".join(body["failures"]) or "no failure"
 
@@ -189,6 +228,10 @@ WORDS: dict[str, Words] = {
         "The fault had an effect", _effect, _always("measured"),
         "What was broken did show as broken. Without that the run has tested nothing.",
     ),
+    "clients_were_served_before_the_fault": Words(
+        "Clients were served before the fault", _before, _least_share,
+        "What does not work before the fault shows nothing of what the platform does with it.",
+    ),
     "no_accepted_event_lost": Words(
         "No accepted event lost", _of("lost", "accepted"), _always("0"),
         "Whatever a bedside device was told is accepted is in the region that serves at the end.",
@@ -215,6 +258,18 @@ WORDS: dict[str, Words] = {
         "Recovered in time", _recovered,
         lambda body: "–" if body["rto_limit_seconds"] is None else f"{body['rto_limit_seconds']:g} s",
         "From the first test transaction that the fault hit to the first of three answered in a row.",
+    ),
+    "decided_in_time": Words(
+        "The loss was decided in time", _decided, _decided_limit,
+        "The other region took over, or this one served degraded and a person was told.",
+    ),
+    "page_says_what_to_do": Words(
+        "The page says what to do", _page, _always("all of it"),
+        "Environment, region, lease, epoch, what is at risk and allowed, the commands, the runbook.",
+    ),
+    "served_again_after_the_repair": Words(
+        "Clients were served again after the repair", _repaired, _always("served again"),
+        "The drill brings back what it broke, as the woken person would.",
     ),
     "epochs_as_expected": Words(
         "The lease changed hands as expected", _epochs, _expected_epochs,
@@ -262,6 +317,10 @@ WORDS: dict[str, Words] = {
         "Events flowed", lambda body: f"{body['events']['stored']:,} stored", _always("more than 0"),
         "Without any event a run proves nothing.",
     ),
+    "asked_rate_was_sent": Words(
+        "The asked rate was sent", _sent, _always("about all"),
+        "A machine that cannot send what was asked for has tested another load.",
+    ),
     "every_event_answered": Words(
         "Every event answered", _count("unaccepted", " unanswered"), _always("0 unanswered"),
         "No device was left with readings that nobody took.",
@@ -285,7 +344,7 @@ WORDS: dict[str, Words] = {
     ),
     "probes_explained": Words(
         "The plan's own test events are explained", _count("platform_probes"),
-        lambda body: f"at most {_expected_epochs(body).count(',') + 1}",
+        lambda body: f"at most {max(len(body['epochs']), _expected_epochs(body).count(',') + 1)}",
         "Each plan sends one event of its own, the first at deployment; nothing else may.",
     ),
     "bad_events_refused_with_reason": Words(

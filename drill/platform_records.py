@@ -59,8 +59,8 @@ def timeline(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
     return []
 
 
-def running_steps(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
-    """The plan's steps as far as they are by now, from the execution's history; no end: it runs."""
+def newest_run(target: Target, region: str, epoch: int) -> str | None:
+    """The ARN of the newest execution of the epoch's plan; None when there is none."""
     client = target.observer("stepfunctions", region)
     prefix = f"recover-e{epoch}-r"
     for machine in client.list_state_machines()["stateMachines"]:
@@ -69,11 +69,22 @@ def running_steps(target: Target, region: str, epoch: int) -> list[dict[str, Any
         mine = [one for one in found if one["name"].startswith(prefix)]
         if mine:
             newest = max(mine, key=lambda one: int(one["name"].removeprefix(prefix)))
-            history = client.get_execution_history(
-                executionArn=newest["executionArn"], maxResults=1000, includeExecutionData=False
-            )
-            return steps_of(history["events"])
-    return []
+            return str(newest["executionArn"])
+    return None
+
+
+def running_steps(target: Target, region: str, epoch: int) -> list[dict[str, Any]]:
+    """The plan's steps as far as they are by now, from the execution's history; no end: it runs."""
+    execution = newest_run(target, region, epoch)
+    return [] if execution is None else entered_steps(target, region, execution)
+
+
+def entered_steps(target: Target, region: str, execution: str) -> list[dict[str, Any]]:
+    """The steps that one execution has entered."""
+    history = target.observer("stepfunctions", region).get_execution_history(
+        executionArn=execution, maxResults=1000, includeExecutionData=False
+    )
+    return steps_of(history["events"])
 
 
 def steps_of(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -106,6 +106,9 @@ def table(sealed: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("order violations", examined("order_kept", sealed["order_violations"])),
         ("epochs", ", ".join(map(str, sealed["epochs"]))),
     ]
+    decided = sealed.get("decided")
+    if decided:
+        rows.append(("decided after", seconds(decided["seconds"])))
     seen = sealed.get("availability")
     if seen:
         share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
@@ -115,6 +118,8 @@ def table(sealed: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("RTO", seconds(sealed["rto_seconds"])),
             ("RPO (exposure)", seconds(sealed["rpo_seconds"])),
         ]
+    elif decided:
+        rows.append(("outage until repaired", seconds(decided["outage_seconds"])))
     elif seen:
         rows.append(("longest outage", seconds(seen["longest_outage_seconds"])))
     return [*rows, ("verdict", sealed["verdict"])]

@@ -26,9 +26,10 @@ from drill.availability import Availability, availability
 from drill.bad_events import bad_events
 from drill.checker import Findings
 from drill.dead_letters import read_dead_letters
+from drill.decided import Decision, decision
 from drill.edge import Edge
 from drill.edge_api import EdgeApi
-from drill.effect import Effect, measure
+from drill.effect import BROKEN_PARTS, Effect, Looks, measure
 from drill.journal import Journal
 from drill.live import LivePage
 from drill.logged import read_log
@@ -37,7 +38,13 @@ from drill.publisher import EdgePublisher
 from drill.recheck import check_again
 from drill.run_summary import RunSummary
 from drill.sampling import Sampler, rpo_seconds
-from drill.scenarios import AFTER_RECOVERY_SECONDS, ALARM_SECONDS, Break, Scenario
+from drill.scenarios import (
+    AFTER_RECOVERY_SECONDS,
+    ALARM_SECONDS,
+    REPAIR_SECONDS,
+    STRUCK_AGAIN,
+    Scenario,
+)
 from drill.static_stability import RecoveryCall, recovery_calls
 from drill.stored import AppliedSecond
 from drill.synthetic import DEADLINE_SECONDS, SyntheticTransactions, failing_run, rto_seconds
@@ -63,6 +70,8 @@ class Options:
     seed: int = 1
     kill_apply: int = 0
     bad_events: bool = False
+    plan_step: str = "start_promotion"
+    """At which step `plan-killed` stops the plan's first run."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,10 @@ class Run:
         self._lost_at: float | None = None
         self._effect: Effect | None = None
         self._calls: list[RecoveryCall] = []
+        self._struck_again: list[BrokenThing] = []
         self._live = live
         self._started = 0.0
+        self._wanted = 0.0
 
     def go(self) -> Outcome:
         """Do all of it. Raises what the target raises; then there is no evidence."""
@@ -226,9 +237,61 @@ class Run:
             if self._scenario.fails_over and self._recovered():
                 self._telling.enter("recovered")
                 self._say(f"drill: recovered, RTO {self._rto()} s; streaming on a little")
-                self._wait(AFTER_RECOVERY_SECONDS)
+                self._wait(self._scenario.after_recovery_seconds)
+                break
+            if self._scenario.repaired and self._decide() is not None:
                 break
         self._effect = self._measure()
+        if self._scenario.repaired:
+            self._repair()
+
+    def _decide(self) -> Decision | None:
+        """How the loss was decided; None while it was not."""
+        how = self._scenario.decided
+        if how is None or self._lost_at is None:
+            return None
+        try:
+            pages = self._target.pages(self._started)
+        except Exception as error:
+            self._failures.append(f"pages cannot be read: {type(error).__name__}: {error}")
+            pages = ()
+        found = decision(
+            how,
+            lost_at=self._lost_at,
+            home=self._target.home,
+            suffix=self._target.suffix,
+            epoch=self._scenario.epochs[0],
+            decisions=self._sampler.decisions,
+            pages=pages,
+        )
+        return None if found.seconds is None else found
+
+    def _repair(self) -> None:
+        """What a person does whom the page woke; then clients must be served again."""
+        self._say("drill: the part is brought back, as its repair would")
+        self._target.repair(self._scenario.breaks)
+        self._telling.enter("repaired")
+        deadline = time.monotonic() + REPAIR_SECONDS
+        while time.monotonic() < deadline:
+            self._wait(1.0)
+            if self._rto() is not None:
+                self._wait(AFTER_RECOVERY_SECONDS)
+                return
+
+    def _strike_again(self) -> None:
+        """The second part of a fault, once its moment has come."""
+        if self._struck_again or self._scenario.breaks not in STRUCK_AGAIN or self._lost_at is None:
+            return
+        try:
+            done = self._target.strike_again(self._scenario.breaks, self._options.plan_step)
+        except Exception as error:
+            # It is tried again; a strike that never comes makes the run invalid.
+            self._say(f"drill: not struck again yet: {type(error).__name__}: {error}")
+            return
+        for one in done:
+            self._say(f"drill: {self._telling.clock(one.at)}  struck again: {one.detail}")
+        self._struck_again += done
+        self._faults += done
 
     def _recovery_calls(self) -> list[RecoveryCall]:
         """What was called since the fault, the whole plan included. Unread is no proof, and says why."""
@@ -242,22 +305,21 @@ class Run:
 
     def _measure(self) -> Effect | None:
         """What the fault does, looked at while it is in force (E2)."""
+        what = self._scenario.breaks
         door = EdgeApi(self._target.endpoints()[self._target.home].api_url, timeout_seconds=3.0)
         answer = door.health()
         door.close()
-        lag = self._sampler.lag[-1].lag_seconds if self._sampler.lag else None
-        effect = measure(
-            self._scenario.breaks,
-            region=self._target.home,
+        looks = Looks(
             since_seconds=0.0 if self._lost_at is None else time.time() - self._lost_at,
             door_status=answer.status,
             door_open=takes_events(answer)
             if self._target.door_answers_alone
             else answer.status != 0,
-            lag_seconds=lag,
-            control_plane_answers=self._scenario.breaks is not Break.HANG_HOME_CONTROL_PLANE
-            or self._target.control_plane_answers(self._target.home),
+            lag_seconds=self._sampler.lag[-1].lag_seconds if self._sampler.lag else None,
+            part_answers=what not in BROKEN_PARTS or self._target.part_answers(what),
+            struck_again="; ".join(one.detail for one in self._struck_again),
         )
+        effect = measure(what, looks, region=self._target.home)
         if effect is not None:
             seen = (
                 "measured" if effect.measured else "NOT measured, so that the run will be INVALID"
@@ -281,6 +343,7 @@ class Run:
             while self._kills and now - self._streaming_since >= self._kills[0]:
                 self._kills.pop(0)
                 self._kill_applier()
+            self._strike_again()
             self._telling.decisions(self._sampler.decisions)
             preferred = self._edges[0].sender.preferred
             self._telling.progress(self._sampler, self._synthetic.tries, preferred)
@@ -315,6 +378,7 @@ class Run:
         """No new events; drain the edges, then wait until what they got accepted is applied."""
         self._telling.enter("draining")
         self._synthetic.stop()
+        self._wanted = self._options.events_per_second * (time.monotonic() - self._streaming_since)
         for edge in self._edges:
             edge.stop_feeding()
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -425,14 +489,14 @@ class Run:
         return judged(
             seen,
             seconds=now - (self._lost_at or started),
-            lost=self._target.home if self._scenario.fails_over else None,
+            lost=self._target.home if self._scenario.loses_home else None,
             untold=self._target.untold_alarms,
         )
 
     def _logs_to_read(self) -> dict[str, str]:
         """Addresses by region: a lost region's log cannot be read."""
         endpoints = self._target.endpoints()
-        lost = {self._target.home} if self._scenario.fails_over else set()
+        lost = {self._target.home} if self._scenario.loses_home else set()
         return {
             region: address
             for region in sorted(set(endpoints) - lost)
@@ -470,6 +534,9 @@ class Run:
             availability=self._availability(),
             effect=self._effect,
             calls=self._calls,
+            decided=self._decide() or self._undecided(),
+            answered_before=self._answered_before(),
+            outage_seconds=self._rto() if self._scenario.repaired else None,
             phases=self._telling.phases,
             findings=findings,
             applied=applied,
@@ -496,6 +563,7 @@ class Run:
             "monitors": sum(edge.monitors for edge in self._edges),
             "killed_processors": sum(1 for one in self._faults if one.kind == "kill-9"),
             "bad_events": options.bad_events,
+            "wanted_events": round(self._wanted),
         }
 
     def _rpo(self) -> float | None:
@@ -503,12 +571,25 @@ class Run:
             return None
         return rpo_seconds(self._sampler.lag, self._lost_at)
 
+    def _undecided(self) -> Decision | None:
+        how = self._scenario.decided
+        return None if how is None else Decision(how, None)
+
     def _availability(self) -> Availability:
         tries = self._synthetic.tries
         outage = None
-        if self._scenario.fails_over and self._lost_at is not None:
+        may_fail = self._scenario.fails_over or self._scenario.repaired
+        if may_fail and self._lost_at is not None:
             outage = failing_run(tries, self._lost_at - DEADLINE_SECONDS)
         return availability(tries, outage, limit=self._target.least_share_answered)
+
+    def _answered_before(self) -> Availability | None:
+        """What clients saw before the fault; None without one."""
+        if self._lost_at is None:
+            return None
+        until = self._lost_at - DEADLINE_SECONDS
+        before = [one for one in self._synthetic.tries if one.at < until]
+        return availability(before, None, limit=self._target.least_share_answered)
 
     def _growing(self, run_id: str, started: float) -> dict[str, Any]:
         """What the live page shows: the evidence, as far as it is known by now."""

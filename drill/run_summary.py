@@ -12,6 +12,7 @@ from drill import evidence, scenarios
 from drill.alarms import as_evidence
 from drill.availability import Availability
 from drill.checker import Findings
+from drill.decided import Decision
 from drill.effect import Effect
 from drill.platform_records import instant_text
 from drill.sampling import LagSample, RateSample
@@ -61,6 +62,10 @@ class RunSummary:
     availability: Availability
     effect: Effect | None
     calls: Sequence[RecoveryCall]
+    decided: Decision | None
+    answered_before: Availability | None
+    outage_seconds: float | None
+    """Of a loss that was repaired; None: it had not ended, or nothing was repaired."""
     phases: Sequence[tuple[str, float]]
     findings: Findings
     applied: Sequence[AppliedSecond]
@@ -93,6 +98,10 @@ def body(seen: RunSummary) -> dict[str, Any]:
             failures=seen.failures,
             availability=seen.availability,
             effect=seen.effect,
+            decided=seen.decided,
+            answered_before=seen.answered_before,
+            outage_seconds=seen.outage_seconds,
+            wanted=seen.load["wanted_events"],
             timeline=seen.timeline,
             exceptions=exceptions,
             survivor=seen.survivor,
@@ -127,6 +136,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         },
         "availability": asdict(seen.availability),
         "effect": None if seen.effect is None else asdict(seen.effect),
+        "decided": None if seen.decided is None else _decided(seen.decided, seen.outage_seconds),
         "exceptions": exceptions,
         "unexamined": {name: why for name, why in seen.target.unexamined.items() if name in asked},
         "recovery_calls": [asdict(one) for one in seen.calls],
@@ -159,6 +169,25 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "versions": evidence.versions(seen.deployed.templates),
         "resources": {kind: dict(counts) for kind, counts in seen.deployed.resources.items()},
         "failures": seen.failures,
+    }
+
+
+def _decided(found: Decision, outage_seconds: float | None) -> dict[str, Any]:
+    page = found.page
+    return {
+        "how": str(found.how),
+        "seconds": found.seconds,
+        "limit_seconds": scenarios.DECIDED_SECONDS,
+        "outage_seconds": outage_seconds,
+        "page": None
+        if page is None
+        else {
+            "at": instant_text(page.at),
+            "region": page.region,
+            "subject": page.subject,
+            "text": page.text,
+            "missing": list(found.missing),
+        },
     }
 
 

@@ -13,7 +13,7 @@ from drill.plan_steps import DOES
 from drill.platform_records import seconds_of
 from drill.scenarios import SCENARIOS
 from drill.spans import Span, answered_before, longest_hold, spans, take
-from drill.verdict import INVALID, PASS
+from drill.verdict import EFFECT, INVALID, PASS
 
 Body = Mapping[str, Any]
 NOT_YET = "not checked yet"
@@ -34,6 +34,8 @@ FAILED = {
     "every_step_done": "the plan was not done in full ({measured})",
     "what_was_called_safe_is_in_the_other_log": "events called safe are not in the other log: {measured}",
     "edges_healthy": "the drill itself failed: {measured}",
+    "decided_in_time": "the loss was not decided in time ({measured}, limit {limit})",
+    "asked_rate_was_sent": "only {measured} events of the asked rate were sent",
 }
 """How an objective that decides is told; the others by their title."""
 
@@ -54,6 +56,12 @@ def sentence(body: Body) -> str:
     verdict = body["verdict"]
     if verdict is None:
         return _running(body)
+    if verdict == INVALID and body["objectives_met"].get(EFFECT, False):
+        answered, tries = answered_before(body) or (0, 0)
+        return (
+            f"INVALID: before the fault only {answered} of {tries} test transactions were answered, so the "
+            "run says nothing of what the fault did."
+        )
     if verdict == INVALID:
         how = (body.get("effect") or {}).get("how", "it was not looked at")
         return f"INVALID: the fault had no measured effect, so the run says nothing. {how}."
@@ -95,6 +103,12 @@ def _passed(body: Body) -> str:
     if body["rto_seconds"] is not None and body["rto_limit_seconds"] is not None:
         time = f"recovered in {seconds(body['rto_seconds'])}, limit {body['rto_limit_seconds']:g} s"
         return f"{time}; no accepted event was lost.{longest_part(body)}"
+    found = body.get("decided")
+    if found and found["page"]:
+        return (
+            f"{found['how']} after {seconds(found['seconds'])}, limit {found['limit_seconds']:g} s; served "
+            f"again once it was repaired; no accepted event was lost."
+        )
     quiet = QUIET.get(body["scenario"], body["scenario"])
     return f"{quiet}, and nothing failed over; no accepted event was lost."
 
@@ -202,13 +216,15 @@ def _recovery(body: Body) -> list[Figure]:
 
 def _service(body: Body) -> list[Figure]:
     seen, met = body.get("availability"), body["objectives_met"]
+    decided = body.get("decided")
+    if decided and seen:
+        return [_decision(decided, met), _answered(seen, met)]
     if not seen:
         return [
             Figure("Longest outage", "not recorded", "", None, "as clients saw it"),
             Figure("Answered", "not recorded", "", None, "of the test transactions"),
         ]
     longest = seen["longest_outage_seconds"]
-    share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
     return [
         Figure(
             "Longest outage",
@@ -217,14 +233,33 @@ def _service(body: Body) -> list[Figure]:
             met.get("no_outage_without_a_failover"),
             "as clients saw it; nothing had to recover",
         ),
-        Figure(
-            "Answered",
-            f"{share:.1%}",
-            f"limit {seen['limit']:.0%}",
-            met.get("clients_were_served"),
-            f"of {seen['tries']} test transactions within 3 s",
-        ),
+        _answered(seen, met),
     ]
+
+
+def _answered(seen: Mapping[str, Any], met: Mapping[str, bool]) -> Figure:
+    share = seen["answered"] / seen["tries"] if seen["tries"] else 0.0
+    return Figure(
+        "Answered",
+        f"{share:.1%}",
+        f"limit {seen['limit']:.0%}",
+        met.get("clients_were_served"),
+        f"of {seen['tries']} test transactions within 3 s",
+    )
+
+
+def _decision(decided: Mapping[str, Any], met: Mapping[str, bool]) -> Figure:
+    outage = decided["outage_seconds"]
+    without = (
+        "had not ended" if outage is None else f"lasted {seconds(outage)}, the repair included"
+    )
+    return Figure(
+        "Told within",
+        "nobody was told" if decided["seconds"] is None else seconds(decided["seconds"]),
+        f"limit {decided['limit_seconds']:g} s",
+        met.get("decided_in_time"),
+        f"the page to a person; the outage that clients saw {without}",
+    )
 
 
 def move(body: Body) -> tuple[str, str] | None:

@@ -25,12 +25,17 @@ from drill.plots import (
     Tries,
     picture,
 )
+from drill.scenarios import SCENARIOS
 
 Body = Mapping[str, Any]
 WIDE, NARROW = 1040, 368
 COLOURS = {"renew": GOOD, "take": WORK, "promote": WORK, "recover": WORK}
-NOTHING_LEFT = ("region-loss", "hang")
-"""Scenarios that leave nothing of the home region."""
+
+
+def _nothing_left(body: Body) -> bool:
+    """Whether its scenario leaves nothing of the home region."""
+    scenario = SCENARIOS.get(body["scenario"])
+    return scenario is not None and scenario.loses_home
 
 
 def drawn(body: Body) -> str:
@@ -131,7 +136,7 @@ def _tries(body: Body) -> Lane:
 def _decisions(body: Body, region: str) -> Lane:
     """What the region's keeper decided, each until the next; nothing is decided where nothing is left."""
     zero, bounds = zero_of(body), axis(body, WIDE)
-    lost = region == story.home(body) and body["scenario"] in NOTHING_LEFT and body["fault_at"]
+    lost = region == story.home(body) and _nothing_left(body) and body["fault_at"]
     end = 0.0 if lost else bounds.end
     mine = [one for one in body["decisions"] if one.get("region") == region]
     found = []

@@ -77,17 +77,22 @@ def _admin(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap}, logger=_QUIET)
 
 
+def tells_topics(bootstrap: str, admin: AdminClient | None = None) -> bool:
+    """Whether a broker answers within a second."""
+    try:
+        (admin or _admin(bootstrap)).list_topics(timeout=1)
+    except KafkaException:
+        return False
+    return True
+
+
 def await_answer(bootstrap: str, *, alive: Callable[[], object] = lambda: None) -> None:
     """Until a broker tells its topics. Raises LabError, and whatever `alive` raises meanwhile."""
     admin = _admin(bootstrap)
 
     def answers() -> bool:
         alive()
-        try:
-            admin.list_topics(timeout=1)
-        except KafkaException:
-            return False
-        return True
+        return tells_topics(bootstrap, admin)
 
     until(f"the log at {bootstrap} answering", answers, seconds=START_SECONDS)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lab.places import CODES, DATA_REGIONS, HOME, RECOVERY
+from lab.places import ALL_REGIONS, CODES, DATA_REGIONS, HOME, RECOVERY
 
 HANG_MS = 600_000.0
+PROMOTION = "FailoverGlobalCluster"
 FaultRule = dict[str, Any]
 """What a fault proxy does with the calls that match it."""
 
@@ -27,6 +28,10 @@ class Conditions:
     """Their networks let nothing through; the region's APIs answer others."""
     api_denied: frozenset[str] = frozenset()
     """Their API's role may not write into the stream."""
+    no_way_out: frozenset[str] = frozenset()
+    """Their NAT gateways are gone: nobody elsewhere answers them. Peering, endpoints and the way in live."""
+    promotion_refused: bool = False
+    """The database service refuses each failover of a global cluster."""
     link_cut: bool = False
     link_hung: bool = False
     """The links between the data regions carry nothing; their APIs answer each other."""
@@ -52,6 +57,15 @@ class Conditions:
     def without_api_denied(self, region: str) -> Conditions:
         return replace(self, api_denied=self.api_denied - {region})
 
+    def with_no_way_out(self, region: str) -> Conditions:
+        return replace(self, no_way_out=self.no_way_out | {region})
+
+    def without_no_way_out(self, region: str) -> Conditions:
+        return replace(self, no_way_out=self.no_way_out - {region})
+
+    def with_promotion_refused(self, refused: bool) -> Conditions:
+        return replace(self, promotion_refused=refused)
+
     def with_link_cut(self) -> Conditions:
         return replace(self, link_cut=True)
 
@@ -71,6 +85,16 @@ def rules_for(source: str, conditions: Conditions) -> list[FaultRule]:
         rules.append({"service": "kinesis", "operation": "PutRecords", "error": denied})
     if region in conditions.hung | conditions.isolated:
         rules.append({"service": "*", "timeout_ms": HANG_MS})
+    if region in conditions.no_way_out:
+        # Services of the region itself are reached by its endpoints.
+        rules += [
+            {"service": "*", "region": other, "timeout_ms": HANG_MS}
+            for other in ALL_REGIONS
+            if other != region
+        ]
+    if conditions.promotion_refused and region in DATA_REGIONS:
+        refused = {"code": "InternalFailure", "status": 500}
+        rules.append({"service": "rds", "operation": PROMOTION, "error": refused})
     for broken in sorted(conditions.lost):
         rules.append({"service": "*", "region": broken, "reset": True})
     for broken in sorted(conditions.hung):
@@ -90,11 +114,14 @@ def link_states(links: tuple[Any, ...], conditions: Conditions) -> dict[str, str
     lost = {CODES[region] for region in conditions.lost}
     hung = {CODES[region] for region in conditions.hung | conditions.isolated}
     data = {CODES[region] for region in DATA_REGIONS}
+    shut_in = {CODES[region] for region in conditions.no_way_out}
 
     def state(link: Any) -> str:
         ends = {link.source, link.target}
         if ends & lost or (conditions.link_cut and ends == data):
             return "cut"
+        if link.kind == "probe" and link.source in shut_in:
+            return "hang"
         return "hang" if ends & hung or (conditions.link_hung and ends == data) else "open"
 
     return {link.name: state(link) for link in links}

@@ -39,6 +39,8 @@ ACTIVATE_SECONDS = 240
 INIT_ATTEMPTS = 3
 EVENTS_PATH = "/v1/events"
 WATERMARK_PATH = "/v1/watermark"
+KEEPER_REPORT = "keeper-report"
+"""The item of a region's table in which its keeper says each cycle how it stands."""
 
 
 @dataclass
@@ -242,6 +244,20 @@ def kick(clients: Clients, suffix: str) -> None:
         for name in (f"probe-{suffix}", f"keeper-{suffix}"):
             if name in there:
                 functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+
+
+def keeper_looked_at(clients: Clients, region: str, suffix: str) -> float:
+    """When the region's keeper last ended a cycle, by what it says of itself; 0 for never."""
+    item = (
+        clients.observer("dynamodb", region)
+        .get_item(
+            TableName=f"region-state-{suffix}",
+            Key={"id": {"S": KEEPER_REPORT}},
+            ConsistentRead=True,
+        )
+        .get("Item", {})
+    )
+    return float(json.loads(item["body"]["S"])["at"]) if "body" in item else 0.0
 
 
 def serving_regions(clients: Clients, suffix: str) -> tuple[str, ...]:

@@ -54,10 +54,12 @@ class Refused(Exception):
 class GlobalCaches:
     """All global groups, of all regions."""
 
-    def __init__(self, cache: Any, region: Callable[[], str]) -> None:
+    def __init__(
+        self, cache: Any, region: Callable[[], str], groups: dict[str, GlobalGroup]
+    ) -> None:
         self._cache = cache
         self._region = region
-        self._global_groups: dict[str, GlobalGroup] = {}
+        self._global_groups = groups
         self._actions: dict[str, Callable[[dict[str, str]], str]] = {
             "CreateGlobalReplicationGroup": self._create,
             "DescribeGlobalReplicationGroups": self._describe,
@@ -173,9 +175,14 @@ class GlobalCaches:
         return self._shown(global_group)
 
 
-def add_global_groups(cache: Any, region: Callable[[], str]) -> None:
-    """Put global groups before the module's own calls, and membership into its groups."""
-    caches = GlobalCaches(cache, region)
+def add_global_groups(
+    cache: Any, region: Callable[[], str], groups: dict[str, GlobalGroup]
+) -> None:
+    """Put global groups before the module's own calls, and membership into its groups.
+
+    `groups`: those that there are already, by their names; new ones come to stand in it.
+    """
+    caches = GlobalCaches(cache, region, groups)
     handle, shown, user_shown = cache.handle_request, cache._rg_xml, cache._user_xml
     create, delete = cache._create_replication_group, cache._delete_replication_group
 

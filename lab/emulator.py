@@ -8,6 +8,8 @@ What differs from its own entry point:
   custom resource under way in one region died when the other region's stack made the same function.
 - A run made its log group anew after the group was deleted, whatever its role may (`emulated_log_groups`).
 - The functions' metric lines are kept as they are written (`emulated_metrics`).
+- What topics are sent is kept (`emulated_pages`).
+- What it knows can be written down while it runs (`emulated_memory`).
 - What state machines call is kept, and refused where the lab could not cut the same (`emulated_faults`).
 - Global caches, the second version of MSK's API and an image's replication status are added
   (`emulated_cache`, `emulated_log`, `emulated_images`).
@@ -111,6 +113,7 @@ def main() -> None:
     from ministack.core import (  # type: ignore[import-not-found]
         iam_evaluator,
         lambda_runtime,
+        persistence,
         responses,
     )
     from ministack.services import (  # type: ignore[import-not-found]
@@ -120,6 +123,7 @@ def main() -> None:
         kinesis,
         lambda_svc,
         msk,
+        sns,
         stepfunctions,
     )
     from ministack.services.cloudformation import (  # type: ignore[import-not-found]
@@ -136,10 +140,16 @@ def main() -> None:
     from lab.emulated_images import add_replication_status
     from lab.emulated_log import add_second_version
     from lab.emulated_log_groups import refuse_new_groups
+    from lab.emulated_memory import remembered_caches, save_when_told
     from lab.emulated_metrics import keep_metric_lines
+    from lab.emulated_pages import keep_pages
     from lab.emulated_rollback import FailedCreates
 
-    add_global_groups(elasticache, responses.get_region)
+    memory = Path(os.environ["STATE_DIR"])
+    caches = remembered_caches(memory)
+    add_global_groups(elasticache, responses.get_region, caches)
+    if persistence.PERSIST_STATE:
+        save_when_told(app._build_persistence_save_dict, persistence.save_state, caches, memory)
     tell_cloudformation(stacks, elasticache)
     add_second_version(msk)
     add_replication_status(ecr)
@@ -148,6 +158,7 @@ def main() -> None:
     record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))
     keep_fault_calls(stepfunctions, responses, Path(os.environ["LAB_FAULTS"]))
     keep_metric_lines(lambda_runtime, Path(os.environ["LAB_METRICS"]))
+    keep_pages(sns, Path(os.environ["LAB_PAGES"]))
     gc.set_threshold(50_000, 20, 50)
     app.main()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -35,18 +36,23 @@ def check(places: Places) -> None:
     require_free(places.all_ports())
 
 
-def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
-    """The emulator (all regions in one process)."""
+def start_emulator(
+    processes: Processes, places: Places, workdir: Path, *, memory: Path | None = None
+) -> None:
+    """The emulator (all regions in one process).
+
+    `memory`: the folder where it writes what it knows when it is told to, and whose content it begins with.
+    """
     scratch = workdir / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    changes_file(workdir).unlink(missing_ok=True)
-    metrics_file(workdir).unlink(missing_ok=True)
-    faults_file(workdir).unlink(missing_ok=True)
-    planted_file(workdir).unlink(missing_ok=True)
+    for written in (changes_file, metrics_file, faults_file, planted_file, pages_file):
+        written(workdir).unlink(missing_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     processes.start(
         "emulator", [str(EMULATOR_PYTHON), str(ROOT / "lab" / "emulator.py")], cwd=workdir,
+        # At its end it would write down what it knows by then.
+        stop_signal=signal.SIGTERM if memory is None else signal.SIGKILL,
         env={
             **inherited,
             "BIND_HOST": LOOPBACK,
@@ -58,13 +64,15 @@ def start_emulator(processes: Processes, places: Places, workdir: Path) -> None:
             "AWS_EC2_METADATA_DISABLED": "true",
             "TMPDIR": str(scratch.resolve()),
             # Where it keeps the keys it signs tokens with: of this run alone.
-            "STATE_DIR": str(scratch.resolve()),
+            "STATE_DIR": str((memory or scratch).resolve()),
+            "PERSIST_STATE": "0" if memory is None else "1",
             "PYTHONUNBUFFERED": "1",
             "LOG_LEVEL": "INFO",
             "LAB_CHANGES": str(changes_file(workdir)),
             "LAB_METRICS": str(metrics_file(workdir)),
             "LAB_FAULTS": str(faults_file(workdir)),
             "LAB_PLANTED": str(planted_file(workdir)),
+            "LAB_PAGES": str(pages_file(workdir)),
         },
     )  # fmt: skip
 
@@ -82,6 +90,11 @@ def metrics_file(workdir: Path) -> Path:
 def faults_file(workdir: Path) -> Path:
     """Where the emulator keeps what state machines called."""
     return workdir / "faults.jsonl"
+
+
+def pages_file(workdir: Path) -> Path:
+    """Where the emulator keeps what its topics were sent."""
+    return workdir / "pages.jsonl"
 
 
 def planted_file(workdir: Path) -> Path:

@@ -37,6 +37,9 @@ class Fault:
 KILL_SECONDS = 10.0
 """How long a killed process may take to be gone, before the fault counts as not made."""
 
+NOTHING_STARTS_SECONDS = 8.0
+"""A run that was begun has a process some seconds later, on a busy machine."""
+
 
 class Breaker:
     """Applies conditions to a running lab. `observer(service, region)` is a direct client."""
@@ -64,6 +67,11 @@ class Breaker:
             done.append(Fault(time.time(), "links", "links", json.dumps(broken)))
         return done
 
+    def forget(self) -> None:
+        """No fault is in force any more, and the regions begin anew."""
+        self._asleep.clear()
+        self.apply(Conditions())
+
     def kill_data_plane(self, region: str) -> list[Fault]:
         """SIGKILL to the region's database, log, services, gateway, replicator, functions."""
         return self._strike(region, signal.SIGKILL, "killed", self._function_workers(region, ""))
@@ -82,6 +90,41 @@ class Breaker:
         workers = self._function_workers(region, name_prefix)
         send(workers, signal.SIGKILL)
         return len(workers)
+
+    def stop_function(self, region: str, name: str) -> list[Fault]:
+        """Disable the schedules that start the function, then kill its runs; also one that is starting."""
+        events = self.observer("events", region)
+        for rule in self._schedules_of(region, name):
+            events.disable_rule(Name=rule)
+        killed, at = self.kill_functions(region, name), time.time()
+        quiet_since = at
+        while time.time() - quiet_since < NOTHING_STARTS_SECONDS:
+            time.sleep(0.2)
+            if late := self.kill_functions(region, name):
+                killed, quiet_since = killed + late, time.time()
+        return [Fault(at, "killed", name, f"{killed} runs; nothing starts it")]
+
+    def start_function(self, region: str, name: str) -> None:
+        """Enable its schedules again, and start a run now."""
+        events = self.observer("events", region)
+        for rule in self._schedules_of(region, name):
+            events.enable_rule(Name=rule)
+        self.observer("lambda", region).invoke(
+            FunctionName=name, InvocationType="Event", Payload=b"{}"
+        )
+
+    def _schedules_of(self, region: str, name: str) -> list[str]:
+        """The rules with a schedule whose target is the function."""
+        events = self.observer("events", region)
+        return [
+            rule["Name"]
+            for rule in events.list_rules()["Rules"]
+            if rule.get("ScheduleExpression")
+            and any(
+                target["Arn"].endswith(f":function:{name}")
+                for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+            )
+        ]
 
     def thaw_data_plane(self, region: str) -> list[Fault]:
         """SIGCONT."""
@@ -155,6 +198,13 @@ class Breaker:
         for uuid in mappings:
             functions.update_event_source_mapping(UUID=uuid, Enabled=True)
         return [Fault(time.time(), "awake", region, f"{len(rules)} schedules")]
+
+
+def refused_calls(places: Places, source: str, operation: str) -> int:
+    """How many calls of that operation a source's proxy has not let through."""
+    url = f"http://127.0.0.1:{places.proxy(source)}/_microburst/fired?operation={operation}&limit=1000"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return len(json.loads(answer.read()))
 
 
 def post_rules(port: int, rules: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -30,15 +31,16 @@ from typing import Any, Self
 from lab import deployment, engines, toolkit
 from lab.assembly import PROVIDER_NAME
 from lab.calls import Clients
-from lab.conditions import Conditions
+from lab.conditions import PROMOTION, Conditions
 from lab.controller import COMMANDS, ROOT, Controller, service_commands
 from lab.deployment import DeployReport
 from lab.fault_follower import FaultFollower
-from lab.faults import Breaker, Fault
+from lab.faults import Breaker, Fault, refused_calls
 from lab.folder import own, write_port_base
 from lab.kafka import replicator_settings
 from lab.locks import Held
 from lab.made_calls import CallNotes
+from lab.memory import remember
 from lab.places import CODES, DATA_REGIONS, HOME, LOOPBACK, RECOVERY, SOURCES, Places
 from lab.ports import claim, free_block
 from lab.processes import Processes, end_leftovers
@@ -67,6 +69,7 @@ class Lab:
 
     `port_base` is its first port; None takes a block of ports that no other run has. `replicator`: other
     settings of MirrorMaker than the product's, to break it. `settings`: further context keys of the app.
+    `resets`: it remembers what was deployed, for `reset`.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Lab:
         control_plane_only: bool = False,
         replicator: str | None = None,
         settings: Mapping[str, str] | None = None,
+        resets: bool = False,
     ) -> None:
         self._settings = settings
         self.suffix = suffix
@@ -92,6 +96,7 @@ class Lab:
         self.say = say
         self.control_plane_only = control_plane_only
         self._replicator = replicator
+        self._memory = self.workdir / "memory" if resets else None
         self.processes = Processes(self.workdir)
         self.clients = Clients(self.places)
         self.regions: dict[str, RegionEndpoints] = {}
@@ -136,7 +141,10 @@ class Lab:
 
     def _start_engines(self) -> None:
         started = time.monotonic()
-        engines.start_emulator(self.processes, self.places, self.workdir)
+        if self._memory is not None:
+            shutil.rmtree(self._memory, ignore_errors=True)
+            self._memory.mkdir(parents=True)
+        engines.start_emulator(self.processes, self.places, self.workdir, memory=self._memory)
         engines.start_proxies(self.processes, self.places)
         engines.start_links(self.processes, self.places)
         engines.await_control(self.processes, self.places)
@@ -183,14 +191,55 @@ class Lab:
     def deploy(self) -> DeployReport:
         """Synthesize, rewrite, bootstrap, deploy; then topics, services, and `lifeline activate`."""
         report = self.deploy_stacks()
+        if self._memory is not None:
+            with self._timed(report, "remember"):
+                remember(self.processes, self._memory)
+        self._serve(report)
+        for line in report.lines():
+            self.say(line)
+        return report
+
+    def _serve(self, report: DeployReport) -> None:
         with self._timed(report, "start services"):
             self.start_services()
         with self._timed(report, "activate"):
             deployment.activate(self.places, self.suffix)
             self._await_apis()
-        for line in report.lines():
-            self.say(line)
+
+    def reset(self) -> DeployReport:
+        """As `deploy`, without deploying: what was deployed is there as it was right after.
+
+        Databases and logs begin empty; no fault is in force. Raises LabError without `resets`.
+        """
+        if self._memory is None:
+            raise LabError("This lab remembers no deployment: make it with Lab(resets=True).")
+        report = DeployReport()
+        with self._timed(report, "reset"):
+            self._end_data_plane()
+            engines.start_emulator(self.processes, self.places, self.workdir, memory=self._memory)
+            engines.await_control(self.processes, self.places)
+            self._start_data_plane()
+        self._serve(report)
         return report
+
+    def _end_data_plane(self) -> None:
+        """What runs in the regions, and the emulator, with all that it knew since."""
+        self._follower.stop()
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+        self.processes.kill_all(
+            [
+                "emulator",
+                *(run.name for region in DATA_REGIONS for run in self.processes.of_region(region)),
+            ]
+        )
+        self._breaker.forget()
+        for log in self.processes.logs.glob("*.log"):
+            if self.processes.get(log.stem) is None:
+                log.unlink()
+        self._follower = FaultFollower(engines.faults_file(self.workdir), self, self.say)
+        self._follower.start()
 
     def start_services(self) -> None:
         """What the deployed stacks ask for: topics, gateways, services, keepers. Raises LabError."""
@@ -200,7 +249,7 @@ class Lab:
                 deployment.topic_partitions(self.clients, self.suffix)
             )
         for region in regions:
-            self._start_gateway(region)
+            self.start_gateway(region)
         mirror_settings = self.workdir / "mirror.properties"
         mirror_settings.write_text(self._replicator or replicator_settings())
         self._follow(service_commands(mirror_settings), regions)
@@ -273,7 +322,8 @@ class Lab:
         report.seconds[what] = round(time.monotonic() - started, 1)
         self.say(f"lab: {what}: {report.seconds[what]} s")
 
-    def _start_gateway(self, region: str) -> None:
+    def start_gateway(self, region: str) -> None:
+        """The region's API, as it is deployed."""
         definition = self.workdir / f"api-{CODES[region]}.json"
         deployment.api_definition(self.clients, self.places, region, self.suffix).write(definition)
         self.processes.start(
@@ -386,6 +436,36 @@ class Lab:
     def hang_links(self) -> list[Fault]:
         """What the regions send each other waits, and passes once it is healed."""
         return self._breaker.apply(self._breaker.conditions.with_link_hung())
+
+    def close_way_out(self, region: str) -> list[Fault]:
+        """What the region calls in other regions is not answered; it is reached as before."""
+        _require_data_region(region)
+        return self._breaker.apply(self._breaker.conditions.with_no_way_out(region))
+
+    def open_way_out(self, region: str) -> None:
+        """The end of `close_way_out`."""
+        self._breaker.apply(self._breaker.conditions.without_no_way_out(region))
+
+    def refuse_promotion(self) -> list[Fault]:
+        """The database service refuses each failover of a global cluster."""
+        return self._breaker.apply(self._breaker.conditions.with_promotion_refused(True))
+
+    def allow_promotion(self) -> int:
+        """The end of `refuse_promotion`; how many requests were refused."""
+        refused = sum(
+            refused_calls(self.places, CODES[region], PROMOTION) for region in DATA_REGIONS
+        )
+        self._breaker.apply(self._breaker.conditions.with_promotion_refused(False))
+        return refused
+
+    def stop_function(self, region: str, name: str) -> list[Fault]:
+        """Kill the function's runs, and let its schedule start none."""
+        _require_data_region(region)
+        return self._breaker.stop_function(region, f"{name}-{self.suffix}")
+
+    def start_function(self, region: str, name: str) -> None:
+        """The end of `stop_function`."""
+        self._breaker.start_function(region, f"{name}-{self.suffix}")
 
     def kill_function(self, region: str, name_prefix: str) -> int:
         """SIGKILL the runs of the functions named so; a call that they had under way fails. How many."""

@@ -92,6 +92,16 @@ class NeededCall:
 
 
 @dataclass(frozen=True)
+class PageSeen:
+    """What a person was sent. `at` is epoch seconds."""
+
+    at: float
+    region: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Deployed:
     """What is deployed: counts of resource types by how they are there, and versions of the parts."""
 
@@ -145,6 +155,9 @@ class Target(Protocol):
     def alarms(self, start: float, end: float) -> Sequence[AlarmSeen]:
         """What each alarm of each region said between two moments (epoch seconds)."""
 
+    def pages(self, start: float) -> Sequence[PageSeen]:
+        """What persons were sent since a moment (epoch seconds), as far as this target can see it."""
+
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         """Do the breaking."""
 
@@ -157,8 +170,14 @@ class Target(Protocol):
     def needed_calls(self) -> Sequence[NeededCall]:
         """The static-stability ledger of what is deployed."""
 
-    def control_plane_answers(self, region: str) -> bool:
-        """Whether a call to the region's API is answered, asked by somebody whom the faults reach."""
+    def strike_again(self, what: Break, step: str) -> Sequence[BrokenThing]:
+        """The second part of a fault, if its moment has come; empty: not yet. `step`: of the plan."""
+
+    def part_answers(self, what: Break) -> bool:
+        """Whether the one part that `what` breaks answers, asked from where the fault is felt."""
+
+    def repair(self, what: Break) -> None:
+        """Bring back the one part that `what` broke."""
 
     def heal(self) -> None:
         """Take every fault back; what was killed stays dead."""

@@ -16,11 +16,9 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drill.edge_api import EdgeApi
 from drill.edge_token import EdgeTokens
-from drill.scenarios import Break
+from drill.scenarios import SCENARIOS, Break
 from drill.targets import (
     AlarmSeen,
     BrokenThing,
@@ -28,6 +26,7 @@ from drill.targets import (
     Endpoints,
     MadeCall,
     NeededCall,
+    PageSeen,
     TargetError,
 )
 from drill.targets.aws_alarms import alarms_of
@@ -38,10 +37,22 @@ from drill.traffic import takes_events
 FAULT_SECONDS = 1_800
 """The fault heals by itself then. Longer than a run needs from the fault to its last look."""
 BREAKS = (Break.NOTHING, Break.LOSE_HOME, Break.HANG_HOME)
-IMPOSSIBLE = (
-    "AWS has no means that cuts only {what}: the drill `{name}` runs in the lab alone; on AWS there are "
-    "{allowed}."
-)
+MEANS_MISSING = {
+    Break.CUT_LINK: "the link between two regions",
+    Break.HANG_HOME_CONTROL_PLANE: "the APIs of a region",
+}
+"""What the network's rules cannot tell apart."""
+RIGHTS_MISSING = {
+    Break.KILL_KEEPER: "stop a keeper",
+    Break.CLOSE_WAY_OUT: "delete a NAT gateway, whose address would be another afterwards",
+    Break.KILL_DATABASE: "stop a member of a global cluster",
+    Break.KILL_API: "delete a stage of an API",
+    Break.KILL_LOG: "stop all brokers of a cluster at once",
+    Break.LOSE_HOME_AND_KEEPERS: "stop the keepers of the region that is left",
+    Break.LOSE_HOME_AND_PROMOTION: "deny the failover of a global cluster",
+    Break.LOSE_HOME_AND_PLAN: "stop a failover plan in the region that is left",
+}
+"""What a drill would have to be allowed in an environment that may hold patients' data (ADR 31)."""
 AlarmReader = Callable[[float, float], Sequence[AlarmSeen]]
 Ask = Callable[[str], str]
 """Puts a question to a person and returns what was typed. Raises EOFError when nobody is there."""
@@ -214,12 +225,21 @@ class AwsTarget:
         """None, as nothing is compared with them."""
         return ()
 
-    def control_plane_answers(self, region: str) -> bool:
-        try:
-            self._account.client("dynamodb", region).list_tables(Limit=1)
-        except (BotoCoreError, ClientError):
-            return False
-        return True
+    def part_answers(self, what: Break) -> bool:
+        """Raises TargetError: nothing here breaks one part of a region."""
+        raise TargetError(impossible(what))
+
+    def strike_again(self, what: Break, step: str) -> Sequence[BrokenThing]:
+        """Nothing: no fault has a second part here."""
+        return []
+
+    def repair(self, what: Break) -> None:
+        """Raises TargetError: nothing here breaks one part of a region."""
+        raise TargetError(impossible(what))
+
+    def pages(self, start: float) -> Sequence[PageSeen]:
+        """None: what a topic sent reaches its subscribers only."""
+        return ()
 
     def heal(self) -> None:
         """Take every fault back now. Raises TargetError when that did not work; then it happens later."""
@@ -241,12 +261,17 @@ class AwsTarget:
 
 def impossible(what: Break) -> str:
     """Why the drill cannot do this on AWS."""
-    parts = {
-        Break.CUT_LINK: ("link-cut", "the link between two regions"),
-        Break.HANG_HOME_CONTROL_PLANE: ("control-plane-hang", "the APIs of a region"),
-    }
-    name, words = parts[what]
-    return IMPOSSIBLE.format(what=words, name=name, allowed="noop, region-loss and hang")
+    (name,) = [one.name for one in SCENARIOS.values() if one.breaks is what]
+    allowed = ", ".join(one.name for one in SCENARIOS.values() if one.breaks in BREAKS)
+    if what in MEANS_MISSING:
+        return (
+            f"AWS has no means that cuts only {MEANS_MISSING[what]}: the drill `{name}` runs in the lab "
+            f"alone; on AWS there are {allowed}."
+        )
+    return (
+        f"An environment's state machine for drills has no right to {RIGHTS_MISSING[what]}, and none "
+        f"to heal it: the drill `{name}` runs in the lab alone; on AWS there are {allowed}."
+    )
 
 
 def _stacks_of(stacks: Any, suffix: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -10,21 +11,43 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drill import platform_records
 from drill.edge_token import EdgeTokens
+from drill.plan_steps import BUDGETS
 from drill.scenarios import Break
-from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints, MadeCall, NeededCall
-from lab import Lab
+from drill.targets import (
+    AlarmSeen,
+    BrokenThing,
+    Deployed,
+    Endpoints,
+    MadeCall,
+    NeededCall,
+    PageSeen,
+)
+from lab import Lab, partial_losses
 from lab.alarm_evaluation import alarms_of, told
 from lab.alarm_histories import histories
+from lab.partial_losses import Part
+from lab.sent_pages import sent_pages
 from lab.told_metrics import metric_lines, templates
 
 WORKDIR = Path("build/lab")
+LOOK_SECONDS = 0.05
+"""A step of the plan takes a few tenths of a second here."""
+PARTS = {
+    Break.KILL_KEEPER: Part.KEEPER,
+    Break.CLOSE_WAY_OUT: Part.WAY_OUT,
+    Break.KILL_DATABASE: Part.DATABASE,
+    Break.KILL_API: Part.API,
+    Break.KILL_LOG: Part.LOG,
+}
 DATA_REGIONS = ("ca-central-1", "ca-west-1")
 UNTOLD = (
     (DATA_REGIONS, "replication-lag-secrets", "The emulator may know of no copied secret yet."),
     (DATA_REGIONS, "drill-overdue", "A lab is new at each run: no drill has an age yet."),
     (DATA_REGIONS[1:], "apply-behind-warning", "A standby's event appliers apply nothing."),
     (DATA_REGIONS[1:], "apply-behind-critical", "A standby's event appliers apply nothing."),
+    (DATA_REGIONS[1:], "old-partitions", "A standby's event appliers apply nothing."),
 )
 """Regions, alarm, and why nobody may tell a figure of it there."""
 
@@ -32,7 +55,8 @@ UNTOLD = (
 class LocalTarget:
     """`keep`: wait for Enter before the lab is stopped, so that a person can look around.
 
-    `replicator`: other settings of the replicator than the product's, to see a drill fail."""
+    `replicator`: other settings of the replicator than the product's, to see a drill fail. `resets`: it may
+    be drilled again and again; each run after the first begins with a reset."""
 
     name = "lab"
     profile = "dev"
@@ -61,6 +85,7 @@ class LocalTarget:
         workdir: Path = WORKDIR,
         port_base: int | None = None,
         replicator: str | None = None,
+        resets: bool = False,
         say: Callable[[str], None] = print,
     ) -> None:
         self.suffix = suffix
@@ -68,8 +93,15 @@ class LocalTarget:
         self._say = say
         self._workdir = workdir
         self._tokens: dict[str, EdgeTokens] = {}
+        self._resets = resets
+        self._deployed: Deployed | None = None
         self._lab = Lab(
-            suffix=suffix, workdir=workdir, port_base=port_base, replicator=replicator, say=say
+            suffix=suffix,
+            workdir=workdir,
+            port_base=port_base,
+            replicator=replicator,
+            say=say,
+            resets=resets,
         )
         self._calls = self._lab.call_notes(self.standby, self.witness)
 
@@ -93,12 +125,16 @@ class LocalTarget:
             self._lab.__exit__(kind, error, trace)
 
     def deploy(self) -> Deployed:
+        """The first time; then a reset: what was deployed, as it was right after."""
+        if self._deployed is not None:
+            self._lab.reset()
+            return self._deployed
         report = self._lab.deploy()
         self._tokens = {
             region: EdgeTokens(one.token_url, one.client_id, one.client_secret)
             for region, one in self._lab.edge_credentials().items()
         }
-        return Deployed(
+        deployed = Deployed(
             resources={
                 "native": report.native,
                 "provided": report.provided,
@@ -106,6 +142,9 @@ class LocalTarget:
             },
             templates=_hash_of_templates(self._workdir / "synthesized"),
         )
+        if self._resets:
+            self._deployed = deployed
+        return deployed
 
     def endpoints(self) -> Mapping[str, Endpoints]:
         return {
@@ -127,18 +166,29 @@ class LocalTarget:
             templates(self._workdir), self.metric_lines(), suffix=self.suffix, start=start, end=end
         )
 
+    def pages(self, start: float) -> Sequence[PageSeen]:
+        return [
+            PageSeen(one.at, one.region, one.subject, one.text)
+            for one in sent_pages(self._workdir)
+            if one.at >= start
+        ]
+
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
         match what:
             case Break.NOTHING:
                 return []
-            case Break.LOSE_HOME:
-                faults = self._lab.lose(self.home)
             case Break.HANG_HOME:
                 faults = self._lab.hang(self.home)
             case Break.HANG_HOME_CONTROL_PLANE:
                 faults = self._lab.hang_control_plane(self.home)
             case Break.CUT_LINK:
                 faults = self._lab.cut_link()
+            case _ if what in PARTS:
+                faults = partial_losses.stop(self._lab, self.home, PARTS[what])
+            case Break.LOSE_HOME_AND_PROMOTION:
+                faults = [*self._lab.refuse_promotion(), *self._lab.lose(self.home)]
+            case _:
+                faults = self._lab.lose(self.home)
         return [BrokenThing(one.at, one.kind, one.target, one.detail) for one in faults]
 
     def note_calls(self) -> None:
@@ -157,12 +207,49 @@ class LocalTarget:
             for one in self._lab.needed_calls()
         ]
 
-    def control_plane_answers(self, region: str) -> bool:
+    def strike_again(self, what: Break, step: str) -> Sequence[BrokenThing]:
+        lease = platform_records.lease(self)
+        taken = lease.get("holder") == self.standby
+        match what:
+            case Break.LOSE_HOME_AND_KEEPERS if taken:
+                killed = self._lab.kill_function(self.standby, f"keeper-{self.suffix}")
+                said = f"{killed} runs of its keeper killed" if killed else ""
+            case Break.LOSE_HOME_AND_PLAN if taken:
+                said = self._stop_plan(int(lease["epoch"]), step)
+            case Break.LOSE_HOME_AND_PROMOTION if int(lease["epoch"]) > 1 and not taken:
+                refused = self._lab.allow_promotion()
+                said = f"{refused} requests for a failover were refused" if refused else ""
+            case _:
+                said = ""
+        return [BrokenThing(time.time(), "struck-again", self.standby, said)] if said else []
+
+    def _stop_plan(self, epoch: int, step: str) -> str:
+        """Stop the epoch's first run when it enters the step, or is seen behind it; what was stopped."""
+        machines, deadline = self.observer("stepfunctions", self.standby), time.monotonic() + 60
+        order = list(BUDGETS)
+        while time.monotonic() < deadline:
+            run = platform_records.newest_run(self, self.standby, epoch)
+            steps = platform_records.entered_steps(self, self.standby, run) if run else []
+            entered = [one["step"] for one in steps]
+            if run and any(order.index(one) >= order.index(step) for one in entered):
+                machines.stop_execution(executionArn=run, cause="A drill stops the plan")
+                if machines.describe_execution(executionArn=run)["status"] == "ABORTED":
+                    return f"{run.rsplit(':', 1)[1]} stopped at {entered[-1]}"
+                return ""
+            time.sleep(LOOK_SECONDS)
+        return ""
+
+    def part_answers(self, what: Break) -> bool:
+        if what in PARTS:
+            return partial_losses.works(self._lab, self.home, PARTS[what])
         try:
-            self._lab.client("dynamodb", region).list_tables(Limit=1)
+            self._lab.client("dynamodb", self.home).list_tables(Limit=1)
         except (BotoCoreError, ClientError):
             return False
         return True
+
+    def repair(self, what: Break) -> None:
+        partial_losses.start(self._lab, self.home, PARTS[what])
 
     def heal(self) -> None:
         """Take every fault back; what was killed stays dead."""

@@ -29,6 +29,14 @@ FAILS_OVER = {
     "noop": False,
     "link-cut": False,
     "control-plane-hang": False,
+    "keeper-dead": True,
+    "keepers-killed": True,
+    "nat-gone": True,
+    "database-dead": False,
+    "api-dead": False,
+    "log-dead": False,
+    "promotion-refused": True,
+    "plan-killed": True,
 }
 """Each scenario of the drill, and whether the standby must become active in it."""
 

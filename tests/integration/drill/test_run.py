@@ -21,7 +21,7 @@ from drill import evidence
 from drill import run as drill_run
 from drill.run import Options, Outcome, Run
 from drill.scenarios import SCENARIOS, Break
-from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints
+from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints, PageSeen
 from tests.integration.drill.conftest import OBSERVATIONS
 from tests.integration.drill.test_checker import INSERT, row_of
 from tests.unit.drill.edge_server import EdgeServer
@@ -116,8 +116,17 @@ class StandIn:
         changes = ((start, "OK"), *fired)
         return [AlarmSeen("replication-lag-log", AWAY, changes, figures=5, needs_seconds=1.0)]
 
-    def control_plane_answers(self, region: str) -> bool:
-        return not self.servers[region].broken
+    def pages(self, start: float) -> Sequence[PageSeen]:
+        return ()
+
+    def part_answers(self, what: Break) -> bool:
+        return not self.servers[HOME].broken
+
+    def strike_again(self, what: Break, step: str) -> Sequence[BrokenThing]:
+        return ()
+
+    def repair(self, what: Break) -> None:
+        self.heal()
 
     def heal(self) -> None:
         self.servers[HOME].broken = False

@@ -14,9 +14,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto import mock_aws
 
-from lifeline.cli import authority
+from lifeline.cli import authority, words
 from lifeline.cli import places as cli_places
-from lifeline.cli import words
 from lifeline.cli.__main__ import main
 from lifeline.lambdas.adapters import aws, started_epochs
 from lifeline.lambdas.adapters.lease_table import LeaseTable

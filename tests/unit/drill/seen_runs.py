@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from drill.availability import Availability
 from drill.checker import Findings
+from drill.decided import Decision
 from drill.effect import Effect
+from drill.scenarios import Decided
 from drill.static_stability import RecoveryCall
 from drill.targets import AlarmSeen
 from drill.verdict import Seen
@@ -41,6 +43,10 @@ LOSS = Seen(
     failures=[],
     availability=Availability(60, 60, 0.0, 0.8),
     effect=Effect(True, "GET /health of ca-central-1 had no answer"),
+    decided=Decision(Decided.TAKEN, 33.0),
+    answered_before=Availability(20, 20, 0.0, 0.8),
+    outage_seconds=None,
+    wanted=10,
     timeline=(step("acquire"), step("shift_traffic")),
     exceptions={},
     survivor="ca-west-1",
@@ -49,6 +55,7 @@ LOSS = Seen(
 )
 QUIET = replace(
     LOSS, epochs=[1], decisions=[], findings=replace(CLEAN, safe=10), timeline=(), effect=None,
-    rto_seconds=None, rpo_seconds=None, calls=[],
+    decided=None, answered_before=None, calls=[],
+    rto_seconds=None, rpo_seconds=None,
     alarms=[replace(FIRED, changes=((0.0, "OK"),), breaching=False)],
 )  # fmt: skip

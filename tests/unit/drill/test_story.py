@@ -269,6 +269,68 @@ def test_a_service_that_was_ill_before_the_fault_stands_in_the_sentence(verdict:
     assert measured["clients_were_served"].endswith("; 37 of 57 before the fault")
 
 
+def test_a_run_whose_clients_failed_before_the_fault_is_said_to_be_invalid_for_that() -> None:
+    run = body(verdict="INVALID")
+    run["objectives_met"] = run["objectives_met"] | {"clients_were_served_before_the_fault": False}
+    for one in run["synthetic_tries"][:50]:
+        one["green"] = False
+    assert story.sentence(run) == (
+        "INVALID: before the fault only 7 of 57 test transactions were answered, so the run says nothing of "
+        "what the fault did."
+    )
+
+
+PAGE = {
+    "at": instant_text(FAULT + 61), "region": "ca-central-1", "text": "…", "missing": [],
+    "subject": "Lifeline drill ca-central-1: serves-degraded",
+}  # fmt: skip
+DEGRADED = {
+    "how": "served degraded, and a person was told", "seconds": 61.6, "limit_seconds": 120.0,
+    "outage_seconds": 77.4, "page": PAGE,
+}  # fmt: skip
+
+
+def degraded(**decided: Any) -> dict[str, Any]:
+    met = {
+        "decided_in_time": True,
+        "page_says_what_to_do": True,
+        "served_again_after_the_repair": True,
+    }
+    return body(
+        scenario="database-dead", survivor="ca-central-1", rto_seconds=None, rpo_seconds=None, epochs=[1],
+        timeline=[], rto_limit_seconds=None, objectives_met=met, decided=DEGRADED | decided,
+    )  # fmt: skip
+
+
+def test_a_region_that_served_degraded_says_after_how_long_a_person_was_told() -> None:
+    run = degraded()
+    assert story.sentence(run) == (
+        "PASS: served degraded, and a person was told after 61.6 s, limit 120 s; served again once it was "
+        "repaired; no accepted event was lost."
+    )
+    told = story.figures(run)[1]
+    assert (told.name, told.value, told.limit) == ("Told within", "61.6 s", "limit 120 s")
+    assert "lasted 77.4 s" in told.meaning
+    rows = {one.name: one.measured for one in objective_rows.rows(run)}
+    assert rows["decided_in_time"] == "served degraded, and a person was told after 61.6 s"
+    assert rows["page_says_what_to_do"] == PAGE["subject"]
+    assert rows["served_again_after_the_repair"] == "after 77.4 s without service"
+    assert dict(report.table(run))["decided after"] == "61.6 s"
+    evidence.seal(run, None)
+
+
+def test_a_loss_that_nobody_decided_is_said_so() -> None:
+    run = degraded(seconds=None, page=None, outage_seconds=None)
+    run |= {"verdict": "FAIL", "objectives_met": dict.fromkeys(run["objectives_met"], False)}
+    assert story.sentence(run).startswith(
+        "FAIL: the loss was not decided in time (nobody decided it, limit 120 s)."
+    )
+    rows = {one.name: one.measured for one in objective_rows.rows(run)}
+    assert rows["page_says_what_to_do"] == "no page"
+    assert rows["served_again_after_the_repair"] == "not served again"
+    assert story.figures(run)[1].value == "nobody was told"
+
+
 def test_every_objective_of_the_verdict_has_its_words() -> None:
     for kind in KINDS:
         for row in objective_rows.rows(recorded(kind)):

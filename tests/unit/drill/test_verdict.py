@@ -9,13 +9,14 @@ import pytest
 
 from drill import evidence
 from drill.availability import Availability, availability
-from drill.effect import Effect, measure
-from drill.scenarios import SCENARIOS, Break
+from drill.effect import BROKEN_PARTS, Effect, Looks, measure
+from drill.scenarios import SCENARIOS, STRUCK_AGAIN, Break
 from drill.synthetic import Try, failing_run
 from drill.verdict import FAIL, INVALID, PASS, Seen, objectives, verdict
 from tests.unit.drill.seen_runs import CLEAN, LOSS, QUIET, step
 
 REGION_LOSS, NOOP = SCENARIOS["region-loss"], SCENARIOS["noop"]
+GONE = {"door_status": 0, "door_open": False}
 
 
 def unmet(scenario: str, seen: Seen) -> list[str]:
@@ -70,9 +71,8 @@ def test_a_degraded_step_fails_unless_the_target_names_it() -> None:
 
 def test_a_fence_that_reaches_no_lost_region_is_excused_and_no_other_step_is() -> None:
     """A1 stops the old side in any case; the fence is a second lock."""
-    assert set(SCENARIOS["region-loss"].excused_steps) == {"fence"}
-    assert set(SCENARIOS["hang"].excused_steps) == {"fence"}
-    assert all(not one.excused_steps for one in SCENARIOS.values() if not one.fails_over)
+    for one in SCENARIOS.values():
+        assert set(one.excused_steps) == ({"fence"} if one.loses_home else set()), one.name
 
 
 @pytest.mark.parametrize("outcome", ["failed", "", "paged"])
@@ -93,6 +93,26 @@ def test_a_fault_without_a_measured_effect_is_invalid() -> None:
     assert verdict(met) == INVALID
     assert evidence.controls("region-loss", INVALID, met) == []
     assert verdict(objectives(REGION_LOSS, LOSS)) == PASS
+
+
+def test_a_fault_in_what_did_not_work_before_it_is_invalid() -> None:
+    """E2: clients that were not served before the fault show nothing of what it did."""
+    ill = Availability(tries=20, answered=3, longest_outage_seconds=None, limit=0.8)
+    run = replace(LOSS, answered_before=ill)
+    assert unmet("region-loss", run) == ["clients_were_served_before_the_fault"]
+    assert verdict(objectives(REGION_LOSS, run)) == INVALID
+    for nothing in (None, replace(ill, tries=0, answered=0)):
+        assert verdict(objectives(REGION_LOSS, replace(LOSS, answered_before=nothing))) == INVALID
+    assert "clients_were_served_before_the_fault" not in objectives(NOOP, QUIET)
+
+
+def test_a_rate_that_the_machine_cannot_even_send_fails() -> None:
+    """R11: a run that sent a third of what it claims has tested another load."""
+    found = replace(CLEAN, sent=400_000, accepted=400_000, stored=400_000, safe=400_000)
+    run = replace(QUIET, findings=found, wanted=1_200_000)
+    assert unmet("noop", run) == ["asked_rate_was_sent"]
+    assert verdict(objectives(NOOP, run)) == FAIL
+    assert unmet("noop", replace(run, wanted=450_000)) == []
 
 
 def test_invalid_goes_before_fail() -> None:
@@ -116,20 +136,24 @@ def test_where_nothing_is_broken_there_is_no_effect_to_ask_for() -> None:
         (Break.CUT_LINK, {"lag_seconds": 73.0}, True),
         (Break.CUT_LINK, {"lag_seconds": 1.5}, False),
         (Break.CUT_LINK, {"lag_seconds": None}, False),
-        (Break.HANG_HOME_CONTROL_PLANE, {"control_plane_answers": False}, True),
-        (Break.HANG_HOME_CONTROL_PLANE, {"control_plane_answers": True}, False),
+        *((what, {"part_answers": False}, True) for what in BROKEN_PARTS),
+        *((what, {"part_answers": True}, False) for what in BROKEN_PARTS),
+        *((what, GONE | {"struck_again": "3 runs killed"}, True) for what in STRUCK_AGAIN),
+        *((what, GONE | {"struck_again": ""}, False) for what in STRUCK_AGAIN),
+        *((what, {"struck_again": "3 runs killed"}, False) for what in STRUCK_AGAIN),
     ],
 )
 def test_each_fault_is_measured_where_it_must_show(
     what: Break, seen: dict[str, Any], measured: bool
 ) -> None:
     unaffected: dict[str, Any] = {
+        "since_seconds": 75.0,
         "door_status": 200,
         "door_open": True,
         "lag_seconds": 1.0,
-        "control_plane_answers": True,
+        "part_answers": True,
     }
-    effect = measure(what, region="ca-central-1", since_seconds=75.0, **(unaffected | seen))
+    effect = measure(what, Looks(**(unaffected | seen)), region="ca-central-1")
     assert effect is not None
     assert effect.measured is measured
     assert effect.how

@@ -70,6 +70,29 @@ def test_a_denied_api_gets_no_record_into_the_stream_and_reads_it() -> None:
     assert denied.without_api_denied(HOME) == Conditions()
 
 
+def test_a_region_without_a_way_out_calls_nobody_elsewhere_and_is_reached() -> None:
+    gone = Conditions().with_no_way_out(HOME)
+    assert outcome("cac1", gone, "dynamodb", WITNESS) == "hangs"
+    assert outcome("cac1", gone, "dynamodb", RECOVERY) == "hangs"
+    assert outcome("cac1", gone, "dynamodb", HOME) == "passes"
+    # Its own control probe asks an endpoint of its own region.
+    assert outcome("cac1", gone, "", None) == "passes"
+    for source in ("caw1", "use2", "operator", "edge"):
+        assert rules_for(source, gone) == []
+    states = link_states(Places(14500).links(), gone)
+    assert {name for name, state in states.items() if state != "open"} == {"probe-cac1-to-caw1"}
+    assert gone.without_no_way_out(HOME) == Conditions()
+
+
+def test_a_refused_promotion_refuses_nothing_else() -> None:
+    refused = Conditions().with_promotion_refused(True)
+    (rule,) = rules_for("caw1", refused)
+    assert (rule["service"], rule["operation"]) == ("rds", "FailoverGlobalCluster")
+    assert rule["error"]["status"] == 500
+    assert rules_for("operator", refused) == []
+    assert refused.with_promotion_refused(False) == Conditions()
+
+
 def test_a_cut_link_parts_the_regions_and_nobody_else() -> None:
     cut = Conditions().with_link_cut()
     assert outcome("cac1", cut, "dynamodb", RECOVERY) == "reset"

@@ -11,7 +11,14 @@ from botocore.config import Config
 
 from drill.scenarios import SCENARIOS, Break, on_aws
 from drill.targets import TargetError
-from drill.targets.aws import Account, AwsTarget, _stacks_of, system_account
+from drill.targets.aws import (
+    BREAKS,
+    Account,
+    AwsTarget,
+    _stacks_of,
+    impossible,
+    system_account,
+)
 from drill.verdict import objectives
 from tests.support.fake_account import FakeAccount
 from tests.support.http_server import Request, http_server
@@ -190,3 +197,17 @@ def test_the_stacks_of_an_environment_are_those_that_stand() -> None:
     )
     stacks = account.client("cloudformation", region_name=HOME, config=Config())
     assert _stacks_of(stacks, SUFFIX) == [f"api-cac1-{SUFFIX}", f"data-cac1-{SUFFIX}"]
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, one in SCENARIOS.items() if one.breaks not in BREAKS)
+)
+def test_what_cannot_be_done_on_aws_is_refused_in_a_sentence(name: str) -> None:
+    one = SCENARIOS[name]
+    said = impossible(one.breaks)
+    assert f"the drill `{name}` runs in the lab alone" in said
+    assert said.endswith("on AWS there are region-loss, hang, noop.")
+    account = DrilledAccount()
+    with target(account) as entered, pytest.raises(TargetError, match="runs in the lab alone"):
+        entered.bring_about(one.breaks)
+    assert account.running == {}
