@@ -212,10 +212,16 @@ def test_a_wild_sequence_in_a_copied_batch_is_withheld(
     assert (done.inserted, done.withheld) == (3, 2)
     done = store.apply(batch_of(records(event_body(4), event_body(9, "p-2"))), heartbeat=False)
     assert (done.inserted, done.withheld) == (2, 0)
-    assert ways == ["copied"] * 3
+    alone = event_body(10, "p-2") | {"sequence": 3 * MAX_SEQUENCE_JUMP}
+    assert store.apply(batch_of(records(alone)), heartbeat=False).withheld == 1
+    new = [event_body(n, "p-3") for n in (1, 2, 3)]
+    new[2]["sequence"] = 3 * MAX_SEQUENCE_JUMP
+    assert store.apply(batch_of(records(*new)), heartbeat=False).withheld == 1
+    assert ways == ["copied"] * 5
     assert sql("SELECT aggregate_id, sequence, events FROM aggregate ORDER BY 1") == [
         ("p-1", 4, 4),
         ("p-2", 9, 1),
+        ("p-3", 2, 2),
     ]
 
 
