@@ -229,7 +229,7 @@ def _hole(path: PathMetrics) -> AlarmSpec:
 
 def _silent(path: PathMetrics) -> AlarmSpec:
     return AlarmSpec(
-        name="log-silent",
+        name="log-partition-still",
         description="A partition has no marker of a region whose markers reach others: nothing of it becomes "
         "safe. The query API's log names it.",
         metric=path.log_silent,

@@ -67,7 +67,7 @@ HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"
 SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
 STOPPED = {"bridge": {"bridge-stopped"}, "apply": {"apply-stopped"}}
 GONE, REBASED = {"apply-records-gone"}, {"watermark-rebased"}
-SILENT: dict[bool, set[str]] = {False: set(), True: {"log-silent"}}
+SILENT: dict[bool, set[str]] = {False: set(), True: {"log-partition-still"}}
 """By whether one partition's markers stay away."""
 FIRED = (
     SILENT[True] | GONE | REBASED | REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
