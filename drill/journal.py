@@ -82,8 +82,13 @@ class Journal:
 
     @property
     def bytes_kept(self) -> int:
-        """The size of all segments; the alarm belongs at half of `disk_limit_bytes`."""
+        """The size of all segments."""
         return sum(one.size for one in self._segments.values())
+
+    @property
+    def half_full(self) -> bool:
+        """The warning of an edge (B19): what is left lasts as long as what is used did."""
+        return self.bytes_kept * 2 > self.disk_limit_bytes
 
     def append(self, events: Sequence[Event]) -> None:
         """Make the events durable before they are sent. Raises JournalFull when nothing can make room."""

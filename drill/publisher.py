@@ -6,6 +6,7 @@ region takes events at any epoch), C2 (resends are byte-identical). Every wait i
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from drill.receipt import Receipt, SafeUpTo
 from drill.region_monitor import EVERY_SECONDS, RegionMonitor
 from drill.safety import SafetyTracker
 from drill.traffic import TrafficChoice
+
+LOGGER = logging.getLogger(__name__)
 
 BATCH_EVENTS = 200
 LINGER_SECONDS = 0.1
@@ -74,6 +77,7 @@ class EdgePublisher:
         self._counts = Counts()
         self._next_small_batch = 0.0
         self.failure = ""
+        self._is_warned = False
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
         self._monitors: dict[str, RegionMonitor] = {}
@@ -117,11 +121,22 @@ class EdgePublisher:
         if not events:
             return
         self.journal.append(events)
+        self._warn_at_half()
         with self._changed:
             for event in events:
                 self._outbox.add(event.aggregate_id, event.number)
             self._count(sent=len(events))
             self._changed.notify_all()
+
+    def _warn_at_half(self) -> None:
+        """Once for each time that the disk fills (B19)."""
+        if self.journal.half_full and not self._is_warned:
+            LOGGER.warning(
+                "%s: the journal takes more than half of its %d bytes: nothing becomes safe, or too slowly",
+                self.publisher,
+                self.journal.disk_limit_bytes,
+            )
+        self._is_warned = self.journal.half_full
 
     def is_accepted(self, number: int) -> bool:
         """Whether a region has acknowledged this event."""

@@ -9,7 +9,7 @@ from lifeline.naming import ALARM_ACTIONS, OFF, ON
 from lifeline.observability.alarms import Alarms
 from lifeline.observability.dashboards import Dashboard
 from lifeline.observability.lifeline_metrics import LogLineMetrics
-from lifeline.observability.metric_sources import CacheMetricSource
+from lifeline.observability.metric_sources import BucketsMetricSource, CacheMetricSource
 from lifeline.observability.path_metrics import PathMetrics
 from lifeline.observability.region_alarms import region_alarms
 from lifeline.observability.region_dashboards import failover_rows, region_rows
@@ -35,6 +35,7 @@ class Observability(SiteStack):
         streaming: Streaming,
         application: Application,
         cache: CacheMetricSource,
+        buckets: BucketsMetricSource,
     ) -> None:
         """`cache`: the region's member of the global datastore, whichever stack made it."""
         super().__init__(scope, site, "observability", description="Alarms and dashboards")
@@ -46,7 +47,11 @@ class Observability(SiteStack):
             lines=LogLineMetrics(self, "Lines", site=site),
         )
         stores = StoreMetrics.of(
-            database=data.database, cache=cache, files=data.files, backups=data.backups
+            database=data.database,
+            cache=cache,
+            files=data.files,
+            backups=data.backups,
+            buckets=buckets,
         )
         # A parameter, for CloudFormation keeps its value: no later deploy, and no rollback, switches what
         # `lifeline activate` switched on. Its default tells people: silence is never health.

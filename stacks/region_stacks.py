@@ -50,6 +50,7 @@ class RegionStacks:
             streaming=self.streaming,
             application=self.application,
             cache=self.replication.cache,
+            buckets=self.replication.buckets,
         )
         if site.settings.drills is not DrillUse.NEVER:
             Drill(app, site=site, foundation=self.foundation, application=self.application)

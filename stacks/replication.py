@@ -41,17 +41,14 @@ class Replication(SiteStack):
     ) -> None:
         super().__init__(scope, site, "replication", description="What joins the two regions")
         keys, network = foundation.keys.in_stack(self), foundation.network
+        self.buckets = BucketReplication(
+            self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS)
+        )
         if not site.has_standby:
-            BucketReplication(
-                self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS)
-            )
             assert data.cache is not None, "home's cache is made with its data"
             self.cache: CacheMember = data.cache
             return
         peer_lookup = PeerLookup(self, "PeerLookup", site=site, keys=keys)
-        buckets = BucketReplication(
-            self, "Buckets", site=site, keys=keys, buckets=list(REPLICATED_BUCKETS)
-        )
         log_copy = LogCopy(
             self,
             # Left out of logical ids: those of peering, mirror and replicator stay what they were.
@@ -91,7 +88,7 @@ class Replication(SiteStack):
             )
             # Last: a member that stands when something else fails leaves its datastore in the rollback, one
             # that is being made cannot.
-            self.cache.member.node.add_dependency(buckets, log_copy)
+            self.cache.member.node.add_dependency(self.buckets, log_copy)
             self.cache.connections.allow_default_port_from(
                 network.cache_clients, "Workloads that join cache clients"
             )

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from lifeline.lambdas.failover.archived_markers import ArchivedMarkers, Held
 from lifeline.lambdas.failover.markers import Place
+from lifeline.services.shared.brief_calls import BRIEF
 
 FORMAT = 1
 PREFIX = "archive#"
-BRIEF = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
 
 
 class ArchivedPlaces:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,7 @@ from lifeline.services.archiver.restore_topic import TopicRestore
 from lifeline.services.archiver.restoring import NotRestored, Restored, Source
 from lifeline.services.archiver.verify import Found, verify
 from lifeline.services.event_applier.store import NotServing
+from lifeline.services.shared import one_off_task
 from lifeline.services.shared.database import connect
 from lifeline.services.shared.log_lines import say
 
@@ -42,11 +42,10 @@ DAY_MS = 86_400_000
 
 def main(argument: str = "") -> int:
     """The command. 2 for an argument that is no request, 1 for one that could not be done to its end."""
-    try:
-        request = Request.from_json(argument)
-    except ValueError as error:
-        print(f"archive: {error}", file=sys.stderr)
-        return 2
+    return one_off_task.run("archive", argument, Request.from_json, _answer)
+
+
+def _answer(request: Request) -> int:
     try:
         answer = answered(request, ArchiveTask.from_env())
     except (

@@ -38,6 +38,8 @@ WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - %s
 """
 GRACE_DAYS = 2
 """The archive is minutes behind, and this is looked at once an hour."""
+IN_DEFAULT = "SELECT count(*) FROM (SELECT FROM event_default LIMIT %s) AS some"
+MOST_COUNTED = 10_000
 RESTORING = "SELECT EXISTS (SELECT FROM archive_restore WHERE ended_at IS NULL)"
 DETACHED = """
 SELECT kept.name, kept.day, kept.day >= noted_from FROM detached_partition AS kept, event_floor ORDER BY 2
@@ -58,6 +60,8 @@ class OldPartitions:
         self._kept_days = max(hot_days + 1, EXTENDED_DAYS)
         self.overdue: int | None = None
         """Days that should be gone. None: not looked at."""
+        self.in_default: int | None = None
+        """Events that lie in no day's partition (C3), at most `MOST_COUNTED`. None: not looked at."""
 
     def keep_up(self, connection: Connection) -> None:
         """Detach what is old, drop what is archived. Raises psycopg.Error; the next call goes on."""
@@ -79,6 +83,8 @@ class OldPartitions:
                     connection.execute(LOCK_TIMEOUT)
                     connection.execute("SELECT drop_detached_partition(%s)", (one.name,))
                 say("an old partition is dropped", partition=one.name)
+        row = connection.execute(IN_DEFAULT, (MOST_COUNTED,)).fetchone()
+        self.in_default = int(row[0]) if row else None
         found = connection.execute(OVERDUE, (self._kept_days + GRACE_DAYS,)).fetchone()
         self.overdue = int(found[0]) if found else None
 

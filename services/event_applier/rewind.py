@@ -5,7 +5,6 @@ It runs on the event applier's task definition: that role reads the database and
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,6 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from lifeline.lambdas.contracts.event_applier import RewindTask
 from lifeline.lambdas.failover.markers import Pair
 from lifeline.lambdas.failover.rewind import ANSWER, Lowered, PlaceFound, Request
-from lifeline.lambdas.failover.task_answers import packed
 from lifeline.services.event_applier.batch import LogRecord, MarkerSeen, Place, batch_of
 from lifeline.services.event_applier.log_reader import LOOKUP_TIMEOUT_SECONDS
 from lifeline.services.event_applier.positions import (
@@ -24,9 +22,9 @@ from lifeline.services.event_applier.positions import (
     read_lineages,
     resume_of,
 )
+from lifeline.services.shared import one_off_task
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.log_clients import consumer_settings
-from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.serving_guard import READ_AUTHORITY, AuthorityRow
 from lifeline.services.shared.topics import DEAD_LETTERS
 
@@ -39,20 +37,17 @@ SILENT_READS = 60
 
 def main(argument: str = "") -> int:
     """The command. 2 for an argument that is no request."""
-    try:
-        request = Request.from_json(argument)
-    except ValueError as error:
-        print(f"rewind: {error}", file=sys.stderr)
-        return 2
+    return one_off_task.run("rewind", argument, Request.from_json, _rewind)
+
+
+def _rewind(request: Request) -> int:
     told = RewindTask.from_env()
     regions = (told.region.region, told.region.peer_region)
     topics = {topic: n for topic, n in told.log.partitions.items() if topic != DEAD_LETTERS}
     settings = consumer_settings(told.log, purpose="rewind", group=f"apply-{told.region.suffix}")
     with connect(told.database, purpose="rewind") as connection:
         answer = answered(request, connection, settings, topics, regions)
-    for fields in packed(request.run, answer):
-        say(ANSWER, **fields)
-    return 0
+    return one_off_task.tell(ANSWER, request.run, answer)
 
 
 def answered(

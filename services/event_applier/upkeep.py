@@ -57,6 +57,8 @@ class Upkeep:
             self._keep_up()
         if self._old.overdue is not None:
             say_metric("OldPartitions", self._old.overdue, self._suffix)
+        if self._old.in_default is not None:
+            say_metric("DefaultPartitionEvents", self._old.in_default, self._suffix)
 
     def _keep_up(self) -> None:
         try:

@@ -5,7 +5,6 @@ It runs on the query API's task definition: that role reads every topic and puts
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -25,10 +24,10 @@ from lifeline.lambdas.failover.dead_letters import (
     Request,
 )
 from lifeline.lambdas.failover.sealed import seal
-from lifeline.lambdas.failover.task_answers import packed
 from lifeline.services.query_api.dead_letter_reader import letters
 from lifeline.services.query_api.dead_letter_replay import PutRecords, replay
 from lifeline.services.query_api.stream_client import StreamClient
+from lifeline.services.shared import one_off_task
 from lifeline.services.shared.log_lines import say
 
 MOST_BYTES_HELD = 256 * 1024 * 1024
@@ -40,19 +39,16 @@ ENVELOPE = (
 
 def main(argument: str = "") -> int:
     """The command. 2 for an argument that is no request."""
-    try:
-        request = Request.from_json(argument)
-    except ValueError as error:
-        print(f"dead-letters: {error}", file=sys.stderr)
-        return 2
+    return one_off_task.run("dead-letters", argument, Request.from_json, _answer)
+
+
+def _answer(request: Request) -> int:
     told = DeadLettersTask.from_env()
     stream = StreamClient(told.stream_name, told.log.region)
     # The group is the watermark reader's, whose topics these are; nobody joins it by reading offsets.
     found = letters(told.log, f"watermark-{told.suffix}", request.since_ms)
     answer = answered(request, found, stream.put_each, SYSTEM_CLOCK)
-    for fields in packed(request.run, answer):
-        say(ANSWER, **fields)
-    return 0
+    return one_off_task.tell(ANSWER, request.run, answer)
 
 
 def answered(

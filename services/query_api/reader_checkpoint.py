@@ -17,11 +17,13 @@ from confluent_kafka import OFFSET_BEGINNING
 
 from lifeline.lambdas.failover.log_proof import SAVED_EXACT, LogProof
 from lifeline.lambdas.failover.markers import Place
-from lifeline.services.query_api.stream_client import BRIEF
+from lifeline.services.shared.brief_calls import BRIEF
 from lifeline.services.shared.log_lines import say
 
 DECLARED = "declared"
 GIVEN_UP = "given-up"
+ROWS_OF_AN_ITEM = 1_000
+"""Of some 250 bytes each: an item of DynamoDB takes 400 KB."""
 FORMAT = 1
 
 
@@ -109,12 +111,17 @@ class ReaderCheckpoint:
 
     def given_up(self) -> list[dict[str, Any]]:
         """The stretches that were given up, ever: no start, and no other log, forgets them."""
-        body = self._get(GIVEN_UP)
-        return [] if body is None else list(body["rows"])
+        rows: list[dict[str, Any]] = []
+        number = 0
+        while (body := self._get(_part(number))) is not None:
+            rows += body["rows"]
+            number += 1
+        return rows
 
     def save_given_up(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """All of them; each task has met the same markers."""
-        self._put(GIVEN_UP, {"rows": list(rows)})
+        """All of them; each task has met the same markers. They only grow, so no item is left over."""
+        for number, at in enumerate(range(0, len(rows), ROWS_OF_AN_ITEM)):
+            self._put(_part(number), {"rows": list(rows[at : at + ROWS_OF_AN_ITEM])})
 
     def _save(
         self, proof: LogProof, place: Place, offset: int, topic_id: str, now: float, exact: int
@@ -139,6 +146,10 @@ class ReaderCheckpoint:
     def _put(self, name: str, body: Mapping[str, Any]) -> None:
         text = json.dumps({"format": FORMAT, **body}, separators=(",", ":"))
         self._client.put_item(TableName=self._table, Item={"id": {"S": name}, "body": {"S": text}})
+
+
+def _part(number: int) -> str:
+    return f"{GIVEN_UP}#{number}" if number else GIVEN_UP
 
 
 def _name(place: Place) -> str:

@@ -22,8 +22,9 @@ from lifeline.services.query_api.marker_writer import MarkerWriter
 from lifeline.services.query_api.own_certificate import OwnCertificate
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.session_cache import keep_telling, session_cache
-from lifeline.services.query_api.stream_client import BRIEF, StreamClient
+from lifeline.services.query_api.stream_client import StreamClient
 from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
+from lifeline.services.shared.brief_calls import BRIEF
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lifeline.lambdas.failover.markers import Parents
-
-BRIEF = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
+from lifeline.services.shared.brief_calls import BRIEF
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from lifeline.lambdas.failover.markers import (
     REPAIR,
     Marker,
     Pair,
+    Place,
     entries_from_json,
     entries_to_json,
     row_of_stretch,
@@ -48,6 +49,8 @@ from lifeline.services.shared.metric_lines import say_metric
 from lifeline.services.shared.topics import WATERMARK_TOPIC
 
 PUBLISH_SECONDS = 1.0
+SILENT_SECONDS = 120.0
+"""A partition without a marker of an origin for so long, while others have some, stands still (B18)."""
 HOLE_SECONDS = 5.0
 """A stretch that is not proven for longer is told: copies may come out of order, but not by much."""
 TELL_SECONDS = 15.0
@@ -138,6 +141,10 @@ class WatermarkReader:
         self._peer = region.peer_region.encode()
         self._proof = LogProof()
         self._last: dict[tuple[str, int], int] = {}
+        self._marker_at: dict[tuple[bytes, Place], float] = {}
+        """When a marker of an origin was last met in a partition."""
+        self._began_at = clock.monotonic()
+        self._silent: list[tuple[str, Place]] = []
         self._told: set[_HolePlace] = set()
         self._given_up: dict[str, dict[str, Any]] = {}
         self._given_up_saved = 0
@@ -174,10 +181,12 @@ class WatermarkReader:
             raise LogMadeAnew(f"{topic}/{partition}: offset {offset} again")
         self._last[place] = offset
         told = dict(headers)
+        kind, now = told.get("kind"), self._clock.monotonic()
+        if kind == b"marker":
+            self._marker_at[told.get("origin", b""), place] = now
         if told.get("origin") != self._peer:
             return  # our own shards are proven in the other region
-        run, now = told.get(REPAIR, b"").decode(), self._clock.monotonic()
-        kind = told.get("kind")
+        run = told.get(REPAIR, b"").decode()
         if kind == b"marker":
             marker = Marker.from_bytes(value)
             self._proof.marker(marker, place, now=now, run=run, again=AGAIN in told)
@@ -197,6 +206,20 @@ class WatermarkReader:
         """The stretches that stay unproven for longer than late copies take (B18)."""
         now = self._clock.monotonic()
         return [one for one in self._proof.unproven() if now - one.since > HOLE_SECONDS]
+
+    def silent(self) -> list[tuple[str, Place]]:
+        """Origins and partitions without a marker, while the same origin's reach other partitions (B18)."""
+        since = self._clock.monotonic() - SILENT_SECONDS
+        if self._began_at > since:
+            return []
+        speaking = {origin for (origin, _), at in self._marker_at.items() if at > since}
+        return [
+            (origin.decode(errors="replace"), (topic, partition))
+            for origin in sorted(speaking)
+            for topic, count in sorted(self._log.partitions.items())
+            for partition in range(count)
+            if self._marker_at.get((origin, (topic, partition)), since) <= since
+        ]
 
     def hear(self, key: bytes | None, value: bytes) -> None:
         """A vector read on `system.watermark`; only the other region's word about our origin counts."""
@@ -350,6 +373,14 @@ class WatermarkReader:
         if now - self._tell_at >= TELL_SECONDS:
             self._tell_at = now
             say_metric("LogHoles", len(holes), self._region.suffix)
+            silent = self.silent()
+            for origin, (topic, partition) in silent[:SHOWN_HOLES]:
+                if (origin, (topic, partition)) not in self._silent:
+                    say(
+                        "a partition has no marker", origin=origin, topic=topic, partition=partition
+                    )
+            self._silent = silent
+            say_metric("LogSilentPartitions", len(silent), self._region.suffix)
 
 
 def _place(one: Unproven) -> _HolePlace:

@@ -313,6 +313,10 @@ class Services(Construct):
         """Stretches of the log that are not proven to be whole (B8), as the query API reads its own log."""
         return self._own_metric("LogHoles", **options)
 
+    def metric_log_silent(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Partitions that no marker of an origin reaches, while it reaches others (B18)."""
+        return self._own_metric("LogSilentPartitions", **options)
+
     def metric_archive_behind(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Seconds: the age of the newest archived record, of the partition that is furthest behind."""
         return self._own_metric("ArchiveBehindSeconds", **options)
@@ -346,6 +350,10 @@ class Services(Construct):
     def metric_cache_breaker(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """1 while a task does not ask the cache, because it did not answer in time; else 0."""
         return self._own_metric("CacheBreakerOpen", **options)
+
+    def metric_default_partition(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Events that lie in no day's partition (C3); no data while no event applier applies."""
+        return self._own_metric("DefaultPartitionEvents", **options)
 
     def metric_traffic_here(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """1 while the region serves and its traffic switch is on, else 0."""

@@ -264,7 +264,7 @@ def give_up(
     if lost != total:
         raise Refused(f"Nothing was given up: --lost is {lost}, and {total} records are lost.")
     request = {"who": caller(there), "why": reason.strip(), "stretches": holes}
-    effects.write(effects.bridge_of(there), reader, request)
+    effects.write(bridge_of(there, effects.GIVE_UP), reader, request)
     effects.await_thaw(watermark_of(there), reader, holes, deadline)
     output.say(
         f"Given up: {len(holes)} stretches, {total} records. `given_up` of /v1/watermark and "

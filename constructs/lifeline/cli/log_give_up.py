@@ -9,13 +9,11 @@ counted as given up for ever (decision 25).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from lifeline.cli.calls import writing
 from lifeline.cli.failure import Refused, WriteUnknown
-from lifeline.cli.log_repair import PAIR, LogRepair, Row, Watermark, name_of
-from lifeline.cli.places import Places
+from lifeline.cli.log_repair import PAIR, Ask, LogRepair, Row, Watermark, name_of
 from lifeline.cli.waiting import Deadline
 
 UNKNOWN = "unknown"
@@ -23,8 +21,8 @@ UNKNOWN = "unknown"
 NOT_LOST = ("late-start", "fewer-partitions")
 """Holes that lack no record."""
 
-GiveUp = Callable[[str, Row], Row]
-"""Sends a request to the bridge of a region; its answer."""
+GIVE_UP = "giveUp"
+"""What the bridge is asked for."""
 
 
 def chosen(holes: Iterable[Row], after: int, until: int) -> list[Row]:
@@ -79,7 +77,7 @@ def total(counts: Iterable[int | None]) -> str:
     return UNKNOWN if None in found else str(sum(one or 0 for one in found))
 
 
-def write(give_up: GiveUp, region: str, request: Row) -> None:
+def write(give_up: Ask, region: str, request: Row) -> None:
     """One call. Raises NotWritten or WriteUnknown; sent twice, it means the same."""
     look = "`holes` and `given_up` of /v1/watermark"
     with writing("The marker that gives the stretch up", look):
@@ -107,22 +105,6 @@ def await_thaw(watermark: Watermark, region: str, holes: list[Row], deadline: De
         return f"{region} does not count {name_of(missing[0])} as given up yet" if missing else ""
 
     deadline.until(f"the reader in {region}", look)
-
-
-def bridge_of(places: Places) -> GiveUp:
-    """The bridge's function of the region whose reader waits."""
-
-    def ask(region: str, request: Row) -> Row:
-        answer = places.bridge(region).invoke(
-            FunctionName=places.bridge_name, Payload=json.dumps({"giveUp": request}).encode()
-        )
-        text = answer["Payload"].read().decode(errors="replace")
-        if answer.get("FunctionError"):
-            return {"error": f"{places.bridge_name} failed: {text[:300]}"}
-        found: Row = json.loads(text)
-        return found
-
-    return ask
 
 
 def _place(row: Row) -> tuple[str, ...]:

@@ -157,12 +157,12 @@ class LogRepair:
         self._deadline.until(f"the proof in {reader}", look)
 
 
-def bridge_of(places: Places) -> Ask:
-    """The bridge's function of the region, called as a person."""
+def bridge_of(places: Places, asked: str = "repair") -> Ask:
+    """The bridge's function of a region, called as a person; `asked`: what it is asked for, by its name."""
 
     def ask(region: str, request: Row) -> Row:
         answer = places.bridge(region).invoke(
-            FunctionName=places.bridge_name, Payload=json.dumps({"repair": request}).encode()
+            FunctionName=places.bridge_name, Payload=json.dumps({asked: request}).encode()
         )
         text = answer["Payload"].read().decode(errors="replace")
         if answer.get("FunctionError"):

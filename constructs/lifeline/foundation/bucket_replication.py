@@ -73,17 +73,34 @@ class BucketReplication(Construct):
         self._configure(keys)
 
     def metric_failed(self, bucket: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Objects of `bucket` that S3 gave up copying; each has to be written again."""
-        return self._metric(bucket, "OperationsFailedReplication", "Sum", **options)
+        """Objects of `bucket` that S3 gave up copying; each has to be written again.
+
+        S3 publishes it in the region that copies (Amazon S3 User Guide, "Using S3 Replication metrics").
+        """
+        own, peer = self._site, self._site.peer
+        name = "OperationsFailedReplication"
+        return self._metric(bucket, name, "Sum", source=own, destination=peer, **options)
 
     def metric_latency_seconds(
         self, bucket: str, **options: Unpack[MetricOptions]
     ) -> cloudwatch.Metric:
-        """How far the peer's copy of `bucket` is behind, at most."""
-        return self._metric(bucket, "ReplicationLatency", "Maximum", **options)
+        """How far the copy of the peer's `bucket` in this region is behind, at most.
+
+        S3 publishes it in the region that is copied to (the same page): no figure of it is the peer's own.
+        """
+        own, peer = self._site, self._site.peer
+        name = "ReplicationLatency"
+        return self._metric(bucket, name, "Maximum", source=peer, destination=own, **options)
 
     def _metric(
-        self, bucket: str, name: str, default: str, **options: Unpack[MetricOptions]
+        self,
+        bucket: str,
+        name: str,
+        default: str,
+        *,
+        source: Site,
+        destination: Site,
+        **options: Unpack[MetricOptions],
     ) -> cloudwatch.Metric:
         if bucket not in self._buckets:
             raise ValueError(
@@ -93,8 +110,8 @@ class BucketReplication(Construct):
             "AWS/S3",
             name,
             {
-                "SourceBucket": self._site.names.global_name(bucket),
-                "DestinationBucket": self._site.peer.names.global_name(bucket),
+                "SourceBucket": source.names.global_name(bucket),
+                "DestinationBucket": destination.names.global_name(bucket),
                 "RuleId": RULE,
             },
             default_statistic=default,

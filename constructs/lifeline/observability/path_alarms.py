@@ -116,7 +116,7 @@ def log_alarms(
             severity=Severity.CRITICAL,
             runbook="log-trouble",
         ),
-        *([_hole(path)] if strategy.has_standby else []),
+        *([_hole(path), _silent(path)] if strategy.has_standby else []),
         AlarmSpec(
             name="log-under-replicated",
             description="A partition has fewer copies than it should; below two it takes no record.",
@@ -198,6 +198,17 @@ def archive_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSp
             runbook="archive",
         ),
         AlarmSpec(
+            name="event-default",
+            description="Events lie in no day's partition: the partitions of their days were not made.",
+            metric=path.default_partition,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=TEN_MINUTES,
+            severity=Severity.WARNING,
+            runbook="archive",
+            not_breaching_because=ROLE,
+        ),
+        AlarmSpec(
             name="old-partitions",
             description="Days past the hot retention stay in the database: the archive does not have them, "
             "or does not say so.",
@@ -225,6 +236,22 @@ def _hole(path: PathMetrics) -> AlarmSpec:
         runbook="log-hole",
         not_breaching_because="the query API says it four times a minute; services-query-api fires when "
         "none runs, replication-lag-log when its watermark stands still.",
+    )
+
+
+def _silent(path: PathMetrics) -> AlarmSpec:
+    return AlarmSpec(
+        name="log-partition-still",
+        description="A partition has no marker of a region whose markers reach others: nothing of it becomes "
+        "safe. The query API's log names it.",
+        metric=path.log_silent,
+        operator=Operator.ABOVE,
+        threshold=0,
+        evaluation=FIVE_MINUTES,
+        severity=Severity.CRITICAL,
+        runbook="log-hole",
+        not_breaching_because="the query API says it beside the holes; services-query-api fires when "
+        "none runs.",
     )
 
 

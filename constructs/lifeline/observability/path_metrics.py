@@ -40,6 +40,8 @@ class PathMetrics:
     archive_behind: MetricSpec
     archive_gaps: MetricSpec
     archive_stopped: MetricSpec
+    log_silent: MetricSpec
+    default_partition: MetricSpec
     old_partitions: MetricSpec
     traffic_here: MetricSpec
     cache_hit_rate: AnyMetricSpec
@@ -88,6 +90,8 @@ class PathMetrics:
             archive_behind=MetricSpec.of(services.metric_archive_behind()),
             archive_gaps=MetricSpec.of(services.metric_archive_gaps()),
             archive_stopped=MetricSpec.of(services.metric_archive_stopped()),
+            log_silent=MetricSpec.of(services.metric_log_silent()),
+            default_partition=MetricSpec.of(services.metric_default_partition()),
             old_partitions=MetricSpec.of(services.metric_old_partitions()),
             traffic_here=MetricSpec.of(services.metric_traffic_here()),
             cache_hit_rate=metric_spec(services.metric_cache_hit_rate()),

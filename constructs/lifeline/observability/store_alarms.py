@@ -15,6 +15,7 @@ from lifeline.observability.alarms import (
 )
 from lifeline.observability.metric_sources import (
     BackupsMetricSource,
+    BucketsMetricSource,
     CacheMetricSource,
     DatabaseMetricSource,
     FilesMetricSource,
@@ -54,6 +55,9 @@ class StoreMetrics:
     backups_completed: dict[str, MetricSpec]
     """By store: the vault's sum would hide the one that is copied less often (S8)."""
     backups_failed: MetricSpec
+    archive_copy_failed: MetricSpec
+    archive_copy_latency: MetricSpec
+    """Of the peer's archive, in this region."""
 
     @classmethod
     def of(
@@ -63,6 +67,7 @@ class StoreMetrics:
         cache: CacheMetricSource,
         files: FilesMetricSource,
         backups: BackupsMetricSource,
+        buckets: BucketsMetricSource,
     ) -> StoreMetrics:
         """Read from the constructs."""
         return cls(
@@ -82,6 +87,8 @@ class StoreMetrics:
                 for name, (resource_type, _) in BACKED_UP.items()
             },
             backups_failed=MetricSpec.of(backups.metric_failed()),
+            archive_copy_failed=MetricSpec.of(buckets.metric_failed("archive")),
+            archive_copy_latency=MetricSpec.of(buckets.metric_latency_seconds("archive")),
         )
 
 
@@ -94,6 +101,7 @@ def store_alarms(
         *_cache(stores, thresholds, lag),
         *_files(stores, thresholds),
         *_backups(stores, tier),
+        *_archive_copies(stores),
     ]
 
 
@@ -230,6 +238,37 @@ def _backups(stores: StoreMetrics, tier: RecoveryTier) -> list[AlarmSpec]:
             runbook="backups",
             not_breaching_because="no failed job, no figure; backup-overdue-database and "
             "backup-overdue-files fire on silence.",
+        ),
+    ]
+
+
+def _archive_copies(stores: StoreMetrics) -> list[AlarmSpec]:
+    """What S3 copies between the two archives."""
+    return [
+        AlarmSpec(
+            name="archive-copy-failed",
+            description="S3 gave up copying objects of this region's archive to the other region's bucket.",
+            metric=stores.archive_copy_failed,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=FIVE_MINUTES,
+            severity=Severity.WARNING,
+            runbook="archive",
+            not_breaching_because="no object that failed, no figure; archive-behind fires when none is "
+            "written.",
+        ),
+        AlarmSpec(
+            name="archive-copy-late",
+            description="The copy of the other region's archive is more than an hour behind.",
+            metric=stores.archive_copy_latency,
+            operator=Operator.ABOVE,
+            threshold=HOUR,
+            evaluation=TEN_MINUTES,
+            severity=Severity.WARNING,
+            runbook="archive",
+            not_breaching_because="S3 says nothing where nothing waits; archive-behind of the other region "
+            "fires when it writes none.",
+            role_dependent=True,
         ),
     ]
 

@@ -17,6 +17,7 @@ AURORA = (
 )
 NOT_CONFIRMED = "not confirmed: "
 """The name is AWS's; that it is published with these dimensions was read in no document of AWS's."""
+S3 = "Amazon S3 User Guide, Using S3 Replication metrics; Metrics and dimensions"
 CACHE = "ElastiCache User Guide, Metrics for Valkey and Redis OSS, names the metric"
 BACKUP = "others' templates use it so"
 BACKUPS = (
@@ -70,6 +71,10 @@ DOCUMENTED = (
     *_rows(
         "AWS/ElastiCache", "CacheClusterId", NOT_CONFIRMED + CACHE,
         "DatabaseMemoryUsageCountedForEvictPercentage", "GlobalDatastoreReplicationLag",
+    ),
+    *_rows(
+        "AWS/S3", "SourceBucket+DestinationBucket+RuleId", S3, "OperationsFailedReplication",
+        "ReplicationLatency",
     ),
     *_rows("AWS/Backup", "BackupVaultName+ResourceType", BACKUPS, "NumberOfBackupJobsCompleted"),
     *_rows(

@@ -30,8 +30,10 @@ BEHIND: dict[str, set[str]] = {"slow": set(), "stands": {"archive-behind"}}
 """By what the archiver does in the fault: it is fourteen minutes late, or writes no object."""
 GAPS: dict[int, set[str]] = {10: set(), 11: {"archive-gap"}}
 """By the first offset that the log still has; ten records are archived."""
-OLD: dict[int, set[str]] = {0: set(), 1: {"old-partitions"}}
-"""By days that should be gone."""
+OLD: dict[tuple[int, int], set[str]] = {
+    (0, 0): set(), (1, 0): {"old-partitions"}, (0, 1): {"event-default"},
+}  # fmt: skip
+"""By days that should be gone, and events in no day's partition."""
 STOPPED: dict[int, set[str]] = {0: set(), 1: {"archive-stopped"}}
 """By partitions that cannot be archived; another one goes on."""
 FIRED = {name for by in (BEHIND, GAPS, OLD, STOPPED) for names in by.values() for name in names}
@@ -133,7 +135,10 @@ def test_a_partition_that_is_not_archived_is_told(
 
 @pytest.mark.parametrize("overdue", OLD)
 def test_days_that_stay_too_long_are_told(
-    overdue: int, deployed: Deployed, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+    overdue: tuple[int, int],
+    deployed: Deployed,
+    clock: ManualClock,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings = Apply(
         database=DatabaseAddress("127.0.0.1", 9, "lifeline", "lifeline", "none", HOME),
@@ -146,7 +151,8 @@ def test_days_that_stay_too_long_are_told(
         clock.at = at - START
         applier._applied_at = clock.monotonic()
         applier.upkeep._due = clock.monotonic() + 1
-        applier.upkeep._old.overdue = overdue if broken else 0
+        old = applier.upkeep._old
+        old.overdue, old.in_default = overdue if broken else (0, 0)
         applier.upkeep.turn()
     samples = told(capsys.readouterr().out.splitlines())
     assert deployed.fired(HOME, samples, FAULT) == OLD[overdue]

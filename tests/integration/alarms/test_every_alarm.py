@@ -55,6 +55,7 @@ AWS_OWN = {
     },
     "AWS/ElastiCache": {"cache-service-lag", "cache-cpu", "cache-memory"},
     "AWS/EFS": {"files-service-lag", "files-io"},
+    "AWS/S3": {"archive-copy-failed", "archive-copy-late"},
     "AWS/Backup": {"backup-failed", "backup-overdue-database", "backup-overdue-files"},
 }  # fmt: skip
 """They stand on AWS's own metrics alone, which no emulator tells: their names are checked below."""

@@ -67,8 +67,10 @@ HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"
 SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
 STOPPED = {"bridge": {"bridge-stopped"}, "apply": {"apply-stopped"}}
 GONE, REBASED = {"apply-records-gone"}, {"watermark-rebased"}
+SILENT: dict[bool, set[str]] = {False: set(), True: {"log-partition-still"}}
+"""By whether one partition's markers stay away."""
 FIRED = (
-    GONE | REBASED | REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
+    SILENT[True] | GONE | REBASED | REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
     | {name for names in STOPPED.values() for name in names}
     | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
 )  # fmt: skip
@@ -334,6 +336,28 @@ def test_an_event_applier_that_is_behind_is_told_by_how_far(
         applier._say_lag(reader)
     samples = told(capsys.readouterr().out.splitlines())
     assert deployed.fired(HOME, samples, FAULT) == BEHIND[behind]
+
+
+@pytest.mark.parametrize("silent", SILENT)
+def test_a_partition_that_no_marker_reaches_is_told(
+    silent: bool,
+    deployed: Deployed,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(partitions=2)
+    log.clock.at, log.clock.wall_offset = 0.0, START
+    monkeypatch.setattr(metric_lines, "SYSTEM_CLOCK", log.clock)
+    reached = [0, 0]
+    for number, (at, broken) in enumerate(minutes()):
+        log.clock.at = at - START
+        for log.partition in (0, 1):
+            if not (broken and silent and log.partition):
+                log.marker(reached[log.partition], number + 1)
+                reached[log.partition] = number + 1
+        log.publish()
+    samples = told(capsys.readouterr().out.splitlines())
+    assert deployed.fired(RECOVERY, samples, FAULT) == SILENT[silent]
 
 
 @pytest.mark.parametrize("late", HOLES)

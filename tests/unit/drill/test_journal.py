@@ -122,6 +122,20 @@ def test_a_full_disk_drops_accepted_before_unaccepted(tmp_path: Path) -> None:
     again.close()
 
 
+def test_an_edge_warns_at_half_of_its_disk(tmp_path: Path) -> None:
+    """B19: what is left lasts as long as it took until now."""
+    journal = Journal(tmp_path, fsync=False, segment_bytes=300, disk_limit_bytes=4_000)
+    numbers = iter(range(1, 100))
+    while journal.bytes_kept <= 2_000:
+        assert not journal.half_full
+        journal.append([event(next(numbers))])
+    assert journal.half_full
+    journal.safe(list(journal.kept))
+    journal.append([event(next(numbers))])
+    assert not journal.half_full
+    journal.close()
+
+
 def test_a_full_disk_of_unaccepted_events_refuses_in_words(tmp_path: Path) -> None:
     journal = Journal(tmp_path, fsync=False, segment_bytes=300, disk_limit_bytes=1_000)
     journal.append([event(number) for number in range(1, 10)])

@@ -139,3 +139,12 @@ def test_what_would_be_too_large_is_read_again_instead(checkpoint: ReaderCheckpo
 def test_a_refusal_is_raised_for_the_reader_to_tell(proof: LogProof) -> None:
     with mock_aws(), pytest.raises(ClientError):
         ReaderCheckpoint("not-there", REGION).save(proof, FOLLOWING, TOPICS, 1.0)
+
+
+def test_what_was_given_up_outgrows_no_item(checkpoint: ReaderCheckpoint) -> None:
+    """It is counted for ever: a row for each stretch, in as many items as it takes."""
+    rows = [{"after": str(10**55 + number), "why": "x" * 200} for number in range(3_500)]
+    checkpoint.save_given_up(rows[:900])
+    assert checkpoint.given_up() == rows[:900]
+    checkpoint.save_given_up(rows)
+    assert checkpoint.given_up() == rows

@@ -29,16 +29,16 @@ PAIR = Pair(PEER, "17", "shardId-0")
 
 
 class Log:
-    """One partition of this region's log, as the reader meets it."""
+    """This region's log, of one partition or of more, as the reader meets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = 1) -> None:
         self.clock = ManualClock()
         self.published = PublishedVectors()
-        log = GroupLog("nowhere", "none", {TOPIC: 1}, HERE)
+        log = GroupLog("nowhere", "none", {TOPIC: partitions}, HERE)
         region = ServingRegion(region=HERE, peer_region=PEER, suffix="test")
         checkpoint = ReaderCheckpoint("none", HERE, object())
         self.reader = WatermarkReader(log, region, self.published, checkpoint, self.clock)
-        self.offset = 0
+        self.offset = self.partition = 0
 
     def record(self, sequence: int, *, origin: str = PEER, **headers: bytes) -> None:
         told = self._headers(sequence, origin) + list(headers.items())
@@ -60,7 +60,7 @@ class Log:
         self._observe([("kind", b"marker"), *self._headers(after, PEER)], marker.to_bytes())
 
     def _observe(self, headers: list[tuple[str, bytes]], value: bytes) -> None:
-        self.reader.observe(TOPIC, 0, self.offset, headers, value)
+        self.reader.observe(TOPIC, self.partition, self.offset, headers, value)
         self.offset += 1
 
     @staticmethod
@@ -97,6 +97,25 @@ def test_what_agrees_is_safe(log: Log) -> None:
     log.marker(0, 2, 1)
     [row] = log.publish()["entries"]
     assert (row["after"], row["sequence"], row["safe_in"]) == ("0", "2", HERE)
+
+
+def test_a_partition_that_stands_still_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """B18: its markers stopped, or it never had one, while the same origin's reach another partition."""
+    log = Log(partitions=3)
+    for number in range(20):
+        log.clock.at += 60
+        for log.partition in (0, 1) if number < 10 else (0,):
+            log.marker(2 * number, 2 * number + 2)
+        stands = [2] if number else []
+        log.publish()
+        if number < 10:
+            assert log.reader.silent() == [(PEER, (TOPIC, one)) for one in stands]
+    assert log.reader.silent() == [(PEER, (TOPIC, 1)), (PEER, (TOPIC, 2))]
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [one["partition"] for one in said if one.get("message") == "a partition has no marker"]
+    assert told == [2, 1], "each is named once"
+    log.clock.at += 600
+    assert log.reader.silent() == [], "a log that stands still altogether is another alarm's matter"
 
 
 @pytest.mark.parametrize(("headers", "holes"), [({}, 1), ({"again": b"1"}, 0)])

@@ -109,6 +109,12 @@ def test_the_metrics_are_of_the_rule_that_the_function_writes(make_stack: MakeSt
         "DestinationBucket": f"audit-caw1-{ACCOUNT}-test",
         "RuleId": RULE,
     }
+    metric = replication.metric_latency_seconds("audit")
+    assert metric.dimensions == {  # of what is copied here: S3 publishes it where copies arrive
+        "SourceBucket": f"audit-caw1-{ACCOUNT}-test",
+        "DestinationBucket": f"audit-cac1-{ACCOUNT}-test",
+        "RuleId": RULE,
+    }
     with pytest.raises(ValueError, match="allowed are audit"):
         replication.metric_latency_seconds("archive")
 

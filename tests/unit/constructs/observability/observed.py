@@ -39,4 +39,4 @@ def metrics_of(scope: Construct, site: Site) -> tuple[PathMetrics, StoreMetrics]
     it: Any = Measured()
     lines = LogLineMetrics(scope, "Lines", site=site)
     path = PathMetrics.of(api=it, stream=it, log=it, services=it, lines=lines)
-    return path, StoreMetrics.of(database=it, cache=it, files=it, backups=it)
+    return path, StoreMetrics.of(database=it, cache=it, files=it, backups=it, buckets=it)

@@ -160,6 +160,7 @@ def test_what_is_fine_without_data_says_what_notices_silence(make_stack: MakeSta
         "database-service-lag",
         "cache-service-lag",
         "files-service-lag",
+        "archive-copy-late",
     }
     for one in fine:
         if one.name in ("api-latency", "api-errors"):
@@ -494,8 +495,9 @@ def test_without_a_standby_no_alarm_waits_for_a_copy_a_probe_or_a_drill(
     assert left == {
         *(f"replication-lag-{one}" for one in ("log", "database", "cache", "files", "secrets")),
         *("replication-lag-log-warning", "replication-lag-database-warning"),
-        *("database-service-lag", "cache-service-lag", "files-service-lag"),
+        *("database-service-lag", "cache-service-lag", "files-service-lag", "archive-copy-late"),
         *("probe-silent", "probe-failing", "events-at-risk", "drill-overdue", "log-hole"),
+        "log-partition-still",
     }
     assert {
         "backup-overdue-database",
