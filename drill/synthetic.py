@@ -21,6 +21,8 @@ DEADLINE_SECONDS = 3.0
 EVERY_SECONDS = 1.0
 POLL_SECONDS = 0.1
 GREENS_TO_RECOVER = 3
+LONG_SECONDS = 5.0
+"""A failing run as long as this is no slow moment of a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,28 @@ def failing_run(tries: Sequence[Try], not_before: float = 0.0) -> tuple[float, f
     """From the first failure of the failing run to the first of the three greens that end it.
 
     A failing run begins with a red and ends with three greens in a row; a lone red among greens is a
-    run as well. Of the runs at or after `not_before` the longest counts; None when there is none. Without
-    an end when a run that has not ended is already as long as each that has.
+    run as well. Of the runs at or after `not_before` the longest counts, and with it each other that is
+    long: who was served again and then not again was not served. None when there is none; without an end
+    when a run that has not ended is long, or as long as each that has.
     """
-    longest: tuple[float, float] | None = None
+    ended, open_since, newest = _runs(tries, not_before)
+    if not ended and open_since is None:
+        return None
+    longest = max(ended, key=lambda one: one[1] - one[0], default=None)
+    counted = [one for one in ended if one == longest or one[1] - one[0] >= LONG_SECONDS]
+    began = [one[0] for one in counted]
+    if open_since is not None:
+        lasts = newest - open_since
+        if longest is None or lasts >= min(LONG_SECONDS, longest[1] - longest[0]):
+            return min([*began, open_since]), None
+    return min(began), max(one[1] for one in counted)
+
+
+def _runs(
+    tries: Sequence[Try], not_before: float
+) -> tuple[list[tuple[float, float]], float | None, float]:
+    """The failing runs that have ended, since when one has not, and when the newest try began."""
+    found: list[tuple[float, float]] = []
     began: float | None = None
     newest = not_before
     greens: list[Try] = []
@@ -63,13 +83,9 @@ def failing_run(tries: Sequence[Try], not_before: float = 0.0) -> tuple[float, f
         elif began is not None:
             greens.append(one)
             if len(greens) == GREENS_TO_RECOVER:
-                ended = greens[0].at
-                if longest is None or ended - began > longest[1] - longest[0]:
-                    longest = (began, ended)
+                found.append((began, greens[0].at))
                 began, greens = None, []
-    if began is not None and (longest is None or newest - began >= longest[1] - longest[0]):
-        return began, None
-    return longest
+    return found, began, newest
 
 
 class SyntheticTransactions:

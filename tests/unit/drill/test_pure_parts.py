@@ -121,6 +121,14 @@ def test_a_late_flicker_does_not_hide_the_outage_and_a_long_one_is_not_recovered
     assert rto_seconds(tries("+xx+++xxxx")) is None
 
 
+def test_who_is_served_again_and_then_not_again_was_not_served() -> None:
+    """A region whose keepers were killed serves for a ttl after its takeover, and stops."""
+    assert rto_seconds(tries("+" + "x" * 9 + "+" * 20 + "x" * 6 + "+++")) == 35.0
+    assert rto_seconds(tries("+" + "x" * 9 + "+" * 20 + "xx" + "+++")) == 9.0
+    assert rto_seconds(tries("+" + "x" * 9 + "+" * 20 + "x" * 6)) is None
+    assert rto_seconds(tries("+xx++++" + "x" * 9 + "+++")) == 9.0
+
+
 @given(st.text("+x", max_size=30))
 def test_rto_is_zero_without_a_red_and_unknown_without_three_greens_after_one(colours: str) -> None:
     found = rto_seconds(tries(colours))
