@@ -413,7 +413,7 @@ def test_events_are_stored_once_and_counted_once(applying: Applying) -> None:
 def test_the_furthest_marker_of_a_pair_stays_and_what_it_declares_is_kept(
     applying: Applying,
 ) -> None:
-    other = replace(PAIR, shard="shardId-1")
+    other = PAIR._replace(shard="shardId-1")
     applying.apply([marker_record(1, 20, shards=("shardId-0", "shardId-1"))])
     assert applying.applied() == {(PAIR, 20, 1_001), (other, None, None)}
     applying.apply([marker_record(2, 10), marker_record(3, 30, pair=other)])

@@ -21,7 +21,15 @@ from drill import evidence
 from drill import run as drill_run
 from drill.run import Options, Outcome, Run
 from drill.scenarios import SCENARIOS, Break
-from drill.targets import AlarmSeen, BrokenThing, Deployed, Endpoints, PageSeen
+from drill.targets import (
+    AlarmSeen,
+    BrokenThing,
+    Deployed,
+    Endpoints,
+    MadeCall,
+    NeededCall,
+    PageSeen,
+)
 from tests.integration.drill.conftest import OBSERVATIONS
 from tests.integration.drill.test_checker import INSERT, row_of
 from tests.unit.drill.edge_server import EdgeServer
@@ -55,6 +63,8 @@ class StandIn:
         for region, server in self.servers.items():
             server.on_taken = lambda taken, region=region: self._take(region, taken)  # type: ignore[misc]
         self.copies_nothing = False
+        self.called = [MadeCall(AWAY, "states:StartExecution", AWAY)]
+        self.noted: list[MadeCall] = []
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
 
     def _take(self, region: str, taken: list[tuple[str, str]]) -> None:
@@ -115,6 +125,15 @@ class StandIn:
         fired = () if self.epoch == 1 else ((end, "ALARM"),)
         changes = ((start, "OK"), *fired)
         return [AlarmSeen("replication-lag-log", AWAY, changes, figures=5, needs_seconds=1.0)]
+
+    def note_calls(self) -> None:
+        self.noted = list(self.called)
+
+    def made_calls(self, since: float) -> Sequence[MadeCall]:
+        return self.noted if since < time.time() else ()
+
+    def needed_calls(self) -> Sequence[NeededCall]:
+        return [NeededCall("keeper", AWAY, "states:StartExecution", AWAY, "ok", "")]
 
     def pages(self, start: float) -> Sequence[PageSeen]:
         return ()
@@ -249,6 +268,14 @@ def test_a_replicator_that_stands_fails_where_nothing_was_broken(
     assert {name for name, met in found["objectives_met"].items() if not met} == {
         "everything_became_safe"
     }
+
+
+def test_a_recovery_that_called_what_the_ledger_does_not_list_fails(target: StandIn) -> None:
+    target.servers[AWAY].safe_up_to(100, HOME, "100")
+    target.called.append(MadeCall(AWAY, "rds:DescribeDBClusters", HOME))
+    found = run(target, "region-loss").evidence
+    assert not found["objectives_met"]["recovery_as_proved"]
+    assert [one["verdict"] for one in found["recovery_calls"]] == ["not in the ledger", "ok"]
 
 
 def test_a_lost_region_passes_when_the_resends_saved_everything(target: StandIn) -> None:
