@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -21,7 +23,7 @@ from lifeline.services.shared.database import connect
 from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.applying import HOME
 from tests.integration.datapath.engines import until
-from tests.integration.datapath.log_records import event_body, event_record, marker_record
+from tests.integration.datapath.log_records import START, event_body, event_record, marker_record
 
 Sql = Callable[..., list[Any]]
 TABLES = {
@@ -139,9 +141,26 @@ def test_a_duplicate_leaves_no_patient_in_the_servers_log(
     with pytest.raises(psycopg.errors.UniqueViolation) as met, connection.transaction():
         inserting.copied(connection, batch_of(records(event_body(2, "A-PATIENT"), body)), 1, True)
     said = met.value.diag
-    assert said.context is not None
-    assert "COPY event" in said.context
-    assert "A-PATIENT" not in f"{said.message_primary}{said.message_detail}{said.context}"
+    assert "A-PATIENT" not in f"{said.message_primary}{said.message_detail}"
+    assert re.fullmatch(r"COPY event, line \d", said.context or ""), "the line itself is not quoted"
+    (line,) = batch_of(records(body)).lines
+    assert "A-PATIENT" not in line[:100], "what is quoted where a default is volatile"
+
+
+def test_a_late_event_changes_nothing_of_the_newest_state(
+    store: Store, sql: Sql, ways: list[str]
+) -> None:
+    """C4, after a copy and after staging."""
+    columns = "sequence, occurred_on, event_id, state, first_sequence"
+    apply(store, event_body(5, payload={"it": "newest"}))
+    newest = sql(f"SELECT {columns} FROM aggregate")
+    assert newest[0][3] == {"it": "newest"}
+    later = (START + timedelta(hours=1)).isoformat()
+    apply(store, event_body(3, payload={"it": "late"}, occurredOn=later))
+    apply(store, event_body(2, payload={"it": "late"}, occurredOn=later), event_body(5))
+    assert ways == ["copied", "copied", *["copied", "staged"]]
+    assert sql(f"SELECT {columns} FROM aggregate") == [(*newest[0][:4], 2)]
+    assert sql("SELECT events FROM aggregate") == [(3,)]
 
 
 def test_a_replay_is_staged_until_it_is_new_again(store: Store, sql: Sql, ways: list[str]) -> None:
