@@ -28,8 +28,8 @@ class Request:
     `since_ms`: None for the hot days, or as long as the archive keeps them. `topics`: none for all.
     `archived_by`: whose archive; empty: the region's own. `expect`: do it only if exactly so many records are
     found, or objects brought back; None: a dry run. `tier` and `kept_days` of what is brought back. `day` of
-    a gap that is accepted (2026-10-13); empty: all that are kept. `who` and `why`: of what a person accepts or
-    ends. Raises ValueError for what makes no sense.
+    a gap that is accepted (2026-10-13); empty: all that are kept. `who` and `why`: of what a person decides.
+    Raises ValueError for what makes no sense.
     """
 
     run: str
