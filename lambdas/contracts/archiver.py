@@ -54,6 +54,7 @@ class ArchiveTask(Contract):
         AwsCall("rds-db:connect"),
         AwsCall("s3:GetObject"),
         AwsCall("s3:ListBucket"),
+        AwsCall("s3:RestoreObject"),
         AwsCall("dynamodb:GetItem"),
     )
 

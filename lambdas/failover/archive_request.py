@@ -12,8 +12,10 @@ ANSWER = "archive-answer"
 PROGRESS = "archive-progress"
 """The `message` of the lines."""
 VERIFY, RESTORE = "verify", "restore"
-ACCEPT_GAP, END_RESTORE = "accept-gap", "end-restore"
-DOES = (VERIFY, RESTORE, ACCEPT_GAP, END_RESTORE)
+ACCEPT_GAP, END_RESTORE, BRING_BACK = "accept-gap", "end-restore", "bring-back"
+DOES = (VERIFY, RESTORE, ACCEPT_GAP, END_RESTORE, BRING_BACK)
+HOURS = {"Bulk": 48, "Standard": 12}
+"""Within which a cold object is readable, by tier (Amazon S3 User Guide, "Archive retrieval options")."""
 DATABASE, TOPIC = "database", "topic"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
@@ -25,8 +27,9 @@ class Request:
 
     `since_ms`: None for the hot days, or as long as the archive keeps them. `topics`: none for all.
     `archived_by`: whose archive; empty: the region's own. `expect`: do it only if exactly so many records are
-    found; None: a dry run. `day` of a gap that is accepted (2026-10-13); empty: all that are kept. `who` and
-    `why`: of what a person accepts or ends. Raises ValueError for what makes no sense.
+    found, or objects brought back; None: a dry run. `tier` and `kept_days` of what is brought back. `day` of
+    a gap that is accepted (2026-10-13); empty: all that are kept. `who` and `why`: of what a person decides.
+    Raises ValueError for what makes no sense.
     """
 
     run: str
@@ -39,6 +42,8 @@ class Request:
     into: str = ""
     expect: int | None = None
     accept_gaps: bool = False
+    tier: str = "Bulk"
+    kept_days: int = 7
     day: str = ""
     who: str = ""
     why: str = ""
@@ -52,6 +57,8 @@ class Request:
             raise ValueError(f"from ({self.since_ms}) must lie before to ({self.until_ms})")
         if self.archived_by and not _REGION.fullmatch(self.archived_by):
             raise ValueError(f"archived_by is {self.archived_by!r}; allowed is a region")
+        if self.tier not in HOURS:
+            raise ValueError(f"tier is {self.tier!r}; allowed are {', '.join(HOURS)}")
         if self.day and not _DAY.fullmatch(self.day):
             raise ValueError(f"day is {self.day!r}; allowed is a day such as 2026-10-13")
         if self.do == ACCEPT_GAP and self.expect is not None and not (self.day and self.why):

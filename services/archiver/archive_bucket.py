@@ -23,7 +23,7 @@ CALLS = Config(
     connect_timeout=3,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=4,
+    max_pool_connections=16,
 )
 MANIFEST_BYTES = 131_072
 """A manifest has some hundred bytes for each shard; the first read of an object takes so many."""
@@ -31,15 +31,24 @@ MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 THERE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 """Somebody wrote the key first, or is about to (Amazon S3 User Guide, "conditional writes")."""
 TOO_COLD = "InvalidObjectState"
+UNDER_WAY = "RestoreAlreadyInProgress"
+COLD = frozenset({"DEEP_ARCHIVE", "GLACIER"})
 
 
 @dataclass(frozen=True)
 class Listed:
-    """An object as the bucket lists it; `written_ms`: when."""
+    """An object as the bucket lists it; `written_ms`: when.
+
+    `is_cold`: its storage class cannot be read at once. `is_asked_for`, `is_back`: it was asked for, and then
+    it can be read for some days.
+    """
 
     key: str
     bytes: int
     written_ms: int
+    is_cold: bool = False
+    is_asked_for: bool = False
+    is_back: bool = False
 
 
 class ArchiveBucket:
@@ -81,11 +90,30 @@ class ArchiveBucket:
     def listed(self, prefix: str) -> Iterator[Listed]:
         """By key; of a chain that is by offset."""
         pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.name, Prefix=prefix):
+        for page in pages.paginate(
+            Bucket=self.name, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"]
+        ):
             for one in page.get("Contents", ()):
+                status = one.get("RestoreStatus", {})
                 yield Listed(
-                    one["Key"], int(one["Size"]), int(one["LastModified"].timestamp() * 1000)
+                    one["Key"],
+                    int(one["Size"]),
+                    int(one["LastModified"].timestamp() * 1000),
+                    is_cold=one.get("StorageClass") in COLD,
+                    is_asked_for=bool(status.get("IsRestoreInProgress")),
+                    is_back="RestoreExpiryDate" in status,
                 )
+
+    def bring_back(self, key: str, tier: str, kept_days: int) -> bool:
+        """Ask for a readable copy of a cold object; False: it was asked for before."""
+        wanted = {"Days": kept_days, "GlacierJobParameters": {"Tier": tier}}
+        try:
+            self._client.restore_object(Bucket=self.name, Key=key, RestoreRequest=wanted)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == UNDER_WAY:
+                return False
+            raise
+        return True
 
     def head(self, chain: Chain, known: Manifest | None) -> Manifest | None:
         """The last manifest of a chain, looked for behind one that is known; None: it has no object."""
@@ -108,9 +136,9 @@ class ArchiveBucket:
                 return None
             if code == TOO_COLD:
                 raise ArchiveError(
-                    f"{key}: its storage class cannot be read at once. Bring it back first "
-                    f"(`aws s3api restore-object --bucket {self.name} --key {key} "
-                    f"--restore-request Days=7`), then run the same command again"
+                    f"{key}: its storage class cannot be read at once. Bring back what you need first "
+                    f"(`lifeline archive bring-back`, with the same --from and --to), then run the same "
+                    f"command again"
                 ) from error
             raise
         return body

@@ -13,6 +13,7 @@ from lifeline.lambdas.contracts.archiver import ArchiveTask
 from lifeline.lambdas.failover.archive_request import (
     ACCEPT_GAP,
     ANSWER,
+    BRING_BACK,
     DATABASE,
     END_RESTORE,
     PROGRESS,
@@ -25,6 +26,7 @@ from lifeline.services.archiver.accept_gap import accept, end_restore, writes_he
 from lifeline.services.archiver.archive_bucket import ArchiveBucket
 from lifeline.services.archiver.archive_object import ArchiveError
 from lifeline.services.archiver.archived_places import ArchivedPlaces
+from lifeline.services.archiver.bring_back import bring_back
 from lifeline.services.archiver.proven_objects import Span
 from lifeline.services.archiver.restore_database import DatabaseRestore, RestoreGuard, check
 from lifeline.services.archiver.restore_topic import TopicRestore
@@ -96,6 +98,10 @@ def _answered(
     span: Span,
 ) -> dict[str, Any]:  # fmt: skip
     tell = _telling(request)
+    if request.do == BRING_BACK:
+        return bring_back(
+            bucket, places, region, span, request, lambda asked: tell(asked_for=asked)
+        )
     if request.do == VERIFY:
         found = verify(
             bucket, places, region, span, reads_records=request.reads_records,

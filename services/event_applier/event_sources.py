@@ -35,7 +35,7 @@ SELECT topic, partition, origin, incarnation, shard, first, last FROM event_sour
 ORDER BY topic, partition, origin, incarnation, shard
 """
 
-_Key = tuple[str, str, int, str, str, str]
+_Key = tuple[object, ...]
 """Day, topic, partition, origin, incarnation, shard."""
 
 
@@ -51,17 +51,20 @@ def is_there(connection: Connection) -> bool:
 
 def note(connection: Connection, batch: Batch, stored: Iterable[int]) -> None:
     """Inside the apply transaction; `stored`: the places in the batch of what the database has by now."""
-    found: dict[_Key, tuple[int, int]] = {}
+    found: dict[_Key, list[str]] = {}
+    # Most records are like the one before: nothing is looked up for those.
+    before: tuple[str, int, tuple[str, ...]] | None = None
+    day, sequences = " ", list[str]()
     for number in stored:
-        record, (origin, incarnation, shard, told) = batch.events[number], batch.origins[number]
-        day = _day(batch.envelopes[number].occurredOn)
-        key = (day, record.topic, record.partition, origin, incarnation, shard)
-        sequence = int(told)
-        first, last = found.get(key, (sequence, sequence))
-        found[key] = (min(first, sequence), max(last, sequence))
+        record, origin = batch.events[number], batch.origins[number]
+        occurred_on, here = batch.envelopes[number].occurredOn, (*record[:2], origin[:3])
+        if here != before or not (occurred_on.startswith(day) and occurred_on[-1] == "Z"):
+            day, before = _day(occurred_on), here
+            sequences = found.setdefault((day, record.topic, record.partition, *origin[:3]), [])
+        sequences.append(origin[3])
     if found:
         # In order: two tasks may hold a partition for a moment (C6).
-        rows = [(*key, *ends) for key, ends in sorted(found.items())]
+        rows = [(*key, *_ends(sequences)) for key, sequences in sorted(found.items())]
         connection.execute(NOTE, [list(column) for column in zip(*rows, strict=True)])
 
 
@@ -74,6 +77,15 @@ def require_above_floor(connection: Connection, batch: Batch) -> None:
     floor = str(row[0]) if row else "-infinity"
     if floor != "-infinity" and min(_day(one.occurredOn) for one in batch.envelopes) < floor:
         raise UnderFloor(floor)
+
+
+def _ends(sequences: list[str]) -> tuple[int, int]:
+    if (
+        len({len(one) for one in sequences}) == 1
+    ):  # as the stream's are: text in the order of numbers
+        return int(min(sequences)), int(max(sequences))
+    numbers = [int(one) for one in sequences]
+    return min(numbers), max(numbers)
 
 
 def sources_of(connection: Connection, day: date) -> list[Source]:

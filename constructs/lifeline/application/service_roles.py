@@ -134,6 +134,7 @@ class ServiceRoles(Construct):
         task = self._of[ARCHIVE_TASK] = self._task_role(ARCHIVE_TASK)
         self._database.grant_connect(task[1])
         archive.grant_read(task[1])
+        archive.grant_bring_back(task[1])
         checkpoints.grant_read(task[1])
         restored = [f"{RESTORED}{topic}" for topic in log.partitions]
         log.grant_read(task[1], restored, group=group)

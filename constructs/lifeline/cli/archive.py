@@ -121,6 +121,31 @@ def say_restored(request: Request, answer: dict[str, Any], region: str, output: 
     )
 
 
+def say_brought_back(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
+    """What `bring-back` prints: time and what is billed, before anything is asked for."""
+    if answer["under_way"] or answer["readable"]:
+        output.say(
+            f"{answer['under_way']} objects are under way, {answer['readable']} are readable."
+        )
+    if request.expect is not None:
+        output.say(
+            f"{answer['asked']} objects of {region} were asked for; they are readable within "
+            f"{answer['hours']} hours, for {request.kept_days} days."
+        )
+        return
+    if not answer["objects"]:
+        output.say(f"{region}: nothing else of this time is too cold to be read.")
+        return
+    gib = answer["bytes"] / 2**30
+    output.say(
+        f"Would ask for {answer['objects']} objects of {region}, readable within {answer['hours']} hours. "
+        f"Billed are {answer['objects']} requests and {gib:.1f} GiB of {request.tier} retrieval, and "
+        f"{gib:.1f} GiB of S3 Standard for {request.kept_days} days (aws.amazon.com/s3/pricing). The same "
+        f"command with --from {_at(answer['since_ms'])} --to {_at(request.until_ms)} "
+        f"--expect {answer['objects']} does it."
+    )
+
+
 def say_gaps(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
     """What `accept-gap` prints."""
     for one in answer["days"]:

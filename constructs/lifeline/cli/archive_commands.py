@@ -15,8 +15,10 @@ from lifeline.cli.options import Home, Json, Recovery, Suffix, Witness
 from lifeline.cli.output import Output
 from lifeline.lambdas.failover.archive_request import (
     ACCEPT_GAP,
+    BRING_BACK,
     DATABASE,
     END_RESTORE,
+    HOURS,
     RESTORE,
     TOPIC,
     VERIFY,
@@ -168,6 +170,56 @@ def restore(
     _ask(suffix, (home, recovery, witness), region, topic, (from_, to), given, wait, as_json)
 
 
+def a_tier(text: str) -> str:
+    """How fast, and how dear."""
+    if text not in HOURS:
+        raise typer.BadParameter(f"{text!r} is no tier; allowed are {' and '.join(HOURS)}")
+    return text
+
+
+@app.command("bring-back", epilog=EXIT_CODES)
+def bring_back(
+    suffix: Suffix,
+    home: Home = options.HOME,
+    recovery: Recovery = options.RECOVERY,
+    witness: Witness = options.WITNESS,
+    topic: Topics = None,
+    from_: From = None,
+    to: To = LATEST,
+    archived_by: ArchivedBy = "",
+    tier: Annotated[
+        str,
+        typer.Option(parser=a_tier, metavar="TIER", help="Bulk: 48 hours; Standard: 12, and dearer."),
+    ] = "Bulk",
+    kept_days: Annotated[
+        int, typer.Option("--days", min=1, max=90, metavar="DAYS", help="How long they stay readable."),
+    ] = 7,
+    expect: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="OBJECTS",
+            help="Do it, if exactly so many are too cold. Without it, only say how long it takes and what is "
+            "billed.",
+        ),
+    ] = None,
+    region: InRegion = "",
+    wait: Wait = WAIT_SECONDS,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Make objects readable that are older than a year, before they are verified or restored.
+
+    Run it as often as you like: what was asked for is not asked for again.
+    """
+    given = {
+        "do": BRING_BACK,
+        "tier": tier,
+        "kept_days": kept_days,
+        "expect": expect,
+        "archived_by": archived_by,
+    }
+    _ask(suffix, (home, recovery, witness), region, topic, (from_, to), given, wait, as_json)
+
+
 @app.command("accept-gap", epilog=EXIT_CODES)
 def accept_gap(
     suffix: Suffix,
@@ -276,6 +328,8 @@ def _ask(
         archive.say_verified(request, answer, request.archived_by or region, output)
     elif request.do == ACCEPT_GAP:
         archive.say_gaps(request, answer, region, output)
+    elif request.do == BRING_BACK:
+        archive.say_brought_back(request, answer, request.archived_by or region, output)
     elif request.do == END_RESTORE:
         archive.say_ended(answer, region, output)
     else:

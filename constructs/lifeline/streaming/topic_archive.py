@@ -79,6 +79,12 @@ class TopicArchive(Construct):
         self._acknowledge(grantee)
         return found.combine(read).combine(key)
 
+    def grant_bring_back(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Make cold objects readable for some days."""
+        return allow(
+            grantee, "BringBackTheArchive", ["s3:RestoreObject"], [self.bucket.objects(OBJECTS)]
+        )
+
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
         """Write objects, and read where they end."""
         read = self.grant_read(grantee)

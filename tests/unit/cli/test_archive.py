@@ -222,6 +222,26 @@ def test_a_restore_is_ended_with_a_reason(run: Callable[..., Any], region: Regio
     assert "No restore is open" in err
 
 
+def test_cold_objects_are_asked_for_after_time_and_bill_were_said(
+    run: Callable[..., Any], region: Region
+) -> None:
+    told = {"objects": 160_704, "bytes": 3 * 2**30, "under_way": 2, "readable": 1, "hours": 48}
+    region.answer = {**told, **SINCE, "asked": 0}
+    code, out, _ = run("bring-back", "--to", "2026-01-02T00:00:00Z")
+    assert code == 0
+    assert "2 objects are under way, 1 are readable." in out
+    assert "Would ask for 160704 objects of ca-central-1, readable within 48 hours." in out
+    assert "160704 requests and 3.0 GiB of Bulk retrieval" in out
+    assert "--from 2026-01-01T00:00:00+00:00 --to 2026-01-02T00:00:00+00:00 --expect 160704" in out
+    region.answer["asked"] = 160_704
+    code, out, _ = run("bring-back", "--expect", "160704", "--tier", "Standard", "--days", "3")
+    assert code == 0
+    assert "160704 objects of ca-central-1 were asked for" in out
+    assert (region.requests[-1].tier, region.requests[-1].kept_days) == ("Standard", 3)
+    region.answer["objects"] = 0
+    assert "nothing else of this time is too cold" in run("bring-back")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -232,6 +252,7 @@ def test_a_restore_is_ended_with_a_reason(run: Callable[..., Any], region: Regio
         (["verify", "--region", "eu-west-1"], "--region is eu-west-1; allowed are ca-central-1"),
         (["verify", "--archived-by", "eu-west-1"], "--archived-by is eu-west-1; allowed are"),
         (["restore", "--into", "topic", "--expect", "0"], "greater than or equal to 1"),
+        (["bring-back", "--tier", "Fast"], "'Fast' is no tier; allowed are Bulk and Standard"),
         (["accept-gap", "--day", "yesterday"], "'yesterday' is no day; one looks like 2026-10-13"),
         (["accept-gap", "--day", "2026-10-13", "--lost", "3"], "--lost takes --day and --reason"),
         (["accept-gap", "--reason", "x", "--lost", "3"], "--lost takes --day and --reason"),
