@@ -11,6 +11,7 @@ from typing import Any
 from drill import evidence, scenarios
 from drill.alarms import as_evidence
 from drill.availability import Availability
+from drill.cached_reads import CachedReads
 from drill.checker import Findings
 from drill.effect import Effect
 from drill.platform_records import instant_text
@@ -59,6 +60,7 @@ class RunSummary:
     rpo_seconds: float | None
     availability: Availability
     effect: Effect | None
+    cached: CachedReads | None
     phases: Sequence[tuple[str, float]]
     findings: Findings
     applied: Sequence[AppliedSecond]
@@ -91,6 +93,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
             failures=seen.failures,
             availability=seen.availability,
             effect=seen.effect,
+            cached=seen.cached,
             timeline=seen.timeline,
             exceptions=exceptions,
             survivor=seen.survivor,
@@ -124,6 +127,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         },
         "availability": asdict(seen.availability),
         "effect": None if seen.effect is None else asdict(seen.effect),
+        **({"cached_reads": seen.cached.as_evidence()} if seen.cached is not None else {}),
         "exceptions": exceptions,
         "unexamined": {name: why for name, why in seen.target.unexamined.items() if name in asked},
         "phases": [{"phase": name, "at": instant_text(at)} for name, at in seen.phases],

@@ -12,6 +12,7 @@ from typing import Any
 from drill.alarms import fired_needlessly, must_fire, without_figures
 from drill.availability import LONGEST_OUTAGE_SECONDS, Availability
 from drill.bad_events import EXPECTED_REASONS, REFUSED_BY_API
+from drill.cached_reads import CachedReads
 from drill.checker import Findings
 from drill.effect import Effect
 from drill.scenarios import RPO_TARGET_SECONDS, Break, Scenario
@@ -41,6 +42,8 @@ class Seen:
     """Step of the plan → why it cannot be done on this target: `degraded` is no failure there."""
     survivor: str
     alarms: Sequence[AlarmSeen]
+    cached: CachedReads | None = None
+    """What the survivor served of a patient whose values were kept before the fault."""
 
 
 def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
@@ -80,6 +83,8 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
             or (one["outcome"] == "degraded" and one["step"] in seen.exceptions)
             for one in seen.timeline
         )
+        if seen.cached is not None and seen.cached.shown:
+            met["no_cached_value_of_an_epoch_before"] = seen.cached.none_older
         met["held_before_promotion"] = bool(takes) and any(
             one["action"] == "hold" and one["at"] <= takes[0]["at"] for one in seen.decisions
         )
