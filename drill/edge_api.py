@@ -9,7 +9,7 @@ import http.client
 import socket
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 
@@ -75,6 +75,10 @@ class EdgeApi:
     def event(self, event_id: str) -> Answer:
         """`GET /v1/events/{eventId}`."""
         return self._call("GET", f"/v1/events/{event_id}")
+
+    def vital_signs(self, patient: str) -> Answer:
+        """`GET /v1/patients/{patientId}/vital-signs`."""
+        return self._call("GET", f"/v1/patients/{quote(patient, safe='')}/vital-signs")
 
     def close(self) -> None:
         """Drop the connection; the next call opens a new one."""

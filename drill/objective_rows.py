@@ -118,6 +118,14 @@ def _epochs(body: Body) -> str:
     return ", ".join(map(str, body["epochs"])) or "none"
 
 
+def _older_entries(body: Body) -> str:
+    seen = body["cached_reads"]
+    kept, answers = seen["kept_epoch"], seen["answers"]
+    there = sum(one["count"] for one in seen["entries"] if one["epoch"] <= kept)
+    older = sum(one["epoch"] <= kept for one in answers)
+    return f"{older} of {len(answers)} answers; {there} older entries were there"
+
+
 def _expected_epochs(body: Body) -> str:
     scenario = SCENARIOS.get(body["scenario"])
     if scenario is None:
@@ -307,6 +315,10 @@ WORDS: dict[str, Words] = {
     "no_alarm_without_a_fault": Words(
         "No alarm without a fault", _fired, _always("none"),
         "Nobody is woken for nothing. The others had no figures here, or too little time to fire.",
+    ),
+    "no_cached_value_of_an_epoch_before": Words(
+        "No value out of the cache from before the loss", _older_entries, _always("0 answers"),
+        "What the lost region kept in the cache was not shown to anybody afterwards.",
     ),
     "held_before_promotion": Words(
         "The standby waited before it took over",

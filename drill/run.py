@@ -12,6 +12,7 @@ from typing import Any
 
 from drill import (
     archive,
+    cached_reads,
     evidence,
     growing,
     heart_recordings,
@@ -24,6 +25,7 @@ from drill import (
 from drill.alarms import judged, must_fire
 from drill.availability import Availability, availability
 from drill.bad_events import bad_events
+from drill.cached_reads import CachedReads
 from drill.checker import Findings
 from drill.dead_letters import read_dead_letters
 from drill.decided import Decision, decision
@@ -107,6 +109,7 @@ class Run:
         self._effect: Effect | None = None
         self._calls: list[RecoveryCall] = []
         self._struck_again: list[BrokenThing] = []
+        self._cached: CachedReads | None = None
         self._live = live
         self._started = 0.0
         self._wanted = 0.0
@@ -220,6 +223,8 @@ class Run:
             self._calls = self._recovery_calls()
 
     def _break(self) -> None:
+        if self._scenario.fails_over:
+            self._read_cached_before()
         self._say(f"drill: T+0, the fault: {self._scenario.about}")
         self._faults += self._target.bring_about(self._scenario.breaks)
         struck = [one.at for one in self._faults if one.kind in STRUCK]
@@ -237,6 +242,7 @@ class Run:
             if self._scenario.fails_over and self._recovered():
                 self._telling.enter("recovered")
                 self._say(f"drill: recovered, RTO {self._rto()} s; streaming on a little")
+                self._read_cached_after()
                 self._wait(self._scenario.after_recovery_seconds)
                 break
             if self._scenario.repaired and self._decide() is not None:
@@ -326,6 +332,23 @@ class Run:
             )
             self._say(f"drill: effect of the fault {seen}: {effect.how}")
         return effect
+
+    def _read_cached_before(self) -> None:
+        """Only where the survivor's entries can be counted: answers alone would show little."""
+        home, away = (
+            self._target.endpoints()[one] for one in (self._target.home, self._target.standby)
+        )
+        if away.cache_port is not None:
+            self._cached = cached_reads.read_before(home.address, self._synthetic.patient)
+            if self._cached is None:
+                self._say("drill: no answer came out of the cache before the fault")
+
+    def _read_cached_after(self) -> None:
+        away = self._target.endpoints()[self._target.standby]
+        if self._cached is not None and away.cache_port is not None:
+            self._cached = cached_reads.read_after(
+                self._cached, away.address, self._synthetic.patient, away.cache_port
+            )
 
     def _recovered(self) -> bool:
         rto = self._rto()
@@ -537,6 +560,7 @@ class Run:
             decided=self._decide() or self._undecided(),
             answered_before=self._answered_before(),
             outage_seconds=self._rto() if self._scenario.repaired else None,
+            cached=self._cached,
             phases=self._telling.phases,
             findings=findings,
             applied=applied,

@@ -11,6 +11,7 @@ from typing import Any
 from drill import evidence, scenarios
 from drill.alarms import as_evidence
 from drill.availability import Availability
+from drill.cached_reads import CachedReads
 from drill.checker import Findings
 from drill.decided import Decision
 from drill.effect import Effect
@@ -66,6 +67,7 @@ class RunSummary:
     answered_before: Availability | None
     outage_seconds: float | None
     """Of a loss that was repaired; None: it had not ended, or nothing was repaired."""
+    cached: CachedReads | None
     phases: Sequence[tuple[str, float]]
     findings: Findings
     applied: Sequence[AppliedSecond]
@@ -102,6 +104,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
             answered_before=seen.answered_before,
             outage_seconds=seen.outage_seconds,
             wanted=seen.load["wanted_events"],
+            cached=seen.cached,
             timeline=seen.timeline,
             exceptions=exceptions,
             survivor=seen.survivor,
@@ -137,6 +140,7 @@ def body(seen: RunSummary) -> dict[str, Any]:
         "availability": asdict(seen.availability),
         "effect": None if seen.effect is None else asdict(seen.effect),
         "decided": None if seen.decided is None else _decided(seen.decided, seen.outage_seconds),
+        **({"cached_reads": seen.cached.as_evidence()} if seen.cached is not None else {}),
         "exceptions": exceptions,
         "unexamined": {name: why for name, why in seen.target.unexamined.items() if name in asked},
         "recovery_calls": [asdict(one) for one in seen.calls],

@@ -108,6 +108,7 @@ class SyntheticTransactions:
         self._lock = threading.Lock()
         self._tries: list[Try] = []
         self._number = publisher.journal.last_number
+        self._first = self._number + 1
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=6, thread_name_prefix="synthetic")
         self._thread = threading.Thread(target=self._run, name="synthetic", daemon=True)
@@ -117,6 +118,14 @@ class SyntheticTransactions:
         """The finished tries, by their beginning."""
         with self._lock:
             return sorted(self._tries, key=lambda one: one.at)
+
+    @property
+    def patient(self) -> str:
+        """The first try's, of whom there is one reading, which never changes."""
+        return self._patient(self._first)
+
+    def _patient(self, number: int) -> str:
+        return f"{self._publisher.publisher}-patient-{number:05d}"
 
     def start(self) -> None:
         """Begin with the first try at once."""
@@ -141,7 +150,7 @@ class SyntheticTransactions:
             number = self._number
             event_id = self._ids()
         occurred_us = int(at * 1e6)
-        patient = f"{self._publisher.publisher}-patient-{number:05d}"
+        patient = self._patient(number)
         return seal(
             number=number,
             publisher=self._publisher.publisher,

@@ -13,6 +13,7 @@ from typing import Any
 from drill.alarms import fired_needlessly, must_fire, without_figures
 from drill.availability import LONGEST_OUTAGE_SECONDS, Availability
 from drill.bad_events import EXPECTED_REASONS, REFUSED_BY_API
+from drill.cached_reads import CachedReads
 from drill.checker import Findings
 from drill.decided import Decision
 from drill.effect import Effect
@@ -57,6 +58,8 @@ class Seen:
     survivor: str
     alarms: Sequence[AlarmSeen]
     calls: Sequence[RecoveryCall]
+    cached: CachedReads | None = None
+    """What the survivor served of a patient whose values were kept before the fault."""
 
 
 def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
@@ -98,6 +101,8 @@ def objectives(scenario: Scenario, seen: Seen) -> dict[str, bool]:
             for one in seen.timeline
         )
         met["recovery_as_proved"] = stable(seen.calls)
+        if seen.cached is not None and seen.cached.shown:
+            met["no_cached_value_of_an_epoch_before"] = seen.cached.none_older
         met["held_before_promotion"] = bool(takes) and any(
             one["action"] == "hold" and one["at"] <= takes[0]["at"] for one in seen.decisions
         )

@@ -28,6 +28,7 @@ import orjson
 from lab.authorizer import Authorizer, Unauthorized
 from lab.places import LOOPBACK
 from lab.vtl import MappingTemplate
+from lifeline.lambdas.contracts.query_api import TOKEN_HEADER
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_RECORD_BYTES = 1024 * 1024
@@ -196,10 +197,10 @@ class Api:
             raise Refusal(503, "The stream cannot be reached.") from None
         return self._mapped(status, answer)
 
-    def forward(self, path: str) -> tuple[int, bytes]:
-        """The reads, answered by the query API."""
+    def forward(self, path: str, token: str = "") -> tuple[int, bytes]:
+        """The reads, answered by the query API, which is told the caller's token."""
         try:
-            return self._query_api.call("GET", path)
+            return self._query_api.call("GET", path, headers={TOKEN_HEADER: token})
         except (OSError, http.client.HTTPException):
             raise Refusal(503, "The read API cannot be reached.") from None
 
@@ -284,7 +285,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _read(self) -> tuple[int, bytes]:
         self.api.authorize(self._credentials, self.api.definition.read_scope)
-        return self.api.forward(self.path)
+        return self.api.forward(self.path, self._credentials)
 
     def _write(self, body: bytes) -> tuple[int, bytes]:
         self.api.authorize(self._credentials, self.api.definition.write_scope)

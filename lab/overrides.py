@@ -18,6 +18,7 @@ ADDED_BESIDE: dict[str, tuple[str, ...]] = {
     "OWN_CLUSTER_ARN": ("PEER_DATABASE_HOST", "PEER_DATABASE_PORT"),
     "DATABASE_HOST": ("DATABASE_CA_FILE",),
     "QUERY_API_TLS_PORT": ("QUERY_API_CA_FILE",),
+    "TOKEN_ISSUER": ("TOKEN_KEYS_AT",),
     "CACHE_HOSTS_PARAMETER": ("CACHE_HOSTS", "CACHE_PORT", "CACHE_AUTH"),
 }
 ALWAYS = ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")
@@ -50,6 +51,7 @@ def endpoints(places: Places, region: str) -> dict[str, str]:
         "DATABASE_USER": USER,
         "DATABASE_AUTH": "none",
         "DATABASE_CA_FILE": places.ca_file,
+        "TOKEN_KEYS_AT": places.proxy_url(code),
         "CACHE_HOSTS": LOOPBACK,
         "CACHE_PORT": str(places.cache(region)),
         "CACHE_AUTH": "none",

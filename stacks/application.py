@@ -45,6 +45,7 @@ class Application(SiteStack):
                 hosts_parameter=hosts_parameter(site),
             ),
         )
+        self.identity = EdgeIdentity(self, "Identity", site=site)
         self.services = Services(
             self,
             "Services",
@@ -58,9 +59,9 @@ class Application(SiteStack):
             log=streaming.log,
             archive=streaming.archive,
             cache=cache,
+            identity=self.identity,
             keys=keys,
         )
-        self.identity = EdgeIdentity(self, "Identity", site=site)
         self.api = EventsApi(
             self,
             "Events",

@@ -27,6 +27,8 @@ class Endpoints:
     kafka_bootstrap: str | None
     tokens: EdgeTokens | None = None
     """None: the API asks for none."""
+    cache_port: int | None = None
+    """Of the region's cache on loopback."""
 
     @property
     def address(self) -> Address:

@@ -149,7 +149,11 @@ class LocalTarget:
     def endpoints(self) -> Mapping[str, Endpoints]:
         return {
             region: Endpoints(
-                one.gateway_url, one.database_dsn, one.kafka_bootstrap, self._tokens.get(region)
+                one.gateway_url,
+                one.database_dsn,
+                one.kafka_bootstrap,
+                self._tokens.get(region),
+                self._lab.places.cache(region),
             )
             for region, one in self._lab.regions.items()
         }

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lifeline.lambdas.contracts.cache import CACHE, NO_CACHE, CachePlace
-from lifeline.lambdas.contracts.contract import AwsCall, Call, Contract, overridable, variable
+from lifeline.lambdas.contracts.contract import (
+    AwsCall,
+    Call,
+    Contract,
+    HostCall,
+    overridable,
+    variable,
+)
 from lifeline.lambdas.contracts.database import DATABASE, DatabaseAddress
 from lifeline.lambdas.contracts.log import LOG, GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
@@ -15,6 +22,10 @@ QUERY_API_PORT = 8080
 """In clear text for the region's own functions: `/health` and the watermark, and no patient's data."""
 QUERY_API_TLS_PORT = 8443
 """Everything, for the API."""
+READ_SCOPE = "events/read"
+"""What a token must allow to read events and vital signs."""
+TOKEN_HEADER = "Lifeline-Token"  # noqa: S105 - a header's name
+"""Where the API puts the caller's token: it may rename `Authorization` on the way."""
 CACHE_SECRET = "CACHE_SECRET"  # noqa: S105 - a variable's name
 """The variable of the field `cache_secret`."""
 TLS_NAME = "QUERY_API_TLS_NAME"
@@ -37,6 +48,7 @@ class QueryApi(Contract):
         AwsCall("ssm:GetParameter"),
         AwsCall("elasticache:Connect"),
         CACHE,
+        HostCall("the user pool's keys", 443),
     )
 
     database: DatabaseAddress
@@ -55,6 +67,10 @@ class QueryApi(Contract):
     cache: CachePlace = NO_CACHE
     cache_secret: str = overridable("", CACHE_SECRET)
     """What entries are sealed with; without it no cache is asked. ECS sets it out of Secrets Manager."""
+    token_issuer: str = ""
+    """The user pool whose tokens let callers read; empty: whoever asks was let in by somebody else."""
+    token_keys_at: str = overridable("")
+    """Instead of the issuer's own address: the lab."""
     query_api_host: str = overridable("0.0.0.0")  # noqa: S104 - the task's own interface
 
 

@@ -65,6 +65,13 @@ class RegionHealth:
             return False
         return int(self.traffic.value) >= max(1, row.epoch)
 
+    def serving_epoch(self) -> int | None:
+        """The epoch at which this region serves, by the newest look; None while it does not (A1)."""
+        row, permission = self.authority()
+        if row is None or permission is None or not permission.may_serve:
+            return None
+        return row.epoch
+
     def authority(self) -> tuple[AuthorityRow | None, Permission | None]:
         """The row last read and what it permits; nothing when it is not fresh."""
         check = self.database

@@ -10,14 +10,25 @@ from typing import Any
 
 import orjson
 
+from lifeline.lambdas.contracts.query_api import TOKEN_HEADER
+
 Answer = tuple[int, dict[str, Any]]
 Route = Callable[[str], Answer]
+Admission = Callable[[str], Answer | None]
+"""Told the token that came with a request: None, or the answer that it gets instead."""
 
 
 def http_server(
-    host: str, port: int, routes: dict[str, Route], tls: ssl.SSLContext | None = None
+    host: str,
+    port: int,
+    routes: dict[str, Route],
+    tls: ssl.SSLContext | None = None,
+    admit: Admission | None = None,
 ) -> ThreadingHTTPServer:
-    """A server that is not started yet. A route that ends in `/` takes the rest of the path."""
+    """A server that is not started yet. A route that ends in `/` takes the rest of the path.
+
+    Such a route is asked only if `admit` lets the caller in.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -25,7 +36,10 @@ def http_server(
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            status, body = _answer(self.path.partition("?")[0], routes)
+            token = self.headers.get(TOKEN_HEADER) or ""
+            status, body = _answer(
+                self.path.partition("?")[0], routes, admit and (lambda: admit(token))
+            )
             raw = orjson.dumps(body)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -55,11 +69,14 @@ def http_server(
     return server
 
 
-def _answer(path: str, routes: dict[str, Route]) -> Answer:
+def _answer(
+    path: str, routes: dict[str, Route], refused: Callable[[], Answer | None] | None
+) -> Answer:
     for prefix, route in routes.items():
         if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
             try:
-                return route(path[len(prefix) :])
+                refusal = refused() if refused is not None and prefix.endswith("/") else None
+                return refusal or route(path[len(prefix) :])
             except Exception as error:
                 return 503, {"error": type(error).__name__}
     return 404, {"error": "no such path"}

@@ -11,18 +11,20 @@ from typing import Any
 import boto3
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.lambdas.contracts.query_api import QueryApi
+from lifeline.lambdas.contracts.query_api import READ_SCOPE, QueryApi
 from lifeline.lambdas.contracts.serving_region import ServingRegion
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.writer_search import WriterSearch
 from lifeline.services.query_api.event_lookup import EventLookup
 from lifeline.services.query_api.health import RegionHealth, keep_checking
-from lifeline.services.query_api.http_api import Route, http_server
+from lifeline.services.query_api.http_api import Admission, Route, http_server
 from lifeline.services.query_api.marker_writer import MarkerWriter
 from lifeline.services.query_api.own_certificate import OwnCertificate
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
-from lifeline.services.query_api.session_cache import keep_telling, session_cache
+from lifeline.services.query_api.session_cache import SessionCache, keep_telling, session_cache
+from lifeline.services.query_api.sessions import Sessions
 from lifeline.services.query_api.stream_client import StreamClient
+from lifeline.services.query_api.token_check import TokenCheck
 from lifeline.services.query_api.watermark_reader import PublishedVectors, WatermarkReader
 from lifeline.services.shared.brief_calls import BRIEF
 from lifeline.services.shared.database import Connection, connect
@@ -88,6 +90,7 @@ def main() -> int:
             told.query_api_tls_port,
             {**own, "/v1/events/": lookup.find, "/v1/patients/": lookup.vital_signs},
             certificate.context(),
+            admission(told, cache, health),
         ),
     ]
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -100,6 +103,14 @@ def main() -> int:
     for server in servers:
         server.shutdown()
     return 0
+
+
+def admission(told: QueryApi, cache: SessionCache | None, health: RegionHealth) -> Admission | None:
+    """Who may read events and vital signs; None: everybody who gets here."""
+    if not told.token_issuer:
+        return None
+    check = TokenCheck(told.token_issuer, told.token_keys_at)
+    return Sessions(check, READ_SCOPE, cache=cache, epoch=health.serving_epoch).admit
 
 
 def tell_traffic(

@@ -11,12 +11,13 @@ from constructs import Construct
 from lifeline.compliance.acknowledge import acknowledge
 from lifeline.foundation.destroyable import destroyable
 from lifeline.foundation.function import allow
+from lifeline.lambdas.contracts.query_api import READ_SCOPE
 from lifeline.naming import HASH_DIGITS
 from lifeline.site import Site
 
 RESOURCE_SERVER = "events"
 WRITE = "events/write"
-READ = "events/read"
+READ = READ_SCOPE
 EDGE_TOKEN_MINUTES = 60
 """The longer, the longer an edge outlives a token endpoint that is down: it renews at half of it."""
 PLAN_TOKEN_MINUTES = 15
@@ -62,6 +63,11 @@ class EdgeIdentity(Construct):
         for made in (server, self.edges, self.plan, domain):
             destroyable(made)
         self.token_url = f"https://{prefix}.auth.{site.region.name}.amazoncognito.com/oauth2/token"
+
+    @property
+    def issuer(self) -> str:
+        """What tokens name as theirs; their keys are below it (`/.well-known/jwks.json`)."""
+        return f"https://cognito-idp.{self._site.region.name}.amazonaws.com/{self.pool.ref}"
 
     @property
     def pool_id(self) -> str:

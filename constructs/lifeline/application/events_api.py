@@ -25,6 +25,7 @@ from lifeline.foundation.keys import Keys
 from lifeline.foundation.log_groups import log_group
 from lifeline.foundation.metric_options import MetricOptions, metric
 from lifeline.foundation.provisioner import Provisioner
+from lifeline.lambdas.contracts.query_api import TOKEN_HEADER
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 
@@ -34,6 +35,7 @@ TLS_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
 ACCESS_MODE = "STRICT"
 """The name in the TLS handshake must be the name that is asked for, at a regional endpoint."""
 READ_TIMEOUT_SECONDS = 3
+CREDENTIALS = "request.header.Authorization"
 
 ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
@@ -322,14 +324,22 @@ class EventsApi(Construct):
                     vpc_link=self._link,
                     timeout=Duration.seconds(READ_TIMEOUT_SECONDS),
                     request_parameters=(
-                        {f"integration.{place}": f"method.{place}"} if place else None
+                        {
+                            f"integration.{place}": f"method.{place}",
+                            # By a name of its own: `Authorization` may be renamed on the way.
+                            f"integration.request.header.{TOKEN_HEADER}": f"method.{CREDENTIALS}",
+                        }
+                        if place
+                        else None
                     ),
                 ),
             ),
             authorization_type=asked.NONE if open_to_all else asked.COGNITO,
             authorizer=None if open_to_all else self._authorizer,
             authorization_scopes=None if open_to_all else [READ],
-            request_parameters={f"method.{place}": True} if place else None,
+            request_parameters=(
+                {f"method.{place}": True, f"method.{CREDENTIALS}": False} if place else None
+            ),
         )
 
     def _refusals(self) -> None:

@@ -119,7 +119,7 @@ class ServiceRoles(Construct):
             self._allow_decryption()
 
     def _allow_decryption(self) -> None:
-        allow(self._start_policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
+        allow(self._start_policy, "DecryptSecrets", ["kms:Decrypt"], [self._keys.secrets.key_arn])
 
     def _archive(
         self, archive: TopicArchive, log: IReplicatedLog, checkpoints: TableReference

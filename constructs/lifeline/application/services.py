@@ -16,6 +16,7 @@ from constructs import Construct
 
 from lifeline.application.applier_scaling import ApplierScaling
 from lifeline.application.cache_secret import CacheSecret
+from lifeline.application.edge_identity import EdgeIdentity
 from lifeline.application.service_roles import (
     ARCHIVE_TASK,
     Service,
@@ -146,12 +147,15 @@ class Services(Construct):
         log: IReplicatedLog,
         archive: TopicArchive | None = None,
         cache: ISessionCache | None = None,
+        identity: EdgeIdentity | None = None,
         keys: Keys | None = None,
     ) -> None:
         """Raises ValueError for surroundings in which the services could not run.
 
         `archive`: where the archiver writes the log. Without one there is no archiver, and no day of events
             is ever dropped from the database.
+        `identity`: whose tokens the query API asks of whoever reads events or vital signs; without one it
+            takes whoever gets there.
         `cache`: where the query API keeps what it answered. Without one it asks the database each time.
 
         `vpc_subnets`: private ones by default. `applier_security_groups`, `query_api_security_groups`: what
@@ -253,6 +257,7 @@ class Services(Construct):
             region_state_table=site.names.regional_name("region-state", "table"),
             checkpoints_table=self.checkpoints.table_name,
             cache=_place_of(cache),
+            token_issuer="" if identity is None else identity.issuer,
         )
         cache_secret: dict[str, ecs.Secret] = {}
         if cache is not None:

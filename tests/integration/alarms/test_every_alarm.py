@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import Assembly
 from tests.integration.alarms import test_archive_alarms as archive
 from tests.integration.alarms import test_authority_alarms as authority
+from tests.integration.alarms import test_cache_alarms as caches
 from tests.integration.alarms import test_lag_alarms as lags
 from tests.integration.alarms import test_path_alarms as path
 from tests.integration.alarms.aws_figures import (
@@ -36,6 +37,7 @@ FIRED = {
     *lags.FIRED_OVER_DAYS,
     *path.FIRED,
     *archive.FIRED,
+    *caches.FIRED,
 }
 AWS_OWN = {
     "AWS/ApiGateway": {"api-errors", "api-latency"},

@@ -56,12 +56,17 @@ def client(server: ValkeyServer) -> Iterator[CacheClient]:
 
 def slowest(client: CacheClient, reads: int = 20) -> float:
     """Seconds that the slowest of so many reads took."""
+    return max(seconds_of(client, reads))
+
+
+def seconds_of(client: CacheClient, reads: int) -> list[float]:
+    """Of each of so many reads."""
     taken = []
     for _ in range(reads):
         began = time.monotonic()
         client.get("a")
         taken.append(time.monotonic() - began)
-    return max(taken)
+    return taken
 
 
 ON_A_BUSY_MACHINE = 10 * BUDGET_SECONDS
@@ -117,11 +122,12 @@ def test_a_frozen_cache_costs_a_few_reads_their_budget_and_the_others_nothing(
     client: CacheClient, server: ValkeyServer
 ) -> None:
     os.kill(server._process.pid, signal.SIGSTOP)
-    began = time.monotonic()
-    assert slowest(client, 200) < BUDGET_SECONDS + ON_A_BUSY_MACHINE
+    taken = seconds_of(client, 200)
+    assert max(taken) < BUDGET_SECONDS + ON_A_BUSY_MACHINE
     assert client.is_open
-    together = (LATE_ANSWERS + 1) * BUDGET_SECONDS + 2 * ON_A_BUSY_MACHINE
-    assert time.monotonic() - began < together, "200 reads, most of which asked nobody"
+    # Without the breaker each read waits until the thread itself gives the cache up, a second later.
+    waited = sum(one >= BUDGET_SECONDS for one in taken)
+    assert LATE_ANSWERS <= waited <= LATE_ANSWERS + 5
     os.kill(server._process.pid, signal.SIGCONT)
     until(lambda: not client.is_open)
 

@@ -16,12 +16,15 @@ import pytest
 
 from lab.gateway import Upstream
 from lab.ports import free_port
+from lifeline.lambdas.contracts.query_api import TOKEN_HEADER
 from lifeline.services.query_api import healthy
 from tests.support.http_server import closed_port
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
+UNCHECKED_TOKEN = "Bearer eyJraWQiOiAiMSIsICJhbGciOiAiUlMyNTYifQ.e30.c2lnbmVk"
+"""The form of a token; nobody can check it while the pool's keys cannot be had."""
 EVENT = "/v1/events/0190b2a0-0000-7000-8000-000000000000"
 
 
@@ -39,9 +42,10 @@ class Service:
         connection.request("GET", path)
         return connection.getresponse().status
 
-    def secure_status(self, path: str) -> int:
+    def secure_status(self, path: str, token: str = "") -> int:
         """Of a GET as the lab's API makes it."""
-        return Upstream(self.tls, 10, self.ca_file).call("GET", path)[0]
+        headers = {TOKEN_HEADER: token}
+        return Upstream(self.tls, 10, self.ca_file).call("GET", path, headers=headers)[0]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +82,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "QUERY_API_TLS_PORT": str(made.tls),
             "QUERY_API_TLS_NAME": HOST,
             "QUERY_API_CA_FILE": made.ca_file,
+            # A cache that is not there, and a pool whose keys cannot be had.
+            "CACHE_GROUP": "cache-test",
+            "CACHE_HOSTS": HOST,
+            "CACHE_PORT": str(nowhere),
+            "CACHE_AUTH": "none",
+            "CACHE_SECRET": "s" * 64,
+            "TOKEN_ISSUER": f"http://{HOST}:{nowhere}/pool-1",
         },
     )
     try:
@@ -94,7 +105,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_patients_events_are_not_answered_in_clear_text(service: Service) -> None:
     assert service.status(EVENT) == 404
-    assert service.secure_status(EVENT) == 503  # known here, and its database does not answer
+    # Known here, and its database does not answer.
+    assert service.secure_status(EVENT, UNCHECKED_TOKEN) == 503
+
+
+@pytest.mark.parametrize("path", [EVENT, "/v1/patients/p-1/vital-signs"])
+def test_patients_data_is_for_whoever_brings_a_token(service: Service, path: str) -> None:
+    """S5: the API in front asks for one, too; a caller who comes past it has none."""
+    assert service.secure_status(path) == 401
+    assert service.secure_status(path, "Bearer forged") == 401
 
 
 @pytest.mark.parametrize(("path", "status"), [("/health", 503), ("/v1/watermark", 200)])

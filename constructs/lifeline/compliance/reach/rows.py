@@ -39,6 +39,7 @@ REGISTRY = f"{ARN}iam::{REGISTRY_ACCOUNT}:role/registry"
 PUBLIC = {
     "public API",
     "token endpoint",
+    "the user pool's keys",
     "control target",
     "the answer to CloudFormation, a presigned address of S3",
 }
@@ -237,7 +238,7 @@ class Rows:
             return self._query_api(row, given)
         target = self._store(call, given, region)
         if target is None:
-            if call.what == "cache" and "CACHE_GROUP" not in given:
+            if call.what == "cache" and not given.get("CACHE_GROUP"):
                 return replace(row, not_made="the caller was told of no cache")
             sentence = f"no template has {call.what} where {caller.name} is told to look for it"
             return replace(row, missing=(sentence,))
