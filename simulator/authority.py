@@ -17,6 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
+
 from lifeline.lambdas.adapters.lease_table import LEASE_ID, item_from_lease, lease_from_item
 from lifeline.lambdas.adapters.region_state_table import TRAFFIC_ID
 from lifeline.lambdas.failover.lease import Lease
@@ -311,6 +313,7 @@ class AuthorityWorld(Story):
             runtime=self.runtime,
             serves=self._serves,
             violate=self.violate,
+            reach=self.reach,
         )
 
     def _plan(self, region: str) -> StateMachine:
@@ -338,6 +341,11 @@ class AuthorityWorld(Story):
     def _plan_said(self, region: str, text: str) -> None:
         self.say(f"{region} plan", text)
         self.reach(f"plan {text.partition(' ')[2]}")
+        lease = self.lease
+        ours = lease is not None and lease.holder == region != lease.writer
+        accepted = region in (self.cluster.target, self.cluster.writer)
+        if ours and accepted and not text.endswith("starts"):
+            self.reach("a plan ends between an accepted promotion and its record")
 
     def _database_service_said(self, text: str) -> None:
         self.say("database service", text)
@@ -353,7 +361,7 @@ class AuthorityWorld(Story):
 
     def _aws_services(self) -> dict[str, Callable[[str, str, Mapping[str, Any]], Any]]:
         return {
-            "dynamodb": lambda region, name, asked: getattr(self.tables[region], name)(**asked),
+            "dynamodb": self._dynamodb,
             "sns": self._publish,
             "stepfunctions": self._states,
             "rds": self._rds,
@@ -362,6 +370,14 @@ class AuthorityWorld(Story):
                 "StreamDescriptionSummary": {"StreamCreationTimestamp": CREATED}
             },
         }
+
+    def _dynamodb(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
+        try:
+            return getattr(self.tables[region], operation)(**asked)
+        except ClientError:
+            if asked.get("UpdateExpression") == "ADD failsafe :one":
+                self.reach("a promise to wait is refused")
+            raise
 
     def _publish(self, region: str, _operation: str, asked: Mapping[str, Any]) -> Any:
         self._tell(region, str(asked["Subject"]))
@@ -451,6 +467,9 @@ class AuthorityWorld(Story):
             self.reach(f"step {extra['step']} {extra['outcome']}")
         elif message == "unreachable":
             self.reach(f"not answered {extra['part']}")
+            lease = self.lease
+            if extra["part"] == "take" and lease is not None and lease.holder == region:
+                self.reach("a take whose answer is lost")
 
 
 def _region_of(arn: Any) -> str:
