@@ -34,7 +34,7 @@ from lifeline.lambdas.keeper import handler as keeper
 from lifeline.lambdas.probe import handler as probe
 from lifeline.services.query_api import health as health_module
 from simulator.alarms import PERIOD_SECONDS, RULES, PlaceAlarm
-from simulator.network import Network
+from simulator.network import Network, NoAnswer
 from simulator.places import (
     HOME,
     LEASE_TABLE,
@@ -67,6 +67,7 @@ HANDLERS: Mapping[str, Callable[[dict[str, Any], Any], Any]] = {
     "probe": probe.handler,
     "step": failover_step.handler,
 }
+TAKE, PROMOTION = "the next take", "the next promotion"
 CREATED = datetime.fromtimestamp(EPOCH_ZERO, UTC)
 
 
@@ -135,6 +136,8 @@ class AuthorityWorld(Story):
         self.before_step: Callable[[str, str], None] | None = None
         """Called with region and step right before a plan invokes the step's function."""
         self.paused: Pause | None = None
+        self.interrupted: set[str] = set()
+        """What is interrupted right behind its effect when it comes next: `TAKE`, `PROMOTION`."""
         self._newest_served = 0
         self._decided: dict[str, str] = {}
         self._activate()
@@ -341,11 +344,6 @@ class AuthorityWorld(Story):
     def _plan_said(self, region: str, text: str) -> None:
         self.say(f"{region} plan", text)
         self.reach(f"plan {text.partition(' ')[2]}")
-        lease = self.lease
-        ours = lease is not None and lease.holder == region != lease.writer
-        accepted = region in (self.cluster.target, self.cluster.writer)
-        if ours and accepted and not text.endswith("starts"):
-            self.reach("a plan ends between an accepted promotion and its record")
 
     def _database_service_said(self, text: str) -> None:
         self.say("database service", text)
@@ -372,12 +370,18 @@ class AuthorityWorld(Story):
         }
 
     def _dynamodb(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
+        change = str(asked.get("UpdateExpression", ""))
         try:
-            return getattr(self.tables[region], operation)(**asked)
+            answer = getattr(self.tables[region], operation)(**asked)
         except ClientError:
-            if asked.get("UpdateExpression") == "ADD failsafe :one":
+            if change == "ADD failsafe :one":
                 self.reach("a promise to wait is refused")
             raise
+        if change.startswith("SET holder = :region") and TAKE in self.interrupted:
+            self.interrupted.discard(TAKE)
+            self.reach("the answer to a take is lost")
+            raise NoAnswer("the take's answer is lost")
+        return answer
 
     def _publish(self, region: str, _operation: str, asked: Mapping[str, Any]) -> Any:
         self._tell(region, str(asked["Subject"]))
@@ -392,6 +396,10 @@ class AuthorityWorld(Story):
     def _rds(self, _region: str, operation: str, asked: Mapping[str, Any]) -> Any:
         if operation == "failover_global_cluster":
             self.cluster.fail_over(_region_of(asked["TargetDbClusterIdentifier"]))
+            if PROMOTION in self.interrupted and self.scheduler.current is not None:
+                self.interrupted.discard(PROMOTION)
+                self.reach("a step dies between an accepted promotion and its record")
+                self.scheduler.kill(self.scheduler.current)
         elif operation == "remove_from_global_cluster":
             self.cluster.remove(_region_of(asked["DbClusterIdentifier"]))
         return {"GlobalClusters": [self.cluster.describe()]}
@@ -467,9 +475,6 @@ class AuthorityWorld(Story):
             self.reach(f"step {extra['step']} {extra['outcome']}")
         elif message == "unreachable":
             self.reach(f"not answered {extra['part']}")
-            lease = self.lease
-            if extra["part"] == "take" and lease is not None and lease.holder == region:
-                self.reach("a take whose answer is lost")
 
 
 def _region_of(arn: Any) -> str:
