@@ -323,7 +323,7 @@ MUTANTS = mutants(
         "drill/verdict.py",
         '"what_was_called_safe_is_in_the_other_log": found.not_in_the_log == 0,',
         "",
-        "tests/unit/drill/test_verdict.py",
+        "tests/unit/drill/test_verdict.py::test_what_was_called_safe_must_have_been",
     ),
     (
         "E2",
