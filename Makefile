@@ -75,7 +75,7 @@ drill: setup ## Deploy both regions locally, stream, lose a region, recover, pro
 simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FROM=; a failed one: make story SEED=)
 	@$(PY) -m simulator run --seeds $(SEEDS) --from $(FROM) --workers $(or $(WORKERS),2) $(ARGS)
 
-killers: setup ## Switch off each rule that has a switch and show the run that goes red without it
+killers: setup ## Leave out each built rule, by a switch or a change of the code, and show what goes red without it
 	@$(PY) -m simulator killers
 
 story: setup ## Tell what happened in a simulated run (SEED=)

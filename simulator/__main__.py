@@ -8,6 +8,7 @@ import logging
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from simulator import scenarios
+from simulator.done import Done, Ran
 from simulator.killers import killers
+from simulator.mutants import ARGUED, survivors
 from simulator.partial_losses import DECIDED_SECONDS, LOSSES
 from simulator.run import Finding, shrink
 from simulator.worlds import WORLDS, Name
@@ -40,43 +43,54 @@ def run(
     world: Annotated[
         Name | None, typer.Option("--world", help="Which world; every one if not given.")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Keep the runs in this file, and do not repeat those that it holds."),
+    ] = None,
 ) -> None:
     """Run seeds. The last line is JSON; the exit status is 1 if a run failed."""
     console = Console(stderr=True)
-    failed: list[tuple[Name, int]] = []
-    violations = stuck = 0
-    spent = dict.fromkeys([world] if world else Name, 0.0)
-    unreached: list[str] = []
-    whole = hashlib.sha256()
+    try:
+        done = Done(resume)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    worlds = [world] if world else list(Name)
+    numbers = range(first, first + seeds)
     with Progress(console=console) as progress, ProcessPoolExecutor(workers) as pool:
-        for name in spent:
-            reached: set[str] = set()
-            task = progress.add_task(name, total=seeds)
-            numbers = range(first, first + seeds)
-            for finding, seconds in pool.map(partial(_timed, name), numbers, chunksize=4):
-                spent[name] += seconds
-                violations += len(finding.violations)
-                stuck += len(finding.stuck)
-                reached |= finding.reached
-                whole.update(finding.hash.encode())
-                if not finding.well:
-                    failed.append((name, finding.seed))
-                    console.print(f"{name} {finding.seed}: {'; '.join(sorted(finding.faulty))}")
+        for name in worlds:
+            left = [seed for seed in numbers if done.get(name, seed) is None]
+            task = progress.add_task(name, total=seeds, completed=seeds - len(left))
+            for ran in pool.map(partial(_ran, name), left, chunksize=4):
+                done.keep(ran)
+                if not ran.well:
+                    console.print(f"{name} {ran.seed}: {'; '.join((*ran.violations, *ran.stuck))}")
                 progress.advance(task)
-            unreached += sorted(WORLDS[name].sometimes - reached)
-    for name, seed in failed[:3]:
-        console.print(f"[b]its story[/b]: python -m simulator story {seed} --world {name}")
-    simulated = {name: seeds * WORLDS[name].seconds for name in spent}
+    runs = {
+        name: [one for one in (done.get(name, seed) for seed in numbers) if one] for name in worlds
+    }
+    every = [ran for name in worlds for ran in runs[name]]
+    unreached = [
+        state
+        for name in worlds
+        for state in sorted(WORLDS[name].sometimes.difference(*(ran.reached for ran in runs[name])))
+    ]
+    failed = [ran for ran in every if not ran.well]
+    for ran in failed[:3]:
+        console.print(f"[b]its story[/b]: python -m simulator story {ran.seed} --world {ran.world}")
+    simulated = {name: seeds * WORLDS[name].seconds for name in worlds}
+    spent = {name: sum(ran.seconds for ran in runs[name]) for name in worlds}
     print(
         json.dumps(
             {
                 "seeds": seeds,
                 "simulated_hours": round(sum(simulated.values()) / 3600, 1),
-                "factor": {name: round(simulated[name] / spent[name]) for name in spent},
-                "violations": violations,
-                "stuck": stuck,
+                "factor": {name: round(simulated[name] / spent[name]) for name in worlds},
+                "violations": sum(len(ran.violations) for ran in every),
+                "stuck": sum(len(ran.stuck) for ran in every),
                 "unreached": unreached,
-                "trace_hash": whole.hexdigest(),
+                "trace_hash": hashlib.sha256(
+                    "".join(ran.hash for ran in every).encode()
+                ).hexdigest(),
             }
         )
     )
@@ -126,7 +140,7 @@ def losses(
 
 @app.command("killers")
 def show_killers() -> None:
-    """Switch off each rule that has a switch, and show the run that goes red without it (E4)."""
+    """Switch off each built rule, by a switch or by a change of the code, and show what goes red (E4)."""
     logging.disable(logging.CRITICAL)
     survived = False
     for one in killers():
@@ -136,6 +150,11 @@ def show_killers() -> None:
         )
         if one.with_rule:
             print(f"  and with the rule: {'; '.join(one.with_rule)}")
+    for mutant, wrong in survivors():
+        survived |= bool(wrong)
+        print(f"{mutant.rule} out of {mutant.file}, {mutant.test}: {wrong or 'red'}")
+    for rule, why in ARGUED.items():
+        print(f"{rule} has no killer: {why}")
     raise typer.Exit(1 if survived else 0)
 
 
@@ -160,9 +179,18 @@ def _found(world: Name, seed: int) -> Finding:
     return WORLDS[world].run(seed, None)
 
 
-def _timed(world: Name, seed: int) -> tuple[Finding, float]:
+def _ran(world: Name, seed: int) -> Ran:
     began = time.process_time()
-    return _found(world, seed), time.process_time() - began
+    found = _found(world, seed)
+    return Ran(
+        world=world.value,
+        seed=seed,
+        hash=found.hash,
+        violations=found.violations,
+        stuck=found.stuck,
+        reached=tuple(sorted(found.reached)),
+        seconds=time.process_time() - began,
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
+
 from lifeline.lambdas.adapters.lease_table import LEASE_ID, item_from_lease, lease_from_item
 from lifeline.lambdas.adapters.region_state_table import TRAFFIC_ID
 from lifeline.lambdas.failover.lease import Lease
@@ -32,7 +34,7 @@ from lifeline.lambdas.keeper import handler as keeper
 from lifeline.lambdas.probe import handler as probe
 from lifeline.services.query_api import health as health_module
 from simulator.alarms import PERIOD_SECONDS, RULES, PlaceAlarm
-from simulator.network import Network
+from simulator.network import Network, NoAnswer
 from simulator.places import (
     HOME,
     LEASE_TABLE,
@@ -65,6 +67,7 @@ HANDLERS: Mapping[str, Callable[[dict[str, Any], Any], Any]] = {
     "probe": probe.handler,
     "step": failover_step.handler,
 }
+TAKE, PROMOTION = "the next take", "the next promotion"
 CREATED = datetime.fromtimestamp(EPOCH_ZERO, UTC)
 
 
@@ -133,6 +136,8 @@ class AuthorityWorld(Story):
         self.before_step: Callable[[str, str], None] | None = None
         """Called with region and step right before a plan invokes the step's function."""
         self.paused: Pause | None = None
+        self.interrupted: set[str] = set()
+        """What is interrupted right behind its effect when it comes next: `TAKE`, `PROMOTION`."""
         self._newest_served = 0
         self._decided: dict[str, str] = {}
         self._activate()
@@ -311,6 +316,7 @@ class AuthorityWorld(Story):
             runtime=self.runtime,
             serves=self._serves,
             violate=self.violate,
+            reach=self.reach,
         )
 
     def _plan(self, region: str) -> StateMachine:
@@ -353,7 +359,7 @@ class AuthorityWorld(Story):
 
     def _aws_services(self) -> dict[str, Callable[[str, str, Mapping[str, Any]], Any]]:
         return {
-            "dynamodb": lambda region, name, asked: getattr(self.tables[region], name)(**asked),
+            "dynamodb": self._dynamodb,
             "sns": self._publish,
             "stepfunctions": self._states,
             "rds": self._rds,
@@ -362,6 +368,20 @@ class AuthorityWorld(Story):
                 "StreamDescriptionSummary": {"StreamCreationTimestamp": CREATED}
             },
         }
+
+    def _dynamodb(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
+        change = str(asked.get("UpdateExpression", ""))
+        try:
+            answer = getattr(self.tables[region], operation)(**asked)
+        except ClientError:
+            if change == "ADD failsafe :one":
+                self.reach("a promise to wait is refused")
+            raise
+        if change.startswith("SET holder = :region") and TAKE in self.interrupted:
+            self.interrupted.discard(TAKE)
+            self.reach("the answer to a take is lost")
+            raise NoAnswer("the take's answer is lost")
+        return answer
 
     def _publish(self, region: str, _operation: str, asked: Mapping[str, Any]) -> Any:
         self._tell(region, str(asked["Subject"]))
@@ -376,6 +396,10 @@ class AuthorityWorld(Story):
     def _rds(self, _region: str, operation: str, asked: Mapping[str, Any]) -> Any:
         if operation == "failover_global_cluster":
             self.cluster.fail_over(_region_of(asked["TargetDbClusterIdentifier"]))
+            if PROMOTION in self.interrupted and self.scheduler.current is not None:
+                self.interrupted.discard(PROMOTION)
+                self.reach("a step dies between an accepted promotion and its record")
+                self.scheduler.kill(self.scheduler.current)
         elif operation == "remove_from_global_cluster":
             self.cluster.remove(_region_of(asked["DbClusterIdentifier"]))
         return {"GlobalClusters": [self.cluster.describe()]}

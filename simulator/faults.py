@@ -12,7 +12,7 @@ from typing import Any
 from lifeline.cli import authority
 from lifeline.cli.failure import Failure
 from lifeline.lambdas.adapters.lease_table import LeaseTable
-from simulator.authority import AuthorityWorld, Pause
+from simulator.authority import PROMOTION, TAKE, AuthorityWorld, Pause
 from simulator.places import HOME, LEASE_TABLE, PLACES, RECOVERY, REGIONS, WITNESS
 from simulator.told import SUFFIX
 
@@ -21,6 +21,8 @@ FIRST_SECONDS, HEALED_SECONDS = 90.0, 1_200.0
 MOST_FAULTS = 4
 CLOCK_SHARE = 0.2
 """So many seeds have a region whose clock is wrong for a while."""
+INTERRUPT_SHARE = 0.2
+"""And so many lose what comes right behind a take, or behind an accepted promotion."""
 LAPTOP_ERROR_SECONDS = 900.0
 DATE_SECONDS = 1.0
 """The `Date` of an answer has whole seconds."""
@@ -42,8 +44,8 @@ Maker = Callable[[random.Random, float, float], Fault]
 
 
 def draw(seed: int) -> tuple[Fault, ...]:
-    """The faults of a seed, by when they begin, a wrong clock last. One to `MOST_FAULTS`, half of the time
-    with a lost region."""
+    """The faults of a seed, by when they begin; a wrong clock and an interruption last. One to `MOST_FAULTS`,
+    half of the time with a lost region."""
     chance = random.Random(f"faults {seed}")
     kinds = [chance.choice(KINDS) for _ in range(chance.randint(1, MOST_FAULTS))]
     if chance.random() < 0.5:
@@ -59,11 +61,14 @@ def draw(seed: int) -> tuple[Fault, ...]:
         )
         found.append(kind(chance, at, until))
     found.sort(key=lambda one: (one.at, one.what))
-    # Drawn apart, and last: which other faults a seed has, and their numbers, do not change.
+    # These two are drawn apart, and last: which other faults a seed has, and their numbers, do not change.
     clocks = random.Random(f"clocks {seed}")
     if clocks.random() < CLOCK_SHARE:
         at = clocks.uniform(FIRST_SECONDS, HEALED_SECONDS - 120.0)
         found.append(clock_wrong(clocks, at, min(HEALED_SECONDS, at + clocks.uniform(10.0, 600.0))))
+    interrupts = random.Random(f"interrupts {seed}")
+    if interrupts.random() < INTERRUPT_SHARE:
+        found.append(interrupted(interrupts, FIRST_SECONDS, HEALED_SECONDS))
     return tuple(found)
 
 
@@ -343,6 +348,18 @@ def clock_wrong(chance: random.Random, at: float, until: float) -> Fault:
         f"the clock of {region} is wrong by {wrong:.0f} s",
         begin,
         lambda world: world.set_clock(region, before[-1]),
+    )
+
+
+def interrupted(chance: random.Random, at: float, until: float) -> Fault:
+    """The next take has its effect and no answer (A4); or the step dies that asked for a promotion (D1)."""
+    what = chance.choice((TAKE, PROMOTION))
+    return Fault(
+        at,
+        until,
+        f"{what} is interrupted behind its effect",
+        lambda world: world.interrupted.add(what),
+        lambda world: world.interrupted.discard(what),
     )
 
 

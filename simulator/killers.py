@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simulator.mutants import ARGUED, MUTANTS
 from simulator.partial_losses import DECIDED_SECONDS, LOSSES
 from simulator.path import switches as path
 from simulator.path.run import run_path
@@ -33,8 +34,7 @@ def kill(rule: str) -> Killed:
     with switched_off(rule):
         red = _wrong(SWITCHES[rule].run)
     run = SWITCHES[rule].run
-    named = f"seed {run}" if isinstance(run, int) else run
-    return Killed(rule, SWITCHES[rule].without, named, _wrong(run), red)
+    return Killed(rule, SWITCHES[rule].without, _named(run), _wrong(run), red)
 
 
 def kill_in_path(rule: str) -> Killed:
@@ -52,6 +52,10 @@ def killers() -> Iterator[Killed]:
     yield from (kill_in_path(rule) for rule in path.PATH_SWITCHES)
 
 
+def _named(run: int | str) -> str:
+    return f"seed {run}" if isinstance(run, int) else run
+
+
 def _wrong(run: int | str) -> tuple[str, ...]:
     if isinstance(run, int):
         return _faulty(run_authority(run))
@@ -66,3 +70,22 @@ def _wrong(run: int | str) -> tuple[str, ...]:
 
 def _faulty(finding: Finding) -> tuple[str, ...]:
     return tuple(sorted(finding.faulty))
+
+
+def table() -> tuple[tuple[str, str, str], ...]:
+    """Of each rule: what the code does without it, and what goes red; by rule."""
+    rows = [
+        *((rule, one.without, f"`{_named(one.run)}`") for rule, one in SWITCHES.items()),
+        *((rule, one.without, f"path seed {one.run}") for rule, one in path.PATH_SWITCHES.items()),
+        *(
+            (one.rule, f"`{one.file}` is changed", f"`{one.test.removeprefix('tests/')}`")
+            for one in MUTANTS
+        ),
+        *((rule, "argued", why) for rule, why in ARGUED.items()),
+    ]
+    return tuple(sorted(rows, key=lambda row: (row[0][0], int(rule_of(row[0])[1:]), row[0])))
+
+
+def rule_of(name: str) -> str:
+    """The code of a rule that has several switches, as `B10-close`."""
+    return name.partition("-")[0]

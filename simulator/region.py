@@ -46,10 +46,11 @@ class RegionServices:
         runtime: Runtime,
         serves: Serves,
         violate: Callable[[str], None],
+        reach: Callable[[str], None],
     ) -> None:
         self.region, self.machine = region, machine
         self._scheduler, self._network, self._runtime = scheduler, network, runtime
-        self._serves, self._violate = serves, violate
+        self._serves, self._violate, self._reach = serves, violate, reach
         self.health = RegionHealth(region)
         self.log_moves = True
         """Whether what the region accepts comes through its log: without it no new marker is applied."""
@@ -131,6 +132,8 @@ class RegionServices:
                 session.close()  # it looks for the writer again (A16)
             elif permission.may_serve:
                 self._write(session, int(row[0]))
+            elif row[1] == self.region:
+                self._reach(f"an applier stops: {permission.reason}")
         finally:
             session.roll_back()
 

@@ -113,8 +113,8 @@ def bridged(
             if found is None:
                 continue
             if isinstance(found, Marker):
+                marker = found
                 parents = parents if found.parents is None else found.parents
-                marker = replace(found, parents=parents)
                 continue
             verdict: Any = found
         else:
@@ -138,6 +138,8 @@ def bridged(
         written.append(LogRecord(topic, partition, key, record.data, headers))
         digest = digest_of(sequence, record.data)
         counted.append(Counted(record.sequence, (topic, partition), digest))
+    if marker is not None:
+        marker = replace(marker, parents=parents)
     outcomes = [Outcome(_sender(data), ours) for data, ours in judged] if defects else []
     return BridgedBatch(written, counted, marker, rejected, defects, outcomes)
 

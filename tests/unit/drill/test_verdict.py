@@ -174,3 +174,17 @@ def test_a_run_that_broke_nothing_does_not_say_that_it_tested_the_plan() -> None
     said = {one["id"]: one["how"] for one in evidence.controls("noop", PASS, met)}
     assert "did not run" in said[evidence.TESTING]
     assert not any("recovery plan restored" in how for how in said.values())
+
+
+@pytest.mark.parametrize(
+    ("found", "objective"),
+    [
+        ({"safe": 0}, "some_events_were_called_safe"),
+        ({"not_in_the_log": 1}, "what_was_called_safe_is_in_the_other_log"),
+        ({"recovered_though_safe": 1}, "nothing_called_safe_was_needed_again"),
+    ],
+)
+def test_what_was_called_safe_must_have_been(found: dict[str, int], objective: str) -> None:
+    """E1: the database's own replication would hide a log replicator that copies nothing."""
+    seen = replace(LOSS, findings=replace(CLEAN, **found))  # type: ignore[arg-type]
+    assert unmet("region-loss", seen) == [objective]

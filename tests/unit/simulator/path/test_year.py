@@ -39,7 +39,7 @@ def lived(seed: int, days: int) -> None:
 
 
 def test_after_six_weeks_a_start_costs_what_it_did_after_a_day() -> None:
-    """The seed with which the search found a rebuilt region frozen for ever."""
+    """With reshards, failovers, retention and a region made anew."""
     lived(1, REGION_DAYS + 3)
 
 
