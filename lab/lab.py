@@ -193,7 +193,7 @@ class Lab:
         report = self.deploy_stacks()
         if self._memory is not None:
             with self._timed(report, "remember"):
-                remember(self.processes, self._memory)
+                self.remember()
         self._serve(report)
         for line in report.lines():
             self.say(line)
@@ -207,20 +207,30 @@ class Lab:
             self._await_apis()
 
     def reset(self) -> DeployReport:
-        """As `deploy`, without deploying: what was deployed is there as it was right after.
+        """As `deploy`, without deploying: the APIs know what they knew when `remember` was called.
 
         Databases and logs begin empty; no fault is in force. Raises LabError without `resets`.
         """
-        if self._memory is None:
-            raise LabError("This lab remembers no deployment: make it with Lab(resets=True).")
+        self._require_memory()
         report = DeployReport()
         with self._timed(report, "reset"):
             self._end_data_plane()
             engines.start_emulator(self.processes, self.places, self.workdir, memory=self._memory)
             engines.await_control(self.processes, self.places)
-            self._start_data_plane()
-        self._serve(report)
+            if not self.control_plane_only:
+                self._start_data_plane()
+        if not self.control_plane_only:
+            self._serve(report)
         return report
+
+    def remember(self) -> None:
+        """What `reset` goes back to; `deploy` calls it when the stacks stand. Raises LabError."""
+        remember(self.processes, self._require_memory())
+
+    def _require_memory(self) -> Path:
+        if self._memory is None:
+            raise LabError("This lab remembers no deployment: make it with Lab(resets=True).")
+        return self._memory
 
     def _end_data_plane(self) -> None:
         """What runs in the regions, and the emulator, with all that it knew since."""

@@ -25,6 +25,9 @@ from lab.waiting import answers
 if TYPE_CHECKING:
     from lab.lab import Lab
 
+KEEPER_SILENT_SECONDS = 15.0
+"""Three of its cycles."""
+
 
 class Part(StrEnum):
     """What a region can lose by itself."""
@@ -86,10 +89,6 @@ def works(lab: Lab, region: str, part: Part) -> bool:
             return answers(lab.places.gateway(region), "/health")
         case Part.LOG:
             return tells_topics(lab.brokers[region].bootstrap)
-
-
-KEEPER_SILENT_SECONDS = 15.0
-"""Three of its cycles."""
 
 
 def _process(lab: Lab, region: str, part: Part) -> str:

@@ -23,7 +23,7 @@ RATE = 300.0
 PLAN_STEPS = ("start_promotion", "resume_processing", "shift_traffic")
 """Before the point of no return's answer, in the middle, at the end."""
 LOSSES = (
-    "keeper-dead", "keepers-killed", "nat-gone", "database-dead", "api-dead", "log-dead", "promotion-refused",
+    "keeper-dead", "promotion-refused", "nat-gone", "keepers-killed", "log-dead", "api-dead", "database-dead",
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lost(name: str, target: LocalTarget, **options: Any) -> dict[str, Any]:
     """The evidence of one run, which must have passed."""
-    given = Options(events_per_second=RATE, before_seconds=20.0, seed=5, **options)
+    given = Options(events_per_second=RATE, before_seconds=15.0, seed=5, **options)
     found = Run(SCENARIOS[name], given, target, print).go().evidence
     unmet = [name for name, met in found["objectives_met"].items() if not met]
     assert found["verdict"] == PASS, (unmet, found["events"], found["failures"], found["decided"])

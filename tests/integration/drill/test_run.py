@@ -33,10 +33,12 @@ from drill.targets import (
 from tests.integration.drill.conftest import OBSERVATIONS
 from tests.integration.drill.test_checker import INSERT, row_of
 from tests.unit.drill.edge_server import EdgeServer
+from tests.unit.drill.test_decided import TOLD
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 HOME, AWAY = "ca-central-1", "ca-west-1"
+TOLD_SECONDS = 5.0
 
 
 class StandIn:
@@ -57,6 +59,7 @@ class StandIn:
         self.epoch, self.holder = 1, HOME
         self.changed_at = time.time()
         self.forgets = False
+        self.told_at = 0.0
         self._database = database
         self._bootstrap = bootstrap
         self._lock = threading.Lock()
@@ -110,6 +113,9 @@ class StandIn:
         if what is Break.NOTHING:
             return []
         self.servers[HOME].broken = True
+        if what is Break.KILL_API:
+            self.told_at = time.time() + TOLD_SECONDS
+            return [BrokenThing(time.time(), "killed", HOME, "stand-in")]
         threading.Timer(6.0, self._recover).start()
         return [BrokenThing(time.time(), "killed", HOME, "stand-in")]
 
@@ -136,7 +142,9 @@ class StandIn:
         return [NeededCall("keeper", AWAY, "states:StartExecution", AWAY, "ok", "")]
 
     def pages(self, start: float) -> Sequence[PageSeen]:
-        return ()
+        if not start < self.told_at < time.time():
+            return ()
+        return [PageSeen(self.told_at, HOME, TOLD.subject, TOLD.text.replace("drill", self.suffix))]
 
     def part_answers(self, what: Break) -> bool:
         return not self.servers[HOME].broken
@@ -299,3 +307,16 @@ def test_what_the_lost_region_took_with_it_is_recovered_or_the_run_fails(target:
     assert found["verdict"] == "FAIL"
     assert found["events"]["lost"] == found["events"]["not_in_the_log"] == 100
     assert found["events"]["recovered"] > 500
+
+
+def test_a_region_that_serves_degraded_is_repaired_once_a_person_was_told(target: StandIn) -> None:
+    for taker, other in ((HOME, AWAY), (AWAY, HOME)):
+        target.servers[other].safe_up_to(10**9, taker, "100")
+    found = run(target, "api-dead").evidence
+    assert {name for name, met in found["objectives_met"].items() if not met} == set()
+    assert found["effect"]["how"] == f"The API of {HOME} did not answer"
+    assert TOLD_SECONDS <= found["decided"]["seconds"] < TOLD_SECONDS + 3
+    assert found["decided"]["page"]["missing"] == []
+    assert found["decided"]["outage_seconds"] > TOLD_SECONDS
+    assert [one["phase"] for one in found["phases"]].index("repaired") > 0
+    assert found["epochs"] == [1]
