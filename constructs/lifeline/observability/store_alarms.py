@@ -25,6 +25,7 @@ from lifeline.observability.thresholds import LagThresholds, StoreThresholds
 from lifeline.tiers import RecoveryTier
 
 HOUR = 3600
+QUARTER_OF_AN_HOUR = 900
 BACKED_UP = {"database": ("Aurora", True), "files": ("EFS", False)}
 """By the store's name in alarms: AWS Backup's word for it, and whether it keeps a journal."""
 
@@ -251,7 +252,10 @@ def _archive_copies(stores: StoreMetrics) -> list[AlarmSpec]:
             metric=stores.archive_copy_failed,
             operator=Operator.ABOVE,
             threshold=0,
-            evaluation=FIVE_MINUTES,
+            # S3 tells of a failure in one minute, and does not try again; objects come minutes apart.
+            evaluation=Evaluation(
+                datapoints_to_alarm=1, evaluation_periods=1, period_seconds=QUARTER_OF_AN_HOUR
+            ),
             severity=Severity.WARNING,
             runbook="archive",
             not_breaching_because="no object that failed, no figure; archive-behind fires when none is "
@@ -263,11 +267,12 @@ def _archive_copies(stores: StoreMetrics) -> list[AlarmSpec]:
             metric=stores.archive_copy_latency,
             operator=Operator.ABOVE,
             threshold=HOUR,
-            evaluation=TEN_MINUTES,
+            # S3 publishes its metrics as it can, and leaves some out.
+            evaluation=Evaluation(datapoints_to_alarm=7, evaluation_periods=10),
             severity=Severity.WARNING,
             runbook="archive",
-            not_breaching_because="S3 says nothing where nothing waits; archive-behind of the other region "
-            "fires when it writes none.",
+            not_breaching_because="S3 publishes it while it copies. It is silent, too, once the rule that "
+            "copies is gone: lifeline archive verify sees that.",
             role_dependent=True,
         ),
     ]

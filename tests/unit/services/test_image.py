@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ from tests.contract.aws_calls import modules_from
 ROOT = Path(__file__).resolve().parents[3]
 SERVICES = ROOT / "services"
 STARTED = [
-    *(f"event_applier/{name}.py" for name in ("apply", "migrate", "healthy")),
+    *(f"event_applier/{name}.py" for name in ("apply", "migrate", "rewind", "healthy")),
     *(f"query_api/{name}.py" for name in ("service", "healthy", "dead_letters")),
+    *(f"archiver/{name}.py" for name in ("archive", "task", "healthy")),
 ]
 
 
@@ -30,6 +34,36 @@ def test_a_command_finds_what_it_imports(started: str) -> None:
     held = copied()
     missing = [str(path.relative_to(ROOT)) for path in needed if not held & {path, *path.parents}]
     assert missing == []
+
+
+@pytest.mark.parametrize("started", STARTED)
+def test_the_image_installs_what_a_command_imports(started: str) -> None:
+    """Only what the list names is installed; what is missing there ends the command at its start."""
+    of_module = metadata.packages_distributions()
+    listed = set(re.findall(r"^([\w.-]+)==", (SERVICES / "requirements.txt").read_text(), re.M))
+    missing = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in {SERVICES / started, *modules_from(SERVICES / started, ROOT, "lifeline.")}
+        for name in imported(path) - sys.stdlib_module_names - {"lifeline"}
+        if not {one.lower().replace("_", "-") for one in of_module[name]} & listed
+    }
+    assert missing == set()
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names of what a module imports when it is loaded."""
+    body = ast.parse(path.read_text()).body
+    return {
+        name.split(".")[0]
+        for node in body
+        for name in (
+            [one.name for one in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
 
 
 DOCKERFILES = sorted(SERVICES.rglob("Dockerfile"))

@@ -11,6 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from lifeline.failover.minute_loop import LOOP_TIMEOUT_SECONDS
 from lifeline.failover.step_schedule import CALL_MINUTES
 from lifeline.foundation.alert_topics import Severity
+from lifeline.lambdas.contracts.archiver import Archive
 from lifeline.observability.alarms import Alarms, AlarmSpec, Evaluation, Operator
 from lifeline.observability.failover_alarms import LOOPS, TWO_MINUTES, witness_alarms
 from lifeline.observability.lifeline_metrics import LogLineMetrics
@@ -480,6 +481,15 @@ def test_a_missing_backup_of_the_database_is_no_matter_of_the_files(make_stack: 
     }
     database, files = found.values()
     assert database.metric != files.metric
+
+
+def test_one_copy_that_failed_is_told(make_stack: MakeStack) -> None:
+    """S3 tells of it in one minute and does not try again, and the next object comes minutes later."""
+    (found,) = (one for one in all_specs(make_stack()) if one.name == "archive-copy-failed")
+    written_each = Archive.__dataclass_fields__["archive_roll_seconds"].default
+    assert (found.evaluation.datapoints_to_alarm, found.evaluation.evaluation_periods) == (1, 1)
+    assert found.evaluation.period_seconds > written_each
+    assert found.metric.statistic == "Sum"
 
 
 def test_without_a_standby_no_alarm_waits_for_a_copy_a_probe_or_a_drill(
