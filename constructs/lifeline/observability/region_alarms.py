@@ -39,5 +39,8 @@ def region_alarms(site: Site, *, path: PathMetrics, stores: StoreMetrics) -> lis
 
 
 def _without_copies(site: Site, specs: list[AlarmSpec]) -> list[AlarmSpec]:
-    """Without a standby no store is replicated: the service publishes no lag, and none can be late."""
+    """Without a standby no store is replicated, and no lag of one is published.
+
+    Buckets are: S3 tells how late their copies are in the other region, where nothing watches (ADR 23).
+    """
     return [one for one in specs if site.has_standby or not one.role_dependent]
