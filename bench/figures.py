@@ -26,6 +26,10 @@ class Figure:
 FIGURES = (
     Figure("raw_copy_rows_per_s", "rows/s", "COPY of the same rows with the same columns and key"),
     Figure("store_path_ratio", "of raw COPY", "insert, aggregates, vital signs, markers, commit", 0.6),
+    Figure(
+        "store_path_work_ratio", "of raw COPY",
+        "the same by processor time of server and applier together: a neighbour changes it least",
+    ),
     Figure("processor_path_ratio", "of raw COPY", "the same with the decoding of the records", 0.5),
     Figure(
         "ordinary_batch_ratio", "of raw COPY",

@@ -18,9 +18,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import psutil  # type: ignore[import-untyped]
 
 from bench.results import write
 from lab.certificates import Authority
@@ -156,40 +159,63 @@ def stored(store: Store, batch: Batch, rows: int) -> None:
         raise RuntimeError(f"{done.inserted} of {rows} inserted")
 
 
+@dataclass
+class Seconds:
+    """What each part took; `_work`: of this process's processor time alone."""
+
+    decoding: float = 0.0
+    copying: float = 0.0
+    copying_work: float = 0.0
+    storing: float = 0.0
+    storing_work: float = 0.0
+
+
 def measure(settings: DatabaseAddress, rows: int, batch: int) -> dict[str, float]:
     """Both sizes of a batch, the smaller one with a tenth of the rows."""
     with connect(settings, purpose="raw") as raw, connect(settings, purpose="store") as connection:
         raw.execute(RAW)
         store = serving(connection)
+        before = [_processor_seconds(one) for one in (raw, connection)]
         found = _measured(raw, store, records(rows, batch), batch)
+        after = [_processor_seconds(one) for one in (raw, connection)]
         some = records(rows // 10 // ORDINARY_BATCH * ORDINARY_BATCH, ORDINARY_BATCH, first=rows)
         ordinary = _measured(raw, store, some, ORDINARY_BATCH)
-    return {**found, "ordinary_batch_ratio": ordinary["store_path_ratio"]}
+    servers = [end - begin for begin, end in zip(before, after, strict=True)]
+    return {
+        "raw_copy_rows_per_s": rows / found.copying,
+        "store_path_ratio": found.copying / found.storing,
+        "store_path_work_ratio": (servers[0] + found.copying_work)
+        / (servers[1] + found.storing_work),
+        "processor_path_ratio": found.copying / (found.decoding + found.storing),
+        "ordinary_batch_ratio": ordinary.copying / ordinary.storing,
+    }
 
 
 def _measured(
     raw: Connection, store: Store, reads: Iterator[list[LogRecord]], batch: int
-) -> dict[str, float]:
+) -> Seconds:
     """Raw COPY and the store path take turns, so that noise hits both."""
-    decode = copying = storing = 0.0
-    rows = 0
+    spent = Seconds()
     for read in reads:
         began = time.perf_counter()
         made = batch_of(read)
-        decode += time.perf_counter() - began
+        spent.decoding += time.perf_counter() - began
         lines = "".join(f"{line}\t1\n" for line in made.lines)
-        began = time.perf_counter()
+        began, work = time.perf_counter(), time.process_time()
         _copy(raw, lines)
-        copied = time.perf_counter()
+        copied, copied_work = time.perf_counter(), time.process_time()
         stored(store, made, batch)
-        storing += time.perf_counter() - copied
-        copying += copied - began
-        rows += batch
-    return {
-        "raw_copy_rows_per_s": rows / copying,
-        "store_path_ratio": copying / storing,
-        "processor_path_ratio": copying / (decode + storing),
-    }
+        spent.storing += time.perf_counter() - copied
+        spent.storing_work += time.process_time() - copied_work
+        spent.copying += copied - began
+        spent.copying_work += copied_work - work
+    return spent
+
+
+def _processor_seconds(connection: Connection) -> float:
+    """Of the server's process for this connection, so far."""
+    times = psutil.Process(connection.info.backend_pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _copy(connection: Connection, lines: str) -> None:

@@ -41,6 +41,7 @@ def test_the_store_path_gives_its_figures(
     assert set(found) == {
         "raw_copy_rows_per_s",
         "store_path_ratio",
+        "store_path_work_ratio",
         "processor_path_ratio",
         "ordinary_batch_ratio",
     }
