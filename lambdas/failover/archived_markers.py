@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 from lifeline.lambdas.failover.manifests import Tally
 from lifeline.lambdas.failover.markers import Marker, Pair, Place
 
-MAX_STRETCHES = 100
-"""Of a pair. With more of them the oldest are forgotten: a day that needs one of those is kept."""
+MAX_STRETCHES = 30
+"""Of a pair: with 16 of them an item has 60 KB. The oldest are forgotten: a day that needs one is kept."""
 FORGET_MS = 60 * 86_400_000
 """A pair without a marker for so long: a month longer than a day's events stay in the database."""
 

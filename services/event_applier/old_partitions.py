@@ -38,7 +38,7 @@ WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - %s
 """
 GRACE_DAYS = 2
 """The archive is minutes behind, and this is looked at once an hour."""
-IN_DEFAULT = "SELECT count(*) FROM (SELECT FROM event_default LIMIT %s) AS some"
+IN_DEFAULT = "SELECT count(*) FROM (SELECT FROM event_default LIMIT %s) AS found"
 MOST_COUNTED = 10_000
 RESTORING = "SELECT EXISTS (SELECT FROM archive_restore WHERE ended_at IS NULL)"
 DETACHED = """

@@ -139,7 +139,7 @@ CREATE FUNCTION forget_old_rows(kept_days integer DEFAULT 400, letter_days integ
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
-    most  constant integer := 50000;  -- at once: the rest goes an hour later
+    most  constant integer := 10000;  -- at once: within the limit of a transaction; the rest goes an hour later
     gone  timestamptz;
 BEGIN
     SELECT day::timestamp AT TIME ZONE 'UTC' INTO gone FROM event_floor;

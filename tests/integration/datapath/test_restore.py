@@ -456,18 +456,23 @@ def old_day(sql: Sql, days: int = 40, first: int = 11, last: int = 20) -> str:
         days,
     )
     sql("SELECT extend_event_partitions(%s, 0)", days)
-    sql(
-        "INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, "
-        "version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch) "
-        "VALUES (clock_timestamp() - make_interval(days => %s), gen_random_uuid(), 'A', 'A', 'a', 1, 1, "
-        "'{}', '{}', %s, %s, %s, %s, %s, 1)",
-        *(days, *PAIR, last, EVENTS),
-    )
+    an_event(sql, days, last)
     sql(
         "INSERT INTO event_source VALUES (%s, %s, 0, %s, %s, %s, %s, %s)",
         *(day, EVENTS, *PAIR, first, last),
     )
     return str(name)
+
+
+def an_event(sql: Sql, days: int, sequence: int) -> None:
+    """Of so many days ago."""
+    sql(
+        "INSERT INTO event (occurred_on, event_id, event_type, aggregate_type, aggregate_id, sequence, "
+        "version, payload, metadata, origin, incarnation, shard, shard_sequence, topic, applied_epoch) "
+        "VALUES (clock_timestamp() - make_interval(days => %s), gen_random_uuid(), 'A', 'A', 'a', 1, 1, "
+        "'{}', '{}', %s, %s, %s, %s, %s, 1)",
+        *(days, *PAIR, sequence, EVENTS),
+    )
 
 
 def days(sql: Sql) -> list[str]:
@@ -514,7 +519,10 @@ def test_a_day_is_dropped_once_the_archive_holds_its_records(
     upkeep.keep_up(connection)
     assert days(sql) == []
     assert sql("SELECT count(*) FROM detached_partition") == [(0,)]
-    assert upkeep.overdue == 0
+    assert (upkeep.overdue, upkeep.in_default) == (0, 0)
+    an_event(sql, 300, 1)
+    upkeep.keep_up(connection)
+    assert upkeep.in_default == 1, "it has no day (C3)"
 
 
 def test_a_lost_regions_tail_keeps_its_day_and_no_other(
