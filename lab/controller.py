@@ -113,9 +113,7 @@ class Controller:
                 try:
                     with self._lock:
                         act()
-                except (
-                    BotoCoreError, ClientError, LabError, OSError, KeyError, ValkeyError,
-                ) as error:  # fmt: skip
+                except (BotoCoreError, ClientError, LabError, OSError, KeyError) as error:
                     self.say(f"controller: {type(error).__name__}: {error}")
 
     def _follow_writer(self) -> None:
@@ -143,7 +141,11 @@ class Controller:
     def _follow_caches(self) -> None:
         for region, server in self.caches.items():
             role = None if region in self.unreachable else self.cache_role(region)
-            if role is not None and server.follow(peer=role == SECONDARY):
+            try:
+                moved = role is not None and server.follow(peer=role == SECONDARY)
+            except ValkeyError:  # dead or frozen: the other one is looked at all the same
+                continue
+            if moved:
                 told = "follows the other's" if role == SECONDARY else "takes writes"
                 self.say(
                     f"controller: the cache in {region} {told}, as its member is {role or 'alone'}"
