@@ -47,7 +47,8 @@ SECONDARY = "SECONDARY"
 """The role of a global datastore's member that takes no writes."""
 MIRROR = "mirrormaker"
 """The ECS service that copies the peer's log, of which one task runs in each region."""
-PARTS_OF_AN_ARN = 7
+SECRETS = {"query-api": {"CACHE_SECRET": "cache-entries"}}
+"""By container: its variables that are secrets, and the secrets' names without the suffix."""
 ROOT = Path(__file__).resolve().parent.parent
 
 Observer = Callable[[str, str], Any]
@@ -113,9 +114,7 @@ class Controller:
                 try:
                     with self._lock:
                         act()
-                except (
-                    BotoCoreError, ClientError, LabError, OSError, KeyError, ValkeyError,
-                ) as error:  # fmt: skip
+                except (BotoCoreError, ClientError, LabError, OSError, KeyError) as error:
                     self.say(f"controller: {type(error).__name__}: {error}")
 
     def _follow_writer(self) -> None:
@@ -143,7 +142,11 @@ class Controller:
     def _follow_caches(self) -> None:
         for region, server in self.caches.items():
             role = None if region in self.unreachable else self.cache_role(region)
-            if role is not None and server.follow(peer=role == SECONDARY):
+            try:
+                moved = role is not None and server.follow(peer=role == SECONDARY)
+            except ValkeyError:  # dead or frozen: the other one is looked at all the same
+                continue
+            if moved:
                 told = "follows the other's" if role == SECONDARY else "takes writes"
                 self.say(
                     f"controller: the cache in {region} {told}, as its member is {role or 'alone'}"
@@ -229,17 +232,18 @@ class Controller:
             answer = ecs.describe_task_definition(taskDefinition=task_definition)
             container = answer["taskDefinition"]["containerDefinitions"][0]
             given = {pair["name"]: pair["value"] for pair in container.get("environment", [])}
-            given |= self._secrets(region, container.get("secrets", []))
+            given |= self._secrets(region, container.get("name", ""))
             self._environments[task_definition] = service_environment(self.places, region, given)
         return self._environments[task_definition]
 
-    def _secrets(self, region: str, secrets: Sequence[Mapping[str, str]]) -> dict[str, str]:
-        """Whole secrets only: a field of one is the migrations' password, which nobody asks for here."""
+    def _secrets(self, region: str, container: str) -> dict[str, str]:
+        """By name: the emulator's CloudFormation loses what a container's secrets are called."""
         manager = self.observer("secretsmanager", region)
         return {
-            one["name"]: str(manager.get_secret_value(SecretId=one["valueFrom"])["SecretString"])
-            for one in secrets
-            if len(one["valueFrom"].split(":")) == PARTS_OF_AN_ARN
+            variable: str(
+                manager.get_secret_value(SecretId=f"{name}-{self.suffix}")["SecretString"]
+            )
+            for variable, name in SECRETS.get(container, {}).items()
         }
 
 
