@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,14 +22,12 @@ from lifeline.lambdas.failover_step.capacity_steps import (
     rest,
 )
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
-from tests.support.clocks import ManualClock
 from tests.support.step_runs import OWN, PEER, lease_of, step_run, with_lease
 from tests.unit.failover_step.test_store_steps import credentials
 
 __all__ = ["credentials"]
 
 CLUSTER, APPLIER, QUERY_API = "services-test", "event-applier-test", "query-api-test"
-NOW = ManualClock().now()
 ServicesOf = Callable[..., Any]
 
 
@@ -152,14 +151,26 @@ def test_the_standby_rests(services_of: ServicesOf) -> None:
         (lease_of(holder=OWN), "does not hold the lease"),
         (lease_of(holder=""), "does not hold the lease"),
         (None, "does not hold the lease"),
-        (replace(lease_of(holder=PEER), paused_until=NOW + 1), "paused"),
-        (replace(lease_of(holder=PEER), moved_at=NOW + 1 - REST_AFTER_SECONDS), "only"),
     ],
 )
 def test_in_any_other_case_nothing_is_lowered(
     services_of: ServicesOf, lease: Lease | None, why: str
 ) -> None:
     ecs = services_of(event_applier_test=1, query_api_test=1)
+    assert why in rest(with_lease(resting(), lease))
+    assert desired(ecs) == {APPLIER: 1, QUERY_API: 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "ago", "why"),
+    [("paused_until", -60.0, "paused"), ("moved_at", REST_AFTER_SECONDS - 60.0, "only")],
+)
+def test_nothing_is_lowered_while_the_table_says_that_it_is_early(
+    services_of: ServicesOf, name: str, ago: float, why: str
+) -> None:
+    """A20: the table's clock is the real one here, the step's own is not."""
+    ecs = services_of(event_applier_test=1, query_api_test=1)
+    lease = replace(lease_of(holder=PEER), **{name: time.time() - ago})  # type: ignore[arg-type]
     assert why in rest(with_lease(resting(), lease))
     assert desired(ecs) == {APPLIER: 1, QUERY_API: 1}
 
