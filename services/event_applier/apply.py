@@ -18,6 +18,7 @@ from lifeline.services.event_applier.batch import Batch, LogRecord, Place, batch
 from lifeline.services.event_applier.dead_letter_publisher import DeadLetterPublisher
 from lifeline.services.event_applier.log_reader import LogReader, say_gone
 from lifeline.services.event_applier.old_partitions import OldPartitions
+from lifeline.services.event_applier.pace import Pace
 from lifeline.services.event_applier.positions import (
     OwnPosition,
     Resume,
@@ -82,6 +83,9 @@ class Applier:
         self._restarted: set[Place] = set()
         self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
+        self._pace = Pace(BATCH_RECORDS)
+        self._under_way: list[LogRecord] = []
+        """Read, and not known to be stored."""
         self._alive = AliveFile(settings.alive_file)
         self._applied_at = float("-inf")
         archived = ArchivedPlaces(settings.checkpoints_table, self._region.region)
@@ -142,6 +146,10 @@ class Applier:
                 reader.stand_still()
             except (psycopg.Error, OSError) as error:
                 self._say_state(f"database: {type(error).__name__}: {_words(error)}")
+                if self._under_way:
+                    self._pace.failed(self._under_way)
+                self._say_lag(reader)
+                self._under_way = []
                 self._disconnect()
                 reader.stand_still()
                 reader.read(1, pause)  # keeps the group membership alive
@@ -159,7 +167,10 @@ class Applier:
                 reader.read(1, IDLE_SECONDS if not permission.may_serve else BATCH_SECONDS)
                 return
             self._place(reader)
-        records = reader.read(BATCH_RECORDS, BATCH_SECONDS)
+        records = reader.read(self._pace.records, BATCH_SECONDS)
+        together = self._pace.together(records)
+        reader.give_back(records[together:])
+        records = records[:together]
         batch = batch_of(records)
         behind = self._overtaken(batch)
         if behind:
@@ -172,12 +183,15 @@ class Applier:
         self._quality.tell()
 
     def _say_lag(self, reader: LogReader) -> None:
-        """Only while applying: a standby reads nothing, so it has no lag to tell of."""
+        """Only where it may apply: a standby reads nothing, so it has no lag to tell of.
+
+        What it could not apply counts, too.
+        """
         now = self._clock.monotonic()
         if reader.unplaced or now - self._lag_at < LAG_SECONDS:
             return
         self._lag_at = now
-        say_metric("ConsumerLag", reader.lag(), self._region.suffix)
+        say_metric("ConsumerLag", reader.lag() + len(self._under_way), self._region.suffix)
 
     def _apply(
         self, reader: LogReader, store: Store, records: list[LogRecord], batch: Batch
@@ -189,7 +203,15 @@ class Applier:
                 try:
                     if records or heartbeat:
                         own = self._own_positions(reader, records, batch)
-                        done = store.apply(batch, heartbeat=heartbeat, positions=own)
+                        self._under_way = records
+                        done = store.apply(
+                            batch,
+                            heartbeat=heartbeat,
+                            positions=own,
+                            plain=self._pace.is_plain(records),
+                        )
+                        self._under_way = []
+                        self._pace.applied(records)
                         _say_what_is_odd(done)
                         self._quality.count(done)
                     break
@@ -201,6 +223,7 @@ class Applier:
             self._stop(reader, store, heartbeat=heartbeat)
         except NotServing as refused:
             self._say_state(str(refused))
+            self._under_way = []
             reader.stand_still()
             return
         if heartbeat:
@@ -228,6 +251,7 @@ class Applier:
         if self._admin is None:
             self._admin = AdminClient(client_settings(self._log, purpose="apply"))
         self._log_ids = topic_ids(self._admin, {topic for topic, _ in reader.partitions})
+        self._pace.keep_only(reader.partitions)
         own = read_own_positions(connection, self._guard.epoch, self._log_ids)
         lineages = read_lineages(connection)
         self._resumes = {
@@ -314,6 +338,8 @@ def _say_what_is_odd(done: Applied) -> None:
         say("unexpected", records=done.unexpected)
     if done.withheld:
         say("withheld", records=done.withheld)
+    if done.plain:
+        say("without vital signs", plain=done.plain)
 
 
 def _words(error: BaseException) -> str:

@@ -61,6 +61,10 @@ class LogReader:
         self._left = []
         return found
 
+    def give_back(self, records: list[LogRecord]) -> None:
+        """The last ones of what was read: they are read again next."""
+        self._left = records + self._left
+
     def _consumed(self, limit: int, seconds: float) -> list[LogRecord]:
         records: list[LogRecord] = []
         for message in self._consumer.consume(limit, seconds):

@@ -60,31 +60,30 @@ SET status = excluded.status, occurred_on = excluded.occurred_on, sequence = exc
 WHERE (held.occurred_on, held.sequence, held.event_id)
     < (excluded.occurred_on, excluded.sequence, excluded.event_id)
 """
-KEEP_FLAG = f"""
+KEEP_FLAGS = f"""
 INSERT INTO quality_flag (event_id, occurred_on, code, flag)
-SELECT %(event_id)s::uuid, %(occurred_on)s::timestamptz, %(code)s, %(flag)s WHERE EXISTS ({STORED})
+SELECT %(event_id)s::uuid, %(occurred_on)s::timestamptz, code, flag
+FROM unnest(%(codes)s::text[], %(flags)s::text[]) AS given (code, flag) WHERE EXISTS ({STORED})
 ON CONFLICT DO NOTHING
 """
 
 
 @dataclass
 class Observed:
-    """Of one batch. `counts` is by flag; `seen` the vital signs that were looked at."""
+    """Of one batch. `seen`: the vital signs that came; `incomplete` and `implausible`: their flags."""
 
     readings: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     corrections: list[dict[str, Any]] = field(default_factory=list)
-    flags: list[dict[str, Any]] = field(default_factory=list)
+    flagged: list[dict[str, Any]] = field(default_factory=list)
+    """One for each event: a payload is sent once, however many values it has."""
     seen: int = 0
+    incomplete: int = 0
+    implausible: int = 0
 
     @property
-    def incomplete(self) -> int:
-        """Flags that say something is missing."""
-        return sum(one["flag"] in INCOMPLETE for one in self.flags)
-
-    @property
-    def implausible(self) -> int:
-        """The other flags."""
-        return len(self.flags) - self.incomplete
+    def says_something(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.readings or self.corrections or self.flagged)
 
 
 def observed(events: Iterable[Envelope], found: Observed | None = None) -> Observed:
@@ -125,8 +124,8 @@ def write(connection: Connection, found: Observed) -> None:
         if found.corrections:
             order = itemgetter("aggregate_type", "aggregate_id", "occurred_on")
             cursor.executemany(KEEP_CORRECTION, sorted(found.corrections, key=order))
-        if found.flags:
-            cursor.executemany(KEEP_FLAG, sorted(found.flags, key=itemgetter("event_id")))
+        if found.flagged:
+            cursor.executemany(KEEP_FLAGS, sorted(found.flagged, key=itemgetter("event_id")))
 
 
 def _add(found: Observed, event: Envelope, occurred_on: datetime, observation: Observation) -> None:
@@ -153,8 +152,20 @@ def _add(found: Observed, event: Envelope, occurred_on: datetime, observation: O
                 key = (event.aggregateType, event.aggregateId, quantity.code)
                 reading = f"{times} {event.eventId.lower()} {component}"
                 found.readings.setdefault(key, set()).add(reading)
-    for code, flag in flags_of(observation):
-        found.flags.append({**_stored(event), "code": code, "flag": flag})
+    flags = list(flags_of(observation))
+    if not flags:
+        return
+    missing = sum(flag in INCOMPLETE for _, flag in flags)
+    found.incomplete += missing
+    found.implausible += len(flags) - missing
+    each = sorted(set(flags))
+    found.flagged.append(
+        {
+            **_stored(event),
+            "codes": [code for code, _ in each],
+            "flags": [flag for _, flag in each],
+        }
+    )
 
 
 def _stored(event: Envelope) -> dict[str, Any]:

@@ -103,6 +103,8 @@ class Applied:
     """Values of vital signs that came; `incomplete` and `implausible` are the flags among them."""
     incomplete: int = 0
     implausible: int = 0
+    plain: int = 0
+    """Stored events whose vital signs and corrections nobody kept: they alone took the database too long."""
 
 
 class Store:
@@ -138,25 +140,31 @@ class Store:
         return None if row is None else AuthorityRow(*row)
 
     def apply(
-        self, batch: Batch, *, heartbeat: bool, positions: Sequence[OwnPosition] = ()
+        self,
+        batch: Batch,
+        *,
+        heartbeat: bool,
+        positions: Sequence[OwnPosition] = (),
+        plain: bool = False,
     ) -> Applied:
         """All of `batch`, or nothing: what cannot be stored is set aside in the same transaction (C10).
 
-        `positions`: how far this epoch applied the partitions with it (B26).
+        `positions`: how far this epoch applied the partitions with it (B26). `plain`: without the vital signs
+        and corrections that the events hold.
         Raises NotServing, psycopg.Error; Stopped when that would be nearly everything (B23).
         """
         # Each way is a transaction of its own, not one for each duplicate or bad row (L8).
         try:
             if batch.lines and self._choice.is_copied:
                 try:
-                    done = self._apply(batch, heartbeat, positions, copied)
+                    done = self._apply(batch, heartbeat, positions, copied, plain)
                     self._choice.copied()
                     return done
                 except (psycopg.errors.UniqueViolation, UnderFloor):
                     self._choice.in_vain()
-            done = self._apply(batch, heartbeat, positions, staged)
+            done = self._apply(batch, heartbeat, positions, staged, plain)
         except BAD_ROW:
-            return self._apply(batch, heartbeat, positions, what_can_be)
+            return self._apply(batch, heartbeat, positions, what_can_be, plain)
         if batch.lines:
             self._choice.staged(is_new=done.inserted == len(batch.lines))
         return done
@@ -167,13 +175,14 @@ class Store:
         heartbeat: bool,
         positions: Sequence[OwnPosition],
         insert: Callable[[Connection, Batch, int, bool], Inserting],
+        plain: bool,
     ) -> Applied:
         with self._connection.transaction():
             self._prove_right()
             done = insert(self._connection, batch, self._guard.epoch, self._notes_sources())
             withheld = settle(self._connection, done.wild) if done.wild else 0
             seen = done.seen
-            if self._observes():
+            if self._observes() and not plain:
                 write(self._connection, seen)
             if self._is_noting:
                 note(self._connection, batch, done.stored(batch))
@@ -206,6 +215,7 @@ class Store:
             seen.seen,
             seen.incomplete,
             seen.implausible,
+            done.inserted if plain and seen.says_something else 0,
         )
 
     def publish(self, send: Callable[[list[DeadLetter]], None]) -> int:

@@ -31,6 +31,13 @@ def event_body(sequence: int, aggregate: str = "p-1", **changes: Any) -> dict[st
     return body | changes
 
 
+def heart_rate(n: int) -> dict[str, Any]:
+    """A payload: an Observation with one heart rate."""
+    coding = [{"system": "http://loinc.org", "code": "8867-4"}]
+    quantity = {"value": 60 + n % 40, "code": "/min"}
+    return {"status": "final", "code": {"coding": coding}, "valueQuantity": quantity}
+
+
 def event_record(offset: int, body: dict[str, Any], topic: str = TOPIC) -> LogRecord:
     headers = [
         ("origin", b"ca-central-1"),

@@ -16,7 +16,13 @@ from lifeline.services.shared.database import connect
 from tests.integration.conftest import NewLog
 from tests.integration.datapath.applying import HOME, PARTITIONS, RECOVERY, Log, Said, applying
 from tests.integration.datapath.engines import until
-from tests.integration.datapath.log_records import TOPIC, event_body, event_record, marker_record
+from tests.integration.datapath.log_records import (
+    TOPIC,
+    event_body,
+    event_record,
+    heart_rate,
+    marker_record,
+)
 
 Sql = Callable[..., list[Any]]
 Renewed = Callable[..., None]
@@ -189,6 +195,41 @@ def test_refusals_that_do_not_pass_start_from_the_positions_again(
         until("stored", lambda: stored(sql) == [1])
     assert said.has("database: SerializationFailure")
     assert said.messages().count("placed") == 2
+
+
+@pytest.fixture
+def slow_patient(sql: Sql) -> Iterator[None]:
+    """Let the server give up, as after its limits of time, on whatever is derived of one patient."""
+    sql(
+        "CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.aggregate_id = 'slow' THEN "
+        "RAISE EXCEPTION 'canceling statement' USING ERRCODE = '57014'; END IF; RETURN NEW; END $$"
+    )
+    sql(
+        "CREATE TRIGGER give_up BEFORE INSERT ON vital_sign FOR EACH ROW EXECUTE FUNCTION give_up()"
+    )
+    yield
+    sql("DROP TRIGGER give_up ON vital_sign")
+    sql("DROP FUNCTION give_up")
+
+
+@pytest.mark.usefixtures("slow_patient")
+def test_an_event_that_takes_the_database_too_long_holds_back_no_other(
+    database: DatabaseAddress, sql: Sql, serve_here: Renewed, log: Log, said: Said
+) -> None:
+    """B23: its batch came again unchanged for ever, and with it the partition stood."""
+    serve_here()
+    bodies = [
+        event_body(n, "slow" if n == 3 else f"p-{n}", payload=heart_rate(n)) for n in range(7)
+    ]
+    log.put([*map(event_record, range(7), bodies), marker_record(7, 9)])
+    with applying(database, log):
+        until("all stored", lambda: sorted(stored(sql)) == list(range(7)), seconds=60)
+        until("the marker", lambda: sql("SELECT sequence FROM applied_marker") == [(9,)])
+    kept = {row[0] for row in sql("SELECT aggregate_id FROM vital_sign")}
+    assert kept == {f"p-{n}" for n in range(7) if n != 3}
+    assert said.messages().count("without vital signs") == 1
+    assert sql("SELECT count(*) FROM dead_letter") == [(0,)]
 
 
 def test_a_connection_that_breaks_loses_nothing(

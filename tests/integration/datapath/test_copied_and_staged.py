@@ -23,7 +23,13 @@ from lifeline.services.shared.database import connect
 from lifeline.services.shared.serving_guard import ServingGuard
 from tests.integration.datapath.applying import HOME
 from tests.integration.datapath.engines import until
-from tests.integration.datapath.log_records import START, event_body, event_record, marker_record
+from tests.integration.datapath.log_records import (
+    START,
+    event_body,
+    event_record,
+    heart_rate,
+    marker_record,
+)
 
 Sql = Callable[..., list[Any]]
 TABLES = {
@@ -252,7 +258,7 @@ def test_both_ways_leave_the_same(
     chance = random.Random(seed)
     stream = []
     for n in range(240):
-        body = event_body(n // 3, f"p-{n % 3}", payload=_heart_rate(n))
+        body = event_body(n // 3, f"p-{n % 3}", payload=heart_rate(n))
         if chance.random() < 0.05:
             body["sequence"] += chance.choice([-1, 1, 5 * MAX_SEQUENCE_JUMP])
         stream.append(body)
@@ -279,12 +285,6 @@ def test_both_ways_leave_the_same(
         found.append((held(sql), totals))
     assert copies > 3
     assert found[0] == found[1]
-
-
-def _heart_rate(n: int) -> dict[str, Any]:
-    coding = [{"system": "http://loinc.org", "code": "8867-4"}]
-    quantity = {"value": 60 + n % 40, "code": "/min"}
-    return {"status": "final", "code": {"coding": coding}, "valueQuantity": quantity}
 
 
 @pytest.mark.parametrize("place", ["fold", "write", "settle"])
@@ -341,7 +341,7 @@ def test_two_appliers_at_once_store_each_event_once(
 ) -> None:
     """Both read the same partition, cut into batches of their own."""
     serve_here()
-    bodies = [event_body(n, f"p-{n % 7}", payload=_heart_rate(n)) for n in range(600)]
+    bodies = [event_body(n, f"p-{n % 7}", payload=heart_rate(n)) for n in range(600)]
     inserted: list[int] = []
     begin = threading.Barrier(2)
 
