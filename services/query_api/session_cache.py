@@ -18,6 +18,7 @@ from lifeline.lambdas.contracts.cache import CachePlace
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.services.query_api.cache_client import ANSWER_SECONDS, CacheClient
 from lifeline.services.query_api.cache_entry import Kind, Seal, Unusable
+from lifeline.services.shared.log_lines import say
 from lifeline.services.shared.metric_lines import say_metric
 
 TELL_SECONDS = 60.0
@@ -66,6 +67,8 @@ class SessionCache:
         for outcome, metric in FIGURES.items():
             say_metric(metric, told[outcome], suffix)
         say_metric(BREAKER, int(self._client.is_open), suffix)
+        if self._client.failures:
+            say("cache failures since the start", failures=dict(self._client.failures))
 
 
 def keep_telling(
