@@ -6,15 +6,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
 
-from lifeline.cli import authority
-from lifeline.cli.failure import Failure
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from simulator.authority import PROMOTION, TAKE, AuthorityWorld, Pause
 from simulator.places import HOME, LEASE_TABLE, PLACES, RECOVERY, REGIONS, WITNESS
-from simulator.told import SUFFIX
 
 FIRST_SECONDS, HEALED_SECONDS = 90.0, 1_200.0
 """Faults begin and end between these moments of a run."""
@@ -315,15 +310,11 @@ def pause(at: float, seconds: float, wrong: float) -> Fault:
     """What `lifeline authority pause` writes on a computer whose clock is `wrong` by so many seconds."""
 
     def begin(world: AuthorityWorld) -> None:
-        table, lease = LeaseTable(_Direct(world), LEASE_TABLE), world.lease
-        places: Any = SimpleNamespace(
-            lease=lambda: table, lease_words="The lease", lease_name=LEASE_TABLE, suffix=SUFFIX
-        )
-        try:
-            change = authority.pause(places, minutes=seconds / 60.0, now=world.now() + wrong)
-        except Failure:
-            return  # there is no lease, or it was handed over
-        if lease is not None and change.write is not None and change.write(table):
+        table = LeaseTable(_Direct(world), LEASE_TABLE)
+        lease = table.read()
+        if lease is None or lease.is_handed_over:
+            return  # the command refuses
+        if table.pause(until=lease.table_now(world.now() + wrong) + seconds) is not None:
             world.paused = Pause(lease.epoch, world.scheduler.now + seconds - DATE_SECONDS)
 
     said = (

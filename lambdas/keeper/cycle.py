@@ -145,7 +145,7 @@ class Cycle:
         lease, missing = self._read_lease()
         now = self._clock()
         if lease is not None and lease.is_paused(now):
-            # Its end on the own clock, from before the table said how late it is: not later than it is (A20).
+            # Its end on the own clock; `Date` has whole seconds, so at most one later than it is (A20).
             self._pause_until = asked_at + lease.paused_until - lease.table_now(asked_at)
             self._pause_read_at = now
         observation = Observation(
