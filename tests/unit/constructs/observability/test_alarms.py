@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -488,7 +488,7 @@ def test_one_copy_that_failed_is_told(make_stack: MakeStack) -> None:
     (found,) = (one for one in all_specs(make_stack()) if one.name == "archive-copy-failed")
     written_each = Archive.__dataclass_fields__["archive_roll_seconds"].default
     assert (found.evaluation.datapoints_to_alarm, found.evaluation.evaluation_periods) == (1, 1)
-    assert found.evaluation.period_seconds > written_each
+    assert found.evaluation.period_seconds > cast(float, written_each)
 
 
 def test_without_a_standby_no_alarm_waits_for_a_copy_a_probe_or_a_drill(
