@@ -47,8 +47,6 @@ SECONDARY = "SECONDARY"
 """The role of a global datastore's member that takes no writes."""
 MIRROR = "mirrormaker"
 """The ECS service that copies the peer's log, of which one task runs in each region."""
-SECRETS = {"query-api": {"CACHE_SECRET": "cache-entries"}}
-"""By container: its variables that are secrets, and the secrets' names without the suffix."""
 ROOT = Path(__file__).resolve().parent.parent
 
 Observer = Callable[[str, str], Any]
@@ -232,19 +230,8 @@ class Controller:
             answer = ecs.describe_task_definition(taskDefinition=task_definition)
             container = answer["taskDefinition"]["containerDefinitions"][0]
             given = {pair["name"]: pair["value"] for pair in container.get("environment", [])}
-            given |= self._secrets(region, container.get("name", ""))
             self._environments[task_definition] = service_environment(self.places, region, given)
         return self._environments[task_definition]
-
-    def _secrets(self, region: str, container: str) -> dict[str, str]:
-        """By name: the emulator's CloudFormation loses what a container's secrets are called."""
-        manager = self.observer("secretsmanager", region)
-        return {
-            variable: str(
-                manager.get_secret_value(SecretId=f"{name}-{self.suffix}")["SecretString"]
-            )
-            for variable, name in SECRETS.get(container, {}).items()
-        }
 
 
 def service_environment(

@@ -26,8 +26,6 @@ READ_SCOPE = "events/read"
 """What a token must allow to read events and vital signs."""
 TOKEN_HEADER = "Lifeline-Token"  # noqa: S105 - a header's name
 """Where the API puts the caller's token: it may rename `Authorization` on the way."""
-CACHE_SECRET = "CACHE_SECRET"  # noqa: S105 - a variable's name
-"""The variable of the field `cache_secret`."""
 TLS_NAME = "QUERY_API_TLS_NAME"
 """The variable of the field `query_api_tls_name`: whoever makes the load balancer sets it."""
 
@@ -46,6 +44,7 @@ class QueryApi(Contract):
         AwsCall("dynamodb:GetItem"),
         AwsCall("dynamodb:PutItem"),
         AwsCall("ssm:GetParameter"),
+        AwsCall("secretsmanager:GetSecretValue"),
         AwsCall("elasticache:Connect"),
         CACHE,
         HostCall("the user pool's keys", 443),
@@ -65,8 +64,8 @@ class QueryApi(Contract):
     query_api_ca_file: str = overridable("")
     """Where to write the root of its certificate, if anywhere: the lab's API verifies it."""
     cache: CachePlace = NO_CACHE
-    cache_secret: str = overridable("", CACHE_SECRET)
-    """What entries are sealed with; without it no cache is asked. ECS sets it out of Secrets Manager."""
+    cache_secret_name: str = ""
+    """Of what entries are sealed with; empty: no cache is asked. Read in the cache's own thread (D10)."""
     token_issuer: str = ""
     """The user pool whose tokens let callers read; empty: whoever asks was let in by somebody else."""
     token_keys_at: str = overridable("")

@@ -339,7 +339,7 @@ def _say_what_is_odd(done: Applied) -> None:
     if done.withheld:
         say("withheld", records=done.withheld)
     if done.plain:
-        say("without vital signs", plain=done.plain)
+        say("without vital signs", records=done.plain)
 
 
 def _words(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -139,6 +140,9 @@ def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope, tu
     origin = tuple(
         headers[name].decode() for name in ("origin", "incarnation", "shard", "sequence")
     )
+    if not origin[3].isdigit():
+        raise ValueError("its place in the stream is no number")
+    day_of(event.occurredOn)
     fields = (
         *origin,
         record.topic,
@@ -160,6 +164,13 @@ def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope, tu
     if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
         raise ValueError("a field holds a character that COPY's text format does not")
     return line, event, origin
+
+
+def day_of(occurred_on: str) -> str:
+    """The UTC day of an event's time. Raises ValueError for what is no time."""
+    if occurred_on.endswith("Z"):
+        return date.fromisoformat(occurred_on[:10]).isoformat()
+    return datetime.fromisoformat(occurred_on).astimezone(UTC).date().isoformat()
 
 
 def _escaped(json_text: msgspec.Raw) -> str:

@@ -6,11 +6,11 @@ Invariant: once its places are noted, a day of `event` has no row whose record l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date
 
 from lifeline.lambdas.failover.archived_markers import Source
 from lifeline.lambdas.failover.markers import Pair
-from lifeline.services.event_applier.batch import Batch
+from lifeline.services.event_applier.batch import Batch, day_of
 from lifeline.services.shared.database import Connection
 
 IS_THERE = "SELECT to_regclass('event_source') IS NOT NULL"
@@ -59,7 +59,7 @@ def note(connection: Connection, batch: Batch, stored: Iterable[int]) -> None:
         record, origin = batch.events[number], batch.origins[number]
         occurred_on, here = batch.envelopes[number].occurredOn, (*record[:2], origin[:3])
         if here != before or not (occurred_on.startswith(day) and occurred_on[-1] == "Z"):
-            day, before = _day(occurred_on), here
+            day, before = day_of(occurred_on), here
             sequences = found.setdefault((day, record.topic, record.partition, *origin[:3]), [])
         sequences.append(origin[3])
     if found:
@@ -75,7 +75,7 @@ def require_above_floor(connection: Connection, batch: Batch) -> None:
     """
     row = connection.execute(FLOOR).fetchone()
     floor = str(row[0]) if row else "-infinity"
-    if floor != "-infinity" and min(_day(one.occurredOn) for one in batch.envelopes) < floor:
+    if floor != "-infinity" and min(day_of(one.occurredOn) for one in batch.envelopes) < floor:
         raise UnderFloor(floor)
 
 
@@ -110,10 +110,3 @@ def never_stored(
         if source is None or not source.first <= int(told) <= source.last:
             found.append(number)
     return found
-
-
-def _day(occurred_on: str) -> str:
-    """The UTC day of an event's time."""
-    if occurred_on.endswith("Z"):
-        return occurred_on[:10]
-    return datetime.fromisoformat(occurred_on).astimezone(UTC).date().isoformat()

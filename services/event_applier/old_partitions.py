@@ -67,6 +67,8 @@ class OldPartitions:
         """Detach what is old, drop what is archived. Raises psycopg.Error; the next call goes on."""
         if not is_there(connection):
             return
+        # Told even if what follows fails, each time.
+        self._look(connection)
         row = connection.execute(RESTORING).fetchone()
         if row and row[0]:
             say(
@@ -83,6 +85,9 @@ class OldPartitions:
                     connection.execute(LOCK_TIMEOUT)
                     connection.execute("SELECT drop_detached_partition(%s)", (one.name,))
                 say("an old partition is dropped", partition=one.name)
+        self._look(connection)
+
+    def _look(self, connection: Connection) -> None:
         row = connection.execute(IN_DEFAULT, (MOST_COUNTED,)).fetchone()
         self.in_default = int(row[0]) if row else None
         found = connection.execute(OVERDUE, (self._kept_days + GRACE_DAYS,)).fetchone()

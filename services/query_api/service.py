@@ -56,7 +56,7 @@ def main() -> int:
     checkpoint = ReaderCheckpoint(told.checkpoints_table, region.region)
     traffic = TrafficSwitch(told.region_state_table, region.region)
     authority = AuthorityCheck(database, region)
-    cache = session_cache(told.cache, told.cache_secret, region.region)
+    cache = session_cache(told.cache, told.cache_secret_name, region.region)
     loops: dict[str, Callable[[], None]] = {
         "markers": lambda: markers.run(stopping),
         "watermark": lambda: WatermarkReader(log, region, published, checkpoint).run(stopping),

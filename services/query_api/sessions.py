@@ -1,7 +1,9 @@
 """Sessions of API clients: a token that was checked once is not checked again for a while.
 
 The API's authorizer has checked it before; this is a second lock, for whoever reaches the task past the API.
-What is not known admits: when the pool's keys cannot be had, the API's word is enough.
+What is not known admits: when the pool's keys cannot be had, the API's word is enough. So it is where no
+token came at all: the API of the release before this one hands none on, and stands in front of this service
+while a release is deployed or taken back. The next release may refuse that.
 """
 
 from __future__ import annotations
@@ -44,6 +46,9 @@ class Sessions:
 
     def admit(self, header: str) -> Answer | None:
         """None, or why not. `header`: `Bearer` and the token, or the token alone."""
+        if not header:
+            say("token not checked: the API handed none on")
+            return None
         token = header.removeprefix("Bearer ").strip()
         try:
             session = self._session(token)

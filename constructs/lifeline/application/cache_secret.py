@@ -14,7 +14,7 @@ CHARACTERS = 64
 
 
 class CacheSecret(Construct):
-    """A secret of one region, which nobody but ECS reads, when it starts the query API.
+    """A secret of one region, which nobody but the query API reads, in the thread that talks to the cache.
 
     Covers: a cache, its snapshots or its slow log in wrong hands: entries are encrypted, and their names are
     keyed hashes. Does not cover: a task that is taken over, which has it. Whoever replaces it, and starts
@@ -32,10 +32,11 @@ class CacheSecret(Construct):
         super().__init__(scope, construct_id)
         site = Site.of(self, site)
         keys = Keys.or_default(self, keys)
+        self.name = site.names.regional_name("cache-entries")
         self.secret = secretsmanager.Secret(
             self,
             "Secret",
-            secret_name=site.names.regional_name("cache-entries"),
+            secret_name=self.name,
             description="What the query API seals its cache's entries with.",
             encryption_key=keys.secrets,
             removal_policy=RemovalPolicy.DESTROY,

@@ -100,7 +100,7 @@ class ServiceRoles(Construct):
         return self._of[service][0]
 
     def allow_cache(self, cache: ISessionCache, secret: secretsmanager.ISecret) -> None:
-        """Let the query API find the cache and sign in to it, and ECS read what it seals entries with."""
+        """Let the query API find the cache, sign in to it, and read what it seals entries with."""
         _, query_api = self._of[Service.QUERY_API]
         cache.grant_connect(query_api)
         allow(
@@ -110,16 +110,9 @@ class ServiceRoles(Construct):
             [self._site.arn("ssm", f"parameter{cache.hosts_parameter}")],
         )
         allow(
-            self._start_policy,
-            "ReadTheCachesSecret",
-            ["secretsmanager:GetSecretValue"],
-            [secret.secret_arn],
+            query_api, "ReadTheCachesSecret", ["secretsmanager:GetSecretValue"], [secret.secret_arn]
         )
-        if self._database.admin_secret is None:
-            self._allow_decryption()
-
-    def _allow_decryption(self) -> None:
-        allow(self._start_policy, "DecryptSecrets", ["kms:Decrypt"], [self._keys.secrets.key_arn])
+        allow(query_api, "DecryptTheCachesSecret", ["kms:Decrypt"], [self._keys.secrets.key_arn])
 
     def _archive(
         self, archive: TopicArchive, log: IReplicatedLog, checkpoints: TableReference
@@ -153,7 +146,7 @@ class ServiceRoles(Construct):
             role_name=self._site.names.cross_region_name("services-start", "role"),
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
         )
-        policy = self._start_policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
+        policy = iam.ManagedPolicy(self, "ExecutionPolicy", roles=[role])
         streams = f"log-group:/lifeline/{self._site.names.regional_name('services')}:log-stream:*"
         allow(
             policy,
@@ -175,7 +168,7 @@ class ServiceRoles(Construct):
                 ["secretsmanager:GetSecretValue"],
                 [self._database.admin_secret.secret_arn],
             )
-            self._allow_decryption()
+            allow(policy, "DecryptTheAdmin", ["kms:Decrypt"], [self._keys.secrets.key_arn])
         acknowledge_pattern(
             policy,
             "*",

@@ -40,7 +40,6 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.query_api import (
-    CACHE_SECRET,
     QUERY_API_PORT,
     QUERY_API_TLS_PORT,
     QueryApi,
@@ -257,13 +256,9 @@ class Services(Construct):
             region_state_table=site.names.regional_name("region-state", "table"),
             checkpoints_table=self.checkpoints.table_name,
             cache=_place_of(cache),
+            cache_secret_name=self._cache_secret(cache, keys),
             token_issuer="" if identity is None else identity.issuer,
         )
-        cache_secret: dict[str, ecs.Secret] = {}
-        if cache is not None:
-            secret = CacheSecret(self, "CacheSecret", site=site, keys=keys).secret
-            self._roles.allow_cache(cache, secret)
-            cache_secret[CACHE_SECRET] = ecs.Secret.from_secrets_manager(secret)
         rests = site.settings.strategy.services_rest
         query_api_groups = [*(query_api_security_groups or []), self.query_api_group]
         tasks = site.settings.profile.query_api_tasks
@@ -273,11 +268,13 @@ class Services(Construct):
             query_api_groups,
             # Like the applier's, a count that the plan raises must not be undone by a deploy.
             tasks=None if rests else tasks,
-            secrets=cache_secret,
         )
         self.watermark = (
             self._service(
-                Service.WATERMARK, replace(told, cache=NO_CACHE), query_api_groups, tasks=tasks
+                Service.WATERMARK,
+                replace(told, cache=NO_CACHE, cache_secret_name=""),
+                query_api_groups,
+                tasks=tasks,
             )
             if rests
             else None
@@ -294,6 +291,14 @@ class Services(Construct):
             self._archive(archive, signs_in, group_log, applier_security_groups)
         if database.admin_secret is not None:
             self._migrate()
+
+    def _cache_secret(self, cache: ISessionCache | None, keys: Keys) -> str:
+        """The name of what entries are sealed with, which the query API alone may read; empty: no cache."""
+        if cache is None:
+            return ""
+        made = CacheSecret(self, "CacheSecret", site=self._site, keys=keys)
+        self._roles.allow_cache(cache, made.secret)
+        return made.name
 
     def metric_cpu(self, service: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Per cent of what the service's tasks have. Raises ValueError for an unknown service."""
@@ -484,7 +489,6 @@ class Services(Construct):
         groups: Sequence[ec2.ISecurityGroup],
         *,
         tasks: int | None = None,
-        secrets: Mapping[str, ecs.Secret] | None = None,
     ) -> ecs.FargateService:
         service = ecs.FargateService(
             self,
@@ -492,7 +496,7 @@ class Services(Construct):
             cluster=self.cluster,
             service_name=self._site.names.regional_name(name),
             task_definition=self._task(
-                name.construct_id, name, contract, role=self._roles.of(name), secrets=secrets
+                name.construct_id, name, contract, role=self._roles.of(name)
             ),
             desired_count=tasks,
             min_healthy_percent=100,

@@ -188,6 +188,14 @@ class LogLineMetrics(Construct):
         self.withheld = self._count(
             "Withheld", site, services, name="WithheldEvents", value="$.records"
         )
+        self.without_vital_signs = self._count(
+            "Plain",
+            site,
+            services,
+            name="EventsWithoutVitalSigns",
+            value="$.records",
+            message="without vital signs",
+        )
 
     def _count(
         self,

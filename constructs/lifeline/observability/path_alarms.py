@@ -466,6 +466,18 @@ def _odd_events(path: PathMetrics) -> list[AlarmSpec]:
             not_breaching_because=silence + "when none runs.",
         ),
         AlarmSpec(
+            name="events-without-vital-signs",
+            description="An event alone took the database too long: it is stored and found, and what it says "
+            "of vital signs and corrections is not.",
+            metric=path.without_vital_signs,
+            operator=Operator.ABOVE,
+            threshold=0,
+            evaluation=AT_ONCE,
+            severity=Severity.CRITICAL,
+            runbook="odd-events",
+            not_breaching_because=silence + "when none runs.",
+        ),
+        AlarmSpec(
             name="sequences-withheld",
             description="An event's sequence lies far from the others of its patient: it is stored, and its "
             "patient's state goes on without it.",

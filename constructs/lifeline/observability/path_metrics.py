@@ -52,6 +52,7 @@ class PathMetrics:
     schema_failures: MetricSpec
     unexpected: MetricSpec
     withheld: MetricSpec
+    without_vital_signs: MetricSpec
     stopped: dict[str, MetricSpec]
     records_gone: MetricSpec
     watermark_rebased: MetricSpec
@@ -102,6 +103,7 @@ class PathMetrics:
             schema_failures=lines.schema_failures,
             unexpected=lines.unexpected,
             withheld=lines.withheld,
+            without_vital_signs=lines.without_vital_signs,
             records_gone=lines.records_gone,
             watermark_rebased=lines.watermark_rebased,
             stopped={"bridge": lines.bridge_stopped, "apply": lines.apply_stopped},

@@ -151,6 +151,7 @@ def region_rows(
                 metrics={
                     "same id, other content": path.unexpected,
                     "sequence withheld": path.withheld,
+                    "without vital signs": path.without_vital_signs,
                 },
             ),
             GraphWidget(

@@ -271,8 +271,8 @@ def _archive_copies(stores: StoreMetrics) -> list[AlarmSpec]:
             evaluation=Evaluation(datapoints_to_alarm=7, evaluation_periods=10),
             severity=Severity.WARNING,
             runbook="archive",
-            not_breaching_because="S3 publishes it while it copies. It is silent, too, once the rule that "
-            "copies is gone: lifeline archive verify sees that.",
+            not_breaching_because="S3 publishes it while it copies; archive-behind of the other region fires "
+            "when it writes none. Once the rule that copies is gone nothing fires: archive verify sees that.",
             role_dependent=True,
         ),
     ]

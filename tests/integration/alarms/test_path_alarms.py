@@ -278,7 +278,12 @@ def test_what_was_to_be_read_and_is_gone_is_told_at_once(
 
 
 @pytest.mark.parametrize(
-    ("odd", "fires"), [({"unexpected": 1}, UNEXPECTED), ({"withheld": 1}, WITHHELD)]
+    ("odd", "fires"),
+    [
+        ({"unexpected": 1}, UNEXPECTED),
+        ({"withheld": 1}, WITHHELD),
+        ({"plain": 1}, {"events-without-vital-signs"}),
+    ],
 )
 def test_one_odd_event_is_told_at_once(
     deployed: Deployed, capsys: pytest.CaptureFixture[str], odd: dict[str, int], fires: set[str]

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -53,7 +54,7 @@ def direct(server: ValkeyServer) -> Iterator[Any]:
 def cache(server: ValkeyServer) -> Iterator[SessionCache]:
     client = CacheClient(lambda: client_for("127.0.0.1", server.port, seconds=1.0))
     until("a connection to the cache", lambda: not client.is_open)
-    yield SessionCache(client, Seal("s" * 40))
+    yield SessionCache(client, partial(Seal, "s" * 40))
     client.close()
 
 

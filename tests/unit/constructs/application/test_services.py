@@ -193,14 +193,14 @@ def test_the_query_api_alone_is_told_of_the_cache_and_its_secret(make_stack: Mak
     told = environment_of(made, "query_api")
     assert (told["CACHE_GROUP"], told["CACHE_USER"]) == ("cache-test", "cache-workload-test")
     assert told["CACHE_HOSTS_PARAMETER"] == "/lifeline/test/cache-hosts"
-    assert "CACHE_SECRET" not in told, "it is no plain variable"
-    (secret,) = containers(made)["query_api"]["Secrets"]
-    assert secret["Name"] == "CACHE_SECRET"
+    assert told["CACHE_SECRET_NAME"] == "cache-entries-test"
+    assert "Secrets" not in containers(made)["query_api"], "a task starts without it (D10)"
     assert "CACHE_GROUP" not in environment_of(made, "event_applier apply")
     for sid, action in {
         "SignInToTheCache": "elasticache:Connect",
         "FindTheCachesHosts": "ssm:GetParameter",
         "ReadTheCachesSecret": "secretsmanager:GetSecretValue",
+        "DecryptTheCachesSecret": "kms:Decrypt",
     }.items():
         (statement,) = statements(made, sid)
         assert statement["Action"] == action

@@ -134,6 +134,7 @@ def test_the_numbers_of_the_design(make_stack: MakeStack) -> None:
         "schema-failures": 0.1,
         "events-unexpected": 0,
         "sequences-withheld": 0,
+        "events-without-vital-signs": 0,
         "log-cpu": 70,
         "api-latency": 200,
         "drill-overdue": 90,
@@ -237,6 +238,7 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
         "watermarkrebased": (services, lines.watermark_rebased, "1"),
         "unexpected": (services, lines.unexpected, "$.records"),
         "withheld": (services, lines.withheld, "$.records"),
+        "plain": (services, lines.without_vital_signs, "$.records"),
     }
     assert set(filters) == {f"{name}-test" for name in counted}
     for name, (group, metric, value) in counted.items():
@@ -246,6 +248,7 @@ def test_log_lines_are_counted_for_this_environment_alone(make_stack: MakeStack)
             "bridgestopped": "stopped",
             "applystopped": "stopped",
             "recordsgone": "records are gone that were not applied",
+            "plain": "without vital signs",
             "watermarkrebased": "the watermark has a new base",
         }
         word = words.get(name, name)
@@ -289,6 +292,7 @@ def test_one_defect_of_the_bridge_pages(make_stack: MakeStack) -> None:
         ("services/event_applier/apply.py", 'say("quarantined", records='),
         ("services/event_applier/apply.py", 'say("unexpected", records='),
         ("services/event_applier/apply.py", 'say("withheld", records='),
+        ("services/event_applier/apply.py", 'say("without vital signs", records='),
         ("services/event_applier/apply.py", 'say("stopped", '),
         ("services/event_applier/log_reader.py", 'say("records are gone that were not applied", '),
         ("services/query_api/reader_checkpoint.py", 'say("the watermark has a new base", '),
