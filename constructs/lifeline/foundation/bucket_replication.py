@@ -73,7 +73,7 @@ class BucketReplication(Construct):
         self._configure(keys)
 
     def metric_failed(self, bucket: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Objects of `bucket` that S3 gave up copying; each has to be written again.
+        """Objects of `bucket` that S3 gave up copying; S3 does not try again.
 
         S3 publishes it in the region that copies (Amazon S3 User Guide, "Using S3 Replication metrics").
         """
