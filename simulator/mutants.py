@@ -194,7 +194,7 @@ MUTANTS = mutants(
     ),
     (
         "C4",
-        "services/event_applier/store.py",
+        "services/event_applier/aggregates.py",
         "ORDER BY aggregate_type, aggregate_id, sequence DESC, occurred_on DESC, event_id DESC",
         "ORDER BY aggregate_type, aggregate_id, sequence, occurred_on DESC, event_id DESC",
         "tests/integration/datapath/test_apply_store.py::test_aggregates_take_only_what_is_newer",
@@ -208,8 +208,8 @@ MUTANTS = mutants(
     ),
     (
         "C7",
-        "services/event_applier/store.py",
-        "refused = refused_lines(self._connection, batch.lines)",
+        "services/event_applier/inserting.py",
+        "refused = refused_lines(connection, batch.lines)",
         "refused: set[int] = set()",
         "tests/integration/datapath/test_dead_letters.py::test_two_thousand_bad_rows_cost_a_few_transactions",
     ),
@@ -328,8 +328,8 @@ MUTANTS = mutants(
     (
         "E2",
         "drill/verdict.py",
-        "if not met.get(EFFECT, True):",
-        "if False:",
+        "if not met.get(EFFECT, True)",
+        "if False",
         "tests/unit/drill/test_verdict.py::test_a_fault_without_a_measured_effect_is_invalid",
     ),
     (
