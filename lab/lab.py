@@ -289,6 +289,10 @@ class Lab:
         """Records from now on every change to a store, until a fault is applied or healed."""
         return StoreWatch(self.places, engines.changes_file(self.workdir))
 
+    def watch_calls(self) -> None:
+        """Let the proxies note each call from now on; a fault that touches their rules does so, too."""
+        self._breaker.apply(self._breaker.conditions)
+
     def call_notes(self, *sources: str) -> CallNotes:
         """The calls to AWS of these regions' functions and services, from the first fault on."""
         return CallNotes(self.places, sources)

@@ -47,7 +47,8 @@ UNTOLD = (
     (DATA_REGIONS, "drill-overdue", "A lab is new at each run: no drill has an age yet."),
     (DATA_REGIONS[1:], "apply-behind-warning", "A standby's event appliers apply nothing."),
     (DATA_REGIONS[1:], "apply-behind-critical", "A standby's event appliers apply nothing."),
-    (DATA_REGIONS[1:], "old-partitions", "A standby's event appliers apply nothing."),
+    (DATA_REGIONS, "old-partitions", "An event applier looks a minute after it began, then hourly."),
+    (DATA_REGIONS, "event-default", "An event applier looks a minute after it began, then hourly."),
 )
 """Regions, alarm, and why nobody may tell a figure of it there."""
 
@@ -178,9 +179,11 @@ class LocalTarget:
         ]
 
     def bring_about(self, what: Break) -> Sequence[BrokenThing]:
+        if what is Break.NOTHING:
+            return []
+        # From here on the proxies note what is called, whatever is broken.
+        self._lab.watch_calls()
         match what:
-            case Break.NOTHING:
-                return []
             case Break.HANG_HOME:
                 faults = self._lab.hang(self.home)
             case Break.HANG_HOME_CONTROL_PLANE:

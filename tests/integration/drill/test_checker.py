@@ -25,7 +25,7 @@ from drill.receipt import Receipt
 from drill.recordings_feed import RecordingsFeed
 from drill.scenarios import SCENARIOS
 from drill.verdict import FAIL, PASS, objectives, verdict
-from tests.unit.drill.seen_runs import QUIET
+from tests.unit.drill.seen_runs import LOSS, QUIET
 
 pytestmark = pytest.mark.postgres
 
@@ -100,7 +100,8 @@ class EdgeRun:
 
     def verdict(self) -> str:
         effect = Effect(True, "the standby's lag was 75 s")
-        seen = replace(QUIET, findings=self.found(), effect=effect)
+        before = LOSS.answered_before
+        seen = replace(QUIET, findings=self.found(), effect=effect, answered_before=before)
         return verdict(objectives(SCENARIOS["link-cut"], seen))
 
 
