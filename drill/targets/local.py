@@ -47,7 +47,11 @@ UNTOLD = (
     (DATA_REGIONS, "drill-overdue", "A lab is new at each run: no drill has an age yet."),
     (DATA_REGIONS[1:], "apply-behind-warning", "A standby's event appliers apply nothing."),
     (DATA_REGIONS[1:], "apply-behind-critical", "A standby's event appliers apply nothing."),
-    (DATA_REGIONS, "old-partitions", "An event applier looks a minute after it began, then hourly."),
+    (
+        DATA_REGIONS,
+        "old-partitions",
+        "An event applier looks a minute after it began, then hourly.",
+    ),
     (DATA_REGIONS, "event-default", "An event applier looks a minute after it began, then hourly."),
 )
 """Regions, alarm, and why nobody may tell a figure of it there."""

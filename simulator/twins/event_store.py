@@ -203,9 +203,14 @@ class StoreTwin:
         return found
 
     def apply(
-        self, batch: Batch, *, heartbeat: bool, positions: Sequence[OwnPosition] = ()
+        self,
+        batch: Batch,
+        *,
+        heartbeat: bool,
+        positions: Sequence[OwnPosition] = (),
+        plain: bool = False,
     ) -> Applied:
-        """Raises NotServing, psycopg.Error."""
+        """Raises NotServing, psycopg.Error. It keeps no vital signs, so that none are left out (`plain`)."""
         server = self._session.server
         permission = self._guard.judge(self.read_authority(), self._clock.monotonic())
         self._require(permission)

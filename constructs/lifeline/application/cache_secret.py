@@ -48,8 +48,8 @@ class CacheSecret(Construct):
             self.secret,
             "AwsSolutions-SMG4",
             "SecretsManagerRotationEnabled",
-            reason="It protects what lasts minutes, in snapshots 15 days, and opens no door: signing in to the cache is by IAM. A "
-            "new value by hand and new tasks replace it, at the price of a cold cache.",
+            reason="It protects what lasts minutes, in snapshots 15 days, and opens no door: signing in to "
+            "the cache is by IAM. A new value by hand and new tasks replace it, at the price of a cold one.",
         )
         acknowledge(
             self.secret,

@@ -26,7 +26,21 @@ from lifeline.settings import DrillUse
 from lifeline.site import Site
 
 SOURCE_KEY = "source.zip"
-SCENARIOS = ("control-plane-hang", "hang", "link-cut", "noop", "region-loss")
+SCENARIOS = (
+    "api-dead",
+    "control-plane-hang",
+    "database-dead",
+    "hang",
+    "keeper-dead",
+    "keepers-killed",
+    "link-cut",
+    "log-dead",
+    "nat-gone",
+    "noop",
+    "plan-killed",
+    "promotion-refused",
+    "region-loss",
+)
 """What `SCENARIO` may be: the names of `python -m drill list`."""
 AWS_SCENARIOS = ("hang", "noop", "region-loss")
 """Those for which AWS has means: what `python -m drill aws` takes."""

@@ -32,9 +32,9 @@ INTERFACE_ENDPOINTS = {
     "TopicsEndpoint": _SERVICE.SNS,
 }
 """Every service that functions and tasks in the network call. Not among them: Cognito, whose client
-credentials do not work through an endpoint; SSM, which says where the cache is and nothing else; the API itself, whose endpoint would hide the public name
-from the probes; Lambda, which only a plan with further steps calls, without patient data; Glue, which
-nothing in the network calls."""
+credentials do not work through an endpoint; SSM, which says where the cache is and nothing else; the API
+itself, whose endpoint would hide the public name from the probes; Lambda, which only a plan with further
+steps calls, without patient data; Glue, which nothing in the network calls."""
 
 OBJECTS_ENDPOINT = "ObjectsEndpoint"
 GATEWAY_ENDPOINTS = {

@@ -65,12 +65,14 @@ BEHIND: dict[int, set[str]] = {
 HOLES: dict[float, set[str]] = {4.0: set(), FAULT.healed - FAULT.at: {"log-hole"}}
 """By how late a record's copy comes, in seconds."""
 SCHEMA, UNEXPECTED, WITHHELD = {"schema-failures"}, {"events-unexpected"}, {"sequences-withheld"}
+PLAIN = {"events-without-vital-signs"}
 STOPPED = {"bridge": {"bridge-stopped"}, "apply": {"apply-stopped"}}
 GONE, REBASED = {"apply-records-gone"}, {"watermark-rebased"}
 SILENT: dict[bool, set[str]] = {False: set(), True: {"log-partition-still"}}
 """By whether one partition's markers stay away."""
 FIRED = (
     SILENT[True] | GONE | REBASED | REJECTED | DEFECTS | FAILURES | SCHEMA | UNEXPECTED | WITHHELD
+    | PLAIN
     | {name for names in STOPPED.values() for name in names}
     | {name for by_size in (BEHIND, HOLES) for names in by_size.values() for name in names}
 )  # fmt: skip
@@ -282,7 +284,7 @@ def test_what_was_to_be_read_and_is_gone_is_told_at_once(
     [
         ({"unexpected": 1}, UNEXPECTED),
         ({"withheld": 1}, WITHHELD),
-        ({"plain": 1}, {"events-without-vital-signs"}),
+        ({"plain": 1}, PLAIN),
     ],
 )
 def test_one_odd_event_is_told_at_once(

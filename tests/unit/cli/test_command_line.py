@@ -174,7 +174,7 @@ def test_what_changes_something_has_a_dry_run_and_every_answer_is_json_too() -> 
     assert {name for name, had in own.items() if "--dry-run" in had} == CHANGING
     spoken = {name for name, had in own.items() if "--json" not in had}
     # check-events answers in lines of JSON always.
-    drills = {f"lifeline drill {name}" for name in ("run", "check", "aws", "heal")}
+    drills = {f"lifeline drill {name}" for name in ("run", "losses", "check", "aws", "heal")}
     assert spoken == {*drills, "lifeline check-events"}
 
 
