@@ -19,6 +19,7 @@ import pytest
 from lab.application import ApplicationLab
 from lab.places import HOME, RECOVERY, WITNESS
 from lab.waiting import until
+from lifeline.lambdas.adapters.region_state_table import MEMORY_ID
 
 pytestmark = pytest.mark.lab
 
@@ -90,6 +91,15 @@ def execution(lab: ApplicationLab, region: str, name: str) -> dict[str, Any]:
     return found
 
 
+def is_known_to_be_well(lab: ApplicationLab) -> bool:
+    """Whether the standby's keeper saw home well, once: until then it does not know what would be lost."""
+    item = lab.observer("dynamodb", RECOVERY).get_item(
+        TableName=f"region-state-{lab.suffix}", Key={"id": {"S": MEMORY_ID}}, ConsistentRead=True
+    )
+    remembered = json.loads(item["Item"]["body"]["S"]) if "Item" in item else {}
+    return remembered.get("last_healthy_at") is not None
+
+
 def refusal(lab: ApplicationLab, region: str) -> str:
     """What the region's writer is told by its guard, asked with an empty batch; empty: it may write."""
     answer = lab.observer("lambda", region).invoke(
@@ -116,6 +126,8 @@ def test_the_home_region_is_lost_and_the_other_goes_on(lab: ApplicationLab) -> N
     assert "ca-west-1 may not write: this server is a replica" in refusal(lab, RECOVERY)
     assert not stored(lab, RECOVERY) & early
 
+    # Lost before that, it would wait for a person: unknown loss is not zero (A5).
+    until("the standby's first good look at home", lambda: is_known_to_be_well(lab), seconds=120)
     lab.lose(HOME)
     until(
         "the takeover by the other region",
