@@ -169,8 +169,9 @@ class Applier:
             self._place(reader)
         records = reader.read(self._pace.records, BATCH_SECONDS)
         together = self._pace.together(records)
-        reader.give_back(records[together:])
-        records = records[:together]
+        if together < len(records):
+            reader.give_back(records[together:])
+            records = records[:together]
         batch = batch_of(records)
         behind = self._overtaken(batch)
         if behind:

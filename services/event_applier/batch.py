@@ -79,6 +79,8 @@ class Batch:
     """And its event."""
     origins: list[tuple[str, ...]] = field(default_factory=list)
     """And its place in a stream: origin, incarnation, shard, sequence."""
+    days: list[str] = field(default_factory=list)
+    """And its UTC day."""
     markers: list[MarkerSeen] = field(default_factory=list)
     unreadable: list[tuple[LogRecord, str]] = field(default_factory=list)
 
@@ -122,9 +124,10 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
                 place = (record.topic, record.partition)
                 batch.markers.append(MarkerSeen(marker, place, record.time_ms))
             else:
-                line, event, origin = _line(record, headers)
+                line, event, origin, day = _line(record, headers)
                 batch.lines.append(line)
                 batch.origins.append(origin)
+                batch.days.append(day)
                 batch.events.append(record)
                 batch.envelopes.append(event)
         except MemoryError:  # says nothing about the record
@@ -134,15 +137,14 @@ def batch_of(records: Iterable[LogRecord]) -> Batch:
     return batch
 
 
-def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope, tuple[str, ...]]:
+def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope, tuple[str, ...], str]:
     event = _ENVELOPE.decode(record.value)
     payload, metadata = _escaped(event.payload), _escaped(event.metadata)
     origin = tuple(
         headers[name].decode() for name in ("origin", "incarnation", "shard", "sequence")
     )
-    if not origin[3].isdigit():
+    if not (origin[3].isascii() and origin[3].isdigit()):
         raise ValueError("its place in the stream is no number")
-    day_of(event.occurredOn)
     fields = (
         *origin,
         record.topic,
@@ -163,10 +165,10 @@ def _line(record: LogRecord, headers: dict[str, Any]) -> tuple[str, Envelope, tu
     line = "\t".join(fields)
     if line.count("\t") != len(fields) - 1 or "\n" in line or "\x00" in line:
         raise ValueError("a field holds a character that COPY's text format does not")
-    return line, event, origin
+    return line, event, origin, _day(event.occurredOn)
 
 
-def day_of(occurred_on: str) -> str:
+def _day(occurred_on: str) -> str:
     """The UTC day of an event's time. Raises ValueError for what is no time."""
     if occurred_on.endswith("Z"):
         return date.fromisoformat(occurred_on[:10]).isoformat()

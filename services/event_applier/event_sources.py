@@ -10,7 +10,7 @@ from datetime import date
 
 from lifeline.lambdas.failover.archived_markers import Source
 from lifeline.lambdas.failover.markers import Pair
-from lifeline.services.event_applier.batch import Batch, day_of
+from lifeline.services.event_applier.batch import Batch
 from lifeline.services.shared.database import Connection
 
 IS_THERE = "SELECT to_regclass('event_source') IS NOT NULL"
@@ -53,14 +53,13 @@ def note(connection: Connection, batch: Batch, stored: Iterable[int]) -> None:
     """Inside the apply transaction; `stored`: the places in the batch of what the database has by now."""
     found: dict[_Key, list[str]] = {}
     # Most records are like the one before: nothing is looked up for those.
-    before: tuple[str, int, tuple[str, ...]] | None = None
-    day, sequences = " ", list[str]()
+    before: _Key = ()
+    sequences: list[str] = []
     for number in stored:
-        record, origin = batch.events[number], batch.origins[number]
-        occurred_on, here = batch.envelopes[number].occurredOn, (*record[:2], origin[:3])
-        if here != before or not (occurred_on.startswith(day) and occurred_on[-1] == "Z"):
-            day, before = day_of(occurred_on), here
-            sequences = found.setdefault((day, record.topic, record.partition, *origin[:3]), [])
+        origin = batch.origins[number]
+        here: _Key = (batch.days[number], *batch.events[number][:2], *origin[:3])
+        if here != before:
+            before, sequences = here, found.setdefault(here, [])
         sequences.append(origin[3])
     if found:
         # In order: two tasks may hold a partition for a moment (C6).
@@ -75,14 +74,12 @@ def require_above_floor(connection: Connection, batch: Batch) -> None:
     """
     row = connection.execute(FLOOR).fetchone()
     floor = str(row[0]) if row else "-infinity"
-    if floor != "-infinity" and min(day_of(one.occurredOn) for one in batch.envelopes) < floor:
+    if floor != "-infinity" and min(batch.days) < floor:
         raise UnderFloor(floor)
 
 
 def _ends(sequences: list[str]) -> tuple[int, int]:
-    if (
-        len({len(one) for one in sequences}) == 1
-    ):  # as the stream's are: text in the order of numbers
+    if len({len(one) for one in sequences}) == 1:  # a stream's sort as text, too
         return int(min(sequences)), int(max(sequences))
     numbers = [int(one) for one in sequences]
     return min(numbers), max(numbers)

@@ -33,6 +33,8 @@ class Pace:
 
     def together(self, records: Sequence[LogRecord]) -> int:
         """How many of the first of these go into one transaction: a known cause goes by itself."""
+        if not self._alone:
+            return len(records)
         found = (number for number, one in enumerate(records) if self._is_cause(one))
         return max(1, next(found, len(records)))
 
@@ -45,9 +47,10 @@ class Pace:
 
     def applied(self, records: Sequence[LogRecord]) -> None:
         """These are stored."""
-        for place, offset in _ends(records).items():
-            if offset >= self._ahead.get(place, offset + 1):
-                del self._ahead[place]
+        if self._ahead:
+            for place, offset in _ends(records).items():
+                if offset >= self._ahead.get(place, offset + 1):
+                    del self._ahead[place]
         if not self._ahead:
             self.records = min(self._most, 2 * self.records)
 

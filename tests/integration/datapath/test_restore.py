@@ -46,6 +46,7 @@ from lifeline.services.event_applier.batch import LogRecord, batch_of
 from lifeline.services.event_applier.migrate import migrate
 from lifeline.services.event_applier.old_partitions import OldPartitions
 from lifeline.services.event_applier.store import NotServing, Store
+from lifeline.services.event_applier.upkeep import FIRST_SECONDS, Upkeep
 from lifeline.services.shared.database import Connection, connect
 from lifeline.services.shared.serving_guard import ServingGuard
 from lifeline.services.shared.topics import DEAD_LETTERS
@@ -62,6 +63,7 @@ from tests.integration.datapath.applying import (
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.log_records import TOPIC as EVENTS
 from tests.integration.datapath.log_records import event_body, event_record
+from tests.support.clocks import ManualClock
 from tests.support.tables import made_table
 
 Sql = Callable[..., list[Any]]
@@ -727,10 +729,26 @@ def test_what_answers_nothing_any_more_is_forgotten(sql: Sql) -> None:
     }  # fmt: skip
     for name, (before, _) in kept.items():
         assert sql(f"SELECT count(*) FROM {name}") == [(before,)], name
-    sql("SELECT forget_old_rows()")
+    assert sql("SELECT forget_old_rows()") == [(False,)], "there is no more"
     for name, (_, after) in kept.items():
         assert sql(f"SELECT count(*) FROM {name}") == [(after,)], name
     assert sql("SELECT count(*) FROM dead_letter WHERE published_at IS NULL") == [(1,)]
+
+
+def test_what_is_old_goes_in_parts_until_none_is_left(sql: Sql, connection: Connection) -> None:
+    """At once it would be more than a transaction's time; once an hour one part would not keep up."""
+    sql(
+        "INSERT INTO dead_letter (id, value, headers, detail, applied_epoch, published_at) "
+        "SELECT n::text, '', '[]', '', 1, now() - interval '61 days' FROM generate_series(1, 20001) n"
+    )
+    assert sql("SELECT forget_old_rows()") == [(True,)]
+    assert sql("SELECT count(*) FROM dead_letter") == [(10_001,)]
+    old, clock = OldPartitions(lambda _places: {}, 35), ManualClock()
+    upkeep = Upkeep(lambda: connection, lambda: True, old, "test", clock)
+    upkeep.turn()
+    clock.at += FIRST_SECONDS
+    upkeep.turn()
+    assert sql("SELECT count(*) FROM dead_letter") == [(0,)]
 
 
 def test_only_days_past_the_retention_are_detached_and_only_detached_ones_dropped(

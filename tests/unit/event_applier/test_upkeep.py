@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+import pytest
 
 from lifeline.services.event_applier.old_partitions import OldPartitions
 from lifeline.services.event_applier.upkeep import EVERY_SECONDS, FIRST_SECONDS, Upkeep
 from tests.support.clocks import ManualClock
 
+REFUSED = psycopg.OperationalError("the server does not answer")
+
 
 class Looks:
     """Times of the looks; the server refuses each, as a slow one would."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception = REFUSED) -> None:
         self.clock = ManualClock()
         self.applies = False
+        self._error = error
         self.at: list[float] = []
         old = OldPartitions(lambda _places: {}, 35)
         self.upkeep = Upkeep(self._connected, lambda: self.applies, old, "test", self.clock)
 
     def _connected(self) -> Any:
         self.at.append(self.clock.at)
-        raise psycopg.OperationalError("the server does not answer")
+        raise self._error
 
     def turns(self, seconds: float) -> list[float]:
         until = self.clock.at + seconds
@@ -55,3 +59,13 @@ def test_it_begins_anew_after_each_change_of_the_region() -> None:
     again = looks.clock.at
     looks.turns(FIRST_SECONDS + 15.0)
     assert looks.at == [began + FIRST_SECONDS, again + FIRST_SECONDS]
+
+
+@pytest.mark.parametrize(
+    "error", [REFUSED, OSError("no route"), RuntimeError("whatever"), KeyError()]
+)
+def test_nothing_that_fails_ends_it(error: Exception) -> None:
+    looks = Looks(error)
+    looks.applies = True
+    looks.turns(FIRST_SECONDS + EVERY_SECONDS + 30.0)
+    assert len(looks.at) == 2
