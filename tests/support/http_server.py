@@ -22,7 +22,8 @@ class Request:
     body: bytes
 
 
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, dict[str, Any]] | tuple[int, list[Any]]
+"""Status, and a body for JSON."""
 
 
 @dataclass

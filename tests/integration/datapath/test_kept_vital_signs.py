@@ -26,6 +26,7 @@ from lifeline.services.query_api.vital_signs_lookup import newest_vital_signs
 from tests.integration.datapath.applying import RECOVERY, region_settings
 from tests.integration.datapath.engines import until
 from tests.integration.datapath.test_vital_signs import HEART_RATE, apply, rate, store
+from tests.support.valkey_servers import valkey_server
 
 __all__ = ["store"]
 Sql = Callable[..., list[Any]]
@@ -33,15 +34,8 @@ Sql = Callable[..., list[Any]]
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    made = ValkeyServer(save="")
-    made.start()
-    try:
-        made.wait_until_ready()
+    with valkey_server() as made:
         yield made
-    finally:
-        made._process.kill()  # a frozen one obeys nothing else
-        made._process.wait()
-        made.stop()
 
 
 @pytest.fixture

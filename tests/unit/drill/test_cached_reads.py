@@ -15,6 +15,7 @@ from drill.verdict import FAIL, PASS, objectives, verdict
 from lifeline.lambdas.certificates.cache_tls import client_for
 from lifeline.services.query_api.cache_entry import Kind, Seal
 from tests.support.http_server import Request, closed_port, http_server
+from tests.support.valkey_servers import valkey_server
 from tests.unit.drill.seen_runs import LOSS
 
 NAME = "no_cached_value_of_an_epoch_before"
@@ -24,15 +25,8 @@ GOOD = CachedReads(1, {1: 3}, ((2, False), (2, True)))
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    made = ValkeyServer(save="")
-    made.start()
-    try:
-        made.wait_until_ready()
+    with valkey_server() as made:
         yield made
-    finally:
-        made._process.kill()
-        made._process.wait()
-        made.stop()
 
 
 def met(found: CachedReads | None) -> dict[str, bool]:

@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from lab.made_calls import KEPT_BY_PROXY, CallNotes, MadeCall
 from lab.places import RECOVERY, SOURCES, Places
 from lab.waiting import LabError
-
-
-class Proxy(BaseHTTPRequestHandler):
-    """A fault proxy that noted these calls."""
-
-    noted: ClassVar[list[dict[str, Any]]] = []
-
-    def do_GET(self) -> None:
-        since = float(self.path.rpartition("since=")[2])
-        newest = [one for one in self.noted[-KEPT_BY_PROXY:] if one["ts"] >= since]
-        body = json.dumps(newest).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *said: Any) -> None:
-        """Nothing."""
+from tests.support.http_server import Request, http_server
 
 
 @pytest.fixture
-def notes() -> Iterator[CallNotes]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield CallNotes(Places(server.server_port - 1 - SOURCES.index("caw1")), [RECOVERY])
-    server.shutdown()
-    server.server_close()
-    thread.join()
-    Proxy.noted = []
+def seen() -> list[dict[str, Any]]:
+    """The calls that the fault proxy noted."""
+    return []
+
+
+@pytest.fixture
+def notes(seen: list[dict[str, Any]]) -> Iterator[CallNotes]:
+    def answer(request: Request) -> tuple[int, Any]:
+        since = float(request.path.rpartition("since=")[2])
+        return 200, [one for one in seen[-KEPT_BY_PROXY:] if one["ts"] >= since]
+
+    with http_server(answer) as server:
+        port = int(server.url.rpartition(":")[2])
+        yield CallNotes(Places(port - 1 - SOURCES.index("caw1")), [RECOVERY])
 
 
 def noted(
@@ -51,8 +36,10 @@ def noted(
     return {"ts": at, "service": service, "operation": operation, "region": region, "path": "/"}
 
 
-def test_a_call_bears_the_name_of_its_action_in_iam(notes: CallNotes) -> None:
-    Proxy.noted = [
+def test_a_call_bears_the_name_of_its_action_in_iam(
+    notes: CallNotes, seen: list[dict[str, Any]]
+) -> None:
+    seen += [
         noted("stepfunctions", "StartExecution"), noted("efs", "TagResource"),
         noted("dynamodb", "GetItem", "us-east-2"), noted("s3", "HeadObject"),
         noted("lambda", "Invoke"), noted("cloudwatch", "PutMetricData"),
@@ -68,8 +55,10 @@ def test_a_call_bears_the_name_of_its_action_in_iam(notes: CallNotes) -> None:
     ]
 
 
-def test_calls_before_the_moment_and_unsigned_ones_do_not_count(notes: CallNotes) -> None:
-    Proxy.noted = [
+def test_calls_before_the_moment_and_unsigned_ones_do_not_count(
+    notes: CallNotes, seen: list[dict[str, Any]]
+) -> None:
+    seen += [
         noted("sns", "Publish", at=4.0),
         noted(None, None, None),
         noted("sns", "Publish"),
@@ -78,24 +67,28 @@ def test_calls_before_the_moment_and_unsigned_ones_do_not_count(notes: CallNotes
     assert notes.since(5.0) == [MadeCall(9.0, RECOVERY, "sns:Publish", RECOVERY)]
 
 
-def test_a_signed_call_that_nobody_recognises_is_said(notes: CallNotes) -> None:
-    Proxy.noted = [noted("sns", None)]
+def test_a_signed_call_that_nobody_recognises_is_said(
+    notes: CallNotes, seen: list[dict[str, Any]]
+) -> None:
+    seen += [noted("sns", None)]
     notes.read()
     with pytest.raises(LabError, match="does not know what was called at /"):
         notes.since(0.0)
 
 
-def test_what_is_read_in_time_is_kept_once(notes: CallNotes) -> None:
+def test_what_is_read_in_time_is_kept_once(notes: CallNotes, seen: list[dict[str, Any]]) -> None:
     for n in range(3 * KEPT_BY_PROXY):
-        Proxy.noted.append(noted("sns", "Publish", at=float(n)))
+        seen.append(noted("sns", "Publish", at=float(n)))
         if n % (KEPT_BY_PROXY // 2) == 0:
             notes.read()
     notes.read()
     assert [one.at for one in notes.since(0.0)] == [float(n) for n in range(1, 3 * KEPT_BY_PROXY)]
 
 
-def test_a_proxy_that_forgot_calls_is_no_proof_ever_after(notes: CallNotes) -> None:
-    Proxy.noted = [noted("sns", "Publish", at=float(n)) for n in range(1, 2 * KEPT_BY_PROXY)]
+def test_a_proxy_that_forgot_calls_is_no_proof_ever_after(
+    notes: CallNotes, seen: list[dict[str, Any]]
+) -> None:
+    seen += [noted("sns", "Publish", at=float(n)) for n in range(1, 2 * KEPT_BY_PROXY)]
     notes.read()
     notes.read()
     with pytest.raises(LabError, match="The proxy of ca-west-1 forgot calls: it keeps 2000"):

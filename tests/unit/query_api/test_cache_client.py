@@ -16,6 +16,7 @@ from lifeline.lambdas.certificates.cache_tls import client_for
 from lifeline.services.query_api import cache_client
 from lifeline.services.query_api.cache_client import BUDGET_SECONDS, LATE_ANSWERS, CacheClient
 from tests.support.silent_server import silent_server
+from tests.support.valkey_servers import valkey_server
 
 PATIENCE_SECONDS = 20.0
 
@@ -29,15 +30,8 @@ def until(true: Callable[[], object]) -> None:
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    made = ValkeyServer(save="", maxmemory="8mb", **{"maxmemory-policy": "volatile-lru"})
-    made.start()
-    try:
-        made.wait_until_ready()
+    with valkey_server(maxmemory="8mb", **{"maxmemory-policy": "volatile-lru"}) as made:
         yield made
-    finally:
-        made._process.kill()  # a frozen one obeys nothing else
-        made._process.wait()
-        made.stop()
 
 
 @pytest.fixture(autouse=True)

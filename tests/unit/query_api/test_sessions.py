@@ -31,6 +31,7 @@ from lifeline.services.query_api.sessions import (
 )
 from lifeline.services.query_api.token_check import TokenCheck
 from tests.support.http_server import HttpServer, Request, http_server
+from tests.support.valkey_servers import valkey_server
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -75,15 +76,8 @@ def pool() -> Iterator[HttpServer]:
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    made = ValkeyServer(save="")
-    made.start()
-    try:
-        made.wait_until_ready()
+    with valkey_server() as made:
         yield made
-    finally:
-        made._process.kill()
-        made._process.wait()
-        made.stop()
 
 
 @pytest.fixture
