@@ -205,6 +205,12 @@ class PlaceProof:
             return self.holes[0].after, self.holes[0].after_born_ms
         return self._head, self._head_born_ms
 
+    def ends_at(self, last: int, born_ms: int, now: float) -> None:
+        """The chain's last marker, met in another partition, must lie here; else there is a hole."""
+        if self._head is not None and self._head < last:
+            self._add(self.holes, self._gap(last, now))
+            self._head, self._head_born_ms = last, born_ms
+
     def settled(self, now: float) -> bool:
         """Whether no record came for a function's life."""
         return now - self._met_at >= SETTLED_SECONDS
@@ -475,6 +481,13 @@ class _PairProof:
             self.final = replace(entry or Entry(NOTHING, 0), retired=True)
             self.places, self.declared = {}, []
 
+    def end(self, now: float) -> None:
+        """No marker comes any more: the last one lies in every partition that it declares."""
+        for one in self.declared:
+            for place in one.places:
+                if place in self.places:
+                    self.places[place].ends_at(one.last, one.last_born_ms, now)
+
     def declare(self, marker: Marker, now: float) -> None:
         """Which partitions the bridge writes at this marker (B10)."""
         newest = max(self.declared, key=lambda each: each.first, default=None)
@@ -604,6 +617,18 @@ class LogProof:
         proof.marker(marker, now=now, run=run, again=again)
         stream = (marker.pair.origin, marker.pair.incarnation)
         self._lineages.setdefault(stream, Lineage()).declare(marker.shards, marker.parents)
+
+    def find_lost_ends(self, now: float) -> None:
+        """Of the shards whose last markers lie before their descendants' in every partition: now and then.
+
+        Elsewhere the next marker tells that one is missing; here there is none (B11).
+        """
+        marked = self._marked()
+        for stream, lineage in self._lineages.items():
+            for shard in lineage.retired(marked[stream]):
+                known = self._pairs.get(Pair(*stream, shard))
+                if known is not None:
+                    known.end(now)
 
     def settle(self, now: float) -> None:
         """Keep of what retired its final entry alone, and of those the youngest (B24): now and then."""

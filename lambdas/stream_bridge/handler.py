@@ -75,7 +75,7 @@ def bridge(
 
     markers = 0
     if batch.marker is not None:
-        markers = sum(counts.close(one, batch.marker, write) for one in batch.marker.ancestors())
+        markers = counts.close(batch.marker, write)
     markers += counts.settle(
         Pair(settings.log.region, incarnation, records[0].shard),
         batch.counted,

@@ -23,7 +23,8 @@ class ShardCounts:
     def __init__(self, table: CountTable) -> None:
         self._table = table
         self._known: dict[Pair, Stored] = {}
-        self._closed: set[Pair] = set()
+        self._closed: dict[Pair, int] = {}
+        """With the births of their last markers, epoch milliseconds."""
 
     def settle(
         self,
@@ -56,26 +57,45 @@ class ShardCounts:
                 raise
         raise AssertionError("the last try returns or raises")
 
-    def close(self, ancestor: Pair, child: Marker, write: Callable[[CountedMarker], None]) -> int:
-        """Write the last marker of a shard that `child`'s was made of; how many were written (B10).
+    def close(self, child: Marker, write: Callable[[CountedMarker], None]) -> int:
+        """Write the last marker of each shard that `child`'s was made of; how many were written (B10).
 
-        Its records after its own last marker would never be called safe. It was read to its end, or its child
-        would not be read. Raises as `settle`.
+        Their records after their own last markers would never be called safe. Each was read to its end, or
+        its child would not be read. Raises as `settle`.
         """
-        if ancestor in self._closed:
-            return 0
+        written = 0
+        for ancestor in child.ancestors():
+            if ancestor not in self._closed:
+                written += self._close(ancestor, child, write)
+        return written
+
+    def _close(self, ancestor: Pair, child: Marker, write: Callable[[CountedMarker], None]) -> int:
         stored = self._table.load(ancestor)
         count = None if stored is None else stored.count
+        born_ms = self._born_ms(ancestor, count, child)
         written = 0
         if stored is not None and count is not None and count.acknowledged > count.previous:
-            last = replace(child, pair=ancestor, sequence=count.acknowledged, parents=None)
+            ends = count.acknowledged
+            last = replace(child, pair=ancestor, sequence=ends, born_ms=born_ms, parents=None)
             closed = count.after([], count.acknowledged, last)
             assert closed.last is not None
             write(closed.last)
             self._table.save(ancestor, closed, stored.version)
             written = 1
-        self._closed.add(ancestor)
+        self._closed[ancestor] = born_ms
         return written
+
+    def _born_ms(self, ancestor: Pair, count: ShardCount | None, child: Marker) -> int:
+        """Nothing that its children took is older: it stands for those without a marker (B24).
+
+        So not `child`'s birth: a sister may have taken events before that one.
+        """
+        if count is not None and count.last is not None:
+            return count.last.marker.born_ms
+        names = (child.parents or {}).get(ancestor.shard, ())
+        parents = [ancestor._replace(shard=one) for one in names]
+        known = [self._closed[one] for one in parents if one in self._closed]
+        return min(known, default=int(ancestor.incarnation) * 1_000)
 
     def _settle(
         self,

@@ -1,4 +1,7 @@
-"""Which incarnation of the stream this is (B2): its creation time, asked for at most once a minute."""
+"""Which incarnation of the stream this is (B2): its creation time.
+
+It is asked for once a minute, and when it may be another.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 
 KEEP_SECONDS = 60.0
+UNNAMED_SECONDS = 2.0
+"""Of a batch without a marker. A stream is not deleted and made again in less."""
 
 
 class StreamIdentity:
@@ -28,11 +34,23 @@ class StreamIdentity:
         self._asked_at = 0.0
 
     def incarnation(self, named: set[str]) -> str:
-        """Whole epoch seconds as a string. `named` by markers in the batch: another one asks anew."""
-        stale = self._clock.monotonic() - self._asked_at > KEEP_SECONDS
-        if not self._incarnation or stale or named - {self._incarnation}:
-            answer = self._client.describe_stream_summary(StreamName=self._stream_name)
-            created = answer["StreamDescriptionSummary"]["StreamCreationTimestamp"]
-            self._incarnation = str(int(created.timestamp()))
-            self._asked_at = self._clock.monotonic()
+        """Whole epoch seconds as a string. `named` by markers in the batch: another one asks anew.
+
+        A batch that names none may be of a stream that was made since: its first events come before its first
+        marker. It asks, too; if that fails (asking has a limit of calls), what is known stands.
+        """
+        age = self._clock.monotonic() - self._asked_at
+        if not self._incarnation or age > KEEP_SECONDS or named - {self._incarnation}:
+            self._ask()
+        elif not named and age > UNNAMED_SECONDS:
+            try:
+                self._ask()
+            except (ClientError, BotoCoreError):
+                return self._incarnation
         return self._incarnation
+
+    def _ask(self) -> None:
+        answer = self._client.describe_stream_summary(StreamName=self._stream_name)
+        created = answer["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+        self._incarnation = str(int(created.timestamp()))
+        self._asked_at = self._clock.monotonic()

@@ -84,6 +84,8 @@ class Applier:
         self._heartbeat_at = self._window_at = self._lag_at = float("-inf")
         self._said = ""
         self._pace = Pace(BATCH_RECORDS)
+        self._paced: dict[str, str] = {}
+        """The epoch and the log that the pace knows."""
         self._under_way: list[LogRecord] = []
         """Read, and not known to be stored."""
         self._alive = AliveFile(settings.alive_file)
@@ -251,7 +253,14 @@ class Applier:
         regions = (self._region.region, self._region.peer_region)
         if self._admin is None:
             self._admin = AdminClient(client_settings(self._log, purpose="apply"))
-        self._log_ids = topic_ids(self._admin, {topic for topic, _ in reader.partitions})
+        log_ids = topic_ids(self._admin, {topic for topic, _ in reader.partitions})
+        paced = {"epoch": str(self._guard.epoch), **log_ids}
+        if self._restarted or any(self._paced.get(key, one) != one for key, one in paced.items()):
+            self._pace = Pace(
+                BATCH_RECORDS
+            )  # its offsets mean other records, or are read once more
+        self._paced |= paced
+        self._log_ids = log_ids
         self._pace.keep_only(reader.partitions)
         own = read_own_positions(connection, self._guard.epoch, self._log_ids)
         lineages = read_lineages(connection)

@@ -337,6 +337,7 @@ class WatermarkReader:
             )
 
     def _publish(self, producer: Producer) -> None:
+        self._proof.find_lost_ends(self._clock.monotonic())
         rows, holes = self.rows(), self.holes()
         self._remember_given_up([_lost(one) for one in self._proof.lost])
         self._proof.lost.clear()

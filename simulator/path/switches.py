@@ -12,11 +12,11 @@ from typing import Any
 from unittest.mock import patch
 
 from lifeline.lambdas.failover.lineage import Lineage
-from lifeline.lambdas.failover.log_proof import NOTHING, Hole, PlaceProof, _PairProof
+from lifeline.lambdas.failover.log_proof import NOTHING, Hole, LogProof, PlaceProof, _PairProof
 from lifeline.lambdas.failover.manifests import Manifest
 from lifeline.lambdas.failover.markers import Marker
 from lifeline.lambdas.stream_bridge import batch as bridge_batch
-from lifeline.lambdas.stream_bridge import handler, log_writer
+from lifeline.lambdas.stream_bridge import handler, log_writer, stream_identity
 from lifeline.lambdas.stream_bridge.batch import BridgedBatch, LogRecord
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter
 from lifeline.lambdas.stream_bridge.partitioner import partition_of
@@ -90,7 +90,21 @@ def _forgets_declared_shards() -> list[Any]:
 
 
 def _leaves_parents_open() -> list[Any]:
-    return [patch.object(ShardCounts, "close", lambda _counts, _ancestor, _child, _write: 0)]
+    return [patch.object(ShardCounts, "close", lambda _counts, _child, _write: 0)]
+
+
+def _closes_with_the_childs_birth() -> list[Any]:
+    return [
+        patch.object(ShardCounts, "_born_ms", lambda _counts, _of, _count, child: child.born_ms)
+    ]
+
+
+def _believes_unnamed_batches() -> list[Any]:
+    return [patch.object(stream_identity, "UNNAMED_SECONDS", float("inf"))]
+
+
+def _misses_no_last_marker() -> list[Any]:
+    return [patch.object(LogProof, "find_lost_ends", lambda _proof, _now: None)]
 
 
 def _follows_any_marker() -> list[Any]:
@@ -188,6 +202,11 @@ def _asks_the_brokers_for_partitions() -> list[Any]:
 
 PATH_SWITCHES: dict[str, Switch] = {
     "B2": Switch("the bridge asks for the stream's incarnation once", _one_incarnation, 4),
+    "B2-unnamed": Switch(
+        "a batch without a marker is of the stream that was asked for last",
+        _believes_unnamed_batches,
+        5265,
+    ),
     "B5": Switch("a batch that failed twice is given up", _gives_up, 2),
     "B6": Switch("the bridge looks at no acknowledgement", _looks_at_no_acknowledgement, 5),
     "B7": Switch("a reject is not written", _drops_rejects, 0),
@@ -196,6 +215,7 @@ PATH_SWITCHES: dict[str, Switch] = {
     "B10": Switch("a declared shard without a marker does not count", _forgets_declared_shards, 24),
     "B10-close": Switch("a closed shard gets no last marker", _leaves_parents_open, 2),
     "B11": Switch("a marker follows any other", _follows_any_marker, 6),
+    "B11-end": Switch("nobody misses a closed shard's last marker", _misses_no_last_marker, 5135),
     "B12": Switch("only the active region's stream gets markers", _marks_one_region, 0),
     "B13": Switch(
         "a partition is read from its newest applied marker", _resumes_at_the_newest, 2486
@@ -204,6 +224,11 @@ PATH_SWITCHES: dict[str, Switch] = {
     "B20": Switch("only one region's reader publishes", _publishes_in_one_region, 0),
     "B23": Switch("an event that cannot be read raises", _raises_for_bad_events, 0),
     "B24": Switch("a parent retires with its first child's marker", _retires_early, 2),
+    "B24-birth": Switch(
+        "a closed shard's last marker is as young as its child's",
+        _closes_with_the_childs_birth,
+        5035,
+    ),
     "B25": Switch("an entry claims all before its first marker, too", _has_no_base, 751),
     "B26": Switch("a position of another epoch or log counts", _any_position_is_own, 3337),
     "B27": Switch(

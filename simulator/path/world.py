@@ -220,9 +220,14 @@ class PathWorld(Story):
             self.services[region, name].stop()
 
     def return_region(self, region: str, *, rebuilt: bool) -> None:
-        """The region is back with what its stores had, or `rebuilt` with nothing."""
+        """The region is back with what its stores had, or `rebuilt` with nothing.
+
+        Nobody rebuilds the region that serves, or one whose stores are all there is.
+        """
         if region not in self.network.dead_regions:
             return
+        if peer(region) in self.network.dead_regions or self.holding.holder == region:
+            rebuilt = False
         self.network.dead_regions.discard(region)
         self.servers[region].up = True
         if rebuilt:

@@ -434,3 +434,51 @@ class TestBounds:
         assert len(whys(proof)) == MAX_HOLES
         assert reached(proof) == (0, 3)
         assert whys(proof)[-1][1] == 10 + 4 * MAX_HOLES - 2
+
+
+CHILD = PAIR._replace(shard="shardId-000000000001")
+
+
+def resharded(lost_in: Place | None) -> LogProof:
+    """A parent's last marker and then its child's, in two partitions; one lacks the parent's."""
+    proof = LogProof()
+    places = (P, Q)
+    lineage = {PAIR.shard: (), CHILD.shard: (PAIR.shard,)}
+    for place in places:
+        read: list[Read] = [R1, R2, link(0, 3, 1, 2, places=places), R3]
+        feed(proof, read, place)
+        if place != lost_in:
+            feed(proof, [link(3, 4, 4, places=places)], place)
+        proof.marker(
+            Marker(CHILD, 9, 9, (CHILD.shard,), places, 8, Manifest(), lineage), place, now=1.0
+        )
+    proof.find_lost_ends(1.0)
+    return proof
+
+
+def test_the_last_marker_of_a_closed_shard_is_missed_without_a_next_one() -> None:
+    """Found by seed 5135 of the path world: its last events were never called safe, and nobody was told."""
+    proof = resharded(lost_in=P)
+    assert whys(proof) == [(3, 4, Why.CHAIN)]
+    assert not proof.vector()[PAIR].retired
+    feed(proof, [link(3, 4, 4, places=(P, Q))], run="run-1")
+    feed(proof, [R3], run="run-1")
+    assert whys(proof) == []
+    assert proof.vector()[PAIR] == Entry(4, 4, 0, retired=True)
+
+
+def test_a_closed_shard_that_ends_everywhere_has_no_hole() -> None:
+    proof = resharded(lost_in=None)
+    assert whys(proof) == []
+    assert proof.vector()[PAIR].retired
+
+
+def test_an_open_shard_waits_for_its_marker_without_a_word() -> None:
+    """Partitions are read side by side, and a region may be lost between two of them."""
+    proof = LogProof()
+    for place in (P, Q):
+        feed(proof, [R1, R2, link(0, 3, 1, 2, places=(P, Q)), R3], place)
+    feed(proof, [link(3, 4, 4, places=(P, Q))])
+    proof.find_lost_ends(1.0)
+    assert whys(proof) == []
+    assert reached(proof) == (0, 3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from lifeline.lambdas.failover.log_proof import LogProof
-from lifeline.lambdas.failover.manifests import digest_of
-from lifeline.lambdas.failover.markers import Marker, Pair, Place, is_safe
+from lifeline.lambdas.failover.manifests import Manifest, digest_of
+from lifeline.lambdas.failover.markers import Marker, Pair, Place, is_safe, oldest_born_ms
 from lifeline.lambdas.stream_bridge.count_table import Conflict
 from lifeline.lambdas.stream_bridge.shard_count import Counted, CountedMarker
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
@@ -56,7 +57,7 @@ CHILDS = Marker(CHILD, 90, 90, ("c",), PLACES, parents=LINEAGE)
 
 
 def close(counts: ShardCounts, write: Callable[[CountedMarker], None]) -> int:
-    return sum(counts.close(one, CHILDS, write) for one in CHILDS.ancestors())
+    return counts.close(CHILDS, write)
 
 
 @pytest.fixture
@@ -151,3 +152,33 @@ def test_two_that_close_it_at_once_agree(
 
 def test_a_shard_that_was_never_counted_is_passed(log: Log, table: CountsInMemory) -> None:
     assert close(ShardCounts(table), log.write) == 0
+
+
+def test_it_is_as_old_as_what_its_children_took_may_be(
+    log: Log, read_to_the_end: ShardCounts
+) -> None:
+    """Its child `d` has no marker: of `d` nothing is here, whatever its sister's marker says (B24)."""
+    sisters = replace(CHILDS, shards=("c", "d"), parents={**LINEAGE, "d": ("p",)})
+    read_to_the_end.close(sisters, log.write)
+    log.write(CountedMarker(replace(sisters, previous=89), (Manifest(), Manifest())))
+    vector = log.proof.vector()
+    assert not vector[PARENT].retired
+    assert oldest_born_ms(vector) == log.markers[0].marker.born_ms < CHILDS.born_ms
+
+
+def test_of_one_without_a_marker_it_is_as_old_as_its_parents(
+    log: Log, table: CountsInMemory, read_to_the_end: ShardCounts
+) -> None:
+    close(read_to_the_end, log.write)
+    parent, middle = (one.marker for one in log.markers[-2:])
+    assert (parent.pair, middle.pair) == (PARENT, MIDDLE)
+    assert parent.born_ms == middle.born_ms == 11
+
+
+def test_of_one_of_which_nothing_is_known_it_is_as_old_as_the_stream(
+    log: Log, table: CountsInMemory
+) -> None:
+    counts = ShardCounts(table)
+    log.batch(counts, PARENT, 10, 11)
+    close(counts, log.write)
+    assert log.markers[-1].marker.born_ms == int(PARENT.incarnation) * 1_000
