@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifeline.services.event_applier.batch import LogRecord, Place
@@ -52,6 +52,7 @@ class Log:
         self.at = dict(self.saved)
 
 
+@settings(deadline=None)
 @given(
     culprits=st.sets(st.tuples(st.sampled_from(PLACES), st.integers(0, 99)), max_size=4),
     most_at_once=st.integers(1, 100),
