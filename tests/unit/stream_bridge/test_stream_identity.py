@@ -8,22 +8,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lifeline.lambdas.failover.clock import Clock
 from lifeline.lambdas.stream_bridge.stream_identity import (
     KEEP_SECONDS,
     UNNAMED_SECONDS,
     StreamIdentity,
 )
+from tests.support.clocks import ManualClock
 
 
-class Kinesis(Clock):
+class Kinesis(ManualClock):
     """A stream that is made anew now and then, and the time."""
 
-    def __init__(self) -> None:
-        self.created, self.time, self.asked, self.refuses = 1_000, 5_000.0, 0, False
-
-    def monotonic(self) -> float:
-        return self.time
+    created, asked, refuses = 1_000, 0, False
 
     def describe_stream_summary(self, **_named: Any) -> dict[str, Any]:
         self.asked += 1
@@ -50,7 +46,7 @@ def test_batches_that_name_what_is_known_ask_once_a_minute(
     kinesis: Kinesis, identity: StreamIdentity
 ) -> None:
     for _ in range(2 * int(KEEP_SECONDS)):
-        kinesis.time += 1.0
+        kinesis.sleep(1.0)
         identity.incarnation({"1000"})
     assert kinesis.asked == 2
 
@@ -64,7 +60,8 @@ def test_one_without_a_marker_may_be_of_another_stream(
     kinesis: Kinesis, identity: StreamIdentity
 ) -> None:
     """Found by seed 5265 of the path world: a new stream's first events bore the old one's name."""
-    kinesis.created, kinesis.time = 2_000, kinesis.time + UNNAMED_SECONDS + 0.1
+    kinesis.created = 2_000
+    kinesis.sleep(UNNAMED_SECONDS + 0.1)
     assert identity.incarnation(set()) == "2000"
     assert identity.incarnation(set()) == "2000"
     assert kinesis.asked == 2
@@ -73,8 +70,9 @@ def test_one_without_a_marker_may_be_of_another_stream(
 def test_a_refused_answer_stops_no_batch_while_what_is_known_is_young(
     kinesis: Kinesis, identity: StreamIdentity
 ) -> None:
-    kinesis.refuses, kinesis.time = True, kinesis.time + UNNAMED_SECONDS + 0.1
+    kinesis.refuses = True
+    kinesis.sleep(UNNAMED_SECONDS + 0.1)
     assert identity.incarnation(set()) == "1000"
-    kinesis.time += KEEP_SECONDS
+    kinesis.sleep(KEEP_SECONDS)
     with pytest.raises(ClientError):
         identity.incarnation(set())
