@@ -41,6 +41,7 @@ from lifeline.lambdas.failover.markers import (
 from lifeline.services.query_api.reader_checkpoint import (
     ReaderCheckpoint,
     Resumed,
+    name_of_stretch,
     say_new_base,
 )
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
@@ -268,6 +269,17 @@ class WatermarkReader:
         if topic_ids(self._admin, self._log.partitions) != self._topic_ids:
             raise LogMadeAnew("a topic has another id")
         try:
+            # First: a start from the places below does not meet again what was given up before them.
+            self._meet_lost()
+            if len(self._given_up) > self._given_up_saved:
+                # With what another task met and saved since.
+                self._remember_given_up(self._checkpoint.given_up())
+                self._checkpoint.save_given_up(list(self._given_up.values()))
+                self._given_up_saved = len(self._given_up)
+        except (ClientError, BotoCoreError) as error:
+            say("what was given up was not saved, nor a checkpoint", error=type(error).__name__)
+            return
+        try:
             now = self._clock.monotonic()
             self._proof.settle(now)
             self._checkpoint.save(
@@ -276,14 +288,6 @@ class WatermarkReader:
             self._from_beginning = False
         except (ClientError, BotoCoreError) as error:
             say("no checkpoint was written", error=type(error).__name__)
-        try:
-            if len(self._given_up) > self._given_up_saved:
-                # With what another task met and saved since.
-                self._remember_given_up(self._checkpoint.given_up())
-                self._checkpoint.save_given_up(list(self._given_up.values()))
-                self._given_up_saved = len(self._given_up)
-        except (ClientError, BotoCoreError) as error:
-            say("what was given up was not saved", error=type(error).__name__)
 
     def _follow(self, consumer: Consumer, stopping: threading.Event) -> None:
         producer = Producer(
@@ -338,8 +342,7 @@ class WatermarkReader:
 
     def _publish(self, producer: Producer) -> None:
         rows, holes = self.rows(), self.holes()
-        self._remember_given_up([_lost(one) for one in self._proof.lost])
-        self._proof.lost.clear()
+        self._meet_lost()
         self._published.set_own(rows, [_told(one) for one in holes[:SHOWN_HOLES]])
         self._tell(holes)
         region = self._region.region
@@ -350,9 +353,14 @@ class WatermarkReader:
             say("a vector was not published: the log takes nothing")
         producer.poll(0)
 
+    def _meet_lost(self) -> None:
+        """What markers gave up since the last look."""
+        self._remember_given_up([_lost(one) for one in self._proof.lost])
+        self._proof.lost.clear()
+
     def _remember_given_up(self, rows: list[dict[str, Any]]) -> None:
         """Counted for ever, once each: a log that is read again gives the same up again."""
-        new = {_name(row): row for row in rows if _name(row) not in self._given_up}
+        new = {name: row for row in rows if (name := name_of_stretch(row)) not in self._given_up}
         if not new:
             return
         self._given_up |= new
@@ -390,12 +398,6 @@ def _place(one: Unproven) -> _HolePlace:
 def _lost(one: Lost) -> dict[str, Any]:
     told = row_of_stretch(one.pair, one.place, one.after, one.until)
     return {**told, "missing": one.missing}
-
-
-def _name(row: dict[str, Any]) -> str:
-    """Of a stretch that was given up."""
-    names = ("region", "incarnation", "shard", "topic", "partition", "after")
-    return "/".join(str(row[name]) for name in names)
 
 
 def _told(one: Unproven) -> dict[str, Any]:
