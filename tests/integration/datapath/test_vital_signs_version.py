@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from lifeline.lambdas.contracts.database import DatabaseAddress
-from lifeline.services.event_applier import migrate as migration
 from lifeline.services.event_applier.store import Store
 from lifeline.services.query_api import vital_signs_lookup
 from lifeline.services.query_api.event_lookup import EventLookup
@@ -27,11 +26,11 @@ from tests.integration.datapath.test_kept_vital_signs import (
     warm,
 )
 from tests.integration.datapath.test_vital_signs import apply, rate, store
+from tests.integration.datapath.workload_users import WORKLOAD, let_in
 
 __all__ = ["cache", "direct", "lookup", "server", "store"]
 Sql = Callable[..., list[Any]]
 Workload = psycopg.Connection[Any]
-WORKLOAD = "lifeline_workload"
 CORRECTED = """
 INSERT INTO observation_correction AS held
 SELECT 'Patient', %s, md5(%s || n::text), 'amended', clock_timestamp(), 1, gen_random_uuid()
@@ -46,14 +45,8 @@ PAGES = 40
 @pytest.fixture
 def workload(database: DatabaseAddress) -> Iterator[Workload]:
     """What the services sign in as."""
-    with connect(database, purpose="test") as admin:
-        migration._let_workloads_in(admin, database, WORKLOAD)
-        try:
-            with connect(replace(database, user=WORKLOAD), purpose="test") as one:
-                yield one
-        finally:
-            admin.execute(f"DROP OWNED BY {WORKLOAD}")
-            admin.execute(f"DROP ROLE {WORKLOAD}")
+    with let_in(database), connect(replace(database, user=WORKLOAD), purpose="test") as one:
+        yield one
 
 
 def version(connection: psycopg.Connection[Any], patient: str = "p-1") -> str:
