@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -144,6 +145,10 @@ class WatermarkReader:
         self._last: dict[tuple[str, int], int] = {}
         self._marker_at: dict[tuple[bytes, Place], float] = {}
         """When a marker of an origin was last met in a partition."""
+        self._declared_at: dict[bytes, dict[Place, float]] = {}
+        """Since when an origin's markers declare a partition; those of its first marker: for ever."""
+        self._looked_at: dict[bytes, float] = {}
+        """When a marker of an origin was last read for what it declares."""
         self._began_at = clock.monotonic()
         self._silent: list[tuple[str, Place]] = []
         self._told: set[_HolePlace] = set()
@@ -183,13 +188,22 @@ class WatermarkReader:
         self._last[place] = offset
         told = dict(headers)
         kind, now = told.get("kind"), self._clock.monotonic()
+        origin = told.get("origin", b"")
         if kind == b"marker":
-            self._marker_at[told.get("origin", b""), place] = now
-        if told.get("origin") != self._peer:
+            self._marker_at[origin, place] = now
+        if origin != self._peer:
+            if (
+                kind == b"marker"
+                and now - self._looked_at.get(origin, float("-inf")) >= PUBLISH_SECONDS
+            ):
+                self._looked_at[origin] = now  # one a second: nothing else of them is of use here
+                with suppress(ValueError):
+                    self._meet_declared(origin, Marker.from_bytes(value), now)
             return  # our own shards are proven in the other region
         run = told.get(REPAIR, b"").decode()
         if kind == b"marker":
             marker = Marker.from_bytes(value)
+            self._meet_declared(origin, marker, now)
             self._proof.marker(marker, place, now=now, run=run, again=AGAIN in told)
             return
         if kind is not None:
@@ -209,18 +223,34 @@ class WatermarkReader:
         return [one for one in self._proof.unproven() if now - one.since > HOLE_SECONDS]
 
     def silent(self) -> list[tuple[str, Place]]:
-        """Origins and partitions without a marker, while the same origin's reach other partitions (B18)."""
+        """Origins and partitions without a marker, while the same origin's reach other partitions (B18).
+
+        One that is being added is none of them until the origin's bridge declares it, last of all (B9).
+        """
         since = self._clock.monotonic() - SILENT_SECONDS
         if self._began_at > since:
             return []
         speaking = {origin for (origin, _), at in self._marker_at.items() if at > since}
+        listed = [(t, p) for t, count in sorted(self._log.partitions.items()) for p in range(count)]
         return [
-            (origin.decode(errors="replace"), (topic, partition))
+            (origin.decode(errors="replace"), place)
             for origin in sorted(speaking)
-            for topic, count in sorted(self._log.partitions.items())
-            for partition in range(count)
-            if self._marker_at.get((origin, (topic, partition)), since) <= since
+            for place in listed
+            if self._awaited_since(origin, place) <= since
+            and self._marker_at.get((origin, place), since) <= since
         ]
+
+    def _awaited_since(self, origin: bytes, place: Place) -> float:
+        """Never, if its markers declare others alone; always, if they declare none (the format before)."""
+        declared = self._declared_at.get(origin)
+        return float("-inf") if declared is None else declared.get(place, float("inf"))
+
+    def _meet_declared(self, origin: bytes, marker: Marker, now: float) -> None:
+        if marker.partitions:  # one that a repair made declares none
+            at = now if origin in self._declared_at else float("-inf")
+            declared = self._declared_at.setdefault(origin, {})
+            for one in marker.partitions:
+                declared.setdefault(one, at)
 
     def hear(self, key: bytes | None, value: bytes) -> None:
         """A vector read on `system.watermark`; only the other region's word about our origin counts."""

@@ -42,6 +42,8 @@ class Log:
         checkpoint = ReaderCheckpoint("none", HERE, object())
         self.reader = WatermarkReader(log, region, self.published, checkpoint, self.clock)
         self.offset = self.partition = 0
+        self.declared = partitions
+        """How many partitions the bridge's list has: each marker declares them (B10)."""
 
     def record(self, sequence: int, *, origin: str = PEER, **headers: bytes) -> None:
         told = self._headers(sequence, origin) + list(headers.items())
@@ -51,8 +53,9 @@ class Log:
         manifest = Manifest()
         for one in counted:
             manifest = manifest.and_one(digest_of(str(one).encode(), b"value"))
+        listed = tuple((TOPIC, number) for number in range(self.declared))
         marker = Marker(
-            *(PAIR, sequence, 5, (PAIR.shard,), ((TOPIC, 0),)), previous=previous, manifest=manifest
+            *(PAIR, sequence, 5, (PAIR.shard,), listed), previous=previous, manifest=manifest
         )
         told = [("kind", b"marker"), *self._headers(sequence, PEER), *headers.items()]
         self._observe(told, marker.to_bytes())
@@ -119,6 +122,37 @@ def test_a_partition_that_stands_still_is_named(capsys: pytest.CaptureFixture[st
     assert told == [2, 1], "each is named once"
     log.clock.at += 600
     assert log.reader.silent() == [], "a log that stands still altogether is another alarm's matter"
+
+
+def test_a_partition_that_is_being_added_stands_not_still(log: Log) -> None:
+    """B9: the bridge's list grows last, and a copy of a new partition begins later than its declaration."""
+    log = Log(partitions=3)
+    log.declared = 2
+
+    def minute(sequence: int, *reached: int) -> None:
+        log.clock.at += 60
+        for log.partition in reached:
+            log.marker(2 * sequence, 2 * sequence + 2)
+        log.publish()
+
+    for number in range(10):
+        minute(number, 0, 1)
+        assert log.reader.silent() == [], "the logs have it, and no bridge writes to it yet"
+    log.declared = 3
+    minute(10, 0, 1)
+    minute(11, 0, 1)
+    assert log.reader.silent() == [], "declared a minute ago"
+    minute(12, 0, 1)
+    minute(13, 0, 1)
+    assert log.reader.silent() == [(PEER, (TOPIC, 2))], "the copying of it stands still"
+    minute(14, 0, 1, 2)
+    assert log.reader.silent() == []
+    log.declared = (
+        2  # the bridge was rolled back: what it declared once must go on having markers (B27)
+    )
+    for number in range(15, 20):
+        minute(number, 0, 1)
+    assert log.reader.silent() == [(PEER, (TOPIC, 2))]
 
 
 @pytest.mark.parametrize(("headers", "holes"), [({}, 1), ({"again": b"1"}, 0)])
