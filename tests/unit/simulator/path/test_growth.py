@@ -6,9 +6,9 @@ import pytest
 
 from lifeline.lambdas.failover.markers import Place
 from lifeline.services.query_api.watermark_reader import SILENT_SECONDS, WatermarkReader
-from simulator.path.faults import OBSERVATIONS, Fault
+from simulator.path.faults import Fault
 from simulator.path.run import run_with
-from simulator.path.world import PathWorld
+from simulator.path.world import OBSERVATIONS, PathWorld
 from simulator.places import HOME, RECOVERY, REGIONS
 
 BEGINS, REPLICATOR_SECONDS, READERS_SECONDS = 20.0, 30.0, 10.0
