@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lifeline.lambdas.adapters.lease_table import LeaseTable
+from lifeline.lambdas.failover.protocol import HAND_OVER_REQUEST_SECONDS
 from simulator.authority import PROMOTION, TAKE, AuthorityWorld, Pause
 from simulator.places import HOME, LEASE_TABLE, PLACES, RECOVERY, REGIONS, WITNESS
 
@@ -381,8 +382,9 @@ def person_hands_over(chance: random.Random, at: float, until: float) -> Fault:
 def ask_hand_over(world: AuthorityWorld) -> None:
     """What the command of the page `serves-degraded` writes."""
     lease = world.lease
+    until = world.now() + HAND_OVER_REQUEST_SECONDS
     if lease is not None:
-        LeaseTable(_Direct(world), LEASE_TABLE).ask_hand_over(epoch=lease.epoch)
+        LeaseTable(_Direct(world), LEASE_TABLE).ask_hand_over(epoch=lease.epoch, until=until)
 
 
 def services_dead(chance: random.Random, at: float, until: float) -> Fault:

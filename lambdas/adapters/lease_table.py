@@ -148,12 +148,12 @@ class LeaseTable:
             {":epoch": _n(epoch), ":nobody": _s(NO_HOLDER)},
         )
 
-    def ask_hand_over(self, *, epoch: int) -> Lease | None:
+    def ask_hand_over(self, *, epoch: int, until: float) -> Lease | None:
         """`lease.ask_hand_over`: a person asks the active region to hand over; None: it is not active."""
         return self._update(
-            "SET hand_over_epoch = :epoch",
+            "SET hand_over_epoch = :epoch, hand_over_until = :until",
             "epoch = :epoch AND holder <> :nobody AND holder = writer",
-            {":epoch": _n(epoch), ":nobody": _s(NO_HOLDER)},
+            {":epoch": _n(epoch), ":until": _n(until), ":nobody": _s(NO_HOLDER)},
         )
 
     def hand_over(self, *, region: str, peer: str, epoch: int, now: float) -> Lease | None:
@@ -266,6 +266,7 @@ def lease_from_item(item: Mapping[str, Any], read_at: float | None = None) -> Le
         # Absent until the first of each: a lease of an earlier release has none.
         aborted_epoch=int(item.get("aborted_epoch", {"N": "0"})["N"]),
         hand_over_epoch=int(item.get("hand_over_epoch", {"N": "0"})["N"]),
+        hand_over_until=float(item["hand_over_until"]["N"]) if "hand_over_until" in item else None,
         health=MappingProxyType({key: value["S"] for key, value in item["health"]["M"].items()}),
         read_at=read_at,
     )
@@ -276,6 +277,7 @@ def item_from_lease(lease: Lease) -> dict[str, Any]:
     marks = {"aborted_epoch": lease.aborted_epoch, "hand_over_epoch": lease.hand_over_epoch}
     return {
         **{name: _n(epoch) for name, epoch in marks.items() if epoch},
+        **({} if lease.hand_over_until is None else {"hand_over_until": _n(lease.hand_over_until)}),
         "id": _s(LEASE_ID),
         "holder": _s(lease.holder),
         "epoch": _n(lease.epoch),

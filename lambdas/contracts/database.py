@@ -11,6 +11,14 @@ from lifeline.lambdas.contracts.contract import Contract, HostCall, overridable,
 DatabaseAuth = Literal["iam", "password", "none"]
 """A token signed with IAM, the admin's password (migrations), or nothing (the lab); each by verified TLS."""
 
+_ARCHIVE = "_archive"
+
+
+def archive_user(workload_user: str) -> str:
+    """Who the archive's one-off task signs in as: it alone writes down what a person decided (B22)."""
+    return workload_user + _ARCHIVE
+
+
 DATABASE = HostCall("the region's database", 5432)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from lifeline.lambdas.failover.health import Health
@@ -226,10 +227,9 @@ def _as_holder(observation: Observation, lease: Lease, policy: Policy, now: floa
             page=True,
         )
     let_go = _may_let_go(observation, lease, now)
-    if lease.is_asked_for and let_go:
-        return Decision(
-            Action.HAND_OVER, Reason.ASKED_TO_HAND_OVER, _illness(observation), page=True
-        )
+    if lease.is_asked_for(now) and let_go:
+        evidence = {"asked_until": _until(lease.hand_over_until), **_illness(observation)}
+        return Decision(Action.HAND_OVER, Reason.ASKED_TO_HAND_OVER, evidence, page=True)
     if row is not None and not row.serves(lease):
         # Also an equal epoch that nobody holds: a fence's row, replicated (A16).
         return Decision(Action.RECOVER, Reason.DATABASE_BEHIND_LEASE, {"database_epoch": row.epoch})
@@ -261,6 +261,12 @@ def _illness(observation: Observation) -> dict[str, object]:
     standby = {None: "not known", True: "ready", False: observation.standby_reason}
     ill = {f"{part}_ill_seconds": seconds for part, seconds in observation.ill.items()}
     return {**ill, "standby": standby[observation.standby_ready]}
+
+
+def _until(moment: float | None) -> str:
+    if moment is None:
+        return "no end"
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _as_candidate(observation: Observation, lease: Lease, policy: Policy, now: float) -> Decision:

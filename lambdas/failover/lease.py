@@ -44,6 +44,8 @@ class Lease:
     """The newest epoch that a person aborted; 0 for none (D9)."""
     hand_over_epoch: int = 0
     """The newest epoch that is to be handed over to the other region, or was; 0 for none (A11)."""
+    hand_over_until: float | None = None
+    """Epoch seconds until which a person's word to hand over counts; None: the release before gave no end."""
     health: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
     read_at: float | None = field(default=None, compare=False)
     """The table's own clock when it answered with this lease; None: it did not say (A20)."""
@@ -61,10 +63,11 @@ class Lease:
         """Whether a person aborted the lease's own epoch: its plan asks for no promotion any more (A17)."""
         return self.aborted_epoch == self.epoch
 
-    @property
-    def is_asked_for(self) -> bool:
-        """Whether the holder is to hand its own epoch over to the other region (A11)."""
-        return self.holder != NO_HOLDER and self.hand_over_epoch == self.epoch
+    def is_asked_for(self, now: float) -> bool:
+        """Whether the holder is to hand its own epoch over to the other region; the word expires (A11)."""
+        until = self.hand_over_until
+        in_force = until is None or self.table_now(now) < until
+        return self.holder != NO_HOLDER and self.hand_over_epoch == self.epoch and in_force
 
     @property
     def is_handed_over(self) -> bool:
@@ -201,14 +204,14 @@ def release(lease: Lease, *, region: str, epoch: int) -> Lease | None:
     )
 
 
-def ask_hand_over(lease: Lease, *, epoch: int) -> Lease | None:
-    """A person asks the active region to hand over; its keeper does it (A11).
+def ask_hand_over(lease: Lease, *, epoch: int, until: float) -> Lease | None:
+    """A person asks the active region to hand over before `until` (epoch seconds); its keeper does it (A11).
 
     Only an active region can: its database is the writer, and no plan of its epoch is under way.
     """
     if lease.epoch != epoch or lease.holder == NO_HOLDER or lease.holder != lease.writer:
         return None
-    return replace(lease, hand_over_epoch=epoch)
+    return replace(lease, hand_over_epoch=epoch, hand_over_until=until)
 
 
 def hand_over(lease: Lease, *, region: str, peer: str, epoch: int, now: float) -> Lease | None:

@@ -32,6 +32,8 @@ OWN_GAP_SECONDS = 30
 """Looks further apart than this do not follow each other (A11, A20)."""
 HAND_OVER_SECONDS = 120
 """So long the other region may take what was handed over; then the old holder takes it back (A11)."""
+HAND_OVER_REQUEST_SECONDS = 600
+"""So long a person's word to hand over counts, as an approval does (A11, D9)."""
 HOLD_PAGES_SECONDS = 90
 """A hold that outlives the lease's expiry by so long pages, whatever its word (A19)."""
 HOLD_PAGES_AGAIN_SECONDS = 900

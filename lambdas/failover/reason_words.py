@@ -52,12 +52,14 @@ WORDS: Mapping[str, ReasonWords] = {
     Reason.HOLDER: ReasonWords("It holds the lease and serves."),
     Reason.SERVES_DEGRADED: ReasonWords(
         "It holds the lease and renews, and parts of it have not worked for a minute: reads, apply or new "
-        "events may stand still. It hands over by itself only where automaticHandOver is on.",
+        "events may stand still. It hands over by itself only where automaticHandOver is on. A word to hand "
+        "over counts for ten minutes.",
         "lifeline authority hand-over --suffix {suffix}",
         of_incident_lead=True,
     ),
     Reason.ASKED_TO_HAND_OVER: ReasonWords(
-        "A person asked for it: it lets the lease go, and the other region takes it after 30 s.",
+        "A person asked for it within the last ten minutes: it lets the lease go, and the other region takes "
+        "it after 30 s.",
         WATCH,
     ),
     Reason.SICK_AND_STANDBY_READY: ReasonWords(

@@ -23,6 +23,10 @@ from lifeline.services.shared.serving_guard import READ_AUTHORITY, AuthorityRow
 SHOWN, SHOWN_OF_EACH, SHOWN_DAYS = 20, 2, 20
 """Stretches of one day, and of each of many: an answer is one line, and a log driver cuts it at 16 KiB."""
 COUNT = "SELECT count_not_archived(%s, %s, %s, %s, %s, %s::numeric[], %s::numeric[])"
+OPEN = """
+SELECT count(*), min(since_ms), (extract(epoch FROM max(at)) * 1000)::bigint
+FROM archive_restore WHERE ended_at IS NULL
+"""
 ACCEPT = """
 INSERT INTO accepted_gap
     (day, topic, partition, origin, incarnation, shard, after, until, who, why)
@@ -54,7 +58,12 @@ def accept(connection: Connection, archived: Archived, request: Request) -> dict
     counts = [_count(connection, one) for one in chosen] if request.day else [None] * len(chosen)
     shown = SHOWN if request.day else SHOWN_OF_EACH
     told = [_told(*one, shown) for one in zip(chosen, counts, strict=True)][:SHOWN_DAYS]
-    answer = {"days": told, "days_in_all": len(chosen), "accepted": False}
+    answer = {
+        "days": told,
+        "days_in_all": len(chosen),
+        "accepted": False,
+        "restore": open_restore(connection),
+    }
     if request.expect is None:
         return answer
     [one], [count] = chosen, counts
@@ -71,17 +80,24 @@ def accept(connection: Connection, archived: Archived, request: Request) -> dict
     return {**answer, "accepted": True}
 
 
+def open_restore(connection: Connection) -> dict[str, Any] | None:
+    """A restore that nobody ended, which keeps every day; None: there is none."""
+    partitions, since_ms, last_ms = connection.execute(OPEN).fetchone() or (0, None, None)
+    if not partitions:
+        return None
+    return {"partitions": partitions, "since_ms": since_ms, "last_ms": last_ms}
+
+
 def end_restore(connection: Connection, request: Request) -> dict[str, Any]:
     """From now on old days leave the database again."""
-    row = connection.execute(
-        "SELECT count(*), min(since_ms) FROM archive_restore WHERE ended_at IS NULL"
-    ).fetchone()
-    partitions, since_ms = row or (0, None)
-    if not request.why or not partitions:
-        return {"partitions": partitions, "since_ms": since_ms, "ended": False}
+    found = open_restore(connection)
+    if found is None:
+        return {"partitions": 0, "since_ms": None, "ended": False}
+    if not request.why:
+        return {**found, "ended": False}
     connection.execute("SELECT end_archive_restore(%s, %s)", (request.who, request.why))
-    say("a restore is ended", partitions=partitions, who=request.who, reason=request.why)
-    return {"partitions": partitions, "since_ms": since_ms, "ended": True}
+    say("a restore is ended", **found, who=request.who, reason=request.why)
+    return {**found, "ended": True}
 
 
 def _count(connection: Connection, one: Kept) -> int:

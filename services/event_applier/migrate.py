@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress, archive_user
 from lifeline.lambdas.contracts.event_applier import Migrate
 from lifeline.lambdas.failover.protocol import MIGRATION_LOCK
 from lifeline.services.shared.database import Connection, connect, connection_url
@@ -38,22 +38,42 @@ def migrate(settings: DatabaseAddress, workload_user: str = "") -> None:
 
 
 def _let_workloads_in(connection: Connection, settings: DatabaseAddress, user: str) -> None:
-    """The workloads' user: signs in by IAM, reads and writes rows, changes no schema. Idempotent."""
-    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone()
-    name = sql.Identifier(user)
-    statements = [] if exists else [sql.SQL("CREATE ROLE {} LOGIN").format(name)]
-    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'").fetchone():
-        statements.append(sql.SQL("GRANT rds_iam TO {}").format(name))
+    """The workloads' users: sign in by IAM, read and write rows, change no schema. Idempotent.
+
+    The archive's one is a workload that may also write what a person decided (B22).
+    """
+    persons = archive_user(user)
+    workload, archive = sql.Identifier(user), sql.Identifier(persons)
+    statements: list[sql.Composable] = []
+    for one in (user, persons):
+        if not _exists(connection, one):
+            statements.append(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(one)))
+    if _exists(connection, "rds_iam"):
+        statements.append(sql.SQL("GRANT rds_iam TO {}, {}").format(workload, archive))
     statements += [
         sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
-            sql.Identifier(settings.name), name
+            sql.Identifier(settings.name), workload
         ),
-        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name),
-        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {}").format(name),
-        sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(name),
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(workload),
+        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {}").format(
+            workload
+        ),
+        sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(workload),
+        sql.SQL("REVOKE INSERT, UPDATE ON accepted_gap, archive_restore FROM {}").format(workload),
+        sql.SQL("REVOKE EXECUTE ON FUNCTION end_archive_restore FROM PUBLIC"),
+        sql.SQL("GRANT {} TO {}").format(workload, archive),
+        sql.SQL("GRANT INSERT ON accepted_gap TO {}").format(archive),
+        sql.SQL("GRANT INSERT, UPDATE ON archive_restore TO {}").format(archive),
+        sql.SQL("GRANT EXECUTE ON FUNCTION end_archive_restore TO {}").format(archive),
     ]
-    for statement in statements:
-        connection.execute(statement)
+    with connection.transaction():
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _exists(connection: Connection, role: str) -> bool:
+    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    return found is not None
 
 
 def _is_replica(connection: Connection) -> bool:

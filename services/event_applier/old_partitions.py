@@ -40,7 +40,7 @@ GRACE_DAYS = 2
 """The archive is minutes behind, and this is looked at once an hour."""
 IN_DEFAULT = "SELECT count(*) FROM (SELECT FROM event_default LIMIT %s) AS found"
 MOST_COUNTED = 10_000
-RESTORING = "SELECT EXISTS (SELECT FROM archive_restore WHERE ended_at IS NULL)"
+RESTORING = "SELECT count(*), max(at)::text FROM archive_restore WHERE ended_at IS NULL"
 DETACHED = """
 SELECT kept.name, kept.day, kept.day >= noted_from FROM detached_partition AS kept, event_floor ORDER BY 2
 """
@@ -69,10 +69,12 @@ class OldPartitions:
             return
         # Told even if what follows fails, each time.
         self._look(connection)
-        row = connection.execute(RESTORING).fetchone()
-        if row and row[0]:
+        partitions, last_at = connection.execute(RESTORING).fetchone() or (0, None)
+        if partitions:
             say(
-                "old partitions are kept: a restore has no end yet (`lifeline archive end-restore`)"
+                "old partitions are kept: a restore has no end yet (`lifeline archive end-restore`)",
+                partitions=partitions,
+                last_at=last_at,
             )
         else:
             while self._detach(connection):

@@ -12,7 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from valkey.exceptions import ReadOnlyError, ValkeyError
+from valkey.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    ReadOnlyError,
+    ValkeyError,
+)
 
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.services.shared.log_lines import say
@@ -33,6 +39,11 @@ MOST_WAITING = 256
 BATCH = 64
 """Calls in one round trip."""
 MAX_ENTRY_BYTES = 65_536
+REFUSALS = (ReadOnlyError, NoPermissionError, AuthenticationError, AuthorizationError)
+"""Answers after which the next one is no better: another node is the primary (its name leads there after a
+new look), or this client may not do what it asks."""
+TRIED = "lifeline-tried"
+"""A name that nothing stands under."""
 
 
 @dataclass
@@ -105,6 +116,7 @@ class CacheClient:
             try:
                 client = self._connect()
                 self._try(client)
+                _require_permission(client)
                 served_since = self._clock.monotonic()
                 self._late, self.is_open = 0, False
                 say("cache answers")
@@ -162,12 +174,22 @@ class CacheClient:
         for answer in answers:
             if isinstance(answer, ValkeyError):
                 self.failures[type(answer).__name__] += 1
-            if isinstance(answer, ReadOnlyError):
-                raise answer  # another node is the primary: its name leads there after a new look
+            if isinstance(answer, REFUSALS):
+                raise answer
 
     def _refuse_waiting(self) -> None:
         while not self._calls.empty():
             _answer([self._calls.get_nowait()], [None])
+
+
+def _require_permission(client: Any) -> None:
+    """Raises one of `REFUSALS` where gets or puts would be refused. Changes nothing: XX writes over only."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.execute_command("GETRANGE", TRIED, 0, 0)
+    pipeline.execute_command("SET", TRIED, b"", "XX", "EX", 1)
+    for answer in pipeline.execute(raise_on_error=False):
+        if isinstance(answer, REFUSALS):
+            raise answer
 
 
 def _answer(calls: list[_Call], answers: list[Any]) -> None:

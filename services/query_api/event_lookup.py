@@ -20,6 +20,7 @@ from lifeline.services.query_api.session_cache import SessionCache
 from lifeline.services.query_api.vital_signs_lookup import (
     correction_of,
     is_corrected,
+    migrated,
     newest_corrections,
 )
 from lifeline.services.shared.database import Connection, connect
@@ -170,9 +171,12 @@ def _second_thoughts(connection: Connection, body: dict[str, Any]) -> dict[str, 
 def _vital_signs(
     connection: Connection, patient: str, epoch: int, cache: SessionCache | None
 ) -> Answer:
-    if not _kept(connection):
+    is_kept, has_versions = migrated(connection)
+    if not is_kept:
         return 503, {"error": "the database is not migrated yet"}
-    return 200, vital_signs_of(connection, patient, epoch=epoch, cache=cache)
+    # Nothing out of the cache counts without a version.
+    its_cache = cache if has_versions else None
+    return 200, vital_signs_of(connection, patient, epoch=epoch, cache=its_cache)
 
 
 def _kept(connection: Connection) -> bool:

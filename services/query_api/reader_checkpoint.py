@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -23,7 +23,8 @@ from lifeline.services.shared.log_lines import say
 DECLARED = "declared"
 GIVEN_UP = "given-up"
 ROWS_OF_AN_ITEM = 1_000
-"""Of some 250 bytes each: an item of DynamoDB takes 400 KB."""
+BYTES_OF_AN_ITEM = 300_000
+"""Of rows: an item of DynamoDB takes 400 KB."""
 FORMAT = 1
 
 
@@ -111,17 +112,46 @@ class ReaderCheckpoint:
 
     def given_up(self) -> list[dict[str, Any]]:
         """The stretches that were given up, ever: no start, and no other log, forgets them."""
-        rows: list[dict[str, Any]] = []
-        number = 0
-        while (body := self._get(_part(number))) is not None:
-            rows += body["rows"]
-            number += 1
-        return rows
+        return [row for part in self._parts() for row in part.rows]
 
     def save_given_up(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """All of them; each task has met the same markers. They only grow, so no item is left over."""
-        for number, at in enumerate(range(0, len(rows), ROWS_OF_AN_ITEM)):
-            self._put(_part(number), {"rows": list(rows[at : at + ROWS_OF_AN_ITEM])})
+        """Those that are not there yet, behind the others: nothing that stands there is taken away.
+
+        Raises ClientError, too, where another task wrote in between: then some of them may be there.
+        """
+        parts = self._parts()
+        known = {name_of_stretch(row) for part in parts for row in part.rows}
+        new = [dict(row) for row in rows if name_of_stretch(row) not in known]
+        if not new:
+            return
+        number, part = len(parts) - 1, parts[-1] if parts else None
+        if part is None or not part.is_readable:
+            number, part = number + 1, _Part()
+        for following in _fitting(part.rows, new):
+            if following != part.rows:
+                self._put_part(_part(number), following, part.text)
+            number, part = number + 1, _Part()
+
+    def _parts(self) -> list[_Part]:
+        """The items of what was given up, in order."""
+        found: list[_Part] = []
+        while (text := self._text(_part(len(found)))) is not None:
+            body = _readable(text)
+            if body is None:
+                say("a part of what was given up cannot be read", part=_part(len(found)))
+            found.append(_Part(text, [] if body is None else body["rows"], body is not None))
+        return found
+
+    def _put_part(self, name: str, rows: list[dict[str, Any]], seen: str) -> None:
+        """In the place of the `seen` text, and of no other; empty: where nothing stands."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        if seen:
+            condition = {
+                "ConditionExpression": "#body = :seen",
+                "ExpressionAttributeNames": {"#body": "body"},
+                "ExpressionAttributeValues": {":seen": {"S": seen}},
+            }
+        self._put(name, {"rows": rows}, **condition)
 
     def _save(
         self, proof: LogProof, place: Place, offset: int, topic_id: str, now: float, exact: int
@@ -135,17 +165,63 @@ class ReaderCheckpoint:
         self._put(_name(place), body)
 
     def _get(self, name: str) -> dict[str, Any] | None:
+        text = self._text(name)
+        if text is None:
+            return None
+        body: dict[str, Any] = json.loads(text)
+        return body if body.get("format") == FORMAT else None
+
+    def _text(self, name: str) -> str | None:
         answer = self._client.get_item(
             TableName=self._table, Key={"id": {"S": name}}, ConsistentRead=True
         )
-        if "Item" not in answer:
-            return None
-        body: dict[str, Any] = json.loads(answer["Item"]["body"]["S"])
-        return body if body.get("format") == FORMAT else None
+        return str(answer["Item"]["body"]["S"]) if "Item" in answer else None
 
-    def _put(self, name: str, body: Mapping[str, Any]) -> None:
+    def _put(self, name: str, body: Mapping[str, Any], **condition: Any) -> None:
         text = json.dumps({"format": FORMAT, **body}, separators=(",", ":"))
-        self._client.put_item(TableName=self._table, Item={"id": {"S": name}, "body": {"S": text}})
+        item = {"id": {"S": name}, "body": {"S": text}}
+        self._client.put_item(TableName=self._table, Item=item, **condition)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An item of what was given up. One of another release is not readable, and is left as it is."""
+
+    text: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    is_readable: bool = True
+
+
+def name_of_stretch(row: Mapping[str, Any]) -> str:
+    """Of a stretch that was given up: two tasks that met it call it the same."""
+    names = ("region", "incarnation", "shard", "topic", "partition", "after")
+    return "/".join(str(row.get(name)) for name in names)
+
+
+def _fitting(
+    begun: list[dict[str, Any]], new: list[dict[str, Any]]
+) -> Iterable[list[dict[str, Any]]]:
+    """The rows of the item that was begun, and of those behind it."""
+    rows, size = list(begun), sum(_size(row) for row in begun)
+    for row in new:
+        if rows and (len(rows) >= ROWS_OF_AN_ITEM or size + _size(row) > BYTES_OF_AN_ITEM):
+            yield rows
+            rows, size = [], 0
+        rows.append(row)
+        size += _size(row)
+    yield rows
+
+
+def _size(row: Mapping[str, Any]) -> int:
+    return len(json.dumps(row, separators=(",", ":"))) + 1
+
+
+def _readable(text: str) -> dict[str, Any] | None:
+    try:
+        body = json.loads(text)
+        return body if body["format"] == FORMAT and isinstance(body["rows"], list) else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _part(number: int) -> str:

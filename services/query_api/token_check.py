@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import threading
 import urllib.request
@@ -22,6 +21,8 @@ ASK_AGAIN_SECONDS = 5.0
 """Between two looks for a key that is not known: a token may name any."""
 FETCH_SECONDS = 1.0
 LONGEST_TOKEN = 8_192
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading a caller's JSON may raise: a number without end, brackets in brackets."""
 
 
 class NotAdmitted(Exception):
@@ -58,7 +59,7 @@ class TokenCheck:
             head, body, signature = token[:LONGEST_TOKEN].split(".")
             header, claims = json.loads(_decoded(head)), json.loads(_decoded(body))
             signed, key_id, algorithm = _decoded(signature), str(header["kid"]), header["alg"]
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+        except _UNREADABLE:
             raise NotAdmitted("not a token") from None
         if algorithm != "RS256":
             raise NotAdmitted("signed in another way")
@@ -78,7 +79,7 @@ class TokenCheck:
                 float(claims["exp"]),
             )
             kind, pool = claims["token_use"], str(claims["iss"]).rpartition("/")[2]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except _UNREADABLE:
             raise NotAdmitted("it lacks a claim") from None
         if (kind, pool) != ("access", self._pool):
             raise NotAdmitted("not an access token of this pool")
@@ -94,8 +95,9 @@ class TokenCheck:
             now = self._clock.monotonic()
             if key_id not in self._keys and now - self._asked_at >= ASK_AGAIN_SECONDS:
                 self._asked_at, self._current = now, False
-                # What is known stays if it fails, and says nothing of a new key.
-                with suppress(OSError, ValueError, KeyError, TypeError):
+                # What is known stays if it fails, and says nothing of a new key. Whatever came in the place
+                # of keys is no reason to refuse anybody: half an HTTP answer raises no OSError.
+                with suppress(Exception):
                     self._keys, self._current = _readable(self._fetched()), True
             if key_id in self._keys:
                 return self._keys[key_id]

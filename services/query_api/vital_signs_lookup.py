@@ -13,6 +13,7 @@ import orjson
 
 from lifeline.services.shared.database import Connection
 from lifeline.services.shared.observations import (
+    KEPT,
     WITHDRAWN,
     Observation,
     Quantity,
@@ -40,14 +41,18 @@ WHERE aggregate_type = %s AND aggregate_id = %s AND name = ANY(%s)
 ORDER BY occurred_on, sequence, event_id
 """
 
-# What the answer is made of, and the cost of a look at two indexes: it changes with every value that counts.
+# It changes with every value that counts, at the cost of a look at two indexes: corrections may be many, and
+# each changes the number of their aggregate. The text in front: the release before made versions otherwise.
 VERSION = """
-SELECT encode(sha256(convert_to(concat_ws('|',
+SELECT encode(sha256(convert_to(concat_ws('|', 'numbered',
     (SELECT string_agg(concat_ws(' ', code, array_to_string(readings, ',')), ';' ORDER BY code)
         FROM vital_sign WHERE aggregate_type = %(type)s AND aggregate_id = %(id)s),
-    (SELECT string_agg(concat_ws(' ', name, status, event_id::text), ';' ORDER BY name)
-        FROM observation_correction WHERE aggregate_type = %(type)s AND aggregate_id = %(id)s)
+    (SELECT number FROM correction_version WHERE aggregate_type = %(type)s AND aggregate_id = %(id)s)
 ), 'UTF8')), 'hex')
+"""
+# The tables for Observations; and those of the version, which `migrate` lets the workloads read at its end.
+MIGRATED = f"""
+{KEPT}, coalesce(has_table_privilege(to_regclass('public.correction_version'), 'SELECT'), false)
 """
 
 
@@ -85,6 +90,12 @@ def newest_vital_signs(
         ):
             found[one.code] = _shown(one)
     return list(found.values())
+
+
+def migrated(connection: Connection) -> tuple[bool, bool]:
+    """Whether the database has vital signs, and whether it has versions of them."""
+    is_kept, has_versions = connection.execute(MIGRATED).fetchone() or (False, False)
+    return bool(is_kept), bool(has_versions)
 
 
 def version_of(connection: Connection, aggregate_type: str, aggregate_id: str) -> str:

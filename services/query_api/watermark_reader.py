@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,6 +42,7 @@ from lifeline.lambdas.failover.markers import (
 from lifeline.services.query_api.reader_checkpoint import (
     ReaderCheckpoint,
     Resumed,
+    name_of_stretch,
     say_new_base,
 )
 from lifeline.services.shared.log_clients import client_settings, consumer_settings, topic_ids
@@ -143,6 +145,10 @@ class WatermarkReader:
         self._last: dict[tuple[str, int], int] = {}
         self._marker_at: dict[tuple[bytes, Place], float] = {}
         """When a marker of an origin was last met in a partition."""
+        self._declared_at: dict[bytes, dict[Place, float]] = {}
+        """Since when an origin's markers declare a partition; those of its first marker: for ever."""
+        self._looked_at: dict[bytes, float] = {}
+        """When a marker of an origin was last read for what it declares."""
         self._began_at = clock.monotonic()
         self._silent: list[tuple[str, Place]] = []
         self._told: set[_HolePlace] = set()
@@ -182,13 +188,22 @@ class WatermarkReader:
         self._last[place] = offset
         told = dict(headers)
         kind, now = told.get("kind"), self._clock.monotonic()
+        origin = told.get("origin", b"")
         if kind == b"marker":
-            self._marker_at[told.get("origin", b""), place] = now
-        if told.get("origin") != self._peer:
+            self._marker_at[origin, place] = now
+        if origin != self._peer:
+            if (
+                kind == b"marker"
+                and now - self._looked_at.get(origin, float("-inf")) >= PUBLISH_SECONDS
+            ):
+                self._looked_at[origin] = now  # one a second: nothing else of them is of use here
+                with suppress(ValueError):
+                    self._meet_declared(origin, Marker.from_bytes(value), now)
             return  # our own shards are proven in the other region
         run = told.get(REPAIR, b"").decode()
         if kind == b"marker":
             marker = Marker.from_bytes(value)
+            self._meet_declared(origin, marker, now)
             self._proof.marker(marker, place, now=now, run=run, again=AGAIN in told)
             return
         if kind is not None:
@@ -208,18 +223,34 @@ class WatermarkReader:
         return [one for one in self._proof.unproven() if now - one.since > HOLE_SECONDS]
 
     def silent(self) -> list[tuple[str, Place]]:
-        """Origins and partitions without a marker, while the same origin's reach other partitions (B18)."""
+        """Origins and partitions without a marker, while the same origin's reach other partitions (B18).
+
+        One that is being added is none of them until the origin's bridge declares it, last of all (B9).
+        """
         since = self._clock.monotonic() - SILENT_SECONDS
         if self._began_at > since:
             return []
         speaking = {origin for (origin, _), at in self._marker_at.items() if at > since}
+        listed = [(t, p) for t, count in sorted(self._log.partitions.items()) for p in range(count)]
         return [
-            (origin.decode(errors="replace"), (topic, partition))
+            (origin.decode(errors="replace"), place)
             for origin in sorted(speaking)
-            for topic, count in sorted(self._log.partitions.items())
-            for partition in range(count)
-            if self._marker_at.get((origin, (topic, partition)), since) <= since
+            for place in listed
+            if self._awaited_since(origin, place) <= since
+            and self._marker_at.get((origin, place), since) <= since
         ]
+
+    def _awaited_since(self, origin: bytes, place: Place) -> float:
+        """Never, if its markers declare others alone; always, if they declare none (the format before)."""
+        declared = self._declared_at.get(origin)
+        return float("-inf") if declared is None else declared.get(place, float("inf"))
+
+    def _meet_declared(self, origin: bytes, marker: Marker, now: float) -> None:
+        if marker.partitions:  # one that a repair made declares none
+            at = now if origin in self._declared_at else float("-inf")
+            declared = self._declared_at.setdefault(origin, {})
+            for one in marker.partitions:
+                declared.setdefault(one, at)
 
     def hear(self, key: bytes | None, value: bytes) -> None:
         """A vector read on `system.watermark`; only the other region's word about our origin counts."""
@@ -268,6 +299,17 @@ class WatermarkReader:
         if topic_ids(self._admin, self._log.partitions) != self._topic_ids:
             raise LogMadeAnew("a topic has another id")
         try:
+            # First: a start from the places below does not meet again what was given up before them.
+            self._meet_lost()
+            if len(self._given_up) > self._given_up_saved:
+                # With what another task met and saved since.
+                self._remember_given_up(self._checkpoint.given_up())
+                self._checkpoint.save_given_up(list(self._given_up.values()))
+                self._given_up_saved = len(self._given_up)
+        except (ClientError, BotoCoreError) as error:
+            say("what was given up was not saved, nor a checkpoint", error=type(error).__name__)
+            return
+        try:
             now = self._clock.monotonic()
             self._proof.settle(now)
             self._checkpoint.save(
@@ -276,14 +318,6 @@ class WatermarkReader:
             self._from_beginning = False
         except (ClientError, BotoCoreError) as error:
             say("no checkpoint was written", error=type(error).__name__)
-        try:
-            if len(self._given_up) > self._given_up_saved:
-                # With what another task met and saved since.
-                self._remember_given_up(self._checkpoint.given_up())
-                self._checkpoint.save_given_up(list(self._given_up.values()))
-                self._given_up_saved = len(self._given_up)
-        except (ClientError, BotoCoreError) as error:
-            say("what was given up was not saved", error=type(error).__name__)
 
     def _follow(self, consumer: Consumer, stopping: threading.Event) -> None:
         producer = Producer(
@@ -339,8 +373,7 @@ class WatermarkReader:
     def _publish(self, producer: Producer) -> None:
         self._proof.find_lost_ends(self._clock.monotonic())
         rows, holes = self.rows(), self.holes()
-        self._remember_given_up([_lost(one) for one in self._proof.lost])
-        self._proof.lost.clear()
+        self._meet_lost()
         self._published.set_own(rows, [_told(one) for one in holes[:SHOWN_HOLES]])
         self._tell(holes)
         region = self._region.region
@@ -351,9 +384,14 @@ class WatermarkReader:
             say("a vector was not published: the log takes nothing")
         producer.poll(0)
 
+    def _meet_lost(self) -> None:
+        """What markers gave up since the last look."""
+        self._remember_given_up([_lost(one) for one in self._proof.lost])
+        self._proof.lost.clear()
+
     def _remember_given_up(self, rows: list[dict[str, Any]]) -> None:
         """Counted for ever, once each: a log that is read again gives the same up again."""
-        new = {_name(row): row for row in rows if _name(row) not in self._given_up}
+        new = {name: row for row in rows if (name := name_of_stretch(row)) not in self._given_up}
         if not new:
             return
         self._given_up |= new
@@ -391,12 +429,6 @@ def _place(one: Unproven) -> _HolePlace:
 def _lost(one: Lost) -> dict[str, Any]:
     told = row_of_stretch(one.pair, one.place, one.after, one.until)
     return {**told, "missing": one.missing}
-
-
-def _name(row: dict[str, Any]) -> str:
-    """Of a stretch that was given up."""
-    names = ("region", "incarnation", "shard", "topic", "partition", "after")
-    return "/".join(str(row[name]) for name in names)
 
 
 def _told(one: Unproven) -> dict[str, Any]:

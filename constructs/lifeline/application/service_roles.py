@@ -17,6 +17,7 @@ from lifeline.foundation.images import ImageRepositories
 from lifeline.foundation.item_table import TableReference
 from lifeline.foundation.keys import Keys
 from lifeline.lambdas.contracts.archiver import RESTORED
+from lifeline.lambdas.contracts.database import archive_user
 from lifeline.site import Site
 from lifeline.streaming.event_stream import IEventStream
 from lifeline.streaming.kafka_log import IReplicatedLog
@@ -53,7 +54,8 @@ class ServiceRoles(Construct):
     """Roles with customer-managed policies; nothing else writes into them.
 
     Covers: a task that is taken over: it cannot read what the other service reads, nor start tasks. Does
-    not cover: what both may do with the database, where they sign in as the same user.
+    not cover: what both may do with the database, where they sign in as the same user. The archive's
+    one-off task has a user of its own: no service may write down what a person decided.
     """
 
     def __init__(
@@ -125,7 +127,8 @@ class ServiceRoles(Construct):
         checkpoints.grant_read(archiver[1])
         checkpoints.grant_put(archiver[1])
         task = self._of[ARCHIVE_TASK] = self._task_role(ARCHIVE_TASK)
-        self._database.grant_connect(task[1])
+        sign_in = archive_user(self._database.sign_in_arn)
+        allow(task[1], "SignInToTheDatabase", ["rds-db:connect"], [sign_in])
         archive.grant_read(task[1])
         archive.grant_bring_back(task[1])
         checkpoints.grant_read(task[1])

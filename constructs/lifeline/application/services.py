@@ -36,7 +36,7 @@ from lifeline.foundation.zones import workload_subnets
 from lifeline.lambdas.contracts import Contract
 from lifeline.lambdas.contracts.archiver import Archive, ArchiveTask
 from lifeline.lambdas.contracts.cache import NO_CACHE, CachePlace
-from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.contracts.database import DatabaseAddress, archive_user
 from lifeline.lambdas.contracts.event_applier import Apply, Migrate
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.query_api import (
@@ -534,7 +534,7 @@ class Services(Construct):
             construct_id(ARCHIVE_TASK),
             ARCHIVE_TASK,
             ArchiveTask(
-                database=database,
+                database=replace(database, user=archive_user(database.user)),
                 log=log,
                 region=site.region.name,
                 suffix=suffix,

@@ -14,7 +14,13 @@ from lifeline.cli.one_off_task import TaskWords
 from lifeline.cli.output import Output
 from lifeline.cli.places import Places
 from lifeline.cli.waiting import Deadline
-from lifeline.lambdas.failover.archive_request import ANSWER, PROGRESS, RESTORE, Request
+from lifeline.lambdas.failover.archive_request import (
+    ANSWER,
+    DATABASE,
+    PROGRESS,
+    RESTORE,
+    Request,
+)
 
 STARTED_BY = "lifeline-archive"
 TASK = "archive-task"
@@ -99,7 +105,9 @@ def say_verified(request: Request, answer: dict[str, Any], region: str, output: 
         )
 
 
-def say_restored(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
+def say_restored(
+    request: Request, answer: dict[str, Any], suffix: str, region: str, output: Output
+) -> None:
     """What `restore` prints. Raises Refused when a fault of the archive holds it back."""
     assert request.do == RESTORE
     _say_faults(answer, output)
@@ -119,6 +127,11 @@ def say_restored(request: Request, answer: dict[str, Any], region: str, output: 
         f"{answer['restored']} records are restored into the {request.into} of {region}; "
         f"{answer['before']} were there from a run before."
     )
+    if request.into == DATABASE:
+        output.say(
+            f"No day leaves the database of {region} until {_end_restore(suffix, region)} says that it is as "
+            f"it should be."
+        )
 
 
 def say_brought_back(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
@@ -146,17 +159,27 @@ def say_brought_back(request: Request, answer: dict[str, Any], region: str, outp
     )
 
 
-def say_gaps(request: Request, answer: dict[str, Any], region: str, output: Output) -> None:
-    """What `accept-gap` prints."""
+def say_gaps(
+    request: Request, answer: dict[str, Any], suffix: str, region: str, output: Output
+) -> None:
+    """What `accept-gap` prints. A task of the release before says nothing of a restore."""
+    held = answer.get("restore")
+    if held:
+        output.say(
+            f"{_restore_words(held)} holds every day of the database of {region}, whatever the archive has: "
+            f"{_end_restore(suffix, region)} ends it."
+        )
     for one in answer["days"]:
         _say_day(one, output)
     if answer["days_in_all"] > len(answer["days"]):
         output.say(f"{answer['days_in_all'] - len(answer['days'])} more days are not shown.")
     if not answer["days"]:
-        output.say(f"{region}: no day is kept for the archive's sake.")
+        if not held:
+            output.say(f"{region}: no day is kept for the archive's sake.")
     elif answer["accepted"]:
+        when = "once the restore is ended" if held else "within the hour"
         output.say(
-            f"Accepted: {request.day} leaves the database of {region} within the hour, with the next look of "
+            f"Accepted: {request.day} leaves the database of {region} {when}, with the next look of "
             f"the event applier."
         )
     elif request.day:
@@ -186,7 +209,6 @@ def say_ended(answer: dict[str, Any], region: str, output: Output) -> None:
     """What `end-restore` prints. Raises Refused when there is none."""
     if not answer["partitions"]:
         raise Refused(f"No restore is open in the database of {region}: nothing to end.")
-    since = _at(answer["since_ms"])
     if answer["ended"]:
         output.say(
             f"Ended: days past the hot retention leave the database of {region} again, once the archive "
@@ -194,9 +216,19 @@ def say_ended(answer: dict[str, Any], region: str, output: Output) -> None:
         )
         return
     output.say(
-        f"A restore from {since} on holds every day of the database of {region}. The same command with "
+        f"{_restore_words(answer)} holds every day of the database of {region}. The same command with "
         f"--reason ends it: days past the hot retention leave then, once the archive holds them."
     )
+
+
+def _restore_words(held: dict[str, Any]) -> str:
+    last_ms = held.get("last_ms")  # a task of the release before does not say it
+    last = "" if last_ms is None else f", which last went on at {_at(last_ms)},"
+    return f"A restore from {_at(held['since_ms'])} on{last}"
+
+
+def _end_restore(suffix: str, region: str) -> str:
+    return f"`lifeline archive end-restore --suffix {suffix} --region {region}`"
 
 
 def _say_faults(answer: dict[str, Any], output: Output) -> None:

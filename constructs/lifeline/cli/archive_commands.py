@@ -327,10 +327,10 @@ def _ask(
     if request.do == VERIFY:
         archive.say_verified(request, answer, request.archived_by or region, output)
     elif request.do == ACCEPT_GAP:
-        archive.say_gaps(request, answer, region, output)
+        archive.say_gaps(request, answer, suffix, region, output)
     elif request.do == BRING_BACK:
         archive.say_brought_back(request, answer, request.archived_by or region, output)
     elif request.do == END_RESTORE:
         archive.say_ended(answer, region, output)
     else:
-        archive.say_restored(request, answer, region, output)
+        archive.say_restored(request, answer, suffix, region, output)

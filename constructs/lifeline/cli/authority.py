@@ -21,6 +21,7 @@ from lifeline.lambdas.adapters.authority_init import (
     refuse_if_initialized,
 )
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover.protocol import HAND_OVER_REQUEST_SECONDS
 
 READY_SECONDS = 60.0
 """A keeper's report that is older says nothing of the present; two computers' clocks differ, too."""
@@ -244,25 +245,36 @@ def hand_over(places: Places, *, unready: bool, now: float) -> Change:
         _require_ready(places, standby, now)
     what = f"{lease.holder} to hand epoch {lease.epoch} over to {standby}"
     look = f"`lifeline status --suffix {places.suffix} --watch`"
+    is_asked, until = lease.is_asked_for(now), lease.hand_over_until
+    if not is_asked:
+        until = lease.table_now(now) + HAND_OVER_REQUEST_SECONDS
+    ends = "without an end" if until is None else f"until {moment(until)}"
     return Change(
         command="authority hand-over",
         what="The word to hand over",
         would=(
-            f"{lease.holder} was asked already: nothing to do."
-            if lease.is_asked_for
-            else f"Would ask {what}. Nobody would serve until {standby} has taken it, by its plan's budget."
+            f"{lease.holder} was asked already, and the word counts {ends}: nothing to do."
+            if is_asked
+            else f"Would ask {what}; the word would count {ends}. "
+            f"Nobody would serve until {standby} has taken it, by its plan's budget."
         ),
         done=(
             f"Asked {what}. Its keeper lets go within 10 s, if it runs; {standby} takes 30 s later, and its "
-            f"plan follows: {look}. If {standby} has not taken it within 2 min, {lease.holder} takes it back."
+            f"plan follows: {look}. If {standby} has not taken it within 2 min, {lease.holder} takes it "
+            f"back. The word counts {ends}: a keeper that runs later does not follow it."
         ),
         refused=f"The lease moved at the same moment: nobody was asked. Look with {look}.",
         write=(
             None
-            if lease.is_asked_for
-            else lambda table: table.ask_hand_over(epoch=lease.epoch) is not None
+            if is_asked or until is None
+            else lambda table: table.ask_hand_over(epoch=lease.epoch, until=until) is not None
         ),
-        facts={"holder": lease.holder, "epoch": lease.epoch, "to": standby},
+        facts={
+            "holder": lease.holder,
+            "epoch": lease.epoch,
+            "to": standby,
+            "until": None if until is None else stamp(until),
+        },
     )
 
 

@@ -34,7 +34,7 @@ def holder_words(lease: Lease) -> str:
     return f"{lease.holder or 'nobody'} at epoch {lease.epoch}"
 
 
-def phase_words(lease: Lease) -> str:
+def phase_words(lease: Lease, now: float) -> str:
     """Where between two regions the system is."""
     if lease.is_handed_over:
         return f"handed over: {lease.writer} let go of it for the other region to take"
@@ -44,12 +44,19 @@ def phase_words(lease: Lease) -> str:
         return "aborted: its plan gives the lease back"
     if lease.holder != lease.writer:
         return f"recovering, before the point of no return: the writer is still {lease.writer}"
-    if lease.is_asked_for:
-        return "to be handed over: its keeper lets go of it within 10 s, if it runs"
+    until = lease.hand_over_until
+    if lease.is_asked_for(now):
+        ends = "" if until is None else f"; the word counts until {moment(until)}"
+        return f"to be handed over: its keeper lets go of it within 10 s, if it runs{ends}"
     said = lease.health.get(lease.holder, "")
     if said == "recovering":
         return "recovering, past the point of no return: the plan finishes by itself"
-    return said or "its keeper has not renewed yet"
+    said = said or "its keeper has not renewed yet"
+    if lease.hand_over_epoch == lease.epoch and until is not None:
+        return (
+            f"{said}; the word to hand over counted until {moment(until)}, and nobody followed it"
+        )
+    return said
 
 
 def renewals_words(before: Lease, after: Lease, seconds: float) -> str:
@@ -77,7 +84,7 @@ def screen(
         f"holder     {after.holder or 'nobody'}",
         f"epoch      {after.epoch}"
         + (f", since {moment(after.moved_at)}" if after.moved_at else ", never moved"),
-        f"phase      {phase_words(after)}",
+        f"phase      {phase_words(after, now)}",
         f"renewals   {renewals_words(before, after, watched_seconds)}",
         f"fit        {_fit(after, list(views))}",
         f"paused     {_paused(after, now)}",
@@ -116,7 +123,7 @@ def facts(
         "epoch": after.epoch,
         "moved_at": stamp(after.moved_at) if after.moved_at else None,
         "writer": after.writer,
-        "phase": phase_words(after),
+        "phase": phase_words(after, now),
         "aborted": after.is_aborted,
         "renewals": after.renewals,
         "renewals_moved": (

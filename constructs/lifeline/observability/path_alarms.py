@@ -211,7 +211,7 @@ def archive_alarms(path: PathMetrics, thresholds: LogThresholds) -> list[AlarmSp
         AlarmSpec(
             name="old-partitions",
             description="Days past the hot retention stay in the database: the archive does not have them, "
-            "or does not say so.",
+            "or does not say so, or a restore was never ended (lifeline archive accept-gap says which).",
             metric=path.old_partitions,
             operator=Operator.ABOVE,
             threshold=0,

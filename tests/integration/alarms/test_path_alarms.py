@@ -367,6 +367,30 @@ def test_a_partition_that_no_marker_reaches_is_told(
     assert deployed.fired(RECOVERY, samples, FAULT) == SILENT[silent]
 
 
+def test_partitions_that_are_added_as_the_page_says_fire_nothing(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B9: both logs and the readers have the partition from the fault's beginning, the bridge at its end."""
+    log = Log(partitions=2)
+    log.declared = 1
+    log.clock.at, log.clock.wall_offset = 0.0, START
+    monkeypatch.setattr(metric_lines, "SYSTEM_CLOCK", log.clock)
+    reached = [0, 0]
+    is_grown = False
+    for number, (at, broken) in enumerate(minutes()):
+        log.clock.at = at - START
+        is_grown = is_grown or broken
+        log.declared = 2 if is_grown and not broken else 1
+        for partition in range(log.declared):
+            log.partition = partition
+            log.marker(reached[partition], number + 1)
+            reached[partition] = number + 1
+        log.publish()
+    assert reached[1], "it was added in the end"
+    samples = told(capsys.readouterr().out.splitlines())
+    assert deployed.fired(RECOVERY, samples, FAULT) == set()
+
+
 @pytest.mark.parametrize("late", HOLES)
 def test_a_record_that_does_not_arrive_is_told_until_it_does(
     late: float,

@@ -62,7 +62,7 @@ def sql(database: DatabaseAddress) -> Iterator[Callable[..., list[Any]]]:
             run(f"DROP TABLE {name}")
         run(
             "TRUNCATE event, unexpected_event, dead_letter, aggregate, applied_marker, applied_position, "
-            "stream_shard, heartbeat, vital_sign, observation_correction, quality_flag, "
+            "stream_shard, heartbeat, vital_sign, observation_correction, quality_flag, correction_version, "
             "archive_restore, detached_partition, event_source, accepted_gap "
             "RESTART IDENTITY"
         )

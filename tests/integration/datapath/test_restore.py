@@ -617,13 +617,19 @@ def test_while_a_restore_has_no_end_no_day_leaves_the_database(
     sql: Sql, old: list[str], connection: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It restores days past the hot retention, too: dropping them would undo it."""
-    sql("INSERT INTO archive_restore VALUES ('t', 0, 'r', 'l', 5, 0)")
+    sql("INSERT INTO archive_restore VALUES ('t', 0, 'r', 'l', 5, 0, '2026-01-02T00:00Z')")
     sql("UPDATE event_source SET first = 5, last = 4")
     with mock_aws():
         made_table(HOME, CHECKPOINTS)
-        upkeep = OldPartitions(ArchivedPlaces(CHECKPOINTS, HOME).held, 35)
+        archived = ArchivedPlaces(CHECKPOINTS, HOME).held
+        upkeep = OldPartitions(archived, 35)
         upkeep.keep_up(connection)
-        assert "a restore has no end yet" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "a restore has no end yet (`lifeline archive end-restore`)" in said
+        assert '"partitions": 1, "last_at": "2026-01-02 00:00:00+00"' in said
+        asks = Request(run="r", do=ACCEPT_GAP, until_ms=1)
+        told = accept_gap.accept(connection, archived, asks)
+        assert told["restore"] == {"partitions": 1, "since_ms": 0, "last_ms": 1_767_312_000_000}
         assert (days(sql), upkeep.overdue) == (old, 2)
         assert sql("SELECT detach_old_partition(36)") == [(None,)]
         end = Request(run="r", do=END_RESTORE, until_ms=1, who="ann")
@@ -631,6 +637,7 @@ def test_while_a_restore_has_no_end_no_day_leaves_the_database(
         assert sql("SELECT detach_old_partition(36)") == [(None,)]
         assert accept_gap.end_restore(connection, replace(end, why="compared"))["ended"]
         upkeep.keep_up(connection)
+        assert accept_gap.accept(connection, archived, asks)["restore"] is None
     assert (days(sql), upkeep.overdue) == ([], 0)
 
 

@@ -54,6 +54,7 @@ leases = st.builds(
     approval_until=times,
     aborted_epoch=st.integers(0, 3),
     hand_over_epoch=st.integers(0, 3),
+    hand_over_until=st.none() | times,
     health=st.dictionaries(regions, st.sampled_from(["serving", "recovering"])),
 )
 promises = st.builds(
@@ -211,14 +212,14 @@ def test_abort_only_before_the_point_of_no_return(client: Any, stored: Lease, ep
 
 
 @EXAMPLES
-@given(stored=leases, epoch=small)
+@given(stored=leases, epoch=small, until=times)
 def test_only_an_active_region_is_asked_to_hand_over(
-    client: Any, stored: Lease, epoch: int
+    client: Any, stored: Lease, epoch: int, until: float
 ) -> None:
-    expected = transitions.ask_hand_over(stored, epoch=epoch)
+    expected = transitions.ask_hand_over(stored, epoch=epoch, until=until)
     allowed = stored.epoch == epoch and stored.holder == stored.writer
     assert (expected is not None) is allowed
-    holds_lease(client, stored, lambda t: t.ask_hand_over(epoch=epoch), expected)
+    holds_lease(client, stored, lambda t: t.ask_hand_over(epoch=epoch, until=until), expected)
 
 
 @EXAMPLES

@@ -185,8 +185,39 @@ def test_days_that_are_kept_are_named_with_what_the_archive_lacks(
     assert "2026-10-14: stored, at least in part, before its places in the log were noted" in out
     assert "3 more days are not shown." in out
     assert "with --day counts" in out
-    region.answer = {"days": [], "days_in_all": 0, "accepted": False}
+    region.answer = {"days": [], "days_in_all": 0, "accepted": False, "restore": None}
     assert "no day is kept for the archive's sake" in run("accept-gap")[1]
+
+
+def test_a_restore_that_was_never_ended_is_named_with_the_command_that_ends_it(
+    run: Callable[..., Any], region: Region
+) -> None:
+    """Of a restore from before migration 0011, too: nobody could say then that it had ended."""
+    held = {"partitions": 2, **SINCE, "last_ms": SINCE["since_ms"] + 86_400_000}
+    region.answer = {"days": [], "days_in_all": 0, "accepted": False, "restore": held}
+    code, out, _ = run("accept-gap")
+    assert code == 0
+    assert (
+        "A restore from 2026-01-01T00:00:00+00:00 on, which last went on at 2026-01-02T00:" in out
+    )
+    assert "holds every day" in out
+    assert f"`lifeline archive end-restore --suffix t --region {HOME}`" in out
+    assert "no day is kept for the archive's sake" not in out
+    region.answer = {"days": [KEPT], "days_in_all": 1, "accepted": True, "restore": held}
+    words = ("--day", "2026-10-13", "--reason", "looked", "--lost", "3")
+    assert (
+        "Accepted: 2026-10-13 leaves the database of ca-central-1 once the restore"
+        in (run("accept-gap", *words)[1])
+    )
+
+
+def test_a_restore_into_the_database_says_what_it_holds_and_until_when(
+    run: Callable[..., Any], region: Region
+) -> None:
+    region.more = {"restored": 9, "before": 3}
+    _, out, _ = run("restore", "--into", "database", "--expect", "12")
+    assert f"until `lifeline archive end-restore --suffix t --region {HOME}`" in out
+    assert "end-restore" not in run("restore", "--into", "topic", "--expect", "12")[1]
 
 
 def test_a_gap_is_accepted_of_one_day_by_its_number_and_with_a_reason(
@@ -211,10 +242,14 @@ def test_a_restore_is_ended_with_a_reason(run: Callable[..., Any], region: Regio
     code, out, _ = run("end-restore")
     assert code == 0
     assert "A restore from 2026-01-01T00:00:00+00:00 on holds every day" in out
+    region.answer["last_ms"] = SINCE["since_ms"] + 86_400_000
+    assert (
+        "on, which last went on at 2026-01-02T00:00:00+00:00, holds every" in run("end-restore")[1]
+    )
     region.answer["ended"] = True
     assert "Ended: days past" in run("end-restore", "--reason", "compared")[1]
     assert [(one.do, one.why) for one in region.requests] == [
-        ("end-restore", ""), ("end-restore", "compared"),
+        ("end-restore", ""), ("end-restore", ""), ("end-restore", "compared"),
     ]  # fmt: skip
     region.answer = {"partitions": 0, "since_ms": None, "ended": False}
     code, _, err = run("end-restore")

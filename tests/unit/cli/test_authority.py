@@ -17,11 +17,13 @@ from moto import mock_aws
 from lifeline.cli import authority, words
 from lifeline.cli import places as cli_places
 from lifeline.cli.__main__ import main
+from lifeline.cli.words import moment
 from lifeline.lambdas.adapters import aws, started_epochs
 from lifeline.lambdas.adapters.lease_table import LeaseTable
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lease import Lease
+from lifeline.lambdas.failover.protocol import HAND_OVER_REQUEST_SECONDS
 from tests.support.tables import made_table
 
 HOME, RECOVERY, WITNESS = "ca-central-1", "ca-west-1", "us-east-2"
@@ -359,9 +361,33 @@ def test_a_person_asks_the_active_region_to_hand_over(deployed: Deployed, run: R
     assert said.startswith(f"Would ask {HOME} to hand epoch 4 over to {RECOVERY}")
     code, said, _ = run("hand-over")
     assert code == 0
-    assert deployed.stored() == replace(ACTIVE, hand_over_epoch=4)
-    assert "phase      to be handed over" in run("show", "--watch", "0")[1]
-    assert run("hand-over")[1] == f"{HOME} was asked already: nothing to do.\n"
+    until = deployed.stored().hand_over_until
+    assert until is not None
+    assert abs(until - time.time() - HAND_OVER_REQUEST_SECONDS) < 30
+    assert deployed.stored() == replace(ACTIVE, hand_over_epoch=4, hand_over_until=until)
+    assert f"The word counts until {moment(until)}: a keeper that runs later" in said
+    shown = run("show", "--watch", "0")[1]
+    assert "phase      to be handed over" in shown
+    assert f"the word counts until {moment(until)}" in shown
+    assert run("hand-over")[1] == (
+        f"{HOME} was asked already, and the word counts until {moment(until)}: nothing to do.\n"
+    )
+
+
+def test_a_word_to_hand_over_that_is_over_is_shown_and_given_anew(
+    deployed: Deployed, run: Run
+) -> None:
+    """Its keeper did not run: it may run again days later."""
+    over = time.time() - 86_400
+    deployed.lease.create(replace(ACTIVE, hand_over_epoch=4, hand_over_until=over))
+    ready_standby(deployed)
+    shown = run("show", "--watch", "0")[1]
+    assert "to be handed over" not in shown
+    assert f"the word to hand over counted until {moment(over)}" in shown
+    assert run("hand-over")[1].startswith(f"Asked {HOME} to hand epoch 4 over")
+    again = deployed.stored().hand_over_until
+    assert again is not None
+    assert again > time.time() + 300
 
 
 @pytest.mark.parametrize(
@@ -568,7 +594,7 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_phases_in_words(lease: Lease, phase: str) -> None:
-    assert phase in words.phase_words(lease)
+    assert phase in words.phase_words(lease, 0.0)
 
 
 def test_renewals_in_words() -> None:

@@ -193,12 +193,27 @@ class TestHolder:
         decision = decide(replace(self.SICK, **doubt), automatic, NOW)  # type: ignore[arg-type]
         assert (decision.action, decision.reason) == (Action.RENEW, "serves-degraded")
 
-    ASKED = replace(LEASE, hand_over_epoch=1)
+    ASKED = replace(LEASE, hand_over_epoch=1, hand_over_until=NOW + 1)
 
     def test_a_person_s_word_hands_over_a_region_that_is_well_or_without_its_database(self) -> None:
         for database in (DatabaseView(1, HOME, False), None):
             decision = decide(replace(self.HELD, lease=self.ASKED, database=database), POLICY, NOW)
             assert (decision.action, decision.reason) == (Action.HAND_OVER, "asked-to-hand-over")
+            assert decision.evidence["asked_until"] == "1970-01-01T02:46:41Z"
+
+    def test_a_forgotten_word_changes_nothing_by_the_tables_clock(self) -> None:
+        """A20: a keeper that runs again after days hands over at no moment that nobody expects."""
+        for ends, hands_over in ((NOW, False), (NOW + 1, True)):
+            asked = replace(self.ASKED, hand_over_until=ends, read_at=NOW)
+            for wrong in (-3_600.0, 3_600.0):
+                decision = decide(replace(self.HELD, lease=asked), POLICY, NOW + wrong)
+                assert (decision.action is Action.HAND_OVER) is hands_over
+        assert decide(replace(self.HELD, lease=self.ASKED), POLICY, NOW + 1).reason == "holder"
+
+    def test_a_word_without_an_end_is_of_the_release_before_and_counts(self) -> None:
+        asked = replace(self.ASKED, hand_over_until=None)
+        decision = decide(replace(self.HELD, lease=asked), POLICY, NOW)
+        assert (decision.action, decision.evidence["asked_until"]) == (Action.HAND_OVER, "no end")
 
     @pytest.mark.parametrize(
         "lease",

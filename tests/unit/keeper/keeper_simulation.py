@@ -23,6 +23,7 @@ from lifeline.lambdas.failover.own_health import Progress
 from lifeline.lambdas.failover.pages import Sender
 from lifeline.lambdas.failover.plan_runs import PlanRuns, RunStatus
 from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.protocol import HAND_OVER_REQUEST_SECONDS
 from lifeline.lambdas.failover.replication_signal import MarkerSignal
 from lifeline.lambdas.keeper.cycle import Cycle, Ports
 from lifeline.lambdas.keeper.memory import Memory
@@ -226,7 +227,8 @@ class Simulation:
     def _do_ask_hand_over(self, _event: Event) -> None:
         """A person asks the active region to hand over (A11)."""
         if self.lease is not None:
-            asked = transitions.ask_hand_over(self.lease, epoch=self.lease.epoch)
+            until = self.now + HAND_OVER_REQUEST_SECONDS
+            asked = transitions.ask_hand_over(self.lease, epoch=self.lease.epoch, until=until)
             self.lease = asked or self.lease
 
     def restart(self, region: str) -> None:

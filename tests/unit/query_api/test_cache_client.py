@@ -191,6 +191,73 @@ def test_a_replica_that_refuses_writes_is_left_and_looked_for_again(
     until(lambda: client.get("a") == b"entry")
 
 
+@pytest.fixture
+def user(server: ValkeyServer) -> Iterator[Any]:
+    """Changes what the user `task` may do; it begins with all that the cache's user may."""
+    with client_for("127.0.0.1", server.port, seconds=1.0) as direct:
+
+        def may(*rules: str) -> None:
+            direct.execute_command("ACL", "SETUSER", "task", *rules)
+
+        may("on", ">secret", "~*", "-@all", "+@read", "+@write", "+@connection", "+info")
+        yield may
+
+
+@pytest.fixture
+def as_user(server: ValkeyServer, user: Any) -> Iterator[CacheClient]:
+    signing_in = {"username": "task", "password": "secret"}
+    made = CacheClient(lambda: client_for("127.0.0.1", server.port, seconds=1.0, **signing_in))
+    until(lambda: not made.is_open)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("command", ["getrange", "set"])
+def test_a_cache_that_permits_nothing_is_not_asked_and_that_is_told_once(
+    as_user: CacheClient,
+    user: Any,
+    server: ValkeyServer,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its answers come in time: without the breaker each request pays a round trip for nothing."""
+    user(f"-{command}")
+    capsys.readouterr()
+
+    def used() -> bool:
+        as_user.get("a")
+        as_user.put("a", b"entry", seconds=60)
+        return as_user.is_open
+
+    until(used)
+    closed = 0
+    for _ in range(100):
+        time.sleep(0.01)
+        closed += not used()
+    assert closed == 0, "it is tried again without a request that pays for it"
+    assert as_user.failures["NoPermissionError"] >= 2
+    said = capsys.readouterr().out
+    assert said.count("cache does not answer") == 1
+    assert "NoPermissionError" in said
+    assert "cache answers" not in said
+    user(f"+{command}")
+    until(lambda: not as_user.is_open)
+    as_user.put("a", b"entry", seconds=60)
+    until(lambda: as_user.get("a") == b"entry")
+    assert capsys.readouterr().out.count("cache answers") == 1
+
+
+def test_a_sign_in_that_is_refused_is_told_once(
+    server: ValkeyServer, user: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signing_in = {"username": "task", "password": "another"}
+    client = CacheClient(lambda: client_for("127.0.0.1", server.port, seconds=1.0, **signing_in))
+    until(lambda: client.failures["AuthenticationError"] > 2)
+    assert client.is_open
+    client.close()
+    assert capsys.readouterr().out.count("cache does not answer") == 1
+
+
 def test_many_readers_at_once_share_few_round_trips(
     client: CacheClient, server: ValkeyServer
 ) -> None:

@@ -148,3 +148,71 @@ def test_what_was_given_up_outgrows_no_item(checkpoint: ReaderCheckpoint) -> Non
     assert checkpoint.given_up() == rows[:900]
     checkpoint.save_given_up(rows)
     assert checkpoint.given_up() == rows
+
+
+def stretch(number: int, topic: str = "a") -> dict[str, Any]:
+    """A row as the reader makes it."""
+    place = {"region": "ca-central-1", "incarnation": "17", "shard": "shardId-0", "topic": topic}
+    ends = {"after": str(10**55 + number), "until": str(10**55 + number + 1)}
+    return {**place, "partition": 0, **ends, "missing": 1}
+
+
+def named(rows: Any) -> set[str]:
+    return {row["after"] for row in rows}
+
+
+def test_long_rows_outgrow_no_item(checkpoint: ReaderCheckpoint) -> None:
+    """A topic's name may have 249 characters: 1,000 rows are larger than an item may be."""
+    rows = [stretch(number, "t" * 249) for number in range(2_100)]
+    checkpoint.save_given_up(rows)
+    assert checkpoint.given_up() == rows
+
+
+def test_two_tasks_that_met_the_same_in_another_order_drop_nothing(
+    checkpoint: ReaderCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each writes several items, and the other one writes in between."""
+    rows = [stretch(number) for number in range(2_500)]
+    other = ReaderCheckpoint(TABLE, REGION)
+    put = checkpoint._put
+    writes = 0
+
+    def overtaken(*given: Any, **condition: Any) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == 2:
+            other.save_given_up(rows[::-1])
+        put(*given, **condition)
+
+    monkeypatch.setattr(checkpoint, "_put", overtaken)
+    try:
+        checkpoint.save_given_up(rows)
+    except ClientError:  # told, and done again a minute later
+        assert named(checkpoint.given_up()) == named(rows)
+        checkpoint.save_given_up(rows)
+    assert named(checkpoint.given_up()) == named(rows)
+
+
+def test_a_task_that_knows_less_takes_nothing_away(checkpoint: ReaderCheckpoint) -> None:
+    rows = [stretch(number) for number in range(1_200)]
+    checkpoint.save_given_up(rows)
+    ReaderCheckpoint(TABLE, REGION).save_given_up([stretch(5), stretch(9_999)])
+    assert checkpoint.given_up() == [*rows, stretch(9_999)], "what is new stands behind the others"
+
+
+def test_an_item_of_another_release_is_passed_over_and_never_written_over(
+    checkpoint: ReaderCheckpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [stretch(number) for number in range(2_200)]
+    checkpoint.save_given_up(rows)
+    table: Any = boto3.client("dynamodb", region_name=REGION)
+    theirs = {"id": {"S": "given-up#1"}, "body": {"S": '{"format": 2, "lines": []}'}}
+    table.put_item(TableName=TABLE, Item=theirs)
+    left = [*rows[:1_000], *rows[2_000:]]
+    assert checkpoint.given_up() == left, "those behind it are read"
+    assert '"a part of what was given up cannot be read", "part": "given-up#1"' in (
+        capsys.readouterr().out
+    )
+    checkpoint.save_given_up([*left, stretch(9_999)])
+    assert checkpoint.given_up() == [*left, stretch(9_999)]
+    assert table.get_item(TableName=TABLE, Key={"id": theirs["id"]})["Item"] == theirs

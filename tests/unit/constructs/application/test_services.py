@@ -9,6 +9,8 @@ import pytest
 from lifeline.application.services import Services
 from lifeline.capacity import OBSERVATIONS
 from lifeline.data.session_cache import SessionCache
+from lifeline.foundation.bucket import BucketEmptying
+from lifeline.streaming.topic_archive import TopicArchive
 from tests.unit.constructs.application.application_parts import dependencies_of, services_of
 from tests.unit.constructs.conftest import MakeStack, StackUnderTest
 
@@ -218,3 +220,32 @@ def test_without_a_cache_nothing_of_one_is_there(make_stack: MakeStack) -> None:
     assert "Secrets" not in containers(made)["query_api"]
     assert statements(made, "SignInToTheCache") == []
     assert statements(made, "ReadTheCachesSecret") == []
+
+
+def test_only_the_archives_one_off_task_signs_in_as_who_writes_a_persons_word(
+    make_stack: MakeStack,
+) -> None:
+    """B22: a gap that is accepted lets days leave the database."""
+    made = make_stack()
+    dependencies = dependencies_of(made)
+    emptying = BucketEmptying(made.stack, "Emptying", site=made.site, keys=made.keys)
+    archive = TopicArchive(made.stack, "Archive", site=made.site, keys=made.keys, emptying=emptying)
+    services_of(made, dependencies, archive=archive)
+    users = {
+        container["Name"]: one["Value"]
+        for container in containers(made).values()
+        for one in container.get("Environment", [])
+        if one["Name"] == "DATABASE_USER"
+    }
+    assert users["archive-task"] == "lifeline_archive"
+    assert {users["event-applier"], users["query-api"]} == {"lifeline"}
+    signs_in = {
+        name: str(statement["Resource"])
+        for name, policy in made.template().find_resources("AWS::IAM::ManagedPolicy").items()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "rds-db:connect"
+    }
+    both = {name for name, resource in signs_in.items() if "_archive" in resource}
+    assert len(both) == 1
+    assert "ArchiveTask" in both.pop()
+    assert len(signs_in) >= 3
