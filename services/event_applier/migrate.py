@@ -44,7 +44,7 @@ def _let_workloads_in(connection: Connection, settings: DatabaseAddress, user: s
     """
     persons = archive_user(user)
     workload, archive = sql.Identifier(user), sql.Identifier(persons)
-    statements: list[sql.Composable] = []
+    statements: list[sql.SQL | sql.Composed] = []
     for one in (user, persons):
         if not _exists(connection, one):
             statements.append(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(one)))
