@@ -141,10 +141,17 @@ def _read(kept: Path) -> list[Result]:
 
 
 def _listing(paths: list[str]) -> dict[str, list[dict[str, object]]]:
-    said = subprocess.run(
-        [LISTING_PYTHON, LISTING, *paths], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    found: dict[str, list[dict[str, object]]] = json.loads(said.stdout)
+    """The changes of each file. Listing a long file takes a minute, so the list is kept."""
+    found = {}
+    for path in paths:
+        told = hashlib.sha256(LISTING.read_bytes() + (ROOT / path).read_bytes()).hexdigest()[:16]
+        kept = KEPT / "listed" / f"{Path(path).stem}-{told}.json"
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            words = [LISTING_PYTHON, LISTING, path]
+            said = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
+            kept.write_text(said.stdout)
+        found.update(json.loads(kept.read_text()))
     return found
 
 

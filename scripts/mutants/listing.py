@@ -100,9 +100,7 @@ def mutants(source: str) -> Iterator[dict[str, Any]]:
         span = positions[statement]
         last = span.end.line
         # Of an `if` or a loop its head; of a function, whose head runs at import, all of it.
-        if isinstance(statement, cst.BaseCompoundStatement) and not isinstance(
-            statement, cst.FunctionDef
-        ):
+        if isinstance(statement, cst.If | cst.While | cst.For | cst.With | cst.Try):
             last = max(span.start.line, positions[statement.body].start.line - 1)
         yield {
             "line": positions.get(one.original_node, span).start.line,

@@ -189,25 +189,33 @@ def test_a_test_that_fails_without_a_mutant_ends_the_run(small: Path) -> None:
         command.run(area, [Mutant("k", "aged.py", 2, 2, 2, (1, 2), 0, 0, "")], False)
 
 
-def test_what_lists_the_mutants_is_called_with_the_files(monkeypatch: Any) -> None:
+def test_a_list_is_kept_until_the_file_changes(small: Path, monkeypatch: Any) -> None:
     called: list[list[Any]] = []
 
     def run(words: list[Any], **_: Any) -> SimpleNamespace:
         called.append(words)
-        return SimpleNamespace(stdout=json.dumps({"a.py": [LISTED]}))
+        return SimpleNamespace(stdout=json.dumps({"aged.py": [LISTED]}))
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert command._listing(["a.py"]) == {"a.py": [LISTED]}
-    assert called == [[command.LISTING_PYTHON, command.LISTING, "a.py"]]
+    for _ in range(2):
+        assert command._listing(["aged.py"]) == {"aged.py": [LISTED]}
+    assert called == [[command.LISTING_PYTHON, command.LISTING, "aged.py"]]
+    (small / "aged.py").write_text(SOURCE + "\n")
+    command._listing(["aged.py"])
+    assert len(called) == 2
 
 
 @pytest.mark.skipif(not command.LISTING_PYTHON.exists(), reason="made by `make mutants`")
-def test_the_list_has_mutmuts_changes_and_ours_and_each_is_python(tmp_path: Path) -> None:
+def test_the_list_has_mutmuts_changes_and_ours_and_each_is_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "KEPT", tmp_path / "kept")
     source = tmp_path / "one.py"
     source.write_text(
         "LIMIT = 3\n\n\nclass One:\n    @property\n    def large(self) -> bool:\n"
         "        if self.size > LIMIT:\n            self.tell('large')\n"
-        "            raise ValueError('for a person')\n        return False\n"
+        "            raise ValueError('for a person')\n        match self.size:\n            case 1:\n"
+        "                return True\n        return False\n"
     )
     text = source.read_text()
     (found,) = command._listing([str(source)]).values()
