@@ -57,7 +57,7 @@ AREAS = (
         80,
         tuple(
             f"services/event_applier/{name}.py"
-            for name in ("positions", "pace", "sequence_runs", "wild_sequences", "copy_choice")
+            for name in ("positions", "pace", "sequence_runs", "copy_choice")
         ),
         ("tests/unit/event_applier",),
     ),

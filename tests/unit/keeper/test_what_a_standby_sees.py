@@ -5,6 +5,7 @@ The decision is tested by itself; here a wrong wire, one observer's word in the 
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Decision
 from lifeline.lambdas.failover.health import Health, Sample
+from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag import Applied
 from lifeline.lambdas.failover.lease import Lease, Promise
 from lifeline.lambdas.failover.pages import Sender
@@ -56,19 +58,23 @@ class Standby:
         self.promised = Promise()
         self.remembered: Memory | None = None
         self.took = False
+        self.lease: Lease | None = LEASE
+        self.log: list[tuple[str, dict[str, Any]]] = []
+        self.noted: dict[str, str] = {}
+        self.report: KeeperReport | None = None
 
     def cycle(self) -> Decision:
         """One cycle of its keeper."""
         parts: Any = SimpleNamespace(
-            lease=SimpleNamespace(read=lambda: LEASE, take=self._take),
+            lease=SimpleNamespace(read=self._read, take=self._take),
             local=SimpleNamespace(
                 promise=lambda: self.promised,
                 memory=self.memory.to_json,
                 remember=self._remember,
                 samples=lambda region: self._asked("own", region, self.own_samples),
                 set_out=lambda **_: 1,
-                note_decision=lambda *_: True,
-                note_cycle=lambda _: None,
+                note_decision=lambda _, decision, __: self.noted.update(decision) or True,
+                note_cycle=lambda report: vars(self).update(report=report),
                 plan_runs=PlanRuns,
                 claim_run=lambda epoch, run, now: PlanRuns(epoch, run=run, claimed_at=now),
             ),
@@ -91,10 +97,15 @@ class Standby:
             policy=POLICY,
             ports=parts,
             clock=lambda: NOW,
-            log=lambda *_said, **_more: None,
+            log=lambda said, **more: self.log.append((said, more)),
             publish=lambda _said, _at: None,
         )
         return cycle.run()
+
+    def _read(self) -> Lease:
+        if self.lease is None:
+            raise OSError("no answer")
+        return self.lease
 
     def _asked(self, whom: str, region: str, answer: Any) -> Any:
         self.asked.append((whom, region))
@@ -177,3 +188,29 @@ def test_an_agreement_ends_with_the_first_look_that_does_not_agree() -> None:
         assert standby.remembered is not None
         assert standby.remembered.agreed_unhealthy_since is None
         assert standby.remembered.last_healthy_at == (NOW if own else SEEN_AT)
+
+
+def test_a_standby_that_cannot_read_the_lease_still_says_what_its_probe_sees() -> None:
+    """A22: whether anybody serves; and since when it has not seen the lease move (A19)."""
+    standby = Standby()
+    standby.lease = None
+    decision = standby.cycle()
+    assert (decision.action, decision.reason) == (Action.HOLD, "witness-unreachable")
+    assert standby.asked == [("own", HOME)]
+    assert ("unreachable", {"part": "lease", "error": "OSError('no answer')"}) in standby.log
+
+
+def test_a_decision_is_noted_with_what_it_rests_on() -> None:
+    standby = Standby()
+    decision = standby.cycle()
+    assert json.loads(standby.noted.pop("evidence")) == decision.evidence
+    assert standby.noted == {
+        "at": "10000.000",
+        "region": RECOVERY,
+        "action": "take",
+        "reason": "active-lost",
+        "epoch": "1",
+    }
+    assert ("decision", {"action": "take", "reason": "active-lost"}) in standby.log
+    assert standby.report is not None
+    assert (standby.report.at, standby.report.action) == (NOW, "take")
