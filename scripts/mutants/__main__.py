@@ -117,8 +117,8 @@ def _run_one(mutant: Mutant, tests: list[runs.SeenTest], now: str) -> Result:
 
 
 def digest(area: Area) -> str:
-    """Of the area's sources and tests: a result is of these."""
-    told = hashlib.sha256()
+    """Of the area's sources and tests, and of how they are run: a result is of these."""
+    told = hashlib.sha256(Path(runs.__file__).read_bytes())
     for path in (*(ROOT / one for one in area.files()), *_python(area.tests)):
         told.update(path.read_bytes())
     return told.hexdigest()[:16]
@@ -148,7 +148,7 @@ def _listing(paths: list[str]) -> dict[str, list[dict[str, object]]]:
         kept = KEPT / "listed" / f"{Path(path).stem}-{told}.json"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            words = [LISTING_PYTHON, LISTING, path]
+            words: list[str | Path] = [LISTING_PYTHON, LISTING, path]
             said = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
             kept.write_text(said.stdout)
         found.update(json.loads(kept.read_text()))

@@ -52,11 +52,15 @@ class SeenTest:
 
 
 class Recorder:
-    """A plugin of pytest that notes for each test the lines it runs of some files."""
+    """A plugin of pytest that notes for each test the lines it runs of some files.
+
+    What a test's file runs when it is imported, a table that it makes once, counts for each of its tests.
+    """
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.real = {str(ROOT / path): path for path in paths}
         self.seen: list[dict[str, Any]] = []
+        self._imported: dict[str, dict[str, set[int]]] = {}
         self._lines: dict[str, set[int]] = {}
         self._calls: Counter[CodeType] = Counter()
         self._called = 0
@@ -68,6 +72,8 @@ class Recorder:
 
     def trace(self, frame: FrameType, event: str, arg: object) -> Any:
         """The function for `sys.settrace`."""
+        if frame.f_code.co_name == "<module>":
+            return None
         path = self._path(frame.f_code.co_filename)
         self._calls[frame.f_code] += 1
         self._called += 1
@@ -84,6 +90,18 @@ class Recorder:
         return line(frame, event, arg)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+        if not isinstance(collector, pytest.Module):
+            return (yield)
+        self._lines, self._calls, self._called = {}, Counter(), 0
+        sys.settrace(self.trace)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            self._imported[collector.nodeid] = self._lines
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         self._lines, self._calls, self._called, self._passed = {}, Counter(), 0, True
         began = time.monotonic()
@@ -94,6 +112,8 @@ class Recorder:
         finally:
             sys.settrace(None)
             threading.settrace(None)
+            for path, imported in self._imported[item.nodeid.partition("::")[0]].items():
+                self._lines.setdefault(path, set()).update(imported)
             self.seen.append(
                 {
                     "name": item.nodeid,

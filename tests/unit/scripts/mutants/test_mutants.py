@@ -150,6 +150,16 @@ def test_a_run_notices_what_the_test_notices_and_changes_no_file(small: Path) ->
         runs.outcome("aged.py", SOURCE, ["test_aged.py::test_gone"], 60.0)
 
 
+def test_what_a_tests_file_runs_at_its_import_counts_for_its_tests(small: Path) -> None:
+    (small / "test_aged.py").write_text(
+        "from aged import old\nOLD = old(66)\ndef test_old() -> None:\n    assert OLD\n"
+    )
+    (told,) = runs.seen(["aged.py"], ["test_aged.py"])
+    assert 2 in told["lines"]["aged.py"]
+    changed = SOURCE.replace("e >", "e <")
+    assert runs.outcome("aged.py", changed, [told["name"]], 60.0) == "killed"
+
+
 def test_a_run_goes_on_where_it_was_ended(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     area = Area("small", 80, ("aged.py",), ("test_aged.py",))
     at = SOURCE.index("> 65")
