@@ -163,6 +163,16 @@ def test_a_safe_event_must_lie_in_the_other_log(run: Run) -> None:
     assert (run.found().not_in_the_log, run.found().log_differences) == (0, 0)
 
 
+def test_logs_are_compared_place_by_place(run: Run) -> None:
+    for region, log in run.logs.items():
+        log += [replace(one, partition=1) for one in log[:2]]
+        assert run.found().log_differences == (1 if region == HOME else 0)
+    run.logs[AWAY][0] = replace(run.logs[AWAY][0], digest="x")
+    assert run.found().log_differences == 1
+    run.logs[AWAY][5] = replace(run.logs[AWAY][5], sequence="9")
+    assert run.found().log_differences == 2
+
+
 def test_a_reject_is_explained_by_its_receipt_or_its_id_and_else_is_a_strangers(run: Run) -> None:
     run.journal.append([event(5, "malformed"), event(6)])
     run.accept(5)
