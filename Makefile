@@ -27,11 +27,12 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 EMULATOR := .venv-emulator
+MUTANTS := .venv-mutants
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 SOURCES := app.py hatch_build.py examples constructs stacks lambdas services lab drill simulator bench holes scripts tests
 TYPED := app.py hatch_build.py examples constructs lab drill simulator bench holes scripts tests
 
-.PHONY: help setup record drill simulate killers story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
+.PHONY: help setup record drill simulate killers mutants story test quick check soak synth deploy destroy nag wheel bench holes lock lock-jars prove preflight account images docs snapshots clean sweep release
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,6 +78,13 @@ simulate: setup ## Run the shipped recovery code on a virtual clock (SEEDS=, FRO
 
 killers: setup ## Leave out each built rule, by a switch or a change of the code, and show what goes red without it
 	@$(PY) -m simulator killers
+
+$(MUTANTS)/.done: scripts/mutants/requirements.txt scripts/setup_python.sh
+	@bash scripts/setup_python.sh $(PYTHON) $(MUTANTS) scripts/mutants/requirements.txt "$(UV_VERSION)"
+	@touch $@
+
+mutants: setup $(MUTANTS)/.done ## Change the code in small ways and see that a unit test notices; build/mutants.json (hours; ARGS="--area decision --sample 200 --seed 1": minutes)
+	@$(PY) -m scripts.mutants $(ARGS)
 
 story: setup ## Tell what happened in a simulated run (SEED=)
 	@$(PY) -m simulator story $(SEED) $(ARGS)
@@ -166,6 +174,7 @@ holes: setup ## Break the log in every known way on real Kafka; build/holes.json
 lock: $(VENV)/.done ## Write the locked requirements again
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 lab/requirements-emulator.in -o lab/requirements-emulator.txt
+	@$(UV) pip compile -q --generate-hashes --python-version 3.11 scripts/mutants/requirements.in -o scripts/mutants/requirements.txt
 	@$(LOCK_ARM) -c requirements.txt --python-version 3.14 $(addprefix --no-emit-package ,$(OF_THE_RUNTIME)) lambdas/requirements.in -o lambdas/requirements.txt
 	@$(LOCK_ARM) -c requirements.txt --python-version 3.14 --no-deps lambdas/requirements-native.in -o lambdas/requirements-native.txt
 	@$(LOCK_ARM) -c requirements.txt --python-version 3.13 services/requirements.in -o services/requirements.txt
@@ -186,4 +195,4 @@ snapshots: setup ## Rewrite the snapshots of the templates
 	@UPDATE_SNAPSHOTS=1 $(PY) -m pytest tests/snapshot
 
 clean: ## Remove everything that was made, environments included
-	@rm -rf build $(VENV) $(EMULATOR) node_modules .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build $(VENV) $(EMULATOR) $(MUTANTS) node_modules .mypy_cache .ruff_cache .hypothesis

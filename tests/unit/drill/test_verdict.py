@@ -10,7 +10,7 @@ import pytest
 from drill import evidence
 from drill.availability import Availability, availability
 from drill.effect import BROKEN_PARTS, Effect, Looks, measure
-from drill.scenarios import SCENARIOS, STRUCK_AGAIN, Break
+from drill.scenarios import RPO_TARGET_SECONDS, SCENARIOS, STRUCK_AGAIN, Break
 from drill.synthetic import Try, failing_run
 from drill.verdict import FAIL, INVALID, PASS, Seen, objectives, verdict
 from tests.unit.drill.seen_runs import CLEAN, LOSS, QUIET, step
@@ -188,3 +188,23 @@ def test_what_was_called_safe_must_have_been(found: dict[str, int], objective: s
     """E1: the database's own replication would hide a log replicator that copies nothing."""
     seen = replace(LOSS, findings=replace(CLEAN, **found))  # type: ignore[arg-type]
     assert unmet("region-loss", seen) == [objective]
+
+
+def test_the_rpo_and_the_rto_have_a_limit_each() -> None:
+    assert unmet("region-loss", replace(LOSS, rpo_seconds=RPO_TARGET_SECONDS)) == []
+    for rpo in (None, RPO_TARGET_SECONDS + 0.1):
+        assert unmet("region-loss", replace(LOSS, rpo_seconds=rpo)) == ["rpo_within_target"]
+    limit = SCENARIOS["region-loss"].rto_limit_seconds
+    assert limit is not None
+    for rto in (None, limit, 0.0):
+        assert "recovered_in_time" in unmet("region-loss", replace(LOSS, rto_seconds=rto))
+
+
+def test_an_ordinary_event_among_the_refused_fails() -> None:
+    """Where bad events are sent on purpose, nothing else may be rejected beside them."""
+    for count, met in ((0, True), (1, False)):
+        found = replace(CLEAN, unlabelled_rejects=count)
+        rows = objectives(SCENARIOS["region-loss"], replace(LOSS, findings=found, bad_events=True))
+        assert rows["nothing_else_rejected"] is met
+    rejected = replace(LOSS, findings=replace(CLEAN, rejected=1))
+    assert unmet("region-loss", rejected) == ["nothing_rejected"]

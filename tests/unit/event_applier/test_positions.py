@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 from lifeline.lambdas.failover.lineage import Lineage
 from lifeline.lambdas.failover.markers import Marker, Pair
 from lifeline.services.event_applier.batch import MarkerSeen
@@ -10,6 +13,9 @@ from lifeline.services.event_applier.positions import (
     SEEK_SLACK_MS,
     AppliedMarker,
     Resume,
+    read_applied,
+    read_lineages,
+    read_own_positions,
     resume_of,
 )
 
@@ -117,3 +123,47 @@ def test_a_pair_that_is_not_in_the_log_up_to_its_end_holds_no_position_back() ->
     assert not resume.is_own(99)
     assert resume.is_own(100)
     assert not resume.overtaken(seen(HOME, 10)), "what comes of it now lies behind the position"
+
+
+# --- What is read of the database; the statements themselves run in tests/integration/datapath ---
+
+
+def database(rows: list[Any], *, keeps: bool = True) -> Any:
+    """Answers `rows`; to the question whether it has the tables, `keeps`."""
+
+    def execute(statement: str, words: tuple[Any, ...] = ()) -> Any:
+        asks = "to_regclass" in statement
+        assert statement.count("%s") == len(words)
+        return SimpleNamespace(fetchone=lambda: (keeps,) if asks else None, fetchall=lambda: rows)
+
+    return SimpleNamespace(execute=execute)
+
+
+def test_a_row_of_an_applied_marker_is_read_by_its_columns() -> None:
+    rows = [("home", "1", "s0", "70000000000000000000", 5), ("home", "1", "s1", None, None)]
+    assert read_applied(database(rows), ("clinical.a", 3)) == [
+        AppliedMarker(HOME, 70_000_000_000_000_000_000, 5),
+        AppliedMarker(OTHER_SHARD, None, None),
+    ]
+
+
+def test_the_lineage_of_each_stream_is_its_own() -> None:
+    rows = [
+        ("home", "1", "p", []),
+        ("home", "1", "a", ["p"]),
+        ("recovery", "7", "s0", []),
+    ]
+    found = read_lineages(database(rows))
+    assert {stream: one.saved() for stream, one in found.items()} == {
+        ("home", "1"): Lineage.restored({"p": [], "a": ["p"]}).saved(),
+        ("recovery", "7"): Lineage.restored({"s0": []}).saved(),
+    }
+    assert read_lineages(database(rows, keeps=False)) == {}
+
+
+def test_a_position_counts_only_for_the_log_in_which_it_was_noted() -> None:
+    """B26: a topic that was made again has other offsets."""
+    rows = [("clinical.a", 0, "log-1", 10), ("clinical.a", 1, "log-0", 20), ("gone", 0, "log-9", 5)]
+    found = read_own_positions(database(rows), 3, {"clinical.a": "log-1"})
+    assert found == {("clinical.a", 0): 10}
+    assert read_own_positions(database(rows, keeps=False), 3, {"clinical.a": "log-1"}) == {}

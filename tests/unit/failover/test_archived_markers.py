@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeline.lambdas.failover.archived_markers import (
+    ANYTHING,
     FORGET_MS,
     MAX_STRETCHES,
     ArchivedMarkers,
@@ -229,3 +230,21 @@ def test_what_is_held_is_there_whatever_was_lost(
         previous = until
     for low, high in held.held().stretches.get(PAIR, ()):
         assert {one for one in sequences if low < one <= high} <= met
+
+
+def test_what_is_lacked_has_a_name_for_a_person() -> None:
+    lacked = Lacked(("clinical.a", 3), PAIR, 5, 9)
+    assert lacked.name() == "ca-central-1/shardId-0 in clinical.a/3, (5, 9]"
+    assert ANYTHING.name() == "what was stored before its places were noted"
+
+
+@pytest.mark.parametrize("last", [marker(10, 0), marker(10, None)])
+def test_what_was_saved_goes_on_as_what_was_not(last: Marker) -> None:
+    """Joined or not, ended or not: the next marker is judged alike."""
+    held = archived(last)
+    again = ArchivedMarkers.restored(held.saved())
+    assert again.saved() == held.saved()
+    for one in (held, again):
+        one.add(marker(20, 10), 5)
+    assert stretches(again) == stretches(held)
+    assert again.saved() == held.saved()

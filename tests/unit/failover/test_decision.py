@@ -99,6 +99,50 @@ def test_any_single_doubt_holds(change: dict[str, object], reason: str) -> None:
     assert (decision.action, decision.reason) == (Action.HOLD, reason)
 
 
+@pytest.mark.parametrize(
+    ("change", "page", "evidence"),
+    [
+        ({"lease": None}, False, {}),
+        ({"lease": None, "lease_missing": True}, True, {}),
+        ({"lease": replace(LEASE, paused_until=NOW + 1)}, False, {"until": NOW + 1}),
+        ({"unmoved_seconds": 10.0}, False, {"unmoved_seconds": 10.0}),
+        ({"unmoved_seconds": 9.9}, False, {"unmoved_seconds": 9.9}),
+        ({"unmoved_seconds": None}, False, {"unmoved_seconds": None}),
+        ({"control_answered": False}, False, {}),
+        ({"lease": replace(LEASE, unfit=frozenset({RECOVERY}))}, True, {}),
+        ({"database": None}, True, {}),
+        ({"query_api_answered": False}, True, {}),
+        ({"database": DatabaseView(2, RECOVERY, True)}, True, {"database_epoch": 2}),
+        ({"lease": replace(LEASE, moved_at=NOW - 599)}, True, {"seconds_left": 1.0}),
+        ({"own_probe": Health.HEALTHY}, False, {}),
+        ({"witness_probe": Health.HEALTHY}, False, {}),
+        ({"markers_advance": True}, True, {}),
+        ({"markers_advance": None}, False, {}),
+        ({"estimated_loss_seconds": None}, True, {}),
+        (
+            {"estimated_loss_seconds": 60.5},
+            True,
+            {"loss_seconds": 60.5, "allowed_seconds": POLICY.max_loss_seconds},
+        ),
+        ({"releases": 1, "released_seconds_ago": 29.0}, True, {"releases": 1, "seconds_left": 1.0}),
+    ],
+)
+def test_a_hold_pages_only_where_a_person_can_do_something_and_says_what_it_rests_on(
+    change: dict[str, object], page: bool, evidence: dict[str, object]
+) -> None:
+    decision = decide(replace(LOST, **change), POLICY, NOW)  # type: ignore[arg-type]
+    assert (decision.action, decision.page, decision.evidence) == (Action.HOLD, page, evidence)
+
+
+def test_a_take_says_what_it_rests_on() -> None:
+    assert decide(LOST, POLICY, NOW).evidence == {
+        "epoch": 2,
+        "unmoved_seconds": POLICY.expiry_seconds,
+        "estimated_loss_seconds": 1.0,
+        "agreed_unhealthy_seconds": 30.0,
+    }
+
+
 def test_efs_veto_is_not_one() -> None:
     """Named scenario: only the applied marker vetoes; nothing else in the observation can (A6)."""
     fields = set(Observation.__dataclass_fields__)
@@ -233,7 +277,50 @@ class TestHolder:
     def test_holds_when_the_lease_was_rolled_back(self) -> None:
         """Named scenario forced-then-witness-back (A10)."""
         row = DatabaseView(3, HOME, False)
-        assert decide(replace(self.HELD, database=row), POLICY, NOW).action is Action.HOLD
+        decision = decide(replace(self.HELD, database=row), POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.HOLD, "database-newer-than-lease")
+        assert decision.page
+        assert decision.evidence == {"database_epoch": 3, "lease_epoch": 1}
+
+    def test_its_plan_repairs_a_database_that_is_gone_before_the_promotion(self) -> None:
+        seen = replace(self.HELD, lease=replace(LEASE, writer=RECOVERY), database=None)
+        decision = decide(seen, POLICY, NOW)
+        assert (decision.action, decision.reason) == (
+            Action.RECOVER,
+            "database-unreachable-before-promotion",
+        )
+        assert not decision.page
+
+    def test_behind_its_lease_it_says_how_far(self) -> None:
+        decision = decide(replace(self.HELD, database=DatabaseView(0, "", False)), POLICY, NOW)
+        assert (decision.reason, decision.evidence, decision.page) == (
+            "database-behind-lease",
+            {"database_epoch": 0},
+            False,
+        )
+
+    @pytest.mark.parametrize(
+        ("ready", "word"), [(None, "not known"), (True, "ready"), (False, "own-probe-unknown")]
+    )
+    def test_who_is_told_of_an_ill_region_reads_whether_the_other_could_take(
+        self, ready: bool | None, word: str
+    ) -> None:
+        seen = replace(self.SICK, standby_ready=ready, standby_reason="own-probe-unknown")
+        assert decide(seen, POLICY, NOW).evidence["standby"] == word
+
+    def test_a_region_that_lets_go_tells_a_person_why(self) -> None:
+        asked = replace(self.SICK, lease=self.ASKED)
+        automatic = replace(POLICY, automatic_hand_over=True)
+        for seen, policy in ((asked, POLICY), (self.SICK, automatic)):
+            decision = decide(seen, policy, NOW)
+            assert decision.action is Action.HAND_OVER
+            assert decision.page
+            assert decision.evidence["apply_ill_seconds"] == 61.0
+
+    def test_an_ill_region_rests_for_the_cool_down_before_it_lets_go(self) -> None:
+        automatic = replace(POLICY, automatic_hand_over=True)
+        moved = replace(LEASE, moved_at=NOW - POLICY.cool_down_seconds)
+        assert decide(replace(self.SICK, lease=moved), automatic, NOW).action is Action.HAND_OVER
 
 
 class TestWithoutWitness:
@@ -242,7 +329,9 @@ class TestWithoutWitness:
     ALONE = Observation(region=HOME, lease=None, database=DatabaseView(1, HOME, False))
 
     def test_asks_for_a_promise(self) -> None:
-        assert decide(self.ALONE, POLICY, NOW).action is Action.ASK_FAILSAFE
+        decision = decide(self.ALONE, POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.ASK_FAILSAFE, "witness-unreachable")
+        assert decision.evidence == {"epoch": 1}
 
     def test_serves_on_under_a_pause_read_within_ttl(self) -> None:
         paused = replace(self.ALONE, pause_read_seconds_ago=19.9)
@@ -253,6 +342,75 @@ class TestWithoutWitness:
     def test_a_standby_waits(self) -> None:
         standby = replace(self.ALONE, region=RECOVERY, database=REPLICA)
         assert decide(standby, POLICY, NOW).action is Action.HOLD
+
+    @pytest.mark.parametrize(
+        "row", [None, DatabaseView(1, RECOVERY, False), DatabaseView(1, HOME, True)]
+    )
+    def test_who_does_not_serve_by_its_own_row_asks_for_none(
+        self, row: DatabaseView | None
+    ) -> None:
+        decision = decide(replace(self.ALONE, database=row), POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.HOLD, "witness-unreachable")
+
+
+class TestNoWitness:
+    """An environment of two regions: only a person makes the other one active (A21)."""
+
+    ROW = DatabaseView(1, HOME, False, renewed_seconds_ago=1.0)
+    SERVES = Observation(region=HOME, lease=LEASE, database=ROW, alone=True)
+
+    def test_it_goes_on_by_itself_while_it_serves(self) -> None:
+        assert decide(self.SERVES, POLICY, NOW).action is Action.RENEW
+        last = replace(self.ROW, renewed_seconds_ago=POLICY.ttl_seconds - 0.001)
+        assert decide(replace(self.SERVES, database=last), POLICY, NOW).action is Action.RENEW
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            None,
+            replace(ROW, renewed_seconds_ago=None),
+            replace(ROW, renewed_seconds_ago=POLICY.ttl_seconds),
+            replace(ROW, in_recovery=True),
+        ],
+    )
+    def test_one_that_stood_still_starts_only_by_the_other_regions_or_a_persons_word(
+        self, row: DatabaseView | None
+    ) -> None:
+        stood = replace(self.SERVES, database=row)
+        decision = decide(stood, POLICY, NOW)
+        assert (decision.action, decision.reason) == (
+            Action.HOLD,
+            "stopped-without-the-other-region",
+        )
+        assert (decision.page, decision.evidence) == (True, {"epoch": 1})
+        assert decide(replace(stood, other_promised=True), POLICY, NOW).action is not Action.HOLD
+        assert decide(replace(stood, bound_to_epoch=1), POLICY, NOW).action is not Action.HOLD
+        assert decide(replace(stood, bound_to_epoch=2), POLICY, NOW).action is Action.HOLD
+
+    def test_it_stops_when_the_other_region_was_made_active(self) -> None:
+        replaced = replace(self.SERVES, other_promised=False, bound_to_epoch=1)
+        decision = decide(replaced, POLICY, NOW)
+        assert (decision.action, decision.reason) == (Action.HOLD, "other-region-was-made-active")
+        assert (decision.page, decision.evidence) == (True, {"epoch": 1})
+
+    def test_the_other_region_waits_for_a_person(self) -> None:
+        for seen in (
+            replace(LOST, alone=True),
+            replace(LOST, alone=True, lease=None, lease_missing=True),
+        ):
+            decision = decide(seen, POLICY, NOW)
+            assert (decision.action, decision.reason) == (Action.HOLD, "takeover-is-a-persons")
+            assert not decision.page
+
+    @pytest.mark.parametrize("row", [None, ROW])
+    def test_a_lost_lease_item_of_its_own_pages(self, row: DatabaseView | None) -> None:
+        seen = replace(self.SERVES, lease=None, lease_missing=True, database=row)
+        decision = decide(seen, POLICY, NOW)
+        assert (decision.reason, decision.page) == ("lease-item-missing", True)
+
+    def test_it_lets_nobody_take_what_only_a_person_gives(self) -> None:
+        asked = replace(self.SERVES, lease=replace(LEASE, hand_over_epoch=1))
+        assert decide(asked, POLICY, NOW).action is Action.RENEW
 
 
 class TestReleased:
@@ -270,6 +428,7 @@ class TestReleased:
         )
         decision = decide(seen, POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.TAKE, "released-to-writer")
+        assert decision.page
 
     def test_the_other_waits_like_for_a_lost_active(self) -> None:
         seen = replace(LOST, lease=self.FREE, own_probe=Health.HEALTHY)
@@ -291,6 +450,7 @@ class TestHandedOver:
     def test_the_other_region_takes_from_one_that_lives(self) -> None:
         decision = decide(self.ALIVE, POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.TAKE, "handed-over")
+        assert decision.page
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -314,7 +474,11 @@ class TestHandedOver:
     def test_who_let_go_takes_it_back_when_nobody_took_it(self) -> None:
         row = DatabaseView(1, HOME, False)
         old = replace(self.ALIVE, region=HOME, database=row, unmoved_seconds=119.9)
-        assert decide(old, POLICY, NOW).reason == "waits-after-hand-over"
+        held = decide(old, POLICY, NOW)
+        assert (held.reason, held.page) == ("waits-after-hand-over", False)
+        assert held.evidence == {"waited_seconds": 119.9}
+        unseen = replace(old, unmoved_seconds=None)
+        assert decide(unseen, POLICY, NOW).reason == "waits-after-hand-over"
         late = replace(old, unmoved_seconds=POLICY.hand_over_seconds)
         decision = decide(late, POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.TAKE, "released-to-writer")

@@ -41,6 +41,19 @@ def test_verdict(samples: list[Sample], expected: Health) -> None:
     assert verdict(samples, POLICY, 1000.0) is expected
 
 
+def test_a_sample_counts_for_two_spans_of_the_window() -> None:
+    """An observer that looks seldom: what it saw more than a minute ago is no sign of life."""
+    down = seen(DOWN, DOWN, DOWN, DOWN)
+    for age, expected in ((60.0, DARK), (60.1, DOWN)):
+        assert verdict([Sample(1000.0 - age, UP), *down], POLICY, 1000.0) is expected
+    old = [Sample(1000.0 - age, DOWN) for age in (61.0, 4.0, 3.0, 2.0)]
+    assert verdict(old, POLICY, 1000.0) is DARK
+
+
+def test_the_newest_sample_is_fresh_for_two_cycles() -> None:
+    assert verdict(seen(UP, newest_age=10.0), POLICY, 1000.0) is UP
+
+
 @given(st.lists(st.sampled_from(list(Health)), max_size=12))
 def test_unknown_samples_alone_never_make_unhealthy(healths: list[Health]) -> None:
     known_down = [health for health in healths[-6:] if health is DOWN]
@@ -79,6 +92,13 @@ def history(rate: float, born: float = 500.0) -> list[Applied]:
         (history(0.4), 0.0, False),
         (history(0.0), 0.0, False),
         (history(1.0), 600.0, False),
+        # Born when the lease moved: another active's.
+        (history(1.0), 510.0, False),
+        (history(1.0), 509.9, True),
+        # Half a window is enough to say something, less is not; what is older does not count.
+        ([Applied(1005.0, 500.0), Applied(1010.0, 505.0)], 0.0, True),
+        ([Applied(1005.1, 500.0), Applied(1010.0, 505.0)], 0.0, None),
+        ([Applied(999.9, 100.0), Applied(1000.0, 500.0), Applied(1010.0, 504.0)], 0.0, False),
     ],
 )
 def test_veto(applied: list[Applied], moved_at: float, expected: bool | None) -> None:

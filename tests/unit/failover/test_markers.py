@@ -66,6 +66,27 @@ def test_a_manifest_that_cannot_be_read_is_refused(manifest: object) -> None:
         Marker.from_bytes(json.dumps(body).encode())
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parents": ["a"]},
+        {"parents": {"a": "b"}},
+        {"born_ms": True},
+        {"born_ms": "5"},
+        {"born_ms": None},
+        {"shard": ""},
+        {"shards": "a"},
+    ],
+)
+def test_a_stream_marker_with_a_field_of_another_kind_is_refused(change: dict[str, object]) -> None:
+    good = StreamMarker("ca-central-1", "100", "a", 5, ("a", "b"), {"a": ("b",)})
+    body = json.loads(good.to_bytes())
+    assert StreamMarker.from_bytes(good.to_bytes()) == good
+    assert b" " not in good.to_bytes()
+    with pytest.raises(ValueError, match="marker: "):
+        StreamMarker.from_bytes(json.dumps(body | change).encode())
+
+
 def test_recreated_stream_is_another_pair() -> None:
     """Named scenario recreated-stream (B2): the same shard id of a new stream proves nothing old."""
     reborn = Pair(PAIR.origin, "1800000000", PAIR.shard)

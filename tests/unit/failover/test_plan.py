@@ -86,6 +86,95 @@ def test_every_task_is_bounded_and_ends_when_overtaken() -> None:
             assert state["Retry"][0] == {"ErrorEquals": [OVERTAKEN], "MaxAttempts": 0}, name
 
 
+def test_what_a_task_is_called_with_and_what_it_keeps_of_the_answer() -> None:
+    """The names are Step Functions' and the handler's: a misspelt one is an error at the first failover."""
+    assert STATES["acquire"] == {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "TimeoutSeconds": next(step.timeout_seconds for step in PLAN if step.name == "acquire"),
+        "Parameters": {
+            "FunctionName": ARN,
+            "Payload": {
+                "step": "acquire",
+                "epoch.$": "$.epoch",
+                "from_epoch.$": "$.from_epoch",
+                "region.$": "$.region",
+                "results.$": "$.results",
+                "entered_at.$": "$$.State.EnteredTime",
+                "execution.$": "$$.Execution.Id",
+                "execution_started_at.$": "$$.Execution.StartTime",
+            },
+        },
+        "ResultSelector": {
+            name: f"$.Payload.{name.removesuffix('.$')}"
+            for name in ("step.$", "outcome.$", "started_at.$", "ended_at.$", "detail.$")
+        },
+        "Retry": STATES["acquire"]["Retry"],
+        "ResultPath": "$.results.acquire",
+        "Next": "assess",
+        "Catch": [
+            {"ErrorEquals": [OVERTAKEN], "ResultPath": "$.failure", "Next": "overtaken"},
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "release"},
+        ],
+    }
+
+
+@pytest.mark.parametrize("step", PLAN)
+def test_a_step_is_repeated_as_often_and_as_late_as_the_plan_says(step: Any) -> None:
+    state = _states_of(step.name)[step.name]
+    again = {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": step.pause_seconds,
+        "BackoffRate": 1.0,
+        "MaxAttempts": step.attempts - 1,
+    }
+    assert state["Retry"][-1] == (again if step.attempts > 1 else state["Retry"][0])
+    assert state["TimeoutSeconds"] == step.timeout_seconds
+    # In a branch the last state's output is the step's answer; else it is put beside the others.
+    assert state.get("ResultPath", f"$.results.{step.name}") == f"$.results.{step.name}"
+    assert {one["ResultPath"] for one in state["Catch"]} == {"$.failure"}
+    assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+def test_between_a_failure_and_the_next_try_a_person_is_told_and_the_round_is_counted() -> None:
+    states = _states_of("await_database")
+    page = states["await_database_page"]
+    assert page["Parameters"]["Payload"]["step"] == "page"
+    assert page["Parameters"]["Payload"]["failed_step"] == "await_database"
+    assert page["ResultPath"] == "$.results.page"
+    assert page["Catch"] == [
+        {
+            "ErrorEquals": ["States.ALL"],
+            "ResultPath": "$.failure",
+            "Next": "await_database_pause",
+        }
+    ]
+    assert states["await_database_count"] == {
+        "Type": "Pass",
+        "Parameters": {"n.$": "States.MathAdd($.rounds.await_database.n, 1)"},
+        "ResultPath": "$.rounds.await_database",
+        "Next": "await_database_again",
+    }
+    assert states["await_database_handed_over"]["Type"] == "Fail"
+    assert states["await_database_handed_over"]["Error"] == HANDED_OVER
+    overtaken = states["await_database_overtaken"]
+    assert (overtaken["Type"], overtaken["Error"]) == ("Fail", OVERTAKEN)
+
+
+def test_a_store_that_gives_up_says_so_in_the_evidence() -> None:
+    assert _states_of("cache")["cache_degraded"] == {
+        "Type": "Pass",
+        "Parameters": {
+            "step": "cache",
+            "outcome": "degraded",
+            "started_at.$": "$$.State.EnteredTime",
+            "ended_at.$": "$$.State.EnteredTime",
+            "detail": "did not succeed within its attempts; the plan went on without it",
+        },
+        "End": True,
+    }
+
+
 def caught(state: dict[str, Any], error: str) -> str:
     """Where a task that keeps failing with `error` leads."""
     return next(

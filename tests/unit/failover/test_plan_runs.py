@@ -18,11 +18,17 @@ from lifeline.lambdas.failover.plan import LONGEST_STEP_SECONDS
 from lifeline.lambdas.failover.plan_runs import (
     BACKOFF_FIRST_SECONDS,
     BACKOFF_LONGEST_SECONDS,
+    Moment,
     PlanRuns,
     RunStatus,
     Step,
     backoff_seconds,
+    claim,
+    complete,
+    forget_end,
     next_step,
+    note_end,
+    note_moment,
     run_name,
     run_of,
 )
@@ -65,6 +71,37 @@ def test_what_a_keeper_does_next(
     runs: PlanRuns, status: RunStatus, counts: bool, now: float, step: Step
 ) -> None:
     assert next_step(runs, status, completion_counts=counts, now=now) is step
+
+
+def test_a_run_is_claimed_once_and_begins_with_no_end() -> None:
+    second = claim(ENDED, run=2, now=150.0)
+    assert second == PlanRuns(2, run=2, claimed_at=150.0)
+    assert claim(ENDED, run=1, now=150.0) is None
+    assert claim(ENDED, run=3, now=150.0) is None
+
+
+def test_the_first_to_see_an_end_says_when_and_only_of_the_newest_run() -> None:
+    assert note_end(FIRST, run=1, now=110.0) == ENDED
+    assert note_end(ENDED, run=1, now=120.0) is None
+    assert note_end(FIRST, run=2, now=110.0) is None
+    assert forget_end(ENDED, run=1) == FIRST
+    assert forget_end(ENDED, run=2) is None
+
+
+def test_a_completion_ends_the_moments_of_the_promotion() -> None:
+    """D11: a later run of the epoch asks anew."""
+    asked = replace(FIRST, accepted_at=101.0, asked_again_at=102.0, late_since=103.0)
+    assert complete(asked, run=1) == replace(FIRST, completed=1)
+    assert complete(asked, run=2) is None
+    assert complete(asked, run=0) is None
+    assert complete(DONE, run=1) is None
+
+
+@pytest.mark.parametrize("moment", Moment)
+def test_a_moment_is_noted_once(moment: Moment) -> None:
+    noted = note_moment(FIRST, moment, now=105.0)
+    assert noted == replace(FIRST, **{str(moment): 105.0})  # type: ignore[arg-type]
+    assert note_moment(noted, moment, now=106.0) is None
 
 
 def test_the_back_off_doubles_and_is_bounded() -> None:

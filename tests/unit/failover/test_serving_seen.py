@@ -10,7 +10,11 @@ from lifeline.lambdas.failover.decision import DatabaseView, Observation
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.policy import Policy
-from lifeline.lambdas.failover.serving_seen import seen_by_keeper
+from lifeline.lambdas.failover.serving_seen import (
+    RegionAnswer,
+    seen_by_keeper,
+    seen_by_witness,
+)
 
 HOME, RECOVERY = "ca-central-1", "ca-west-1"
 POLICY = Policy()
@@ -55,3 +59,42 @@ ALONE = replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds, own_probe=Health
 )
 def test_a_keeper_says_what_it_knows(seen: Observation, renewed: bool, serves: bool | None) -> None:
     assert seen_by_keeper(seen, POLICY, renewed_row=renewed) is serves
+
+
+SERVES = RegionAnswer(healthy=True, serving=True)
+WELL, ILL = RegionAnswer(healthy=True), RegionAnswer()
+NEW = RegionAnswer(healthy=True, activated=False)
+
+
+@pytest.mark.parametrize(
+    ("home", "recovery", "seen"),
+    [
+        (SERVES, WELL, True),
+        (ILL, SERVES, True),
+        (None, SERVES, True),
+        (ILL, WELL, False),
+        (ILL, ILL, False),
+        (None, WELL, None),
+        (WELL, NEW, None),
+        (SERVES, NEW, True),
+    ],
+)
+def test_the_witness_says_no_only_when_it_knows_of_every_region(
+    home: RegionAnswer | None, recovery: RegionAnswer | None, seen: bool | None
+) -> None:
+    assert seen_by_witness((HOME, RECOVERY), {HOME: home, RECOVERY: recovery}) is seen
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "answer"),
+    [
+        (200, {"serving": True, "database": True, "epoch": 1}, SERVES),
+        (200, {"serving": False, "database": True, "epoch": 1}, WELL),
+        (503, {"serving": False}, ILL),
+        (200, {"serving": "yes"}, WELL),
+        (200, {"database": True, "epoch": 0}, NEW),
+        (200, {"database": False, "epoch": 0}, WELL),
+    ],
+)
+def test_what_a_region_answers(status: int, body: dict[str, object], answer: RegionAnswer) -> None:
+    assert RegionAnswer.of(status, body) == answer

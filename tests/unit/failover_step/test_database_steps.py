@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover_step.context import Aborted, NotMine, StepContext
-from lifeline.lambdas.failover_step.database_steps import start_promotion
+from lifeline.lambdas.failover_step.database_steps import open_database, start_promotion
 from tests.support.step_runs import (
     EPOCH,
     OWN,
@@ -169,3 +169,57 @@ def test_a_refused_promotion_records_nothing() -> None:
             start_promotion(run)
     assert writer_in_lease(run) == PEER
     assert not run.local.plan_runs(EPOCH).accepted_at
+
+
+class Server:
+    """The region's own database: what it was asked, in order, and the epoch at which it is."""
+
+    def __init__(self, run: StepContext, epoch: int = EPOCH) -> None:
+        self.run, self.epoch = run, epoch
+        self.renewals: list[int] = []
+        self.opened: list[dict[str, Any]] = []
+
+    def clock(self) -> str:
+        self.renewals.append(self._renewals())
+        return "a stamp"
+
+    def open_epoch(self, **words: Any) -> int:
+        self.renewals.append(self._renewals())
+        self.opened.append(words)
+        return self.epoch
+
+    def _renewals(self) -> int:
+        lease = self.run.lease.read()
+        return -1 if lease is None else lease.renewals
+
+
+def opening(lease: Lease | None, epoch: int = EPOCH) -> tuple[StepContext, Server]:
+    run = with_lease(step_run(), lease)
+    server = Server(run, epoch)
+    run.__dict__["database"] = server
+    return run, server
+
+
+def test_the_database_is_opened_by_a_stamp_that_is_older_than_the_leases_renewal() -> None:
+    """A1: else the region could serve for longer than its lease."""
+    run, server = opening(lease_of())
+    assert open_database(run) == f"the database is open at epoch {EPOCH}"
+    before, after = server.renewals
+    assert after == before + 1
+    assert server.opened == [{"region": OWN, "epoch": EPOCH, "renewed_from": "a stamp"}]
+
+
+@pytest.mark.parametrize(
+    "lease", [None, lease_of(PEER), lease_of(NO_HOLDER), lease_of(epoch=EPOCH + 1)]
+)
+def test_whose_lease_cannot_be_renewed_opens_no_database(lease: Lease | None) -> None:
+    run, server = opening(lease)
+    with pytest.raises(NotMine, match="before the database was opened"):
+        open_database(run)
+    assert server.opened == []
+
+
+def test_a_database_at_a_newer_epoch_is_anothers() -> None:
+    run, _ = opening(lease_of(), epoch=EPOCH + 1)
+    with pytest.raises(NotMine, match="newer than"):
+        open_database(run)
