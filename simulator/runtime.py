@@ -26,6 +26,7 @@ from lifeline.lambdas.contracts import contract
 from lifeline.lambdas.failover import clock
 from simulator.network import Network, NoAnswer, Refused
 from simulator.scheduler import Scheduler, Task
+from simulator.twins.dynamodb import copied
 from simulator.twins.postgresql import Server, Session
 
 CLIENT_SECONDS = 2.0
@@ -53,9 +54,7 @@ class AwsClient:
 
         def call(**request: Any) -> Any:
             try:
-                return network.call(
-                    region, service, timeout, lambda: answer(region, operation, request)
-                )
+                return network.call(region, service, timeout, answer, region, operation, request)
             except NoAnswer as error:
                 raise ConnectTimeoutError(endpoint_url=f"{service}.{region}") from error
             except Refused as error:
@@ -70,22 +69,16 @@ class AwsClient:
 class _Exceptions:
     """The client's exception classes: one a code, made when it is first named or raised."""
 
-    def __init__(self) -> None:
-        self._classes: dict[str, type[ClientError]] = {}
-
     def __getattr__(self, code: str) -> type[ClientError]:
         if code.startswith("_"):
             raise AttributeError(code)
-        if code not in self._classes:
-            self._classes[code] = type(code, (ClientError,), {})
-        return self._classes[code]
+        made = type(code, (ClientError,), {})
+        setattr(self, code, made)
+        return made
 
     def typed(self, error: ClientError) -> ClientError:
         """The same error as the client's own class has it; its words are made already."""
-        kind: type[ClientError] = getattr(self, error.response["Error"]["Code"])
-        made = kind.__new__(kind, *error.args)
-        made.response, made.operation_name = error.response, error.operation_name
-        return made
+        return copied(error, getattr(self, error.response["Error"]["Code"]))
 
 
 class Runtime:
@@ -125,11 +118,13 @@ class Runtime:
 
     def run(self, session: Session, timeout: float, sql: str, values: Mapping[str, Any]) -> Any:
         """One statement over the network. Raises OSError, ServerError."""
-        return self._database(session.server, timeout, lambda: session.run(sql, values))
+        return self._database(session.server, timeout, session.run, sql, values)
 
-    def _database(self, server: Server, timeout: float, work: Callable[[], Any]) -> Any:
+    def _database(
+        self, server: Server, timeout: float, work: Callable[..., Any], *given: Any
+    ) -> Any:
         try:
-            return self.network.call(server.region, "postgresql", timeout, work)
+            return self.network.call(server.region, "postgresql", timeout, work, *given)
         except (NoAnswer, Refused) as error:
             raise OSError(str(error)) from error
 
