@@ -12,16 +12,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
 
 import orjson
 import pg8000.native
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.adapters import answer_date, aws
 from lifeline.lambdas.contracts import contract
 from lifeline.lambdas.failover import clock
 from simulator.network import Network, NoAnswer, Refused
@@ -37,6 +38,10 @@ Service = Callable[[str, str, Mapping[str, Any]], Any]
 """(region, operation, request) to the answer; raises ClientError."""
 Route = Callable[[str, str, str], tuple[int, dict[str, Any]]]
 """(region, method, path) to status and body."""
+
+
+_DATES = lru_cache(maxsize=4096)(parsedate_to_datetime)
+"""Every run passes through the same seconds, and reading a date is pure."""
 
 
 class AwsClient:
@@ -130,14 +135,16 @@ class Runtime:
 
     def urlopen(self, request: urllib.request.Request, timeout: float) -> Any:
         """`urllib.request.urlopen`: hosts are `<service>.<region>`."""
-        parts = urlsplit(request.full_url)
-        service, _, region = str(parts.hostname).partition(".")
+        service, _, region = request.host.partition(".")
         try:
             status, body = self.network.call(
                 region,
                 service,
                 timeout,
-                lambda: self._route(region, request.get_method(), parts.path),
+                self._route,
+                region,
+                request.get_method(),
+                request.selector,
             )
         except (NoAnswer, Refused) as error:
             raise urllib.error.URLError(OSError(str(error))) from error
@@ -177,6 +184,7 @@ class Runtime:
             patch.object(service, "connect", self._psycopg),
             patch.object(pg8000.native, "Connection", self._pg8000),
             patch.object(urllib.request, "urlopen", self.urlopen),
+            patch.object(answer_date, "parsedate_to_datetime", _DATES),
             patch.object(contract, "os", Environment()),
             patch.object(probe_cycle, "ThreadPoolExecutor", self._pool),
         ):
