@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -56,7 +57,11 @@ def run(
         raise typer.BadParameter(str(error)) from error
     worlds = [world] if world else list(Name)
     numbers = range(first, first + seeds)
-    with Progress(console=console) as progress, ProcessPoolExecutor(workers) as pool:
+    with (
+        Progress(console=console) as progress,
+        # `gc.freeze`: what is imported stays, and need not be looked through after each run.
+        ProcessPoolExecutor(workers, initializer=gc.freeze) as pool,
+    ):
         for name in worlds:
             left = [seed for seed in numbers if done.get(name, seed) is None]
             task = progress.add_task(name, total=seeds, completed=seeds - len(left))

@@ -370,14 +370,14 @@ class AuthorityWorld(Story):
         }
 
     def _dynamodb(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
-        change = str(asked.get("UpdateExpression", ""))
+        change = asked.get("UpdateExpression", "")
         try:
-            answer = getattr(self.tables[region], operation)(**asked)
+            answer = self.tables[region].answer(operation, asked)
         except ClientError:
             if change == "ADD failsafe :one":
                 self.reach("a promise to wait is refused")
             raise
-        if change.startswith("SET holder = :region") and TAKE in self.interrupted:
+        if TAKE in self.interrupted and change.startswith("SET holder = :region"):
             self.interrupted.discard(TAKE)
             self.reach("the answer to a take is lost")
             raise NoAnswer("the take's answer is lost")

@@ -4,7 +4,7 @@ replies."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from simulator.scheduler import Died, Scheduler
 
@@ -58,14 +58,17 @@ class Network:
             or ((source, target) not in self.cut_links and source not in self.dead_regions)
         ) and target not in self.dead_regions
 
-    def call(self, target: str, service: str, timeout: float, work: Callable[[], T]) -> T:
-        """Run `work` at the target, from the current task's region.
+    def call(
+        self, target: str, service: str, timeout: float, work: Callable[..., T], *given: Any
+    ) -> T:
+        """Run `work` with what is given at the target, from the current task's region.
 
         Raises NoAnswer, Refused, or what `work` raised. `work` must not wait unless its own service may.
         """
         scheduler = self._scheduler
-        assert scheduler.current is not None
-        source = scheduler.current.machine.region
+        task = scheduler.current
+        assert task is not None
+        source = task.machine.region
         self.calls += 1
         drawn = self._random()
         began = scheduler.now
@@ -75,7 +78,7 @@ class Network:
             scheduler.sleep(back)
         elif drawn < NEAR_SHARE:
             scheduler.sleep(NEAR_SECONDS)
-        elif scheduler.current.dead:
+        elif task.dead:
             raise Died
         if self.silent or self.no_way_out or self.cut_links or self.dead_regions:
             lost = (target, service) in self.silent
@@ -89,7 +92,7 @@ class Network:
         error: Exception | None = None
         answer: T
         try:
-            answer = work()
+            answer = work(*given)
         except (NoAnswer, Refused):
             raise
         except Exception as raised:
@@ -103,7 +106,10 @@ class Network:
         if scheduler.now - began > timeout:
             self._time_out(began, timeout, target, service)
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame: garbage that only a collection would find
         return answer
 
     def _time_out(self, began: float, timeout: float, target: str, service: str) -> None:

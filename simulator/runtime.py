@@ -12,20 +12,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
 
 import orjson
 import pg8000.native
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from lifeline.lambdas.adapters import aws
+from lifeline.lambdas.adapters import answer_date, aws
 from lifeline.lambdas.contracts import contract
 from lifeline.lambdas.failover import clock
 from simulator.network import Network, NoAnswer, Refused
 from simulator.scheduler import Scheduler, Task
+from simulator.twins.dynamodb import copied
 from simulator.twins.postgresql import Server, Session
 
 CLIENT_SECONDS = 2.0
@@ -36,6 +38,10 @@ Service = Callable[[str, str, Mapping[str, Any]], Any]
 """(region, operation, request) to the answer; raises ClientError."""
 Route = Callable[[str, str, str], tuple[int, dict[str, Any]]]
 """(region, method, path) to status and body."""
+
+
+_DATES = lru_cache(maxsize=4096)(parsedate_to_datetime)
+"""Every run passes through the same seconds, and reading a date is pure."""
 
 
 class AwsClient:
@@ -53,9 +59,7 @@ class AwsClient:
 
         def call(**request: Any) -> Any:
             try:
-                return network.call(
-                    region, service, timeout, lambda: answer(region, operation, request)
-                )
+                return network.call(region, service, timeout, answer, region, operation, request)
             except NoAnswer as error:
                 raise ConnectTimeoutError(endpoint_url=f"{service}.{region}") from error
             except Refused as error:
@@ -70,22 +74,16 @@ class AwsClient:
 class _Exceptions:
     """The client's exception classes: one a code, made when it is first named or raised."""
 
-    def __init__(self) -> None:
-        self._classes: dict[str, type[ClientError]] = {}
-
     def __getattr__(self, code: str) -> type[ClientError]:
         if code.startswith("_"):
             raise AttributeError(code)
-        if code not in self._classes:
-            self._classes[code] = type(code, (ClientError,), {})
-        return self._classes[code]
+        made = type(code, (ClientError,), {})
+        setattr(self, code, made)
+        return made
 
     def typed(self, error: ClientError) -> ClientError:
         """The same error as the client's own class has it; its words are made already."""
-        kind: type[ClientError] = getattr(self, error.response["Error"]["Code"])
-        made = kind.__new__(kind, *error.args)
-        made.response, made.operation_name = error.response, error.operation_name
-        return made
+        return copied(error, getattr(self, error.response["Error"]["Code"]))
 
 
 class Runtime:
@@ -125,24 +123,28 @@ class Runtime:
 
     def run(self, session: Session, timeout: float, sql: str, values: Mapping[str, Any]) -> Any:
         """One statement over the network. Raises OSError, ServerError."""
-        return self._database(session.server, timeout, lambda: session.run(sql, values))
+        return self._database(session.server, timeout, session.run, sql, values)
 
-    def _database(self, server: Server, timeout: float, work: Callable[[], Any]) -> Any:
+    def _database(
+        self, server: Server, timeout: float, work: Callable[..., Any], *given: Any
+    ) -> Any:
         try:
-            return self.network.call(server.region, "postgresql", timeout, work)
+            return self.network.call(server.region, "postgresql", timeout, work, *given)
         except (NoAnswer, Refused) as error:
             raise OSError(str(error)) from error
 
     def urlopen(self, request: urllib.request.Request, timeout: float) -> Any:
         """`urllib.request.urlopen`: hosts are `<service>.<region>`."""
-        parts = urlsplit(request.full_url)
-        service, _, region = str(parts.hostname).partition(".")
+        service, _, region = request.host.partition(".")
         try:
             status, body = self.network.call(
                 region,
                 service,
                 timeout,
-                lambda: self._route(region, request.get_method(), parts.path),
+                self._route,
+                region,
+                request.get_method(),
+                request.selector,
             )
         except (NoAnswer, Refused) as error:
             raise urllib.error.URLError(OSError(str(error))) from error
@@ -182,6 +184,7 @@ class Runtime:
             patch.object(service, "connect", self._psycopg),
             patch.object(pg8000.native, "Connection", self._pg8000),
             patch.object(urllib.request, "urlopen", self.urlopen),
+            patch.object(answer_date, "parsedate_to_datetime", _DATES),
             patch.object(contract, "os", Environment()),
             patch.object(probe_cycle, "ThreadPoolExecutor", self._pool),
         ):

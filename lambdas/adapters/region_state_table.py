@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -35,6 +36,9 @@ PLAN_DAYS = 400
 """How long the runs of an epoch are kept that never completed: its executions' names are free again after
 90 days, and no run lives for more than a year (Step Functions, quotas)."""
 _DAY_SECONDS = 86_400
+_strictly = json.JSONEncoder(separators=(",", ":")).encode
+_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
+"""`json.dumps` would make an encoder anew for each item."""
 
 
 class _Items:
@@ -162,7 +166,7 @@ class RegionStateTable(_Items):
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Replace the memory."""
-        self._put(MEMORY_ID, {"body": {"S": json.dumps(memory, separators=(",", ":"))}})
+        self._put(MEMORY_ID, {"body": {"S": _strictly(memory)}})
 
     def own_health(self) -> dict[str, Any]:
         """What the keepers of this region counted of its own parts (A11); empty at first."""
@@ -351,12 +355,13 @@ def runs_from_item(epoch: int, item: Mapping[str, Any]) -> PlanRuns:
 
 def samples_from_item(item: Mapping[str, Any]) -> list[Sample]:
     """The samples kept in a probe item, oldest first; none for an empty item."""
-    raw = item.get("samples", {"S": "[]"})["S"]
-    return [Sample(float(one["at"]), Health(one["health"])) for one in json.loads(raw)]
+    return list(_samples(item.get("samples", {"S": "[]"})["S"]))
 
 
-def _json(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"), default=str)
+@lru_cache(maxsize=32)
+def _samples(raw: str) -> tuple[Sample, ...]:
+    """A keeper reads each set of samples several times before the next probe."""
+    return tuple(Sample(float(one["at"]), Health(one["health"])) for one in json.loads(raw))
 
 
 def _n(value: float) -> dict[str, str]:

@@ -15,6 +15,8 @@ from lifeline.lambdas.failover.readiness import Readiness
 NAMESPACE = "Lifeline"
 LAG = "ReplicationLagSeconds"
 SECONDS, COUNT, DAYS = "Seconds", "Count", "None"
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+"""`json.dumps` would make an encoder anew for each line."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,11 @@ def _line(figure: Figure, suffix: str, now: float) -> str:
         "Dimensions": [list(dimensions)],
         "Metrics": [metric],
     }
-    return json.dumps(
+    return _encoded(
         {
             "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]},
             **dimensions,
             figure.name: round(figure.value, 3),
             **({"reason": figure.reason} if figure.reason else {}),
-        },
-        separators=(",", ":"),
+        }
     )

@@ -33,6 +33,8 @@ MAX_MARKER_PAIRS_PER_SECOND = 500
 """Source: rule B17. Marker load is shards x partitions; the interval grows with it."""
 
 
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+"""`json.dumps` would make an encoder anew for each marker."""
 Place = tuple[str, int]
 """(topic, partition)"""
 Parents = Mapping[str, tuple[str, ...]]
@@ -88,7 +90,7 @@ class StreamMarker:
         }
         if self.parents is not None:
             body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
-        return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
+        return _encoded(MARKER.stamp(body)).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> StreamMarker:
@@ -177,7 +179,7 @@ class Marker:
             body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
         if self.given_up is not None:
             body["given_up"] = self.given_up.to_json()
-        return json.dumps(MARKER.stamp(body), separators=(",", ":")).encode()
+        return _encoded(MARKER.stamp(body)).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Marker:

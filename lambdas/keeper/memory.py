@@ -51,14 +51,18 @@ class Memory:
 
     def saw_health(self, own: Health, witness: Health, now: float) -> Memory:
         """Keep the last moment either observer saw the active HEALTHY, and since when both do not."""
-        found, last = replace(self, health_at=now), self.health_at
-        if Health.HEALTHY in (own, witness):
-            found = replace(found, last_healthy_at=now)
+        last, since = self.health_at, None
         if own is Health.UNHEALTHY and witness is Health.UNHEALTHY:
             follows = last is not None and now - last <= OWN_GAP_SECONDS
             since = self.agreed_unhealthy_since if follows else None
-            return replace(found, agreed_unhealthy_since=now if since is None else since)
-        return replace(found, agreed_unhealthy_since=None)
+            since = now if since is None else since
+        healthy = Health.HEALTHY in (own, witness)
+        return replace(
+            self,
+            health_at=now,
+            last_healthy_at=now if healthy else self.last_healthy_at,
+            agreed_unhealthy_since=since,
+        )
 
     def saw_applied(self, born: float | None, policy: Policy, now: float) -> Memory:
         """Keep the last window of the newest applied marker (A6)."""

@@ -70,7 +70,7 @@ class CountTable:
             # A sequence has more digits than a number of the table may have.
             "acknowledged": {"S": str(count.acknowledged)},
             "previous": {"S": str(count.previous)},
-            "places": {"S": json.dumps(places, separators=(",", ":"))},
+            "places": {"S": _encoded(places)},
             "running": {"B": _packed(count.running[place] for place in places)},
             "expires_at": {"N": str(int(self._clock.now()) + KEPT_SECONDS)},
         }
@@ -90,6 +90,10 @@ class CountTable:
                 raise Conflict from error
             raise
         return Stored(over + 1, count)
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+"""`json.dumps` would make an encoder anew for each item."""
 
 
 def _count_of(item: dict[str, Any]) -> ShardCount:

@@ -39,6 +39,10 @@ class Permission:
     in_recovery: bool = False
 
 
+_SERVING, _SERVING_NEWLY = Permission(True, "serving"), Permission(True, "serving", True)
+"""Each batch is given one of them."""
+
+
 class ServingGuard:
     """Judges each row read, with two clocks: the server's age, and the own monotonic one.
 
@@ -75,4 +79,4 @@ class ServingGuard:
             return Permission(False, "the renewal is older than the ttl", new_epoch)
         if asked_at - self._moved_at >= self._ttl_seconds:
             return Permission(False, "renewals stand still", new_epoch)
-        return Permission(True, "serving", new_epoch)
+        return _SERVING_NEWLY if new_epoch else _SERVING

@@ -57,6 +57,7 @@ class Edge:
         self._number = 0
         self._sequences: dict[str, int] = {}
         self._failing_since: float | None = None
+        self._clients = {one: AwsClient(world.runtime, "kinesis", one, 2.0) for one in REGIONS}
 
     def run(self, until: float) -> None:
         """A tick each second; after `until` nothing new."""
@@ -104,7 +105,7 @@ class Edge:
         self.sent_again |= again
         self._tried |= {one.data for one in told}
         world = self._world
-        client = AwsClient(world.runtime, "kinesis", self.region, 2.0)
+        client = self._clients[self.region]
         records = [{"PartitionKey": f"e:{one.patient}", "Data": one.data} for one in told]
         try:
             answer = client.put_records(StreamName="stream", Records=records)
@@ -150,6 +151,9 @@ class Edge:
             self.kept = [one for one in self.kept if not _safe(one, entries)]
 
 
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _safe(one: Kept, entries: dict[Any, tuple[int, int]]) -> bool:
     if one.receipt is None:
         return False
@@ -177,4 +181,4 @@ def _event(patient: str, sequence: int, now: float, ident: UUID) -> bytes:
         },
         "metadata": {"correlationId": "simulated"},
     }
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _encoded(body).encode()

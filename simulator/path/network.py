@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from simulator.network import Network, NoAnswer
 from simulator.scheduler import Scheduler
@@ -23,11 +23,13 @@ class LateNetwork(Network):
     def troubled(self) -> bool:
         return super().troubled or bool(self.late_requests)
 
-    def call(self, target: str, service: str, timeout: float, work: Callable[[], T]) -> T:
+    def call(
+        self, target: str, service: str, timeout: float, work: Callable[..., T], *given: Any
+    ) -> T:
         """As `Network.call`."""
         scheduler = self._scheduler
         if not self.late_requests or scheduler.random.random() >= self.late_requests:
-            return super().call(target, service, timeout, work)
+            return super().call(target, service, timeout, work, *given)
         assert scheduler.current is not None
         source = scheduler.current.machine.region
 
@@ -35,7 +37,7 @@ class LateNetwork(Network):
             place = (target, service)
             if self.reaches(source, target) and place not in self.silent | self.refusing:
                 try:
-                    work()
+                    work(*given)
                 except Exception:  # the refusal reaches nobody
                     return
 

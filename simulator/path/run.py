@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Collection
 
 from simulator.path.faults import Fault, arrange, draw
@@ -24,13 +23,7 @@ def run_with(seed: int, numbers: tuple[int, ...], faults: tuple[Fault, ...]) -> 
     """Five minutes of the path with these faults."""
     world = PathWorld(seed, END_SECONDS)
     arrange(world, faults)
-    # A world is let go whole: looking for garbage in it as often as usual costs a third of the run.
-    usual = gc.get_threshold()
-    gc.set_threshold(50_000, 50, 1_000)
-    try:
-        world.run(END_SECONDS)
-    finally:
-        gc.set_threshold(*usual)
+    world.run(END_SECONDS)
     stuck = judge(world)
     scheduler = world.scheduler
     return Finding(

@@ -336,7 +336,7 @@ class PathWorld(Story):
         return {**answer, "Incarnation": stream.incarnation}
 
     def _dynamodb(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
-        return getattr(self.tables[region], operation)(**asked)
+        return self.tables[region].answer(operation, asked)
 
     def _landed(self, log: Log, message: Message) -> None:
         if message.topic() != WATERMARK_TOPIC:

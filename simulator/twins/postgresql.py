@@ -85,7 +85,7 @@ class Server:
         """Commit. Raises ServerError on a replica."""
         if self.in_recovery:
             raise ServerError("cannot execute UPDATE in a read-only transaction")
-        self.rows = rows._replace(lsn=self.rows.lsn + 1)
+        self.rows = Rows(self.rows.lsn + 1, *rows[1:])
         if self.on_commit is not None:
             self.on_commit(self)
 

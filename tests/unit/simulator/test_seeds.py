@@ -8,8 +8,8 @@ from simulator.run import run_authority
 from simulator.sometimes import SOMETIMES
 
 SEEDS_A_TEST = 10
-QUICK, SOAK = 30, 300
-"""The quick ones take about three quarters of a minute of one core."""
+QUICK, SOAK = 60, 300
+"""The quick ones take about a minute and a quarter of one core."""
 
 
 def search(first: int, seeds: int) -> set[str]:
