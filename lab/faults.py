@@ -200,13 +200,6 @@ class Breaker:
         return [Fault(time.time(), "awake", region, f"{len(rules)} schedules")]
 
 
-def refused_calls(places: Places, source: str, operation: str) -> int:
-    """How many calls of that operation a source's proxy has not let through."""
-    url = f"http://127.0.0.1:{places.proxy(source)}/_microburst/fired?operation={operation}&limit=1000"
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return len(json.loads(answer.read()))
-
-
 def post_rules(port: int, rules: list[dict[str, Any]]) -> None:
     """Replace the rules of one proxy. Raises OSError."""
     request = urllib.request.Request(

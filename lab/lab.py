@@ -31,11 +31,11 @@ from typing import Any, Self
 from lab import deployment, engines, toolkit
 from lab.assembly import PROVIDER_NAME
 from lab.calls import Clients
-from lab.conditions import PROMOTION, Conditions
+from lab.conditions import Conditions
 from lab.controller import COMMANDS, ROOT, Controller, service_commands
 from lab.deployment import DeployReport
 from lab.fault_follower import FaultFollower
-from lab.faults import Breaker, Fault, refused_calls
+from lab.faults import Breaker, Fault
 from lab.folder import own, write_port_base
 from lab.kafka import replicator_settings
 from lab.locks import Held
@@ -464,13 +464,9 @@ class Lab:
         """The database service refuses each failover of a global cluster."""
         return self._breaker.apply(self._breaker.conditions.with_promotion_refused(True))
 
-    def allow_promotion(self) -> int:
-        """The end of `refuse_promotion`; how many requests were refused."""
-        refused = sum(
-            refused_calls(self.places, CODES[region], PROMOTION) for region in DATA_REGIONS
-        )
+    def allow_promotion(self) -> None:
+        """The end of `refuse_promotion`."""
         self._breaker.apply(self._breaker.conditions.with_promotion_refused(False))
-        return refused
 
     def stop_function(self, region: str, name: str) -> list[Fault]:
         """Kill the function's runs, and let its schedule start none."""

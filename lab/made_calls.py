@@ -78,6 +78,16 @@ class CallNotes:
             if one["ts"] >= moment and one["region"] is not None
         ]
 
+    def refused(self, operation: str, since: float) -> int:
+        """How many calls of that operation, as the API names it, were answered by an error of a rule.
+
+        The proxies themselves forget them within seconds, as every call matches a rule.
+        """
+        return sum(
+            one["operation"] == operation and one["ts"] >= since and "error" in one["action"]
+            for _, one in self._noted
+        )
+
 
 def _call(source: str, noted: dict[str, Any]) -> MadeCall:
     if not noted["service"] or not noted["operation"]:

@@ -138,12 +138,16 @@ def log_dead(region: str = HOME) -> Fault:
     return _loss(f"the log of {region} is dead", partial(change, False), partial(change, True))
 
 
-def _promotion_refused() -> Fault:
+def promotion_refused(until: float) -> Fault:
+    """The database service refuses failovers of a global cluster."""
+
     def change(accept: bool, world: AuthorityWorld) -> None:
         world.cluster.behaviour.accept = accept
 
-    return _loss(
-        "the database service refuses failovers", partial(change, False), partial(change, True)
+    return Fault(
+        *(BEGIN, until, "the database service refuses failovers"),
+        partial(change, False),
+        partial(change, True),
     )
 
 
@@ -210,8 +214,8 @@ LOSSES: Mapping[str, PartialLoss] = {
         "Nothing comes through home's log, and everything answers.", (log_dead(),), TOLD
     ),
     "promotion-refused": PartialLoss(
-        "Home is lost, and the database service refuses in the disaster.",
-        (home_lost(), _promotion_refused()),
+        "Home is lost, and the database service refuses in the disaster, for a minute.",
+        (home_lost(), promotion_refused(BEGIN + 60.0)),
         TAKEN,
     ),
     **{

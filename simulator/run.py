@@ -59,18 +59,21 @@ def run_with(
     world = AuthorityWorld(seed, automatic_hand_over=automatic_hand_over)
     watch = Watch(world)
     arrange(world, faults)
-    world.run(END_SECONDS)
-    watch.judge()
-    scheduler = world.scheduler
-    return Finding(
-        seed=seed,
-        faults=numbers,
-        violations=tuple(world.violations),
-        stuck=tuple(watch.stuck),
-        reached=frozenset(world.trace.reached),
-        hash=world.trace.digest(switches=scheduler.switches, chance=scheduler.random.random()),
-        lines=tuple(world.trace.lines),
-    )
+    try:
+        world.run(END_SECONDS)
+        watch.judge()
+        scheduler = world.scheduler
+        return Finding(
+            seed=seed,
+            faults=numbers,
+            violations=tuple(world.violations),
+            stuck=tuple(watch.stuck),
+            reached=frozenset(world.trace.reached),
+            hash=world.trace.digest(switches=scheduler.switches, chance=scheduler.random.random()),
+            lines=tuple(world.trace.lines),
+        )
+    finally:
+        world.let_go()
 
 
 def shrink(

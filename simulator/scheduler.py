@@ -78,6 +78,8 @@ class Scheduler:
         self._number = 0
         self._until = 0.0
         self._hub: greenlet | None = None
+        self._tasks: dict[Task, None] = {}
+        """Those that did not end, the oldest first."""
 
     def run(self, until: float) -> None:
         """Let everything happen up to that moment."""
@@ -139,9 +141,11 @@ class Scheduler:
                 task.error = error
             finally:
                 task.greenlet = None
+                self._tasks.pop(task, None)
                 assert task.done is not None
                 self.set(task.done)
 
+        self._tasks[task] = None
         task.greenlet = greenlet(body, parent=self._hub or getcurrent())
         self._push(self.now, task, task.wake)
         return task
@@ -155,6 +159,18 @@ class Scheduler:
             raise Died
         task.wake += 1
         self._push(self.now, task, task.wake)
+
+    def end(self) -> None:
+        """End every task where it waits, one after another; nothing else happens any more."""
+        self._hub = getcurrent()
+        self._events.clear()
+        while self._tasks:
+            task, _ = self._tasks.popitem()
+            task.dead, self.current = True, task
+            if task.greenlet:
+                task.greenlet.throw(Died)
+        self.current = None
+        self._events.clear()
 
     def sleep(self, seconds: float) -> None:
         """The current task waits. Raises Died when its process was killed meanwhile."""

@@ -27,6 +27,7 @@ from drill.targets import (
 from lab import Lab, partial_losses
 from lab.alarm_evaluation import alarms_of, told
 from lab.alarm_histories import histories
+from lab.conditions import PROMOTION
 from lab.partial_losses import Part
 from lab.sent_pages import sent_pages
 from lab.told_metrics import metric_lines, templates
@@ -109,6 +110,7 @@ class LocalTarget:
             resets=resets,
         )
         self._calls = self._lab.call_notes(self.standby, self.witness)
+        self._broken_at = 0.0
 
     def __enter__(self) -> LocalTarget:
         self._lab.__enter__()
@@ -187,6 +189,7 @@ class LocalTarget:
             return []
         # From here on the proxies note what is called, whatever is broken.
         self._lab.watch_calls()
+        self._broken_at = time.time()
         match what:
             case Break.HANG_HOME:
                 faults = self._lab.hang(self.home)
@@ -228,7 +231,10 @@ class LocalTarget:
             case Break.LOSE_HOME_AND_PLAN if taken:
                 said = self._stop_plan(int(lease["epoch"]), step)
             case Break.LOSE_HOME_AND_PROMOTION if int(lease["epoch"]) > 1 and not taken:
-                refused = self._lab.allow_promotion()
+                self._calls.read()
+                refused = self._calls.refused(PROMOTION, self._broken_at)
+                if refused:
+                    self._lab.allow_promotion()
                 said = f"{refused} requests for a failover were refused" if refused else ""
             case _:
                 said = ""

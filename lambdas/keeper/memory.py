@@ -38,11 +38,14 @@ class Memory:
         """First sight starts the clock; anything that moved, and a pause, start it again.
 
         `now` is taken after the lease was read. A pause restarts it because an active that cannot
-        reach the witness goes on serving for ttl after it last read the pause (A14).
+        reach the witness goes on serving for ttl after it last read the pause (A14). Of an epoch that this
+        region's own plan gave back nothing tells that another region lived (A5): nobody served at it.
         """
         seen = (lease.epoch, lease.renewals, lease.attempt, promise.failsafe)
         if seen != self.seen or lease.is_paused(now) or self.unmoved_since is None:
-            renewed = self.seen is not None and seen[:2] != self.seen[:2]
+            given_back = promise.released_epoch == lease.epoch
+            moved = self.seen is not None and seen[:2] != self.seen[:2]
+            renewed = moved and not given_back
             renewed_at = now if renewed else self.renewed_at
             return replace(self, seen=seen, unmoved_since=now, renewed_at=renewed_at)
         # From the pause's end, not from the last look at it: this keeper may have slept in between.

@@ -23,15 +23,18 @@ def run_with(seed: int, numbers: tuple[int, ...], faults: tuple[Fault, ...]) -> 
     """Five minutes of the path with these faults."""
     world = PathWorld(seed, END_SECONDS)
     arrange(world, faults)
-    world.run(END_SECONDS)
-    stuck = judge(world)
-    scheduler = world.scheduler
-    return Finding(
-        seed=seed,
-        faults=numbers,
-        violations=tuple(world.violations),
-        stuck=tuple(stuck),
-        reached=frozenset(world.trace.reached),
-        hash=world.trace.digest(switches=scheduler.switches, chance=scheduler.random.random()),
-        lines=tuple(world.trace.lines),
-    )
+    try:
+        world.run(END_SECONDS)
+        stuck = judge(world)
+        scheduler = world.scheduler
+        return Finding(
+            seed=seed,
+            faults=numbers,
+            violations=tuple(world.violations),
+            stuck=tuple(stuck),
+            reached=frozenset(world.trace.reached),
+            hash=world.trace.digest(switches=scheduler.switches, chance=scheduler.random.random()),
+            lines=tuple(world.trace.lines),
+        )
+    finally:
+        world.let_go()

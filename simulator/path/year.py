@@ -51,7 +51,10 @@ class Year:
 
     def run(self) -> list[Day]:
         """Every day's end."""
-        return [self._day(number) for number in range(1, self._days + 1)]
+        try:
+            return [self._day(number) for number in range(1, self._days + 1)]
+        finally:
+            self.world.let_go()
 
     def _day(self, number: int) -> Day:
         world = self.world

@@ -50,6 +50,19 @@ def test_an_active_that_renewed_behind_an_ill_front_may_have_accepted_until_then
     assert estimated_loss_seconds(memory.last_healthy_at, 3_000.0) == 0.0
 
 
+def test_what_the_own_plan_gave_back_is_no_sign_of_life_of_the_lost_region() -> None:
+    """A promotion was refused for half a minute: the plan held the lease, and let it go.
+
+    Found by the lab's `promotion-refused`: the loss grew by that, passed the RPO, and waited for a person.
+    """
+    memory = renewed(renewed(Memory(last_healthy_at=110.0), 7, 100.0), 8, 105.0)
+    mine = Lease(holder="", epoch=2, renewals=14, writer="ca-central-1")
+    after = memory.saw_lease(mine, Promise(releases=1, released_epoch=2), 150.0)
+    assert (after.alive_at, after.unmoved_since) == (110.0, 150.0)
+    # Another region's epoch is one: it may have served.
+    assert memory.saw_lease(mine, Promise(releases=1, released_epoch=1), 150.0).alive_at == 150.0
+
+
 def test_without_a_healthy_look_nothing_is_known() -> None:
     memory = renewed(renewed(Memory(), 7, 100.0), 8, 105.0)
     assert memory.alive_at is None

@@ -31,9 +31,14 @@ def notes(seen: list[dict[str, Any]]) -> Iterator[CallNotes]:
 
 
 def noted(
-    service: str | None, operation: str | None, region: str | None = RECOVERY, at: float = 9.0
+    service: str | None,
+    operation: str | None,
+    region: str | None = RECOVERY,
+    at: float = 9.0,
+    action: str = "match",
 ) -> dict[str, Any]:
-    return {"ts": at, "service": service, "operation": operation, "region": region, "path": "/"}
+    names = {"service": service, "operation": operation, "region": region}
+    return {"ts": at, **names, "path": "/", "action": action}
 
 
 def test_a_call_bears_the_name_of_its_action_in_iam(
@@ -93,3 +98,18 @@ def test_a_proxy_that_forgot_calls_is_no_proof_ever_after(
     notes.read()
     with pytest.raises(LabError, match="The proxy of ca-west-1 forgot calls: it keeps 2000"):
         notes.since(0.0)
+
+
+def test_refused_calls_are_known_although_the_proxy_forgot_them(
+    notes: CallNotes, seen: list[dict[str, Any]]
+) -> None:
+    """A proxy notes every call: two thousand others were enough to forget that a promotion was refused."""
+    seen += [
+        noted("rds", "FailoverGlobalCluster", at=1.0, action="error:InternalFailure"),
+        noted("rds", "FailoverGlobalCluster", at=5.0, action="error:InternalFailure"),
+        noted("rds", "FailoverGlobalCluster", at=6.0),
+    ]
+    notes.read()
+    seen += [noted("kinesis", "PutRecords", at=7.0)] * KEPT_BY_PROXY
+    notes.read()
+    assert notes.refused("FailoverGlobalCluster", since=2.0) == 1

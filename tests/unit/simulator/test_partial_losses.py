@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from simulator.faults import Fault, ask_hand_over
+from simulator.faults import HEALED_SECONDS, Fault, ask_hand_over
 from simulator.partial_losses import (
     BEGIN,
     DECIDED_SECONDS,
@@ -12,6 +14,7 @@ from simulator.partial_losses import (
     TAKEN,
     api_dead,
     home_lost,
+    promotion_refused,
     services_dead,
 )
 from simulator.places import HOME, RECOVERY
@@ -78,3 +81,28 @@ def test_a_region_that_let_go_and_is_lost_is_taken_over_all_the_same() -> None:
     found = run_with(1, (), (asked(BEGIN), home_lost(BEGIN + 8.0)))
     assert found.well, found.faulty
     assert served(found) == ["serves at epoch 2"]
+
+
+def test_a_promotion_that_was_refused_at_first_is_asked_for_again_without_a_person() -> None:
+    """A5: what the standby itself did at the epoch that it gave back is no life of the lost region."""
+    found = LOSSES["promotion-refused"].run()
+    assert found.well, found.faulty
+    (serves,) = [
+        one for one in found.lines if one.who == RECOVERY and one.what.startswith("serves")
+    ]
+    assert serves.at < BEGIN + 180.0
+    pages = [line.what for line in found.lines if "loss-above-rpo" in line.what]
+    assert pages == []
+
+
+def test_one_that_is_refused_for_long_is_tried_again_with_growing_pauses_and_told() -> None:
+    found = run_with(1, (), (home_lost(), promotion_refused(HEALED_SECONDS)))
+    assert found.well, found.faulty
+    assert served(found, HOME)[-1].startswith("serves at epoch")
+    takes = [line.at for line in found.lines if f"{line.who} {line.what}".startswith(TAKEN)]
+    pauses = [after - before for before, after in pairwise(takes)]
+    assert len(pauses) >= 3
+    assert pauses == sorted(pauses)
+    assert any(
+        "backing-off-after-releases" in line.what for line in found.lines if line.at > takes[2]
+    )

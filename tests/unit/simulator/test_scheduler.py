@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from simulator.scheduler import Died, Machine, Scheduler, Signal
@@ -153,3 +155,26 @@ def test_what_fails_outside_a_task_fails_the_run_and_no_task() -> None:
     with pytest.raises(RuntimeError, match="outside"):
         scheduler.run(5.0)
     assert caught == []
+
+
+def test_a_world_that_is_let_go_ends_its_tasks_there_and_not_when_garbage_is_found() -> None:
+    """What the shipped code does on its way out would be done in the next world (E5)."""
+    scheduler, said = told()
+
+    def work(name: str) -> None:
+        try:
+            scheduler.wait(Signal())
+        finally:
+            said.append((scheduler.now, f"{name} ends"))
+            scheduler.sleep(1.0)
+            said.append((scheduler.now, "and waits"))
+
+    scheduler.spawn("one", HERE, lambda: work("one"))
+    scheduler.spawn("other", HERE, lambda: work("other"))
+    scheduler.run(5.0)
+    scheduler.spawn("late", HERE, lambda: work("late"))
+    assert said == []
+    scheduler.end()
+    assert sorted(said) == [(5.0, "one ends"), (5.0, "other ends")]
+    gc.collect()
+    assert len(said) == 2
