@@ -268,7 +268,7 @@ class Applier:
             place: Resume(None, offset=own[place])
             if place in own and place not in self._restarted
             else resume_of(read_applied(connection, place), regions, lineages)
-            for place in reader.partitions
+            for place in sorted(reader.partitions)
         }
         for place in self._restarted & reader.partitions:
             self._resumes[place].seek_ms = None
