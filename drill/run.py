@@ -43,6 +43,7 @@ from drill.sampling import Sampler, rpo_seconds
 from drill.scenarios import (
     AFTER_RECOVERY_SECONDS,
     ALARM_SECONDS,
+    PLAN_END_SECONDS,
     REPAIR_SECONDS,
     STRUCK_AGAIN,
     Scenario,
@@ -513,8 +514,25 @@ class Run:
             seen,
             seconds=now - (self._lost_at or started),
             lost=self._target.home if self._scenario.loses_home else None,
-            untold=self._target.untold_alarms,
+            untold={
+                **self._target.untold_alarms,
+                **{
+                    (self._target.home, name): why
+                    for name, why in self._scenario.alarms_without_figures.items()
+                },
+            },
         )
+
+    def _timeline(self, survivor: str) -> list[dict[str, Any]]:
+        """The plan's steps. Clients may be served before it ends, above all after a run that was stopped."""
+        deadline = time.monotonic() + PLAN_END_SECONDS
+        while True:
+            epoch = self._sampler.epochs[-1]
+            found = platform_records.timeline(self._target, survivor, epoch)
+            if found or time.monotonic() > deadline:
+                return found
+            self._say("drill: waiting for what the plan writes down at its end")
+            time.sleep(2.0)
 
     def _logs_to_read(self) -> dict[str, str]:
         """Addresses by region: a lost region's log cannot be read."""
@@ -547,11 +565,7 @@ class Run:
             lost_at=self._lost_at,
             survivor=survivor,
             load=self._load(),
-            timeline=(
-                platform_records.timeline(self._target, survivor, sampler.epochs[-1])
-                if moved
-                else []
-            ),
+            timeline=self._timeline(survivor) if moved else [],
             rto_seconds=self._rto() if self._scenario.fails_over else None,
             rpo_seconds=rpo,
             availability=self._availability(),

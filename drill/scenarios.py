@@ -6,7 +6,7 @@ No row says how a region is recovered: the drill breaks things, and the keepers 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -68,6 +68,9 @@ class Scenario:
     alarms_that_may_fire: tuple[str, ...] = ()
     """Those that the fault sets off when it lasts long enough, in any region that is left."""
 
+    alarms_without_figures: Mapping[str, str] = field(default_factory=dict)
+    """Those that the home region may be unable to judge during the fault: name to why."""
+
     @property
     def breaks_something(self) -> bool:
         """Whether there is a fault at all."""
@@ -119,6 +122,8 @@ RECOVERY_DEADLINE_SECONDS = 180.0
 NO_FAILOVER_WATCH_SECONDS = 75.0
 """More than twice the earliest decision (about 35 s after the last renewal), so that a wrong one shows."""
 AFTER_RECOVERY_SECONDS = 5.0
+PLAN_END_SECONDS = 60.0
+"""Until the plan wrote down what it did, if nothing goes wrong: two cycles of a keeper and a second run."""
 KEEPERS_BACK_SECONDS = 70.0
 """A keeper is started every minute."""
 ALARM_SECONDS = 115.0
@@ -233,6 +238,9 @@ SCENARIOS = {
             RTO_LIMIT_SECONDS,
             Decided.TAKEN,
             alarms_that_may_fire=(*LAGS, *UNDECIDED),
+            alarms_without_figures={
+                "events-at-risk": "It is told of what the other region proves, which is not reached.",
+            },
         ),
         Scenario(
             "database-dead",
