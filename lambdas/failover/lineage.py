@@ -31,6 +31,20 @@ class Lineage:
                 self._parents[shard] = tuple(its) or self._parents.get(shard, ())
             self._listed = {*shards, *parents}
 
+    def parents(self, shard: str) -> tuple[str, ...]:
+        """Which shards it was made of, as far as it is known."""
+        return self._parents.get(shard, ())
+
+    def ancestors(self, shard: str) -> set[str]:
+        """Its parents, theirs, and so on."""
+        found: set[str] = set()
+        ahead = [shard]
+        while ahead:
+            new = set(self.parents(ahead.pop())) - found - {shard}
+            found |= new
+            ahead += new
+        return found
+
     def forget(self, marked: Set[str]) -> None:
         """What the stream lists no more and counts no more; `marked` as for `retired`."""
         for shard in self.retired(marked) - self._listed:

@@ -11,9 +11,10 @@ lacks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -174,6 +175,11 @@ class PlaceProof:
         self._chained = False
         self._begins_with_a_copy = False
         """Whether the first marker that was met is one that the bridge wrote again. It is not saved."""
+        self.met_open = False
+        """Whether a marker was met that was written while its shard was open: what its children took, and
+        what a newer stream took, lies behind it in the log."""
+        self.whole = False
+        """Whether the partition was read from its offset 0."""
         self._open = Tally()
         self._met_at = 0.0
 
@@ -204,6 +210,22 @@ class PlaceProof:
         if self.holes:
             return self.holes[0].after, self.holes[0].after_born_ms
         return self._head, self._head_born_ms
+
+    @property
+    def begins(self) -> int | None:
+        """Where the bridge began to count the shard; None before the first link."""
+        return self._before[0].until if self._before else None
+
+    @property
+    def born_ms(self) -> int | None:
+        """Of the newest marker; None before the first one."""
+        return None if self._head is None else self._head_born_ms
+
+    def begins_at(self, first: int, born_ms: int) -> None:
+        """No marker of the chain came, of which others say that it begins behind `first`."""
+        if self._head is None:
+            self._before.append(Hole(NOTHING, 0, first, None, self._open.split(first), NOTHING))
+            self._head, self._head_born_ms, self._chained = first, born_ms, True
 
     def ends_at(self, last: int, born_ms: int, now: float) -> None:
         """The chain's last marker, met in another partition, must lie here; else there is a hole."""
@@ -238,6 +260,8 @@ class PlaceProof:
             # The release before takes what was given up for what lay before: it calls none of it safe, too.
             "before": [hole.saved(now, 0) for hole in (*self._before, *self._given_up)],
             "given_up": len(self._given_up),
+            "met_open": self.met_open,
+            "whole": self.whole,
             "holes": [hole.saved(now, few) for hole, few in self._saved_holes(exact)],
         }
 
@@ -253,6 +277,7 @@ class PlaceProof:
         first = len(before) - int(body.get("given_up", 0))
         made._before, made._given_up = before[:first], before[first:]
         made.holes = [Hole.restored(one, now, read_again=True) for one in body["holes"]]
+        made.met_open, made.whole = bool(body.get("met_open")), bool(body.get("whole"))
         made._met_at = now
         return made
 
@@ -288,18 +313,29 @@ class PlaceProof:
             holes.remove(hole)
 
     def marker(
-        self, marker: Marker, *, now: float = 0.0, run: str = "", again: bool = False
+        self,
+        marker: Marker,
+        *,
+        now: float = 0.0,
+        run: str = "",
+        again: bool = False,
+        oldest_ms: int | None = None,
     ) -> None:
-        """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time."""
+        """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time.
+
+        `oldest_ms`: the log goes further back than the shard, which took nothing before this birth. None: the
+        log may begin within it.
+        """
         self._met_at = now
         if self._head is None:
             self._begins_with_a_copy = again
+        self.met_open |= marker.pair.shard in marker.shards and not again
         if self._head is not None and marker.sequence <= self._head:
             self._late_marker(marker, run)
         elif marker.previous is None or marker.manifest is None:
             self._barrier(marker)
         elif not self._chained:
-            self._first_link(marker, marker.previous, marker.manifest, now)
+            self._first_link(marker, marker.previous, marker.manifest, now, oldest_ms)
         else:
             self._next_link(marker, marker.previous, marker.manifest, now)
 
@@ -309,12 +345,17 @@ class PlaceProof:
             self._open.split(marker.sequence)
             self._move(marker)
 
-    def _first_link(self, marker: Marker, previous: int, manifest: Manifest, now: float) -> None:
+    def _first_link(
+        self, marker: Marker, previous: int, manifest: Manifest, now: float, oldest_ms: int | None
+    ) -> None:
         earlier = self._open.split(previous)
         if self._head is None:
-            # A log that begins here may lack what lay before: nothing is claimed of it (B25).
             self._before.append(Hole(NOTHING, 0, previous, None, earlier, now))
-            self._interval(self._before, previous, marker, manifest, now)
+            holes = self._before
+            if oldest_ms is not None:
+                holes, self._head_born_ms = self.holes, oldest_ms
+            # Else a log that begins here may lack what lay before: nothing is claimed of it (B25).
+            self._interval(holes, previous, marker, manifest, now)
         else:
             # What lies before the first link was written by the release before, which counted nothing.
             self._interval(self.holes, max(previous, self._head), marker, manifest, now)
@@ -465,6 +506,8 @@ class _PairProof:
     """All its descendants had markers once. A hole may keep it counting until long after (B24)."""
     final: Entry | None = None
     """Set once the pair is settled: its partitions are kept no more (B24)."""
+    genesis: bool = False
+    """Whether its first marker was met since the reader began. It is not saved."""
 
     def frozen(self) -> bool:
         """Whether its entry stands still, and why is told."""
@@ -481,12 +524,24 @@ class _PairProof:
             self.final = replace(entry or Entry(NOTHING, 0), retired=True)
             self.places, self.declared = {}, []
 
-    def end(self, now: float) -> None:
-        """No marker comes any more: the last one lies in every partition that it declares."""
+    def end(self, now: float, oldest_ms: Callable[[Place], int | None]) -> None:
+        """No marker comes any more: the last one lies in every partition that it declares.
+
+        Also in one that has none at all, if the log there goes further back than the shard.
+        """
+        first = min(
+            (one.begins for one in self.places.values() if one.begins is not None), default=None
+        )
         for one in self.declared:
             for place in one.places:
-                if place in self.places:
-                    self.places[place].ends_at(one.last, one.last_born_ms, now)
+                proof = self.places.get(place)
+                if first is not None and (proof is None or proof.born_ms is None):
+                    born_ms = oldest_ms(place)
+                    if born_ms is not None:
+                        proof = self.places.setdefault(place, PlaceProof())
+                        proof.begins_at(first, born_ms)
+                if proof is not None:
+                    proof.ends_at(one.last, one.last_born_ms, now)
 
     def declare(self, marker: Marker, now: float) -> None:
         """Which partitions the bridge writes at this marker (B10)."""
@@ -533,7 +588,10 @@ class _PairProof:
         if not reached:
             return None
         sequence, born_ms = min(reached)
-        return Entry(sequence, born_ms, after) if sequence > after else None
+        if sequence > after:
+            return Entry(sequence, born_ms, after)
+        # What has a hole at its beginning claims nothing, and counts with its age (B24).
+        return Entry(sequence, born_ms, sequence) if self.frozen() else None
 
     def late_start(self, place: Place) -> tuple[tuple[int, int], int] | None:
         """For a partition that was declared later (B9): the last marker without it, and its own first one.
@@ -576,8 +634,13 @@ class LogProof:
     def __init__(self) -> None:
         self._pairs: dict[Pair, _PairProof] = {}
         self._lineages: dict[_Stream, Lineage] = {}
+        self._whole: set[Place] = set()
         self.lost: list[Lost] = []
         """What was given up since the reader began; who keeps it for good takes it from here."""
+
+    def is_whole(self, place: Place) -> None:
+        """Whoever feeds it reads the partition from its offset 0: retention took nothing of it yet."""
+        self._whole.add(place)
 
     def record(
         self,
@@ -614,9 +677,42 @@ class LogProof:
             return
         if marker.partitions:  # one that a repair made declares none
             self._pairs[marker.pair].declare(marker, now)
-        proof.marker(marker, now=now, run=run, again=again)
         stream = (marker.pair.origin, marker.pair.incarnation)
         self._lineages.setdefault(stream, Lineage()).declare(marker.shards, marker.parents)
+        self._pairs[marker.pair].genesis |= marker.genesis
+        oldest_ms = self._oldest_ms(marker.pair, place) if proof.born_ms is None else None
+        proof.marker(marker, now=now, run=run, again=again, oldest_ms=oldest_ms)
+
+    def _oldest_ms(self, pair: Pair, place: Place) -> int | None:
+        """The birth before which a pair took nothing, if the log of `place` goes further back; else None.
+
+        It does if it was read from its offset 0 and has the pair's first marker, or where a marker of an
+        ancestor or of an older stream was met: the bridge reads those to their ends first. So what the pair's
+        first marker counts must be there, too (B9, B11).
+        """
+        origin, incarnation, shard = pair
+        lineage = self._lineages.get((origin, incarnation), Lineage())
+        ancestors = lineage.ancestors(shard)
+
+        def came_before(one: Pair) -> bool:
+            if one.incarnation == incarnation:
+                return one.shard in ancestors
+            return int(one.incarnation) < int(incarnation)
+
+        if not (self._pairs[pair].genesis and place in self._whole) and not any(
+            one.origin == origin and place in proof.places and proof.places[place].met_open
+            for one, proof in self._pairs.items()
+            if came_before(one)
+        ):
+            return None
+        parents = [
+            self._pairs[one].places[place].born_ms
+            for one in (Pair(origin, incarnation, name) for name in lineage.parents(shard))
+            if one in self._pairs and place in self._pairs[one].places
+        ]
+        births = [one for one in parents if one is not None]
+        every = births and len(births) == len(lineage.parents(shard))
+        return min(births) if every else int(incarnation) * 1_000
 
     def find_lost_ends(self, now: float) -> None:
         """Of the shards whose last markers lie before their descendants' in every partition: now and then.
@@ -626,9 +722,10 @@ class LogProof:
         marked = self._marked()
         for stream, lineage in self._lineages.items():
             for shard in lineage.retired(marked[stream]):
-                known = self._pairs.get(Pair(*stream, shard))
+                pair = Pair(*stream, shard)
+                known = self._pairs.get(pair)
                 if known is not None:
-                    known.end(now)
+                    known.end(now, partial(self._oldest_ms, pair))
 
     def settle(self, now: float) -> None:
         """Keep of what retired its final entry alone, and of those the youngest (B24): now and then."""
@@ -770,6 +867,8 @@ class LogProof:
                 if set(declared) - {one.key for one in known.declared}:
                     raise ValueError(f"the declarations of {pair} are older than {place}")
                 known.places[place] = PlaceProof.restored(body, now)
+                if known.places[place].whole:
+                    made._whole.add(place)
         return made
 
     def entries(self, origin: str | None = None) -> dict[Pair, Entry]:
@@ -824,4 +923,5 @@ class LogProof:
         found = places.get(place)
         if found is None:
             found = places[place] = PlaceProof()
+            found.whole = place in self._whole
         return found

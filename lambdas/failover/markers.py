@@ -145,6 +145,8 @@ class Marker:
     """The lineage that its stream marker, or one since the last marker, declared (B24)."""
     given_up: GivenUp | None = None
     """It is no barrier: a person gave (sequence, until] of its partition up (decision 25)."""
+    genesis: bool = False
+    """It is its shard's first: the bridge began to count at `previous`."""
 
     def ancestors(self) -> list[Pair]:
         """The shards that its own was made of, as far as it says their lineage; the oldest first."""
@@ -179,6 +181,8 @@ class Marker:
             body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
         if self.given_up is not None:
             body["given_up"] = self.given_up.to_json()
+        if self.genesis:
+            body["genesis"] = True
         return _encoded(MARKER.stamp(body)).encode()
 
     @classmethod
@@ -200,6 +204,7 @@ class Marker:
             manifest=_manifest(body["manifest"]) if "manifest" in body else None,
             parents=_parents(body),
             given_up=GivenUp.from_json(body["given_up"]) if "given_up" in body else None,
+            genesis=body.get("genesis") is True,
         )
 
 

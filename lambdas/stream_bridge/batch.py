@@ -22,11 +22,12 @@ from lifeline.lambdas.failover.markers import (
     Marker,
     Pair,
     Parents,
+    Place,
     StreamMarker,
 )
 from lifeline.lambdas.stream_bridge.event_schemas import EventSchemas
 from lifeline.lambdas.stream_bridge.partitioner import partition_of
-from lifeline.lambdas.stream_bridge.shard_count import Counted
+from lifeline.lambdas.stream_bridge.shard_count import Counted, Earlier
 from lifeline.lambdas.stream_bridge.validation import Rejected, judge, total
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -90,9 +91,13 @@ def bridged(
     region: str,
     incarnation: str,
     partitions: Iterable[tuple[str, int]],
+    earlier: Earlier | None = None,
     schemas: EventSchemas,
 ) -> BridgedBatch:
-    """Judge every record. A marker is known by its partition key alone: clients cannot choose that."""
+    """Judge every record. A marker is known by its partition key alone: clients cannot choose that.
+
+    `earlier`: the list for records at or under a sequence; all others are placed by `partitions`.
+    """
     written: list[LogRecord] = []
     counted: list[Counted] = []
     marker: Marker | None = None
@@ -101,9 +106,12 @@ def bridged(
     defects: dict[str, int] = {}
     judged: list[tuple[bytes, bool]] = []
     origins: dict[str, tuple[Pair, Headers]] = {}
-    counts = dict(partitions)
-    places = tuple((topic, number) for topic, count in counts.items() for number in range(count))
+    turn = None if earlier is None else earlier.until
+    counts, places = _listed(partitions if earlier is None else earlier.partitions)
     for record in records:
+        if turn is not None and record.sequence > turn:
+            turn = None
+            counts, places = _listed(partitions)
         if record.shard not in origins:
             pair = Pair(region, incarnation, record.shard)
             origins[record.shard] = pair, _pair_headers(pair)
@@ -142,6 +150,11 @@ def bridged(
         marker = replace(marker, parents=parents)
     outcomes = [Outcome(_sender(data), ours) for data, ours in judged] if defects else []
     return BridgedBatch(written, counted, marker, rejected, defects, outcomes)
+
+
+def _listed(partitions: Iterable[tuple[str, int]]) -> tuple[dict[str, int], tuple[Place, ...]]:
+    counts = dict(partitions)
+    return counts, tuple((topic, one) for topic, count in counts.items() for one in range(count))
 
 
 def origin_headers(pair: Pair, sequence: int) -> Headers:

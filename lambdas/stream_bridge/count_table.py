@@ -15,7 +15,12 @@ from botocore.exceptions import ClientError
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.manifests import Manifest
 from lifeline.lambdas.failover.markers import Marker, Pair, Place
-from lifeline.lambdas.stream_bridge.shard_count import CountedMarker, ShardCount
+from lifeline.lambdas.stream_bridge.shard_count import (
+    CountedMarker,
+    Earlier,
+    Placing,
+    ShardCount,
+)
 
 KEPT_SECONDS = 30 * 86_400
 """The item of a shard goes 30 days after its last batch; the stream keeps its records for at most 7."""
@@ -74,6 +79,11 @@ class CountTable:
             "running": {"B": _packed(count.running[place] for place in places)},
             "expires_at": {"N": str(int(self._clock.now()) + KEPT_SECONDS)},
         }
+        if count.placing.partitions:
+            item["placing"] = {"S": _encoded(count.placing.partitions)}
+        if count.placing.earlier is not None:
+            until, listed = count.placing.earlier
+            item["placed_earlier"] = {"S": _encoded([str(until), listed])}
         if count.last is not None:
             item["marker"] = {"S": count.last.marker.to_bytes().decode()}
             item["manifests"] = {"B": _packed(count.last.manifests)}
@@ -107,7 +117,18 @@ def _count_of(item: dict[str, Any]) -> ShardCount:
         previous=int(item["previous"]["S"]),
         running=dict(running),
         last=last,
+        placing=_placing(item),
     )
+
+
+def _placing(item: dict[str, Any]) -> Placing:
+    """Of an item of the release before nothing is known."""
+    earlier = None
+    if "placed_earlier" in item:
+        until, listed = json.loads(item["placed_earlier"]["S"])
+        earlier = Earlier(int(until), tuple(_listed(listed)))
+    told = json.loads(item["placing"]["S"]) if "placing" in item else []
+    return Placing(tuple(_listed(told)), earlier)
 
 
 def _name(pair: Pair) -> str:
@@ -115,7 +136,11 @@ def _name(pair: Pair) -> str:
 
 
 def _places(text: str) -> list[Place]:
-    return [(str(topic), int(partition)) for topic, partition in json.loads(text)]
+    return _listed(json.loads(text))
+
+
+def _listed(rows: list[Any]) -> list[tuple[str, int]]:
+    return [(str(topic), int(number)) for topic, number in rows]
 
 
 def _packed(manifests: Iterable[Manifest]) -> bytes:

@@ -58,11 +58,14 @@ def bridge(
     """What the function does with a batch. Raises when anything was not acknowledged."""
     records = stream_records(event, datetime.fromtimestamp(SYSTEM_CLOCK.now(), UTC))
     incarnation = identity.incarnation(incarnations_named(records))
+    pair, first = Pair(settings.log.region, incarnation, records[0].shard), records[0].sequence
+    placing = counts.placing(pair, first, settings.partitions)
     batch = bridged(
         records,
         region=settings.log.region,
         incarnation=incarnation,
-        partitions=settings.partitions,
+        partitions=placing.partitions,
+        earlier=placing.earlier,
         schemas=schemas,
     )
     if batch.defects:
@@ -77,12 +80,13 @@ def bridge(
     if batch.marker is not None:
         markers = counts.close(batch.marker, write)
     markers += counts.settle(
-        Pair(settings.log.region, incarnation, records[0].shard),
+        pair,
         batch.counted,
-        first=records[0].sequence,
+        first=first,
         acknowledged=records[-1].sequence,
         marker=batch.marker,
         write=write,
+        listed=settings.partitions,
     )
     if batch.records:  # a batch of markers says nothing about events
         breaker.passed(batch.outcomes)

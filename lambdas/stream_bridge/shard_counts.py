@@ -12,7 +12,13 @@ from dataclasses import replace
 
 from lifeline.lambdas.failover.markers import Marker, Pair
 from lifeline.lambdas.stream_bridge.count_table import Conflict, CountTable, Stored
-from lifeline.lambdas.stream_bridge.shard_count import Counted, CountedMarker, ShardCount
+from lifeline.lambdas.stream_bridge.shard_count import (
+    Counted,
+    CountedMarker,
+    Partitions,
+    Placing,
+    ShardCount,
+)
 
 TRIES = 3
 
@@ -23,8 +29,31 @@ class ShardCounts:
     def __init__(self, table: CountTable) -> None:
         self._table = table
         self._known: dict[Pair, Stored] = {}
+        self._unwritten: set[Pair] = set()
+        """Those of them whose marker was read, not written, by this process."""
         self._closed: dict[Pair, int] = {}
         """With the births of their last markers, epoch milliseconds."""
+
+    def placing(self, pair: Pair, first: int, listed: Partitions) -> Placing:
+        """By which lists the records of a batch from `first` on are placed (B27).
+
+        For a shard that was never counted, or not by this release, it is kept before anything is written.
+        Raises as `settle`.
+        """
+        for attempt in range(TRIES):
+            stored = self._read(pair, first)
+            count = stored.count
+            assert count is not None
+            if count.placing.partitions:
+                break
+            count = replace(count, placing=Placing(listed))
+            try:
+                self._known[pair] = self._table.save(pair, count, stored.version)
+            except BaseException as error:
+                self._forget(pair)
+                if not isinstance(error, Conflict) or attempt == TRIES - 1:
+                    raise
+        return count.placing.within(listed)
 
     def settle(
         self,
@@ -35,25 +64,27 @@ class ShardCounts:
         acknowledged: int,
         marker: Marker | None,
         write: Callable[[CountedMarker], None],
+        listed: Partitions = (),
     ) -> int:
         """Count a batch from `first` to `acknowledged`, write what its marker proves; how many were written.
 
         `write` returns once the log acknowledged a marker. Raises what `write` and the table's client raise,
         and Conflict when others go on writing the count; the batch must come again then. The table keeps one
         marker of a shard. So the one that was read from it is written first: whoever counted it may have died
-        before writing it, and the next one would take its place.
+        before writing it, and the next one would take its place. What comes behind the batch is placed by
+        `listed`.
         """
         counted = list(records)
         for attempt in range(TRIES):
             try:
-                return self._settle(pair, counted, first, acknowledged, marker, write)
+                return self._settle(pair, counted, first, acknowledged, marker, write, listed)
             except Conflict:
-                self._known.pop(pair, None)
+                self._forget(pair)
                 if attempt == TRIES - 1:
                     raise
             except BaseException:
                 # Whatever became of it: the next batch reads the table again.
-                self._known.pop(pair, None)
+                self._forget(pair)
                 raise
         raise AssertionError("the last try returns or raises")
 
@@ -105,19 +136,17 @@ class ShardCounts:
         acknowledged: int,
         marker: Marker | None,
         write: Callable[[CountedMarker], None],
+        listed: Partitions,
     ) -> int:
         written = 0
-        stored = self._known.get(pair)
-        if stored is None:
-            stored = self._table.load(pair) or Stored(0, ShardCount.begun(first - 1))
-            if stored.count is None:
-                stored = Stored(stored.version, ShardCount.begun(first - 1))
-            elif stored.count.last is not None:
-                write(replace(stored.count.last, again=True))
-                written = 1
+        stored = self._read(pair, first)
         before = stored.count
         assert before is not None
-        after = before.after(records, acknowledged, marker)
+        if pair in self._unwritten and before.last is not None:
+            write(replace(before.last, again=True))
+            written = 1
+        self._unwritten.discard(pair)
+        after = before.after(records, acknowledged, marker, listed)
         if after != before or not stored.version:
             stored = self._table.save(pair, after, stored.version)
         self._known[pair] = stored
@@ -125,3 +154,18 @@ class ShardCounts:
             write(after.last)
             written += 1
         return written
+
+    def _read(self, pair: Pair, first: int) -> Stored:
+        """What is known of a shard, or what the table has; without either counting begins before `first`."""
+        known = self._known.get(pair)
+        if known is None:
+            known = self._table.load(pair) or Stored(0, None)
+            if known.count is None:
+                known = Stored(known.version, ShardCount.begun(first - 1))
+            self._known[pair] = known
+            self._unwritten.add(pair)
+        return known
+
+    def _forget(self, pair: Pair) -> None:
+        self._known.pop(pair, None)
+        self._unwritten.discard(pair)

@@ -186,6 +186,8 @@ class WatermarkReader:
         if offset <= self._last.get(place, -1):
             raise LogMadeAnew(f"{topic}/{partition}: offset {offset} again")
         self._last[place] = offset
+        if offset == 0:
+            self._proof.is_whole(place)
         told = dict(headers)
         kind, now = told.get("kind"), self._clock.monotonic()
         origin = told.get("origin", b"")

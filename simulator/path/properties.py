@@ -24,7 +24,7 @@ def judge(world: PathWorld) -> list[str]:
     stuck = [
         f"events of {region} are in both logs and never called safe"
         for region in REGIONS
-        if world.truth.unclaimed(region, world.streams[region], world.answers[peer(region)])
+        if world.truth.unclaimed(region, world.streams[region], world.logs[peer(region)])
     ]
     for edge in world.edges:
         if edge.kept:

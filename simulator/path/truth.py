@@ -151,16 +151,15 @@ class Truth:
                         )
         return sorted(set(found))
 
-    def unclaimed(self, region: str, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> int:
-        """How many events of the stream that is lie beyond what the vector says of them."""
-        until = {
-            str(row["shard"]): int(row["sequence"])
-            for row in rows
-            if (row["region"], row["incarnation"]) == (region, stream.incarnation)
-        }
+    def unclaimed(self, region: str, stream: Stream, log: Log) -> int:
+        """How many events of the stream that is no vector of the log ever passed.
+
+        A log whose beginning was taken away names a closed shard no more (B25).
+        """
         return sum(
-            one.sequence > until.get(one.shard[2], -1)
-            for one in self._streams.get((region, stream.incarnation), [])
+            len(events) - self._checked.get((log.ident, shard), 0)
+            for shard, events in self._shards.items()
+            if shard[:2] == (region, stream.incarnation)
         )
 
     def disorder(self, log: Log, server: Server, sent_again: set[bytes]) -> list[str]:

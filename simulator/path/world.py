@@ -202,7 +202,9 @@ class PathWorld(Story):
         self.deleted.add(region)
 
     def make_stream(self, region: str) -> None:
-        """Under the same name. Warm processes of the bridge stay."""
+        """Under the same name, which must be free. Warm processes of the bridge stay."""
+        if region not in self.deleted:
+            return
         self.deleted.discard(region)
         self.streams[region] = self.new_stream(region)
         old, made = self.mappings[region], SourceMapping(self, region, self.streams[region])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.failover.manifests import Manifest
 from lifeline.lambdas.failover.markers import Marker, Pair
 from lifeline.lambdas.stream_bridge.count_table import KEPT_SECONDS, Conflict, CountTable, Stored
-from lifeline.lambdas.stream_bridge.shard_count import CountedMarker, ShardCount
+from lifeline.lambdas.stream_bridge.shard_count import CountedMarker, Placing, ShardCount
 from tests.support.clocks import ManualClock
 from tests.support.tables import made_table
 
@@ -30,7 +31,9 @@ COUNT = ShardCount(
         Marker(PAIR, SEQUENCE, 5, (PAIR.shard,), PLACES, previous=SEQUENCE - 7),
         (Manifest(), Manifest(2**32 - 1, 1)),
     ),
+    placing=Placing((("clinical.observation.recorded", 12), ("error.dlq", 1))),
 )
+GROWN = replace(COUNT, placing=COUNT.placing.grown((("error.dlq", 2),), SEQUENCE + 9))
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[CountTable]:
     aws.client.cache_clear()
 
 
-@pytest.mark.parametrize("count", [COUNT, ShardCount.begun(SEQUENCE)])
+@pytest.mark.parametrize("count", [COUNT, GROWN, ShardCount.begun(SEQUENCE)])
 def test_what_is_read_is_what_was_written(table: CountTable, count: ShardCount) -> None:
     assert table.load(PAIR) is None
     assert table.save(PAIR, count, 0) == Stored(1, count)

@@ -17,6 +17,8 @@ from lifeline.lambdas.stream_bridge import handler as function
 from lifeline.lambdas.stream_bridge import validation
 from lifeline.lambdas.stream_bridge.batch import LogRecord
 from lifeline.lambdas.stream_bridge.event_schemas import load_schemas, schemas_folder
+from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
+from tests.support.counts import CountsInMemory
 
 
 class LogInMemory:
@@ -28,13 +30,6 @@ class LogInMemory:
 
     def write_marker(self, _marker: object, _at_ms: int) -> None:
         raise AssertionError("no marker is in the batch")
-
-
-class Counts:
-    """Of a table that takes everything; no marker follows."""
-
-    def settle(self, *_arguments: object, **_named: object) -> int:
-        return 0
 
 
 class OneStream:
@@ -54,8 +49,8 @@ def test_a_defect_is_said_by_its_class_and_the_batch_is_done(
         stream_name="edge",
         counts_table="counts",
     )
-    breaker = Breaker(on=True)
-    parts = (settings, load_schemas(schemas_folder()), log, OneStream(), Counts(), breaker)
+    breaker, counts = Breaker(on=True), ShardCounts(CountsInMemory())
+    parts = (settings, load_schemas(schemas_folder()), log, OneStream(), counts, breaker)
     monkeypatch.setattr(function, "_parts", lambda: parts)
     monkeypatch.setattr(function.logger.registered_handler, "stream", said)
     monkeypatch.setattr(validation, "_refused_kind", defective)
