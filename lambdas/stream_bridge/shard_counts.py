@@ -45,7 +45,7 @@ class ShardCounts:
             count = stored.count
             assert count is not None
             if count.placing.partitions:
-                break
+                return count.placing.within(listed)
             count = replace(count, placing=Placing(listed))
             try:
                 self._known[pair] = self._table.save(pair, count, stored.version)
@@ -53,7 +53,7 @@ class ShardCounts:
                 self._forget(pair)
                 if not isinstance(error, Conflict) or attempt == TRIES - 1:
                     raise
-        return count.placing.within(listed)
+        return Placing(listed)
 
     def settle(
         self,

@@ -20,6 +20,7 @@ from lifeline.lambdas.stream_bridge import handler, log_writer, stream_identity
 from lifeline.lambdas.stream_bridge.batch import BridgedBatch, LogRecord
 from lifeline.lambdas.stream_bridge.log_writer import DeliveryFailed, LogWriter
 from lifeline.lambdas.stream_bridge.partitioner import partition_of
+from lifeline.lambdas.stream_bridge.shard_count import Placing
 from lifeline.lambdas.stream_bridge.shard_counts import ShardCounts
 from lifeline.lambdas.stream_bridge.stream_identity import StreamIdentity
 from lifeline.lambdas.stream_bridge.validation import Rejected, judge
@@ -96,6 +97,16 @@ def _leaves_parents_open() -> list[Any]:
 def _closes_with_the_childs_birth() -> list[Any]:
     return [
         patch.object(ShardCounts, "_born_ms", lambda _counts, _of, _count, child: child.born_ms)
+    ]
+
+
+def _believes_first_markers() -> list[Any]:
+    return [patch.object(LogProof, "_oldest_ms", lambda _proof, _pair, _place: None)]
+
+
+def _places_by_the_newest_list() -> list[Any]:
+    return [
+        patch.object(ShardCounts, "placing", lambda _counts, _pair, _first, listed: Placing(listed))
     ]
 
 
@@ -215,6 +226,9 @@ PATH_SWITCHES: dict[str, Switch] = {
     "B10": Switch("a declared shard without a marker does not count", _forgets_declared_shards, 24),
     "B10-close": Switch("a closed shard gets no last marker", _leaves_parents_open, 2),
     "B11": Switch("a marker follows any other", _follows_any_marker, 6),
+    "B11-first": Switch(
+        "nobody is held to what a shard's first marker counts", _believes_first_markers, 0
+    ),
     "B11-end": Switch("nobody misses a closed shard's last marker", _misses_no_last_marker, 5135),
     "B12": Switch("only the active region's stream gets markers", _marks_one_region, 0),
     "B13": Switch(
@@ -233,6 +247,9 @@ PATH_SWITCHES: dict[str, Switch] = {
     "B26": Switch("a position of another epoch or log counts", _any_position_is_own, 3337),
     "B27": Switch(
         "the brokers say how many partitions there are", _asks_the_brokers_for_partitions, 7
+    ),
+    "B27-again": Switch(
+        "a batch that comes again is placed by the newest list", _places_by_the_newest_list, 0
     ),
 }
 
