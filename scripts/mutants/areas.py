@@ -38,8 +38,6 @@ AREAS = (
             "tests/unit/archiver",
             "tests/unit/failover_step",
             "tests/unit/lag_meter",
-            "tests/unit/probe",
-            "tests/unit/query_api",
             "tests/unit/test_protocol_constants.py",
         ),
         # Words for people.
