@@ -84,7 +84,10 @@ MEASURED = {
     "rpo_within_target": ("1.3 s", "60 s"),
     "clients_were_served": ("95.0% of 60; 1 of 2 before the fault", "80%"),
     "no_outage_without_a_failover": ("4.2 s", "10 s"),
-    "every_step_done": ("1 of 3 done; not cache, shift traffic (1 excused)", "all, or excused here"),
+    "every_step_done": (
+        "1 of 3 done; not cache, shift traffic (1 excused)",
+        "all, or excused here",
+    ),
     "recovery_as_proved": (
         "3 different calls, 1 done without; c:Do in ca-west-1: not in the ledger",
         "only what is proved",
@@ -222,6 +225,4 @@ def test_what_is_not_met_stands_first_and_each_group_by_its_weight() -> None:
     ]
     assert found[2] == Row("another_one", "Another one", False, "–", "–", "")
     words = WORDS["order_kept"]
-    assert found[1] == Row(
-        "order_kept", words.title, False, "1,234 violations", "0", words.meaning
-    )
+    assert found[1] == Row("order_kept", words.title, False, "1,234 violations", "0", words.meaning)

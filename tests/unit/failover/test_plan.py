@@ -355,7 +355,7 @@ def test_every_field_is_one_of_the_languages() -> None:
             if kind in ("Pass", "Task", "Wait", "Parallel"):
                 assert isinstance(state.get("Next"), str) != (state.get("End") is True), name
             if kind == "Fail":
-                assert state["Error"] and state["Cause"], name
+                assert all((state["Error"], state["Cause"])), name
             for branch in state.get("Branches", []):
                 assert set(branch) == {"StartAt", "States"}, name
             for catch in state.get("Catch", []):
@@ -442,7 +442,9 @@ def test_stages_of_several_steps_keep_their_answers_side_by_side() -> None:
         ("prepare", "start_promotion"),
         ("await_stores", "open_database"),
     ):
-        found = next(one for one in STATES.values() if one.get("ResultPath") == f"$.results.{stage}")
+        found = next(
+            one for one in STATES.values() if one.get("ResultPath") == f"$.results.{stage}"
+        )
         assert (found["Type"], found["Next"]) == ("Parallel", following)
 
 

@@ -61,9 +61,7 @@ def saved(proof: LogProof, now: float, exact: int = 200) -> dict[str, Any]:
 def started_again(proof: LogProof, now: float, exact: int = 200) -> LogProof:
     """As a new task reads what the one before it saved; its own clock began anew."""
     told = json.loads(
-        json.dumps(
-            [proof.saved_declarations(), proof.saved_lineages(), proof.saved(P, now, exact)]
-        )
+        json.dumps([proof.saved_declarations(), proof.saved_lineages(), proof.saved(P, now, exact)])
     )
     return LogProof.restored(told[0], told[1], {P: told[2]}, 50.0)
 
@@ -219,7 +217,9 @@ def test_a_hole_is_told_with_its_place_its_age_and_the_birth_of_its_beginning() 
 def test_a_gap_is_told_from_the_last_marker_before_it() -> None:
     proof = proven(R1, R2, M3)
     feed(proof, [M8], now=70.0)
-    assert [(one.after, one.until, one.why, one.since, one.born_ms) for one in proof.unproven()] == [
+    assert [
+        (one.after, one.until, one.why, one.since, one.born_ms) for one in proof.unproven()
+    ] == [
         (3, 6, Why.CHAIN, 70.0, 3),
         (6, 8, Why.MISSING, 70.0, 3),
     ]

@@ -96,7 +96,7 @@ def test_each_regions_token_is_its_own(server: TokenServer) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"access_token": None}, {"access_token": 7}])
 def test_an_answer_without_a_token_is_none(server: TokenServer, body: dict[str, object]) -> None:
-    server.token = lambda *_: (200, body)  # type: ignore[method-assign, assignment]
+    server.token = lambda *_: (200, body)  # type: ignore[method-assign]
     with pytest.raises(NotReady, match="token endpoint answered 200"):
         bearer()
 

@@ -220,7 +220,7 @@ def test_the_token_is_tried_where_it_is_looked_at(
     tokens: TokenServer, resting: bool, path: str, status: int
 ) -> None:
     """A query API that rests cannot even refuse: then the token is for the watermark."""
-    settings = {"query_api_service": "query-api-test"} if resting else {}
+    settings: dict[str, Any] = {"query_api_service": "query-api-test"} if resting else {}
     with http_server(lambda _request: (status, {})) as api:
         run = step_run(own_api_url=api.url, api_client=ApiClient.from_env(), **settings)
         if status in (401, 403):

@@ -90,7 +90,9 @@ def rewinding(lease: Lease | None, **view: Any) -> tuple[StepContext, Database]:
 def connected(run: StepContext, **view: Any) -> Database:
     database = Database(run)
     if view:
-        database.found = DatabaseView(**{"epoch": EPOCH, "holder": OWN, "in_recovery": False, **view})
+        database.found = DatabaseView(
+            **{"epoch": EPOCH, "holder": OWN, "in_recovery": False, **view}
+        )
     run.__dict__["database"] = database
     return database
 

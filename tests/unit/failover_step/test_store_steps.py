@@ -382,14 +382,14 @@ def test_a_cache_that_does_not_answer_is_asked_again() -> None:
         (None, f"nothing replicates into {FILES}"),
     ],
 )
-def test_the_files_are_looked_at_by_their_own_reads(found: dict[str, Any] | None, said: str) -> None:
+def test_the_files_are_looked_at_by_their_own_reads(
+    found: dict[str, Any] | None, said: str
+) -> None:
     with answering("efs", files_step.CALL_SECONDS) as (efs,):
         if found is None:
             efs.add_client_error("describe_replication_configurations", GONE)
         else:
-            efs.add_response(
-                "describe_replication_configurations", found, {"FileSystemId": FILES}
-            )
+            efs.add_response("describe_replication_configurations", found, {"FileSystemId": FILES})
         assert files_step.look(context(file_system_id=FILES)) == said
 
 

@@ -198,7 +198,12 @@ def test_past_the_ceiling_it_pages_once_and_leaves_whatever_the_state_says(
         assert len(pages) == 1, "at the first look past the ceiling, and not again"
     [(subject, text)] = pages
     assert subject == f"Lifeline test {OWN}: the promotion of the database takes too long"
-    for fact in (f"epoch {EPOCH}", f"{CEILING_SECONDS:.0f} s ago", "failing-over", "arn:execution-7"):
+    for fact in (
+        f"epoch {EPOCH}",
+        f"{CEILING_SECONDS:.0f} s ago",
+        "failing-over",
+        "arn:execution-7",
+    ):
         assert fact in text
 
 
@@ -369,7 +374,7 @@ def test_an_attempt_of_the_wait_ends_in_time_for_the_state_machine(
     with Stubber(run.rds) as rds:
         for _ in range(25):
             rds.add_response("describe_global_clusters", global_cluster(writer=OWN_ARN))
-        with pytest.raises(NotReady, match="^this region's server is still a replica$"):
+        with pytest.raises(NotReady, match=r"^this region's server is still a replica$"):
             database_steps.await_database(run)
         rds.assert_no_pending_responses()
     assert run.clock.slept == [0.5] * 24  # type: ignore[attr-defined]
