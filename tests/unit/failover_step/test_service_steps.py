@@ -204,7 +204,10 @@ def test_the_event_passes_the_bridges_own_judgement(tokens: TokenServer) -> None
     assert event["aggregateId"] == f"synthetic-recovery-{OWN}"
     assert event["payload"]["subject"] == {"reference": f"Patient/synthetic-recovery-{OWN}"}
     assert event["occurredOn"] == event["payload"]["effectiveDateTime"] == STARTED_EXACTLY
-    assert set(event["metadata"].values()) == {event["eventId"], "lifeline-recovery"}
+    assert event["metadata"] == {
+        **dict.fromkeys(("correlationId", "causationId", "traceId"), event["eventId"]),
+        "userId": "lifeline-recovery",
+    }
     arrived = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     found = judge(json.dumps(event).encode(), arrived, load_schemas(schemas_folder()))
     assert isinstance(found, Accepted), found
@@ -271,6 +274,17 @@ def test_a_token_that_is_not_taken_any_more_is_replaced(tokens: TokenServer) -> 
         with pytest.raises(NotReady, match="POST /v1/events answered 401"):
             verify(verifying(at.url))
         assert verify(verifying(at.url)) == "the synthetic event came back from the database"
+    assert tokens.token_calls == 2
+
+
+def test_a_token_is_as_old_as_the_steps_own_clock_says(tokens: TokenServer) -> None:
+    tokens.lasts_seconds = 100
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        run = verifying(at.url)
+        verify(run)
+        run.clock.sleep(50.0)
+        verify(run)
     assert tokens.token_calls == 2
 
 
