@@ -299,3 +299,46 @@ def test_a_retired_pair_without_a_partition_has_no_entry_for_good() -> None:
         again.saved_declarations(), again.saved_lineages(), {P: again.saved(P, 0.0)}, 0.0
     )
     assert PAIR not in once_more.entries()
+
+
+def test_a_record_or_a_marker_without_a_runs_name_is_no_repairs() -> None:
+    """What was found before counts on; a repair alone counts from nothing."""
+    proof = with_a_hole(4, 5, 6)
+    for one in (7, 8):
+        proof.record(PAIR, P, one, Record(one).digest)
+    assert reached(proof) == (0, 9)
+    proof = proven(R1, R2, M3, R3, R4, R5, M8)
+    proof.marker(M6, P)
+    assert reached(proof) == (0, 8)
+    place = PlaceProof()
+    for one in (R1, M3, R2):
+        if isinstance(one, Marker):
+            place.marker(one)
+        else:
+            place.record(one.sequence, one.digest)
+    assert place.base == 0, "the beginning came late, and counts"
+
+
+def test_a_repair_of_a_part_says_nothing_of_the_rest() -> None:
+    """The manifest is of the whole stretch: of what lies before and behind the part nobody counted any."""
+    proof = with_a_hole(4, 5, 6)
+    met(proof, 5, run="a")
+    feed(proof, [link(4, 6, 5)], run="a")
+    assert whys(proof) == [(3, 4, Why.CHAIN), (6, 9, Why.CHAIN)]
+    assert reached(proof) == (0, 3)
+    met(proof, 4, run="a")
+    feed(proof, [link(3, 4, 4)], run="a")
+    assert reached(proof) == (0, 6)
+    assert [one.born_ms for one in proof.unproven()] == [6]
+    met(proof, 7, 8, run="a")
+    feed(proof, [link(6, 9, 7, 8)], run="a")
+    assert reached(proof) == (0, 9)
+
+
+def test_a_stream_of_which_nothing_is_proven_yet_is_settled_too() -> None:
+    proof = LogProof()
+    feed(proof, [link(0, 3, places=(P, Q))])
+    proof.settle(BEGAN)
+    assert proof.entries() == {}
+    feed(proof, [link(0, 3, places=(P, Q))], Q)
+    assert reached(proof) == (0, 3), "and goes on"
