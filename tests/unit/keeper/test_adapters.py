@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
@@ -131,18 +132,11 @@ def test_the_plan_is_the_own_regions_state_machine() -> None:
 
 
 def test_a_page_goes_to_the_own_regions_topic() -> None:
-    queue = client("sqs", OWN).create_queue(QueueName="mail")["QueueUrl"]
-    sns = client("sns", OWN)
-    sns.create_topic(Name="pages")
-    sns.subscribe(
-        TopicArn=SETTINGS.page_topic_arn,
-        Protocol="sqs",
-        Endpoint=f"arn:aws:sqs:{OWN}:{ACCOUNT}:mail",
-    )
-    made().pager.page("subject", "text")
-    (mail,) = client("sqs", OWN).receive_message(QueueUrl=queue)["Messages"]
-    told = json.loads(mail["Body"])
-    assert (told["Subject"], told["Message"]) == ("subject", "text")
+    with Stubber(client("sns", OWN)) as sns:
+        told = {"TopicArn": SETTINGS.page_topic_arn, "Subject": "subject", "Message": "text"}
+        sns.add_response("publish", {}, told)
+        made().pager.page("subject", "text")
+        sns.assert_no_pending_responses()
 
 
 def test_the_directory_tells_the_other_observers_where_the_region_is() -> None:
