@@ -111,6 +111,13 @@ def test_the_lease_is_raised_and_then_the_markers_are_lowered() -> None:
     assert epoch_of(run) == EPOCH + 1
 
 
+def test_a_database_that_moved_at_the_same_moment_lowered_none() -> None:
+    """Not none of the markers: nothing was written, and the command says so."""
+    run, database = rewinding(lease_of(writer=OWN))
+    database.lowers = None
+    assert json.loads(rewind(run)) == {"epoch": EPOCH + 1, "lowered": None}
+
+
 @pytest.mark.parametrize(
     "lease",
     [None, lease_of(PEER), lease_of(NO_HOLDER), lease_of(writer=OWN, epoch=EPOCH + 1)],
