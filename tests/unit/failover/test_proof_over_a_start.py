@@ -311,11 +311,9 @@ def test_a_record_or_a_marker_without_a_runs_name_is_no_repairs() -> None:
     proof.marker(M6, P)
     assert reached(proof) == (0, 8)
     place = PlaceProof()
-    for one in (R1, M3, R2):
-        if isinstance(one, Marker):
-            place.marker(one)
-        else:
-            place.record(one.sequence, one.digest)
+    place.record(R1.sequence, R1.digest)
+    place.marker(M3)
+    place.record(R2.sequence, R2.digest)
     assert place.base == 0, "the beginning came late, and counts"
 
 
