@@ -104,7 +104,8 @@ def test_a_letter_is_described_without_anything_of_the_patient() -> None:
     }
     aside = letter_of(5, None, b"", [("kind", b"quarantined")])
     assert (aside.described()["by"], aside.by_applier) == ("event-applier", True)
-    assert (aside.reason, aside.key, aside.described()["origin"]) == ("", b"", "")
+    assert (aside.reason, aside.key) == ("", b"")
+    assert (aside.described()["origin"], aside.described()["detail"]) == ("", "")
     assert not letter.by_applier
 
 

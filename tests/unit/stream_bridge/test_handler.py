@@ -444,3 +444,10 @@ def test_each_record_is_stamped_with_the_bridges_time_and_keyed_by_its_patient(
     now_ms = datetime.now(UTC).timestamp() * 1_000
     assert all(abs(one["timestamp"] - now_ms) < 60_000 for one in broker.records)
     assert {one.get("key") for one in broker.records} == {b"patient-1", None}
+
+
+def test_an_event_without_a_time_of_arrival_arrived_now(broker: Broker) -> None:
+    told = batch(event(1))
+    del told["Records"][0]["kinesis"]["approximateArrivalTimestamp"]
+    assert function.handler(told, None)["written"] == 1
+    assert [one["topic"] for one in broker.records] == [EVENTS]

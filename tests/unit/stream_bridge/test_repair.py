@@ -539,6 +539,14 @@ def test_only_what_lies_before_the_streams_oldest_record_is_lost(
     assert (done.left, done.markers) == ([], 1 if until > 17 else 0)
 
 
+def test_a_stretch_may_lack_its_beginning_and_its_end(origin: Origin) -> None:
+    origin.stream = origin.stream[18:]
+    stretch = Stretch(PAIR, OBSERVATIONS, FIRST + 3, FIRST + 90)
+    done = repairing_of(origin).from_stream([stretch], "a")
+    told = [(one.after - FIRST, one.until - FIRST) for one, _, _ in done.gaps]
+    assert (told, done.left) == ([(3, 17), (41, 90)], [])
+
+
 def test_a_stream_without_a_record_has_lost_every_stretch(origin: Origin) -> None:
     origin.stream = []
     stretches = [Stretch(PAIR, OBSERVATIONS, FIRST, FIRST + 9)] * 2
