@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,6 +112,25 @@ def test_the_report_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     assert last == (
         "FAIL: too few mutants were noticed in a sample of 9 an area: small 77.8 % (80 % wanted)"
     )
+
+
+@pytest.mark.parametrize(("arguments", "sampled"), [([], True), (["ARGS=-k holes"], False)])
+def test_the_soak_runs_a_sample_of_every_area(arguments: list[str], sampled: bool) -> None:
+    """And fails with it. Who chooses tests wants these alone."""
+    words = ["make", "--no-print-directory", "-n", "soak", "PYTHON=python3", *arguments]
+    # The tests may run under a make that was given ARGS itself.
+    env = {"PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        words, cwd=ROOT, env=env, check=True, capture_output=True, text=True
+    ).stdout
+    last = said.strip().splitlines()[-1]
+    assert ("-m pytest -m soak" in said, "-m scripts.mutants" in last) == (True, sampled)
+    if sampled:
+        given = last.partition("-m scripts.mutants ")[2].split()
+        assert (given[0], given[2]) == ("--sample", "--seed")
+        assert int(given[1]) >= 50, "of each area, whatever its percentage"
+        assert "--area" not in given
+        assert "||" not in last
 
 
 SOURCE = "def old(age: int) -> bool:\n    return age > 65\n"
