@@ -212,6 +212,25 @@ def test_a_run_goes_on_where_it_was_ended(small: Path, monkeypatch: pytest.Monke
     assert len(ran) == 2
 
 
+@pytest.mark.parametrize("second", ["survived", "killed", "timeout"])
+def test_what_seems_never_to_end_is_run_once_more_for_longer(
+    small: Path, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    """A machine that is busy with something else must not make a survivor count as noticed."""
+    allowed: list[float] = []
+    said = ["timeout", second]
+
+    def outcome(path: str, source: str, tests: list[str], seconds: float) -> str:
+        allowed.append(seconds)
+        return said.pop(0)
+
+    monkeypatch.setattr(runs, "outcome", outcome)
+    area = Area("small", 80, ("aged.py",), ("test_aged.py",))
+    (found,) = command.run(area, [Mutant("k", "aged.py", 2, 2, 2, (1, 2), 0, 0, "")], False)
+    assert (found.outcome, said) == (second, [])
+    assert allowed[1] == command.LONGER * allowed[0]
+
+
 def test_a_test_that_fails_without_a_mutant_ends_the_run(small: Path) -> None:
     (small / "test_aged.py").write_text(TEST.replace("66", "6"))
     area = Area("small", 80, ("aged.py",), ("test_aged.py",))
