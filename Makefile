@@ -16,6 +16,8 @@ FROM ?= 0
 SEED ?= 0
 WORKERS ?=
 ARGS ?=
+MUTANTS_SAMPLE ?= 60
+MUTANTS_SEED ?= 101
 ACCOUNT_REGIONS ?= ca-central-1 ca-west-1
 WITNESS_REGION ?= us-east-2
 DRILLS ?=
@@ -99,8 +101,9 @@ check: setup ## Format, lint and types
 	@$(VENV)/bin/ruff format --check -q $(SOURCES) && $(VENV)/bin/ruff check -q $(SOURCES)
 	@$(VENV)/bin/mypy $(TYPED)
 
-soak: setup ## Long runs: every scenario, ten kills, a failed creation in every stack, the two-fault model (about an hour)
+soak: setup $(MUTANTS)/.done ## Long runs: every scenario, ten kills, a failed creation in every stack, the two-fault model, a sample of the mutants (about an hour and a half; ARGS= chooses tests, and no mutants)
 	@$(PY) -m pytest -m soak -o timeout=5400 $(ARGS)
+	$(if $(strip $(ARGS)),,@$(PY) -m scripts.mutants --sample $(MUTANTS_SAMPLE) --seed $(MUTANTS_SEED))
 
 synth: setup ## Write build/cdk.out/$(SUFFIX) for PROFILE= and SUFFIX=
 	@rm -rf build/cdk.out/$(SUFFIX)

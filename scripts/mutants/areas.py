@@ -34,6 +34,10 @@ AREAS = (
             "tests/unit/failover",
             "tests/unit/keeper",
             "tests/unit/adapters",
+            # Of a module that one function alone asks, the test lies beside that function's.
+            "tests/unit/archiver",
+            "tests/unit/failover_step",
+            "tests/unit/lag_meter",
             "tests/unit/test_protocol_constants.py",
         ),
         # Words for people.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -142,3 +143,29 @@ def test_a_full_disk_of_unaccepted_events_refuses_in_words(tmp_path: Path) -> No
     with pytest.raises(JournalFull, match="disk limit of 1000 bytes"):
         journal.append([event(number) for number in range(10, 20)])
     journal.close()
+
+
+def ledger_of(tmp_path: Path, text: bytes) -> list[Any]:
+    (tmp_path / ledger.NAME).write_bytes(text)
+    return list(ledger.read(tmp_path))
+
+
+def test_a_ledger_whose_last_line_is_torn_is_read_to_there(tmp_path: Path) -> None:
+    """The edge died writing it: cut within the line, or before its end."""
+    whole = b'["f",1,[[1,2]]]\n["f",2,[[3,3]]]\n'
+    assert ledger_of(tmp_path, whole) == [["f", 1, [[1, 2]]], ["f", 2, [[3, 3]]]]
+    assert ledger_of(tmp_path, whole[:-1]) == [["f", 1, [[1, 2]]]]
+    assert ledger_of(tmp_path, whole[:-4]) == [["f", 1, [[1, 2]]]]
+    assert ledger_of(tmp_path, b"") == []
+
+
+def test_a_ledger_that_is_broken_before_its_last_line_is_no_evidence(tmp_path: Path) -> None:
+    for lines in (b'torn\n["f",1,[]]\n', b'torn\n["f",1,[]]\n["f",1,[]]\n', b"torn\nand torn"):
+        with pytest.raises(ValueError, match="line 1 cannot be read"):
+            ledger_of(tmp_path, lines)
+    with pytest.raises(ValueError, match="line 2 cannot be read"):
+        ledger_of(tmp_path, b'["f",1,[]]\n{\n["f",1,[]]\n')
+
+
+def test_without_a_ledger_nothing_was_sent(tmp_path: Path) -> None:
+    assert list(ledger.read(tmp_path)) == []

@@ -9,6 +9,7 @@ import pytest
 
 from drill import evidence
 from drill.availability import Availability, availability
+from drill.bad_events import EXPECTED_REASONS, REFUSED_BY_API
 from drill.effect import BROKEN_PARTS, Effect, Looks, measure
 from drill.scenarios import RPO_TARGET_SECONDS, SCENARIOS, STRUCK_AGAIN, Break
 from drill.synthetic import Try, failing_run
@@ -208,3 +209,98 @@ def test_an_ordinary_event_among_the_refused_fails() -> None:
         assert rows["nothing_else_rejected"] is met
     rejected = replace(LOSS, findings=replace(CLEAN, rejected=1))
     assert unmet("region-loss", rejected) == ["nothing_rejected"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "found", "objective"),
+    [
+        ("noop", {"lost": 1}, "no_accepted_event_lost"),
+        ("noop", {"unexpected": 1}, "nothing_unexpected"),
+        ("noop", {"order_violations": 1}, "order_kept"),
+        ("noop", {"unaccepted": 1}, "every_event_answered"),
+        ("noop", {"safe": 9}, "everything_became_safe"),
+        ("noop", {"log_differences": 1}, "both_logs_hold_the_same"),
+        ("noop", {"platform_probes": 2}, "probes_explained"),
+        ("noop", {"refused": 1}, "nothing_rejected"),
+        ("region-loss", {"lost": 1}, "no_accepted_event_lost"),
+        ("region-loss", {"platform_probes": 3}, "probes_explained"),
+        ("region-loss", {"stored": 0}, "events_flowed"),
+    ],
+)
+def test_each_number_of_the_checker_fails_its_own_objective(
+    scenario: str, found: dict[str, int], objective: str
+) -> None:
+    clean = QUIET if scenario == "noop" else LOSS
+    seen = replace(clean, findings=replace(clean.findings, **found))  # type: ignore[arg-type]
+    assert unmet(scenario, clean) == []
+    assert unmet(scenario, seen) == [objective]
+    assert verdict(objectives(SCENARIOS[scenario], seen)) == FAIL
+
+
+def test_a_lost_region_need_not_have_made_everything_safe() -> None:
+    """Its log is gone, and what only it held is sent again by the edges."""
+    found = replace(CLEAN, safe=1, log_differences=9, platform_probes=2)
+    assert unmet("region-loss", replace(LOSS, findings=found)) == []
+
+
+def test_a_few_events_may_always_be_missing() -> None:
+    for sent, met in ((600, True), (599, False)):
+        found = replace(CLEAN, sent=sent)
+        rows = objectives(NOOP, replace(QUIET, findings=found, wanted=1_000))
+        assert rows["asked_rate_was_sent"] is met
+
+
+def test_a_take_where_nothing_was_broken_fails() -> None:
+    for action in ("take", "promote"):
+        taken = [{"at": "2026-01-01T00:00:05.000Z", "action": action, "reason": ""}]
+        assert unmet("noop", replace(QUIET, decisions=taken)) == ["nobody_took_the_lease"]
+    assert unmet("noop", replace(QUIET, epochs=[1, 2])) == ["epochs_as_expected"]
+
+
+def test_the_standby_must_have_held_before_it_took() -> None:
+    hold, take = LOSS.decisions
+    late = {**hold, "at": "2026-01-01T00:00:05.001Z"}
+    same = {**hold, "at": take["at"]}
+    assert unmet("region-loss", replace(LOSS, decisions=[same, take])) == []
+    for decisions in ([late, take], [take], [hold]):
+        seen = replace(LOSS, decisions=decisions)
+        assert unmet("region-loss", seen) == ["held_before_promotion"]
+
+
+def test_a_drill_that_failed_itself_fails() -> None:
+    assert unmet("noop", replace(QUIET, failures=["a sender died"])) == ["edges_healthy"]
+
+
+def test_bad_events_are_each_refused_for_their_own_reason() -> None:
+    right = [(label, min(reasons), "") for label, reasons in EXPECTED_REASONS.items()]
+    right.append((REFUSED_BY_API, "refused 413", ""))
+    for rejects, met in (
+        (right, True),
+        (right[1:], False),
+        (right[:-1], False),
+        ([*right[:-1], (REFUSED_BY_API, "refused 400", "")], False),
+        ([(right[0][0], "defect", ""), *right[1:]], False),
+        ([*right, ("", "another", "")], True),
+    ):
+        found = replace(CLEAN, rejects=rejects)
+        rows = objectives(REGION_LOSS, replace(LOSS, findings=found, bad_events=True))
+        assert rows["bad_events_refused_with_reason"] is met, rejects
+        assert rows["nothing_else_rejected"] is True
+        assert "nothing_rejected" not in rows
+
+
+def test_an_outage_of_ten_seconds_is_the_longest_without_a_failover() -> None:
+    for longest, met in ((10.0, True), (10.001, False), (None, False)):
+        seen = replace(QUIET.availability, longest_outage_seconds=longest)
+        rows = objectives(NOOP, replace(QUIET, availability=seen))
+        assert rows["no_outage_without_a_failover"] is met
+    assert "no_outage_without_a_failover" not in objectives(REGION_LOSS, LOSS)
+
+
+def test_an_alarm_without_a_figure_is_no_silence() -> None:
+    for alarms in ([], [replace(QUIET.alarms[0], figures=0)]):
+        assert unmet("noop", replace(QUIET, alarms=alarms)) == ["no_alarm_without_a_fault"]
+    assert unmet("noop", replace(QUIET, alarms=LOSS.alarms)) == ["no_alarm_without_a_fault"]
+    assert unmet("region-loss", replace(LOSS, alarms=QUIET.alarms)) == [
+        "alarms_fired_as_they_should"
+    ]

@@ -70,6 +70,18 @@ def test_a_closed_shard_counts_until_all_its_children_have_markers_here() -> Non
     assert P not in resume.unmet
 
 
+def test_the_closed_shards_of_each_stream_count_no_more() -> None:
+    """Both regions split theirs: neither may bring the other's old shards back."""
+    theirs = [Pair("recovery", "1", shard) for shard in ("p", "a", "b")]
+    rows = [AppliedMarker(pair, 1, 80_000_000) for pair in (A, B, *theirs[1:])]
+    rows += [AppliedMarker(P, 1, 1_000), AppliedMarker(theirs[0], 1, 2_000)]
+    split = {(origin, "1"): SPLIT["home", "1"] for origin in REGIONS}
+    for lineages in (split, dict(reversed(split.items()))):
+        resume = resume_of(rows, REGIONS, lineages)
+        assert resume.seek_ms == 80_000_000 - SEEK_SLACK_MS
+        assert not {P, theirs[0]} & set(resume.unmet)
+
+
 def test_a_declared_child_without_a_marker_stands_where_its_parent_does() -> None:
     """L15: else a reshard makes each placement read the whole log."""
     rows = [OTHER, AppliedMarker(P, 1, 50_000), AppliedMarker(A, None, None)]

@@ -91,3 +91,17 @@ def test_a_stop_is_told_at_once_and_then_in_each_quarter_of_an_hour() -> None:
     breaker = Breaker(on=True)
     told = [at for at in range(100, 4 * PAGE_SECONDS, 30) if breaker.page_due(float(at))]
     assert told == [100, 910, 1_810, 2_710]
+
+
+@pytest.mark.parametrize(("good", "stopped"), [(2, True), (3, False)])
+def test_a_sender_fails_from_nine_of_ten_on(good: int, stopped: bool) -> None:
+    """Of each of three senders 18 are ours; with two good ones that is the share exactly."""
+    outcomes = [one for name in "abc" for one in batch(18, good, name)]
+    assert stops(outcomes) is stopped
+
+
+@pytest.mark.parametrize(("senders", "stopped"), [(10, True), (11, False)])
+def test_the_senders_fail_from_nine_of_ten_on(senders: int, stopped: bool) -> None:
+    failing = [one for name in "abcdefghi" for one in batch(3, 0, name)]
+    good = [one for number in range(senders - 9) for one in batch(0, 1, [f"good {number}"])]
+    assert stops([*failing, *good]) is stopped

@@ -87,3 +87,41 @@ def test_what_is_sealed_is_read_by_the_asker_alone() -> None:
     assert first != second
     with pytest.raises(InvalidTag):
         Opener().open(first)
+
+
+def test_a_letter_is_described_without_anything_of_the_patient() -> None:
+    """Neither its key, which is the aggregate's id, nor a byte of its value."""
+    headers = [*PLACE, ("reason", b"schema"), ("detail", b"too long")]
+    letter = letter_of(5, b"patient-1", b"12345", headers)
+    assert letter.described() == {
+        "id": "ca-central-1/100/shardId-0/7",
+        "at_ms": 5,
+        "by": "stream-bridge",
+        "reason": "schema",
+        "detail": "too long",
+        "origin": "ca-central-1",
+        "bytes": 5,
+    }
+    aside = letter_of(5, None, b"", [("kind", b"quarantined")])
+    assert (aside.described()["by"], aside.by_applier) == ("event-applier", True)
+    assert (aside.reason, aside.key) == ("", b"")
+    assert (aside.described()["origin"], aside.described()["detail"]) == ("", "")
+    assert not letter.by_applier
+
+
+def test_a_letter_without_a_place_is_named_by_its_bytes() -> None:
+    """The same bytes have the same name, so what is shown can be asked for again."""
+    for headers in ([], PLACE[:3], [*PLACE[:3], ("sequence", b"")]):
+        first, again = (letter_of(at, b"k", b"value", headers) for at in (1, 2))
+        assert first.id == again.id != letter_of(1, b"k", b"other", headers).id
+        assert "/" not in first.id
+
+
+def test_a_header_that_is_no_text_is_shown_all_the_same() -> None:
+    assert letter_of(5, b"k", b"", [("reason", b"a\xff")]).reason == "a\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(("at", "matches"), [(2, False), (3, True), (8, True), (9, False)])
+def test_since_is_taken_and_until_is_not(at: int, matches: bool) -> None:
+    letter = letter_of(at, b"p", b"{}", PLACE)
+    assert request(since_ms=3, until_ms=9).matches(letter) == matches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from lifeline.lambdas.failover.plan import (
     OVERTAKEN,
     PLAN,
     POINT_OF_NO_RETURN,
+    RELEASE_ATTEMPTS,
+    REPEAT_PAUSE_SECONDS,
     OnFailure,
     rto_budget_seconds,
     stages,
@@ -324,3 +327,143 @@ def test_no_other_store_can_hold_up_the_database() -> None:
 def test_one_attempt_fits_the_function(step: Any) -> None:
     assert 0 < step.timeout_seconds <= 60
     assert step.attempts >= 1
+
+
+FIELDS = {
+    "Pass": {"Result", "Parameters", "ResultPath", "Next", "End"},
+    "Task": {
+        *("Resource", "TimeoutSeconds", "Parameters", "ResultSelector", "ResultPath"),
+        *("Retry", "Catch", "Next", "End"),
+    },
+    "Wait": {"Seconds", "Next"},
+    "Choice": {"Choices", "Default"},
+    "Parallel": {"Branches", "ResultPath", "Catch", "Next"},
+    "Fail": {"Error", "Cause"},
+    "Succeed": set[str](),
+}
+"""What a state of each type may say here, as Amazon States Language names it."""
+RETRY = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts"}
+
+
+def test_every_field_is_one_of_the_languages() -> None:
+    """The service refuses another when the stack is deployed; some it does not know it passes over."""
+    assert set(MACHINE) == {"Comment", "StartAt", "States"}
+    for states in machines(MACHINE):
+        for name, state in states.items():
+            kind = state["Type"]
+            assert set(state) - {"Type"} <= FIELDS[kind], name
+            if kind in ("Pass", "Task", "Wait", "Parallel"):
+                assert isinstance(state.get("Next"), str) != (state.get("End") is True), name
+            if kind == "Fail":
+                assert all((state["Error"], state["Cause"])), name
+            for branch in state.get("Branches", []):
+                assert set(branch) == {"StartAt", "States"}, name
+            for catch in state.get("Catch", []):
+                assert set(catch) == {"ErrorEquals", "ResultPath", "Next"}, name
+                assert catch["ResultPath"] == "$.failure", name
+            for again in state.get("Retry", []):
+                assert {"ErrorEquals", "MaxAttempts"} <= set(again) <= RETRY, name
+            for choice in state.get("Choices", []):
+                assert set(choice) > {"Variable", "Next"}, name
+
+
+def test_a_task_whose_lease_moved_ends_the_run_before_anything_else_is_tried() -> None:
+    for states in machines(MACHINE):
+        for step in PLAN:
+            if step.name in states and states[step.name]["Type"] == "Task":
+                first = states[step.name]["Catch"][0]
+                alone = step.name in STATES
+                degrades_beside = not alone and step.on_failure is OnFailure.DEGRADE
+                if not degrades_beside:
+                    assert first["ErrorEquals"] == [OVERTAKEN], step.name
+                    expected = "overtaken" if alone else f"{step.name}_overtaken"
+                    assert first["Next"] == expected
+
+
+def test_a_run_begins_with_no_result_and_no_round() -> None:
+    assert MACHINE["StartAt"] == "begin"
+    assert STATES["begin"] == {
+        "Type": "Pass",
+        "Result": {},
+        "ResultPath": "$.results",
+        "Next": "begin_rounds",
+    }
+    assert STATES["begin_rounds"]["ResultPath"] == "$.rounds"
+    assert STATES["begin_rounds"]["Next"] == "acquire"
+
+
+def test_each_end_says_what_became_of_the_run() -> None:
+    ends = {name: state.get("Error") for name, state in STATES.items() if not successors(state)}
+    assert ends == {
+        "released": "Released",
+        "overtaken": "Overtaken",
+        "handed_over": HANDED_OVER,
+        "recovered": None,
+    }
+    assert STATES["record_evidence"]["Next"] == "recovered"
+
+
+def test_the_release_is_tried_again_then_told_and_then_tried_again() -> None:
+    """The lease is still this region's until it is written."""
+    release = STATES["release"]
+    assert release["TimeoutSeconds"] == 15
+    assert release["ResultPath"] == "$.results.release"
+    assert release["Parameters"]["Payload"]["step"] == "release"
+    assert release["Retry"][1] == {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 3,
+        "BackoffRate": 1.0,
+        "MaxAttempts": RELEASE_ATTEMPTS - 1,
+    }
+    assert [(one["ErrorEquals"], one["Next"]) for one in release["Catch"]] == [
+        ([OVERTAKEN], "overtaken"),
+        (["States.ALL"], "release_page"),
+    ]
+    assert release["Next"] == "was_released"
+    assert STATES["was_released"]["Choices"][0]["Variable"] == "$.results.release.outcome"
+    assert STATES["was_released"]["Default"] == "released"
+    assert STATES["release_again"]["Default"] == "release"
+
+
+@pytest.mark.parametrize("name", ["release", "verify", "await_database"])
+def test_a_page_takes_ten_seconds_and_a_round_a_pause(name: str) -> None:
+    states = STATES if name == "release" else _states_of(name)
+    page = states[f"{name}_page"]
+    assert (page["TimeoutSeconds"], page["Next"]) == (10, f"{name}_pause")
+    assert states[f"{name}_pause"] == {
+        "Type": "Wait",
+        "Seconds": REPEAT_PAUSE_SECONDS,
+        "Next": f"{name}_count",
+    }
+
+
+def test_stages_of_several_steps_keep_their_answers_side_by_side() -> None:
+    for stage, following in (
+        ("prepare", "start_promotion"),
+        ("await_stores", "open_database"),
+    ):
+        found = next(
+            one for one in STATES.values() if one.get("ResultPath") == f"$.results.{stage}"
+        )
+        assert (found["Type"], found["Next"]) == ("Parallel", following)
+
+
+def test_the_tasks_are_called_in_the_partition_of_their_region() -> None:
+    china = state_machine_definition(ARN, partition="aws-cn")
+    called = {
+        state["Resource"]
+        for states in machines(china)
+        for state in states.values()
+        if state["Type"] == "Task"
+    }
+    assert called == {"arn:aws-cn:states:::lambda:invoke"}
+
+
+def test_a_step_beside_others_must_not_compensate() -> None:
+    """A failed branch ends the whole stage."""
+    wrong = [
+        replace(step, on_failure=OnFailure.COMPENSATE) if step.name == "cache" else step
+        for step in PLAN
+    ]
+    with pytest.raises(ValueError, match="must not compensate"):
+        state_machine_definition(ARN, wrong)

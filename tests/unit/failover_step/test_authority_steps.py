@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,6 +15,10 @@ from moto import mock_aws
 from pg8000.exceptions import InterfaceError
 
 from lifeline.lambdas.adapters.aws import client
+from lifeline.lambdas.adapters.region_state_table import RegionStateTable
+from lifeline.lambdas.contracts.database import DatabaseAddress
+from lifeline.lambdas.failover.clock import Clock
+from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
 from lifeline.lambdas.failover.plan import Outcome, plan_for
 from lifeline.lambdas.failover.protocol import NO_STANDBY
@@ -246,6 +252,96 @@ def test_a_fence_of_a_silent_writer_ends_with_its_timeout(monkeypatch: pytest.Mo
         assert server.connections == 1
 
 
+class OldSide:
+    """The other side's database, as the fence reaches it; what it was told is in the class."""
+
+    replica = False
+    unreachable = False
+    row_epoch = EPOCH
+    reached: ClassVar[list[tuple[DatabaseAddress, float]]] = []
+    fenced: ClassVar[list[int]] = []
+    closed = 0
+
+    def __init__(self, address: DatabaseAddress, timeout_seconds: float, clock: Clock) -> None:
+        del clock
+        self.reached.append((address, timeout_seconds))
+
+    def view(self) -> DatabaseView:
+        if self.unreachable:
+            raise OSError("no route to host")
+        return DatabaseView(epoch=EPOCH - 1, holder=PEER, in_recovery=self.replica)
+
+    def fence_epoch(self, *, epoch: int) -> int:
+        self.fenced.append(epoch)
+        return self.row_epoch
+
+    def close(self) -> None:
+        type(self).closed += 1
+
+
+@pytest.fixture
+def old_side(monkeypatch: pytest.MonkeyPatch) -> type[OldSide]:
+    class Made(OldSide):
+        reached: ClassVar[list[tuple[DatabaseAddress, float]]] = []
+        fenced: ClassVar[list[int]] = []
+
+    monkeypatch.setattr(authority_steps, "RegionDatabase", Made)
+    return Made
+
+
+def fencing(**settings: Any) -> StepContext:
+    run = with_lease(step_run(**settings), lease_of())
+    run.lease.publish_region(
+        PEER, {"database_host": "writer.there,reader.there", "database_port": "6432"}
+    )
+    return run
+
+
+def test_the_fence_reaches_the_other_sides_writer_within_its_own_time(
+    old_side: type[OldSide],
+) -> None:
+    """A8, D7: at the new epoch; the address is the directory's, the sign-in that of its region."""
+    run = fencing()
+    old_side.row_epoch = EPOCH + 1
+    assert fence(run) == f"the other side's database is at epoch {EPOCH + 1}"
+    address = replace(run.settings.database, host="writer.there", port=6432, region=PEER)
+    assert old_side.reached == [(address, 3.0)]
+    assert old_side.fenced == [EPOCH]
+    assert old_side.closed == 1
+
+
+def test_settings_that_name_the_other_sides_database_come_before_the_directory(
+    old_side: type[OldSide],
+) -> None:
+    fence(fencing(peer_database_host="named.there", peer_database_port="7432"))
+    [(address, _)] = old_side.reached
+    assert (address.host, address.port) == ("named.there", 7432)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"database_host": "writer.there"}, {"database_port": "6432"}, {}]
+)
+def test_half_an_address_is_none(old_side: type[OldSide], facts: dict[str, str]) -> None:
+    run = with_lease(step_run(), lease_of())
+    run.lease.publish_region(PEER, facts)
+    assert fence(run) == "not reached: the other side's database is not in the directory"
+    assert old_side.reached == []
+
+
+def test_a_replica_is_not_fenced(old_side: type[OldSide]) -> None:
+    """A16: it follows this side already."""
+    old_side.replica = True
+    assert fence(fencing()) == "nothing to fence: the other side's database is a replica"
+    assert (old_side.fenced, old_side.closed) == ([], 1)
+
+
+def test_a_side_that_is_not_reached_stops_nothing(old_side: type[OldSide]) -> None:
+    """A15: what fences in any case is A1, by itself."""
+    old_side.unreachable = True
+    assert fence(fencing()) == "not reached: OSError"
+    assert (old_side.fenced, old_side.closed) == ([], 1)
+
+
 @pytest.mark.parametrize(
     ("step", "sentence"),
     [("release", "cannot be released"), ("verify", "past the point of no return")],
@@ -267,6 +363,8 @@ def test_a_page_names_the_step_the_epoch_and_the_run(step: str, sentence: str) -
     ]
     for words in (sentence, f"epoch {EPOCH}", "arn:execution-7"):
         assert words in told[0]["Message"]
+    said = ["cannot be released" in told[0]["Message"], "goes on by itself" in told[0]["Message"]]
+    assert said == [step == "release", step != "release"]
 
 
 def test_a_page_that_cannot_be_sent_stops_nothing() -> None:
@@ -294,6 +392,28 @@ def test_without_a_standby_no_other_region_is_asked() -> None:
     assert acquire(run) == f"holder at epoch {EPOCH}"
     with pytest.raises(NotReady, match="ca-central-1 does not say who is active"):
         acquire(step_run(witness_region=OWN))
+
+
+def test_what_a_person_made_active_there_is_not_this_regions_any_more() -> None:
+    """A21: the other region answers, and its answer is no."""
+    made_table(OWN, LEASE_TABLE)
+    made_table(OWN, STATE_TABLE)
+    made_table(PEER, STATE_TABLE)
+    run = step_run(witness_region=OWN)
+    assert run.lease.create(lease_of())
+    assert acquire(run) == f"holder at epoch {EPOCH}"
+    there = RegionStateTable(client("dynamodb", PEER), STATE_TABLE)
+    assert there.promise().failsafe == 1, "the answer is a promise (A2)"
+    assert there.set_out(epoch=EPOCH + 1, failsafe=1)
+    with pytest.raises(NotMine, match=f"a person made {PEER} active"):
+        acquire(run)
+
+
+def test_with_a_witness_the_other_region_is_not_asked() -> None:
+    run = with_lease(step_run(), lease_of())
+    made_table(PEER, STATE_TABLE)
+    run.require_other_region(must_answer=True)
+    assert RegionStateTable(client("dynamodb", PEER), STATE_TABLE).promise().failsafe == 0
 
 
 def test_a_takeovers_word_stands_for_the_other_region_at_its_own_epoch_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,16 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from lifeline.lambdas.failover.decision import DatabaseView
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
+from lifeline.lambdas.failover.replication_signal import ReplicationSource
 from lifeline.lambdas.failover_step.context import Aborted, NotMine, StepContext
-from lifeline.lambdas.failover_step.database_steps import open_database, start_promotion
+from lifeline.lambdas.failover_step.database_steps import (
+    assess,
+    open_database,
+    report,
+    start_promotion,
+)
 from tests.support.step_runs import (
     EPOCH,
     OWN,
@@ -223,3 +231,46 @@ def test_a_database_at_a_newer_epoch_is_anothers() -> None:
     run, _ = opening(lease_of(), epoch=EPOCH + 1)
     with pytest.raises(NotMine, match="newer than"):
         open_database(run)
+
+
+class Replica:
+    """What the replica knows of the other side, 4 and 2.5 s old."""
+
+    def __init__(self, run: StepContext, known: bool) -> None:
+        self.now, self.known = run.clock.now(), known
+
+    def view(self) -> DatabaseView:
+        return DatabaseView(epoch=EPOCH - 1, holder=PEER, in_recovery=True)
+
+    def newest_applied_born(self, origin: str) -> float | None:
+        assert origin == PEER
+        return self.now - 4.0 if self.known else None
+
+    def newest_heartbeat(self, region: str) -> float | None:
+        assert region == PEER
+        return self.now - 2.5 if self.known else None
+
+
+@pytest.mark.parametrize(
+    ("source", "known", "said"),
+    [
+        (ReplicationSource.MARKERS, True, "newest applied marker 4.0 s old"),
+        (ReplicationSource.HEARTBEAT, True, "newest heartbeat 2.5 s old"),
+        (ReplicationSource.MARKERS, False, "newest applied marker unknown"),
+        (ReplicationSource.HEARTBEAT, False, "newest heartbeat unknown"),
+    ],
+)
+def test_the_replica_is_read_before_anything_changes(
+    source: ReplicationSource, known: bool, said: str
+) -> None:
+    """The evidence says how old it was, by what this environment goes by."""
+    run = step_run(replication_signal=source)
+    run.__dict__["database"] = Replica(run, known)
+    assert assess(run) == f"epoch {EPOCH - 1}, replica True, {said}"
+
+
+def test_the_row_is_reported_as_it_is() -> None:
+    """A10: `lifeline authority init` takes the greatest epoch of both databases from it."""
+    run = step_run()
+    run.__dict__["database"] = Replica(run, known=True)
+    assert json.loads(report(run)) == {"epoch": EPOCH - 1, "holder": PEER, "in_recovery": True}

@@ -14,7 +14,11 @@ from lifeline.lambdas.adapters.aws import client
 from lifeline.lambdas.failover.evidence_key import EvidenceKey, evidence_key
 from lifeline.lambdas.failover.plan_runs import run_name
 from lifeline.lambdas.failover_step.context import StepContext
-from lifeline.lambdas.failover_step.evidence_step import record_evidence
+from lifeline.lambdas.failover_step.evidence_step import (
+    interruptions,
+    record_evidence,
+    timeline,
+)
 from tests.support.step_runs import EPOCH, OWN, STATE_TABLE, step_run
 from tests.support.tables import made_table
 from tests.unit.failover_step.test_store_steps import credentials
@@ -93,6 +97,67 @@ def test_a_page_and_a_release_stand_beside_the_timeline(bucket: Any) -> None:
     written = evidence(bucket, 1)
     assert [one["step"] for one in written["timeline"]] == ["acquire", "verify"]
     assert [one["step"] for one in written["interruptions"]] == ["release", "page"]
+
+
+def test_the_evidence_says_what_was_done_by_whom_and_when(bucket: Any) -> None:
+    step = last_step(1)
+    assert step.local.claim_run(EPOCH, run=1, now=100.0)
+    began = {"execution_started_at": "2026-11-21T05:00:00Z"}
+    record_evidence(replace(step, event={**step.event, **began}))
+    assert evidence(bucket, 1) == {
+        "epoch": EPOCH,
+        "run": 1,
+        "from_epoch": EPOCH - 1,
+        "region": OWN,
+        "execution": run_name(EPOCH, 1),
+        **began,
+        "completed": True,
+        "timeline": [],
+        "interruptions": [],
+    }
+    record_evidence(step)
+    assert evidence(bucket, 1)["execution_started_at"] == ""
+    kept = bucket.get_object(Bucket="evidence", Key=f"recover-e{EPOCH}-r1.json")
+    assert kept["ContentType"] == "application/json"
+
+
+def test_without_a_bucket_only_the_completion_is_recorded(credentials: None) -> None:
+    with mock_aws():
+        made_table(OWN, STATE_TABLE)
+        step = last_step(1)
+        bare = replace(step, settings=replace(step.settings, evidence_bucket=""))
+        assert bare.local.claim_run(EPOCH, run=1, now=100.0)
+        assert record_evidence(bare) == "in the state machine's history and log"
+        assert bare.local.plan_runs(EPOCH).completed == 1
+
+
+def test_a_run_without_a_number_completes_nothing(bucket: Any) -> None:
+    """A person started it by another name: no keeper claimed it."""
+    step = last_step(1)
+    assert step.local.claim_run(EPOCH, run=1, now=100.0)
+    named = replace(step, event={**step.event, "execution": "by-hand"})
+    assert record_evidence(named) == f"s3://evidence/recover-e{EPOCH}-r0.json"
+    assert evidence(bucket, 0)["completed"] is False
+    assert step.local.plan_runs(EPOCH).completed == 0
+
+
+def answer(step: str, second: int) -> dict[str, str]:
+    return {"step": step, "started_at": f"2026-11-21T05:00:{second:02}Z"}
+
+
+def test_the_timeline_is_in_the_plans_order_and_a_further_step_where_it_began() -> None:
+    """A stage of several steps is a list of answers; what ran beside the steps stands elsewhere."""
+    results = {
+        "late": answer("verify", 30),
+        "stage": [answer("search", 12), answer("files", 10), answer("cache", 11)],
+        "first": answer("acquire", 1),
+        "before": answer("warm", 0),
+        "with": answer("index", 11),
+        "page": [answer("page", 20), answer("release", 5)],
+    }
+    names = [one["step"] for one in timeline(results)]
+    assert names == ["warm", "acquire", "cache", "files", "index", "search", "verify"]
+    assert [one["step"] for one in interruptions(results)] == ["release", "page"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from lifeline.lambdas.adapters.aws import client
-from lifeline.lambdas.failover.plan import Outcome
+from lifeline.lambdas.failover.plan import EVERY_STEP, Outcome
 from lifeline.lambdas.failover_step import handler as function
 from lifeline.lambdas.failover_step.context import NotMine
 from tests.support.step_runs import (
@@ -85,3 +85,22 @@ def test_a_plan_of_another_region_is_refused_in_words() -> None:
 def test_an_unknown_step_is_refused_with_the_steps_there_are() -> None:
     with pytest.raises(ValueError, match="no step 'promote'; the steps are acquire, assess"):
         asked("promote")
+
+
+def test_a_step_without_a_beginning_began_now() -> None:
+    with_lease(step_run(), lease_of())
+    answer = asked("acquire")
+    began, ended = (datetime.fromisoformat(answer[one]) for one in ("started_at", "ended_at"))
+    assert abs((ended - began).total_seconds()) < 5
+    assert answer["started_at"].endswith("Z")
+    assert abs((datetime.now(UTC) - ended).total_seconds()) < 60
+
+
+def test_a_step_without_a_region_is_refused() -> None:
+    with pytest.raises(ValueError, match="asked for None"):
+        function.handler({"step": "acquire", "epoch": EPOCH}, None)
+
+
+def test_each_step_of_the_plan_is_known_and_each_function_is_its_own() -> None:
+    assert {step.name for step in EVERY_STEP} <= set(function.STEPS)
+    assert len(set(function.STEPS.values())) == len(function.STEPS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +15,14 @@ from moto import mock_aws
 from lifeline.lambdas.adapters import aws
 from lifeline.lambdas.adapters.region_state_table import RegionStateTable
 from lifeline.lambdas.contracts.failover_step import ApiClient
-from lifeline.lambdas.failover_step import api_token
+from lifeline.lambdas.failover_step import api_token, service_steps
 from lifeline.lambdas.failover_step.context import NotReady, StepContext
 from lifeline.lambdas.failover_step.service_steps import (
     USER_AGENT,
     holes,
     open_api,
+    read_event,
+    resume_processing,
     shift_traffic,
     verify,
     watermark,
@@ -36,6 +40,7 @@ from tests.unit.failover_step.test_store_steps import credentials
 __all__ = ["credentials"]
 
 STARTED = "2026-11-21T11:59:59.123Z"
+STARTED_EXACTLY = "2026-11-21T11:59:59.123000Z"
 
 
 @pytest.fixture
@@ -47,6 +52,52 @@ def mocked(credentials: None) -> Iterator[None]:
 def healthy(**changes: Any) -> Answer:
     body = {"serving": True, "epoch": EPOCH} | changes
     return body.pop("status", 200), body
+
+
+class Heartbeats:
+    """The region's server: the epochs of its event appliers' newest heartbeats, one a look."""
+
+    def __init__(self, *epochs: int | None) -> None:
+        self.epochs = list(epochs)
+
+    def heartbeat_epoch(self, region: str, within_seconds: float) -> int | None:
+        assert (region, within_seconds) == (OWN, 5.0)
+        if len(self.epochs) > 1:
+            return self.epochs.pop(0)
+        return self.epochs[0]
+
+
+@pytest.mark.parametrize("newest", [EPOCH, EPOCH + 1])
+def test_processing_is_resumed_when_an_event_applier_applies_at_this_epoch(newest: int) -> None:
+    run = step_run()
+    run.__dict__["database"] = Heartbeats(None, EPOCH - 1, newest)
+    assert resume_processing(run) == f"event appliers apply at epoch {EPOCH}"
+    assert run.clock.slept == [0.5, 0.5]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("newest", [None, EPOCH - 1])
+def test_without_a_heartbeat_at_this_epoch_it_is_waited_for(newest: int | None) -> None:
+    """Heartbeats, not task states, are proof."""
+    run = step_run()
+    run.__dict__["database"] = Heartbeats(newest)
+    with pytest.raises(NotReady, match=f"^the newest heartbeat is of epoch {newest}$"):
+        resume_processing(run)
+    assert sum(run.clock.slept) == POLL_BUDGET_SECONDS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("step", [resume_processing, verify])
+def test_where_services_rest_their_tasks_are_raised_first(
+    monkeypatch: pytest.MonkeyPatch, step: Callable[[StepContext], str]
+) -> None:
+    """A `rest` that was late must not leave the active region without tasks."""
+    order: list[str] = []
+    monkeypatch.setattr(service_steps, "raise_again", lambda _context: order.append("raised"))
+    run = step_run()
+    run.__dict__["database"] = Heartbeats(EPOCH)
+    monkeypatch.setattr(service_steps, "_post", lambda *_: order.append("posted"))
+    with suppress(AttributeError):
+        step(run)
+    assert order[0] == "raised"
 
 
 def test_the_api_is_open_when_it_serves_at_this_epoch() -> None:
@@ -150,6 +201,13 @@ def test_the_event_passes_the_bridges_own_judgement(tokens: TokenServer) -> None
     with http_server(api.answer) as at:
         verify(verifying(at.url))
     [event] = events(api)
+    assert event["aggregateId"] == f"synthetic-recovery-{OWN}"
+    assert event["payload"]["subject"] == {"reference": f"Patient/synthetic-recovery-{OWN}"}
+    assert event["occurredOn"] == event["payload"]["effectiveDateTime"] == STARTED_EXACTLY
+    assert event["metadata"] == {
+        **dict.fromkeys(("correlationId", "causationId", "traceId"), event["eventId"]),
+        "userId": "lifeline-recovery",
+    }
     arrived = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     found = judge(json.dumps(event).encode(), arrived, load_schemas(schemas_folder()))
     assert isinstance(found, Accepted), found
@@ -169,6 +227,44 @@ def test_a_repetition_sends_the_same_event_again_and_another_run_another(
     assert other["eventId"] != first["eventId"]
 
 
+@pytest.mark.parametrize(
+    ("started", "occurred"),
+    [
+        ("2026-11-21T08:59:59.123-03:00", STARTED_EXACTLY),
+        ("", "2023-11-14T22:30:00.000000Z"),
+        ("soon", "2023-11-14T22:30:00.000000Z"),
+    ],
+)
+def test_the_events_time_is_the_executions_start_in_utc(
+    tokens: TokenServer, started: str, occurred: str
+) -> None:
+    """C2: the same for every repetition; of an execution without a start, the step's own clock's."""
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        verify(verifying(at.url, started=started))
+    assert [event["occurredOn"] for event in events(api)] == [occurred]
+
+
+def test_another_environment_region_or_epoch_sends_another_event(tokens: TokenServer) -> None:
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        run = verifying(at.url)
+        for other in (
+            run,
+            replace(run, settings=replace(run.settings, suffix="other")),
+            replace(run, event={**run.event, "epoch": EPOCH + 1}),
+        ):
+            verify(other)
+    assert len({event["eventId"] for event in events(api)}) == 3
+
+
+def test_an_event_that_is_read_is_asked_for_by_its_id(tokens: TokenServer) -> None:
+    with http_server(lambda _request: (404, {})) as at:
+        assert read_event(verifying(at.url), "event-7") == 404
+        assert [one.path for one in at.seen] == ["/v1/events/event-7"]
+        assert at.seen[0].headers["Content-Type"] == "application/json"
+
+
 def test_a_token_that_is_not_taken_any_more_is_replaced(tokens: TokenServer) -> None:
     """401 at the event: the repetition signs in anew. The step is repeated by the state machine."""
     api = Api(tokens)
@@ -178,6 +274,17 @@ def test_a_token_that_is_not_taken_any_more_is_replaced(tokens: TokenServer) -> 
         with pytest.raises(NotReady, match="POST /v1/events answered 401"):
             verify(verifying(at.url))
         assert verify(verifying(at.url)) == "the synthetic event came back from the database"
+    assert tokens.token_calls == 2
+
+
+def test_a_token_is_as_old_as_the_steps_own_clock_says(tokens: TokenServer) -> None:
+    tokens.lasts_seconds = 100
+    api = Api(tokens)
+    with http_server(api.answer) as at:
+        run = verifying(at.url)
+        verify(run)
+        run.clock.sleep(50.0)
+        verify(run)
     assert tokens.token_calls == 2
 
 
@@ -263,7 +370,11 @@ def test_the_holes_come_with_what_this_region_proves_itself(tokens: TokenServer)
         {"region": OWN, "shard": "shard-0", "sequence": "9", "safe_in": "us-east-1"},
     ]
     hole = {"region": "us-east-1", "shard": "shard-0", "after": "5", "until": "6"}
-    told = {"format": 2, "entries": rows, "holes": [hole]}
+    told: dict[str, Any] = {"format": 2, "entries": rows, "holes": [hole]}
     with http_server(lambda _request: (200, told)) as at:
         found = json.loads(holes(verifying(at.url)))
+        told["given_up"] = [hole]
+        del told["holes"]
+        again = json.loads(holes(verifying(at.url)))
     assert found == {"holes": [hole], "given_up": [], "entries": rows[:1]}
+    assert again == {"holes": [], "given_up": [hole], "entries": rows[:1]}

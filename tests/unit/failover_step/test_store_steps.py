@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
 from lifeline.lambdas.adapters.aws import client
@@ -19,6 +20,7 @@ from lifeline.lambdas.contracts.database import DatabaseAddress
 from lifeline.lambdas.contracts.failover_step import FailoverStepContract
 from lifeline.lambdas.failover_step import cache_step, files_step, handler, secrets_step
 from lifeline.lambdas.failover_step.context import Degraded, StepContext
+from lifeline.lambdas.failover_step.service_errors import code_of, is_about_the_caller, is_final
 
 OWN, PEER = "ca-west-1", "ca-central-1"
 GROUP, WORLD = "cache-test", "sgaui-cache-test"
@@ -329,3 +331,132 @@ def test_the_handler_answers_degraded_with_the_reason(monkeypatch: pytest.Monkey
         answer = handler.handler({"step": "secrets", "epoch": 2, "region": OWN}, None)
     assert (answer["step"], answer["outcome"]) == ("secrets", "degraded")
     assert "ResourceNotFoundException" in answer["detail"]
+
+
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("SECONDARY", f"the cache {GROUP} is SECONDARY of {WORLD}"),
+        ("PRIMARY", f"the cache {GROUP} is PRIMARY of {WORLD}"),
+        ("", f"the cache {GROUP} is in no global group"),
+    ],
+)
+def test_the_cache_is_looked_at_by_its_own_reads(role: str, said: str) -> None:
+    """D12: what the step reads, and nothing else."""
+    with answering("elasticache", cache_step.LOOK_SECONDS) as (looks,):
+        looks.add_response(
+            "describe_replication_groups", member(role), {"ReplicationGroupId": GROUP}
+        )
+        if role:
+            looks.add_response(
+                "describe_global_replication_groups",
+                {"GlobalReplicationGroups": []},
+                {"GlobalReplicationGroupId": WORLD},
+            )
+        assert cache_step.look(context(cache_group=GROUP)) == said
+
+
+def test_a_cache_whose_group_does_not_answer_leaves_it() -> None:
+    """Its status is not known, so no change is known to be under way."""
+    with answering("elasticache", cache_step.LOOK_SECONDS, cache_step.ACT_SECONDS) as (look, act):
+        look.add_response("describe_replication_groups", member("SECONDARY"))
+        act.add_client_error("failover_global_replication_group", "InvalidParameterValue")
+        look.add_client_error("describe_global_replication_groups", "InternalFailure")
+        act.add_response("disassociate_global_replication_group", {}, LEAVING)
+        assert "left" in cache_step.promote_cache(context(cache_group=GROUP))
+
+
+def test_a_cache_that_does_not_answer_is_asked_again() -> None:
+    """No answer is no refusal: only what the service refuses for good degrades the run."""
+    with answering("elasticache", cache_step.LOOK_SECONDS) as (looks,):
+        looks.add_client_error("describe_replication_groups", "InternalFailure")
+        with pytest.raises(ClientError, match="InternalFailure"):
+            cache_step.promote_cache(context(cache_group=GROUP))
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (replication(SOURCE, FILES), f"{SOURCE} replicates into {FILES}"),
+        (replication(FILES, "fs-other"), f"{FILES} is a source"),
+        (None, f"nothing replicates into {FILES}"),
+    ],
+)
+def test_the_files_are_looked_at_by_their_own_reads(
+    found: dict[str, Any] | None, said: str
+) -> None:
+    with answering("efs", files_step.CALL_SECONDS) as (efs,):
+        if found is None:
+            efs.add_client_error("describe_replication_configurations", GONE)
+        else:
+            efs.add_response("describe_replication_configurations", found, {"FileSystemId": FILES})
+        assert files_step.look(context(file_system_id=FILES)) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"), [({"PrimaryRegion": PEER}, f"is of {PEER}"), ({}, "is of this region")]
+)
+def test_the_secret_is_looked_at_by_its_own_read(found: dict[str, str], said: str) -> None:
+    with answering("secretsmanager", secrets_step.CALL_SECONDS) as (secrets,):
+        secrets.add_response("describe_secret", found, {"SecretId": SECRET})
+        assert secrets_step.look(context(admin_secret=SECRET)) == f"the secret {SECRET} {said}"
+
+
+def test_what_is_not_there_is_not_looked_for() -> None:
+    for step in (cache_step, files_step, secrets_step):
+        assert step.look(context()).startswith("this environment has no ")
+
+
+@pytest.mark.parametrize(
+    ("synced", "said"),
+    [
+        (datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC), "last sync 2026-11-21T12:00:05+0000"),
+        (None, "last sync never"),
+    ],
+)
+def test_how_old_the_files_are_is_said(synced: datetime | None, said: str) -> None:
+    """The evidence's reader must know what the copy does not have."""
+    for status in ("ENABLED", "DELETING"):
+        found = replication(SOURCE, FILES, status)
+        if synced is not None:
+            found["Replications"][0]["Destinations"][0]["LastReplicatedTimestamp"] = synced
+        with answering("efs", files_step.CALL_SECONDS) as (efs,):
+            efs.add_response("describe_replication_configurations", found)
+            efs.add_response("tag_resource", {})
+            if status == "ENABLED":
+                efs.add_response("delete_replication_configuration", {})
+            assert files_step.promote_files(context(file_system_id=FILES)).endswith(said)
+
+
+def test_another_destination_of_the_same_source_is_not_ours() -> None:
+    both = replication(SOURCE, "fs-other", "DELETING")
+    both["Replications"] += replication(SOURCE, FILES)["Replications"]
+    with answering("efs", files_step.CALL_SECONDS) as (efs,):
+        efs.add_response("describe_replication_configurations", both)
+        assert files_step.look(context(file_system_id=FILES)) == f"{SOURCE} replicates into {FILES}"
+
+
+@pytest.mark.parametrize("code", ["InternalServiceError", "ThrottlingException"])
+def test_a_secret_whose_service_does_not_answer_is_asked_again(code: str) -> None:
+    with answering("secretsmanager", secrets_step.CALL_SECONDS) as (secrets,):
+        secrets.add_response("describe_secret", {"PrimaryRegion": PEER})
+        secrets.add_client_error("stop_replication_to_replica", code)
+        with pytest.raises(ClientError, match=code):
+            secrets_step.promote_secrets(context(admin_secret=SECRET))
+
+
+def test_what_an_error_says_of_the_store() -> None:
+    """A refusal degrades the run; a service that is unwell, or slow, is asked again."""
+    unanswered = ConnectTimeoutError(endpoint_url="https://nowhere")
+    assert code_of(unanswered) == "ConnectTimeoutError"
+    assert not is_final(unanswered)
+    assert not is_about_the_caller(unanswered)
+    for code, final, about_the_caller in (
+        ("InvalidParameterValue", True, False),
+        ("AccessDeniedException", True, True),
+        ("Throttling", False, True),
+        ("ServiceUnavailable", False, False),
+    ):
+        error = ClientError({"Error": {"Code": code}}, "Any")
+        assert (code_of(error), is_final(error)) == (code, final)
+        assert is_about_the_caller(error) == about_the_caller

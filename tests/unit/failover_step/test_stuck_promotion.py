@@ -63,7 +63,8 @@ def waiting(
     seconds: float, *, asked_again: float | None = None, lease: Lease | None = None
 ) -> StepContext:
     """A run whose epoch's promotion was accepted `seconds` ago; asked for again so long ago."""
-    run = with_lease(step_run(clock=ManualClock()), lease or lease_of(writer=OWN))
+    event = {"execution": "arn:execution-7"}
+    run = with_lease(step_run(clock=ManualClock(), event=event), lease or lease_of(writer=OWN))
     now = run.clock.now()
     assert run.local.note_moment(EPOCH, Moment.ACCEPTED, now=now - seconds)
     if asked_again is not None:
@@ -179,8 +180,8 @@ def test_past_the_ceiling_it_pages_once_and_leaves_whatever_the_state_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = waiting(CEILING_SECONDS)
-    pages: list[str] = []
-    monkeypatch.setattr(run.pager, "page", lambda subject, _text: pages.append(subject))
+    pages: list[tuple[str, str]] = []
+    monkeypatch.setattr(run.pager, "page", lambda subject, text: pages.append((subject, text)))
     found = global_cluster(moving_to=OWN_ARN)
     for _ in range(2):
         with Stubber(run.rds) as rds:
@@ -194,7 +195,57 @@ def test_past_the_ceiling_it_pages_once_and_leaves_whatever_the_state_says(
             with pytest.raises(NotReady, match="does not let it leave yet"):
                 database_steps.await_database(run)
             rds.assert_no_pending_responses()
-    assert pages == [f"Lifeline test {OWN}: the promotion of the database takes too long"]
+        assert len(pages) == 1, "at the first look past the ceiling, and not again"
+    [(subject, text)] = pages
+    assert subject == f"Lifeline test {OWN}: the promotion of the database takes too long"
+    for fact in (
+        f"epoch {EPOCH}",
+        f"{CEILING_SECONDS:.0f} s ago",
+        "failing-over",
+        "arn:execution-7",
+    ):
+        assert fact in text
+
+
+def test_a_ceiling_of_an_idle_service_is_paged_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = waiting(CEILING_SECONDS + 7, asked_again=CEILING_SECONDS)
+    pages: list[str] = []
+    monkeypatch.setattr(run.pager, "page", lambda _subject, text: pages.append(text))
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("remove_from_global_cluster", {"GlobalCluster": {}}, LEAVE)
+        with pytest.raises(NotReady, match="asked to leave the global cluster"):
+            database_steps.await_database(run)
+    [text] = pages
+    assert "not in progress" in text
+    assert f"{CEILING_SECONDS + 7:.0f} s ago" in text
+
+
+def test_below_the_ceiling_nobody_is_paged(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = waiting(CEILING_SECONDS - 1, asked_again=9.0)
+    monkeypatch.setattr(run.pager, "page", lambda *_: pytest.fail("too early"))
+    found = global_cluster(moving_to=OWN_ARN)
+    awaited(run, found=found, expected="the failover is failing-over: waiting for it")
+
+
+def test_an_error_that_is_no_state_of_the_service_is_raised() -> None:
+    """Leaving is the last resort: what the service says against it is not taken for "not yet"."""
+    run = waiting(BUDGET_SECONDS + 60, asked_again=50.0)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_response("describe_global_clusters", global_cluster())
+        rds.add_client_error("remove_from_global_cluster", "AccessDenied")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            database_steps.await_database(run)
+
+
+def test_there_must_be_a_global_cluster() -> None:
+    run = with_lease(step_run(), lease_of())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", {"GlobalClusters": []})
+        with pytest.raises(NotReady, match="there is no global cluster global-test"):
+            database_steps.promotion_accepted(run)
 
 
 @pytest.mark.parametrize("lease", [lease_of(PEER), lease_of(epoch=EPOCH + 1)])
@@ -283,12 +334,66 @@ def test_a_writer_whose_server_cannot_be_asked_does_not_leave() -> None:
 
 
 class Server:
-    """This region's server, on its own: it takes writes."""
+    """This region's server: it takes writes, or is a replica for the first `looks` looks."""
 
-    in_recovery = False
+    def __init__(self, looks: int = 0) -> None:
+        self.looks = looks
+
+    @property
+    def in_recovery(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
 
     def view(self) -> Server:
         return self
+
+
+@pytest.mark.parametrize("found", [global_cluster(writer=OWN_ARN), global_cluster(own=False)])
+def test_the_wait_ends_when_the_server_takes_writes(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, Any]
+) -> None:
+    """As the writer, or on its own; the service's word alone is not enough: its server is asked."""
+    monkeypatch.setattr(database_steps, "POLL_BUDGET_SECONDS", 12.0)
+    run = waiting(5.0)
+    run.__dict__["database"] = Server(looks=1)
+    with Stubber(run.rds) as rds:
+        for _ in range(2):
+            rds.add_response("describe_global_clusters", found)
+        said = database_steps.await_database(run)
+        rds.assert_no_pending_responses()
+    assert said == "this region's cluster is the writer and takes writes"
+    assert run.clock.slept == [0.5]  # type: ignore[attr-defined]
+
+
+def test_an_attempt_of_the_wait_ends_in_time_for_the_state_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_steps, "POLL_BUDGET_SECONDS", 12.0)
+    run = waiting(5.0)
+    run.__dict__["database"] = Server(looks=1_000)
+    with Stubber(run.rds) as rds:
+        for _ in range(25):
+            rds.add_response("describe_global_clusters", global_cluster(writer=OWN_ARN))
+        with pytest.raises(NotReady, match=r"^this region's server is still a replica$"):
+            database_steps.await_database(run)
+        rds.assert_no_pending_responses()
+    assert run.clock.slept == [0.5] * 24  # type: ignore[attr-defined]
+
+
+def test_a_replica_that_left_the_global_cluster_is_not_promoted() -> None:
+    run = with_lease(step_run(), lease_of())
+    run.__dict__["database"] = Server(looks=1)
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster(own=False))
+        assert not database_steps.promotion_accepted(run)
+
+
+def test_an_acceptance_in_another_epoch_says_nothing_of_this_one() -> None:
+    run = with_lease(step_run(), lease_of())
+    assert run.local.note_moment(EPOCH - 1, Moment.ACCEPTED, now=run.clock.now())
+    with Stubber(run.rds) as rds:
+        rds.add_response("describe_global_clusters", global_cluster())
+        assert not database_steps.promotion_accepted(run)
 
 
 def test_a_run_after_the_stuck_one_takes_its_cluster_as_promoted() -> None:
@@ -333,12 +438,21 @@ def test_a_promotion_that_was_accepted_in_this_epoch_stays_accepted() -> None:
         assert "already" in database_steps.start_promotion(run)
 
 
-def test_a_slow_attempt_asks_for_no_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "asks"), [(5.0, True), (5.1, False)])
+def test_a_slow_attempt_asks_for_no_promotion(seconds: float, asks: bool) -> None:
     """Its task may have timed out, and the lease been released, while it looked."""
-    monkeypatch.setattr(database_steps, "ASK_WITHIN_SECONDS", -1.0)
     run = with_lease(step_run(), lease_of())
+
+    def slow(**_: Any) -> None:
+        run.clock.sleep(seconds)
+
+    run.rds.meta.events.register("before-parameter-build.rds.DescribeGlobalClusters", slow)
     with Stubber(run.rds) as rds:
         rds.add_response("describe_global_clusters", global_cluster())
-        with pytest.raises(NotReady, match="took too long to ask"):
-            database_steps.start_promotion(run)
+        if asks:
+            rds.add_response("failover_global_cluster", {"GlobalCluster": {}}, FAILOVER)
+            assert database_steps.start_promotion(run).endswith("accepted the failover")
+        else:
+            with pytest.raises(NotReady, match="took too long to ask"):
+                database_steps.start_promotion(run)
         rds.assert_no_pending_responses()

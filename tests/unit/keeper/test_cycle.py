@@ -376,6 +376,9 @@ def test_plan_dies(steps: int) -> None:
         simulation.pages.count(f"Lifeline test {RECOVERY}: the failover plan was started again")
         == 1
     )
+    (told,) = [one for one in simulation.texts if "recover-e2-r2 was started" in one]
+    assert "recover-e2-r1 ended without completing" in told
+    assert "Execution: recover-e2-r1" in told, "the one to look at"
     assert judged(simulation).serving(RECOVERY)
 
 
@@ -801,6 +804,24 @@ def test_a_sick_region_lets_go_by_itself_where_that_is_on_and_the_other_is_ready
     assert lease_of(simulation).is_handed_over
     both_cycle(simulation, int(EXPIRY / LOOP) + 2)
     assert judged(simulation).last(RECOVERY)[0] is Action.RECOVER
+
+
+def test_a_sick_region_does_not_let_go_to_a_standby_that_fell_silent() -> None:
+    """A11: it was ready a minute ago; whether it is now, nobody knows."""
+    simulation = Simulation(automatic_hand_over=True)
+    simulation.seen_well = {HOME}
+    both_cycle(simulation, 3)
+    assert simulation.reports[RECOVERY].ready
+    silent_for = EXPIRY + 2 * LOOP
+    for _ in range(int(silent_for / LOOP)):
+        simulation.cycle(HOME)
+        simulation.wait(LOOP)
+    simulation.applying = False
+    for number in range(2 * POLICY.own_looks):
+        simulation.cycle(HOME, number % 2)
+        simulation.wait(LOOP)
+    assert simulation.last(HOME) == (Action.RENEW, "serves-degraded")
+    assert lease_of(simulation).holder == HOME
 
 
 def test_what_nobody_takes_is_taken_back() -> None:

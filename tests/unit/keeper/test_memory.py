@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from lifeline.lambdas.failover.health import Health
-from lifeline.lambdas.failover.lag import estimated_loss_seconds
+from lifeline.lambdas.failover.lag import Applied, estimated_loss_seconds
 from lifeline.lambdas.failover.lease import Lease, Promise
+from lifeline.lambdas.failover.policy import Policy
+from lifeline.lambdas.failover.protocol import OWN_GAP_SECONDS
 from lifeline.lambdas.keeper.memory import Memory
 
 START = Lease(holder="ca-central-1", epoch=1, renewals=1, writer="ca-central-1")
@@ -87,6 +92,71 @@ def test_an_agreement_does_not_last_over_a_gap_in_which_nobody_looked() -> None:
         == 100.0
     )
     assert memory.saw_health(ill, ill, 405.0).agreed_unhealthy_since == 405.0
+
+
+def test_whatever_moves_starts_the_clock_again() -> None:
+    """A2: a new attempt, or a promise that was asked for, is not standing still."""
+    lease = Lease(holder="ca-central-1", epoch=1, renewals=7, writer="ca-central-1")
+    memory = Memory().saw_lease(lease, PROMISE, 100.0)
+    assert memory.unmoved_seconds(110.0) == 10.0
+    for moved, promise in (
+        (replace(lease, attempt=1), PROMISE),
+        (replace(lease, renewals=8), PROMISE),
+        (replace(lease, epoch=2), PROMISE),
+        (lease, replace(PROMISE, failsafe=1)),
+    ):
+        assert memory.saw_lease(moved, promise, 110.0).unmoved_since == 110.0
+    assert memory.saw_lease(lease, replace(PROMISE, promoting=2), 110.0).unmoved_since == 100.0
+
+
+def test_what_was_never_seen_has_no_age_and_no_age_is_negative() -> None:
+    assert Memory().unmoved_seconds(100.0) is None
+    assert Memory().agreed_unhealthy_seconds(100.0) == 0.0
+    ahead = Memory(unmoved_since=105.0, agreed_unhealthy_since=105.0)
+    assert (ahead.unmoved_seconds(100.0), ahead.agreed_unhealthy_seconds(100.0)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("own", "witness", "healthy_at", "since"),
+    [
+        (Health.UNHEALTHY, Health.UNHEALTHY, 90.0, 100.0),
+        (Health.UNHEALTHY, Health.UNKNOWN, 90.0, None),
+        (Health.UNKNOWN, Health.UNHEALTHY, 90.0, None),
+        (Health.HEALTHY, Health.UNHEALTHY, 105.0, None),
+        (Health.UNHEALTHY, Health.HEALTHY, 105.0, None),
+    ],
+)
+def test_one_observers_word_is_no_agreement(
+    own: Health, witness: Health, healthy_at: float, since: float | None
+) -> None:
+    memory = Memory(last_healthy_at=90.0, agreed_unhealthy_since=100.0, health_at=100.0)
+    after = memory.saw_health(own, witness, 105.0)
+    assert (after.last_healthy_at, after.agreed_unhealthy_since) == (healthy_at, since)
+    assert after.health_at == 105.0
+
+
+@pytest.mark.parametrize(("gap", "since"), [(0.0, 100.0), (0.1, 200.0 + 0.1)])
+def test_an_agreement_lasts_over_a_gap_of_the_protocols_length(gap: float, since: float) -> None:
+    ill = Health.UNHEALTHY
+    last = 200.0 - OWN_GAP_SECONDS
+    memory = Memory(agreed_unhealthy_since=100.0, health_at=last)
+    assert memory.saw_health(ill, ill, 200.0 + gap).agreed_unhealthy_since == since
+
+
+def test_two_windows_of_the_applied_markers_are_kept() -> None:
+    """A6: the rate over one window needs what lies right before it."""
+    policy = Policy(veto_window_seconds=10.0)
+    memory = Memory()
+    for now, born in ((100.0, 90.0), (110.0, 91.0), (120.0, 92.0), (120.5, None), (121.0, 93.0)):
+        memory = memory.saw_applied(born, policy, now)
+    assert memory.applied == (Applied(110.0, 91.0), Applied(120.0, 92.0), Applied(121.0, 93.0))
+    at_the_edge = Memory(applied=(Applied(100.0, 90.0),)).saw_applied(91.0, policy, 120.0)
+    assert len(at_the_edge.applied) == 2
+    assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
+
+
+def test_an_empty_item_is_a_keepers_first_run() -> None:
+    assert Memory.from_json({}) == Memory()
 
 
 def test_a_pause_ended_when_the_table_says_so() -> None:

@@ -175,6 +175,13 @@ def test_each_input_alone_holds_by_its_own_word(change: dict[str, Any], reason: 
     assert not standby.took
 
 
+@pytest.mark.parametrize("newest", [NOW, NOW - 2 * POLICY.probe_cycle_seconds])
+def test_a_look_counts_for_two_cycles_of_the_probe(newest: float) -> None:
+    standby = Standby()
+    standby.own_samples = looks(DOWN, DOWN, DOWN, DOWN, DOWN, DOWN, newest_at=newest)
+    assert standby.cycle().action is Action.TAKE
+
+
 def test_an_agreement_ends_with_the_first_look_that_does_not_agree() -> None:
     """Else the veto would lapse after a minute of which the region was well for a part (A6)."""
     for own, witness in (

@@ -452,3 +452,48 @@ def test_a_repair_that_the_log_refuses_raises(broker: Broker) -> None:
         function.handler(
             {"repair": {"source": "stream", "run": "run-1", "stretches": [stretch]}}, None
         )
+
+
+def test_a_stretch_that_a_person_gives_up_is_written_down_with_who_and_why(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audit stands in the function's log before the marker is written (decision 25)."""
+    stretch = {
+        "region": "ca-west-1", "incarnation": "100", "shard": SHARD, "topic": EVENTS, "partition": 1,
+        "after": "5", "until": "9", "born_ms": 3,
+    }  # fmt: skip
+    request = {"who": "arn:person", "why": "purged", "stretches": [stretch]}
+    kept: list[tuple[str, dict[str, Any]]] = []
+
+    def warning(said: str, *, extra: dict[str, Any]) -> None:
+        assert broker.records == []
+        kept.append((said, extra))
+
+    monkeypatch.setattr(function.logger, "warning", warning)
+    assert function.handler({"giveUp": request}, None) == {"markers": 1}
+    assert kept == [("given up", request)]
+    (record,) = broker.records
+    assert (record["topic"], record["partition"]) == (EVENTS, 1)
+    told = Marker.from_bytes(record["value"]).given_up
+    assert told is not None
+    assert (told.until, told.who, told.why) == (9, "arn:person", "purged")
+    now_ms = datetime.now(UTC).timestamp() * 1_000
+    assert abs(told.at_ms - now_ms) < 60_000
+
+
+def test_each_record_is_stamped_with_the_bridges_time_and_keyed_by_its_patient(
+    broker: Broker,
+) -> None:
+    """B15: the time of the log's records is the bridge's, in every partition."""
+    answer = function.handler(batch(event(1), marker()), None)
+    assert answer == {"written": 1, "markers": 1}
+    now_ms = datetime.now(UTC).timestamp() * 1_000
+    assert all(abs(one["timestamp"] - now_ms) < 60_000 for one in broker.records)
+    assert {one.get("key") for one in broker.records} == {b"patient-1", None}
+
+
+def test_an_event_without_a_time_of_arrival_arrived_now(broker: Broker) -> None:
+    told = batch(event(1))
+    del told["Records"][0]["kinesis"]["approximateArrivalTimestamp"]
+    assert function.handler(told, None)["written"] == 1
+    assert [one["topic"] for one in broker.records] == [EVENTS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -159,3 +160,14 @@ def test_a_broker_that_is_silent_ends_the_reading(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(KafkaException):
         reading(monkeypatch, [], [], [Message(b"a")])
     assert made[0].now == 3.0 + SILENT_SECONDS, "counted from the last record"
+
+
+def test_a_moment_that_the_broker_cannot_look_up_is_an_error_and_no_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown: Any = SimpleNamespace(error=KafkaError(KafkaError._UNKNOWN_PARTITION))
+    monkeypatch.setattr(Broker, "looked_up", unknown)
+    with pytest.raises(KafkaException):
+        reading(monkeypatch, [END], since_ms=EARLIER_MS + 5)
+    assert made[0].assigned == []
+    assert made[0].closed

@@ -437,3 +437,164 @@ def test_a_stretch_of_another_region_is_refused(origin: Origin) -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match="ca-west-1 accepted"):
         made.answer({"source": "log", "run": "a", "stretches": [row]}, "1")
+
+
+def repairing_of(origin: Origin) -> Repair:
+    return Repair(
+        region=REGION, partitions=PARTITIONS, schemas=SCHEMAS, log=origin, stream=origin,
+        writer=origin, clock=ManualClock(),
+    )  # fmt: skip
+
+
+def test_what_the_log_does_not_prove_is_copied_when_it_is_asked_for(origin: Origin) -> None:
+    """For the events' own sake: the hole stays one, as no marker counts them."""
+    origin.bridge_all()
+    origin.copy(LOSSES["a stretch"])
+    for place, lines in origin.log.items():
+        origin.log[place] = [one for one in lines if not at(16)(place, one)]
+        origin.copied[place] = len(origin.log[place])
+    held = len(origin.held)
+    (gap,) = origin.repair("log", unproven=True)["gaps"]
+    assert (int(gap["after"]) - FIRST, int(gap["until"]) - FIRST) == (13, 20)
+    assert gap["found"] > 0
+    origin.copy()
+    assert len(origin.held) > held
+    lost = {one for one in origin.events() if 9 < one - FIRST < 30} - origin.held
+    assert lost == {FIRST + 16}
+    assert {(one.after - FIRST, one.until - FIRST) for one in origin.holes()} == {(13, 20)}
+
+
+def test_the_log_is_read_from_the_birth_of_the_stretchs_beginning(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is older; a slice goes on from the last marker that it came past."""
+    monkeypatch.setattr(repairing, "SLICE_SECONDS", -1.0)
+    origin.bridge_all()
+    asked: list[tuple[Place, int]] = []
+    records = origin.records
+
+    def noted(source: Any, since_ms: int, at: int = 0) -> Iterator[Any]:
+        asked.append((source, since_ms))
+        return records(source, since_ms, at)
+
+    monkeypatch.setattr(origin, "records", noted)
+    born_ms = int(BORN.timestamp() * 1000)
+    stretch = Stretch(PAIR, OBSERVATIONS, FIRST + 6, FIRST + 20, born_ms=born_ms + 6_000)
+    done = repairing_of(origin).from_log([stretch, stretch], "a")
+    assert asked == [(OBSERVATIONS, born_ms + 6_000)]
+    assert done.markers == 1
+    rest = Stretch(PAIR, OBSERVATIONS, FIRST + 13, FIRST + 20, born_ms=born_ms + 6_000)
+    assert done.left == [rest, stretch]
+    assert repairing_of(origin).from_log([rest], "a").left == []
+
+
+def test_a_gap_is_told_with_the_birth_of_its_beginning(origin: Origin) -> None:
+    """The stream is read from there for it."""
+    origin.bridge_all()
+    for place, lines in origin.log.items():
+        origin.log[place] = [one for one in lines if not at(16)(place, one)]
+    born_ms = int(BORN.timestamp() * 1000)
+    places = [Stretch(PAIR, place, FIRST + 6, FIRST + 20, born_ms) for place in origin.log]
+    done = repairing_of(origin).from_log(places, "a", dry_run=True)
+    ((lost, expected, found),) = done.gaps
+    assert lost == Stretch(PAIR, lost.place, FIRST + 13, FIRST + 20, born_ms + 13_000)
+    assert expected == found + 1
+
+
+def test_the_stream_is_read_no_further_than_the_last_stretch(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    records = origin.records
+
+    def noted(source: Any, since_ms: int, at: int = 0) -> Iterator[Any]:
+        for page in records(source, since_ms, at):
+            read.append(page[-1].sequence - FIRST)
+            yield page
+
+    monkeypatch.setattr(origin, "records", noted)
+    stretches = [
+        Stretch(PAIR, OBSERVATIONS, FIRST + 3, FIRST + 9),
+        Stretch(PAIR, OBSERVATIONS, FIRST + 11, FIRST + 19),
+    ]
+    done = repairing_of(origin).from_stream(stretches, "a", dry_run=True)
+    assert read == [9, 19]
+    assert (done.left, done.gaps, done.markers) == ([], [], 2)
+    wanted = {one for one in origin.events() if FIRST + 3 < one <= FIRST + 19}
+    assert done.records == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "lost"),
+    [(3, 10, [(3, 10)]), (3, 17, [(3, 17)]), (17, 20, []), (16, 20, [(16, 17)]), (18, 20, [])],
+)
+def test_only_what_lies_before_the_streams_oldest_record_is_lost(
+    origin: Origin, after: int, until: int, lost: list[tuple[int, int]]
+) -> None:
+    origin.stream = origin.stream[18:]
+    stretch = Stretch(PAIR, OBSERVATIONS, FIRST + after, FIRST + until)
+    done = repairing_of(origin).from_stream([stretch], "a")
+    assert [(one.after - FIRST, one.until - FIRST) for one, _, _ in done.gaps] == lost
+    assert {(expected, found) for _, expected, found in done.gaps} <= {(None, 0)}
+    assert (done.left, done.markers) == ([], 1 if until > 17 else 0)
+
+
+def test_a_stretch_may_lack_its_beginning_and_its_end(origin: Origin) -> None:
+    origin.stream = origin.stream[18:]
+    stretch = Stretch(PAIR, OBSERVATIONS, FIRST + 3, FIRST + 90)
+    done = repairing_of(origin).from_stream([stretch], "a")
+    told = [(one.after - FIRST, one.until - FIRST) for one, _, _ in done.gaps]
+    assert (told, done.left) == ([(3, 17), (41, 90)], [])
+
+
+def test_a_stream_without_a_record_has_lost_every_stretch(origin: Origin) -> None:
+    origin.stream = []
+    stretches = [Stretch(PAIR, OBSERVATIONS, FIRST, FIRST + 9)] * 2
+    done = repairing_of(origin).from_stream(stretches, "a")
+    assert (done.left, done.gaps) == ([], [(one, None, 0) for one in stretches])
+
+
+def test_two_shards_are_not_repaired_in_one_call(origin: Origin) -> None:
+    other = PAIR._replace(shard="shardId-000000000001")
+    rows = [stretch_to_json(Stretch(pair, OBSERVATIONS, 1, 2)) for pair in (PAIR, other)]
+    with pytest.raises(ValueError, match="one shard at a time"):
+        repairing_of(origin).answer({"source": "log", "run": "a", "stretches": rows}, "100")
+
+
+@pytest.mark.parametrize(("after", "until"), [(2, 2), (3, 2)])
+def test_an_empty_stretch_is_refused(after: int, until: int) -> None:
+    with pytest.raises(ValueError, match="is empty"):
+        stretch_of_json(stretch_to_json(Stretch(PAIR, OBSERVATIONS, after, until)))
+
+
+def test_a_stretch_travels_as_text() -> None:
+    """A sequence is larger than a double; a hole as `/v1/watermark` told it has no record to go on at."""
+    one = Stretch(PAIR, OBSERVATIONS, FIRST, FIRST + 1, born_ms=5, at=FIRST)
+    row = json.loads(json.dumps(stretch_to_json(one)))
+    assert stretch_of_json(row) == one
+    del row["born_ms"], row["at"]
+    assert stretch_of_json(row) == Stretch(PAIR, OBSERVATIONS, FIRST, FIRST + 1)
+
+
+def test_many_records_are_written_in_their_order_a_part_at_a_time(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repairing, "WRITE_RECORDS", 4)
+    origin.bridge_all()
+    origin.copy(LOSSES["a stretch"])
+    sizes: list[int] = []
+    write = origin.write
+
+    def noted(records: Iterable[LogRecord], at_ms: int) -> None:
+        written = list(records)
+        sizes.append(len(written))
+        assert at_ms == int(ManualClock().now() * 1_000)
+        write(written, at_ms)
+
+    monkeypatch.setattr(origin, "write", noted)
+    answer = origin.repair("stream")
+    assert sum(sizes) == answer["records"] + answer["markers"]
+    assert set(sizes) <= {1, 2, 3, 4}
+    assert 4 in sizes
+    origin.copy()
+    assert origin.holes() == []

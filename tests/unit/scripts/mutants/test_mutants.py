@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,6 +114,25 @@ def test_the_report_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.parametrize(("arguments", "sampled"), [([], True), (["ARGS=-k holes"], False)])
+def test_the_soak_runs_a_sample_of_every_area(arguments: list[str], sampled: bool) -> None:
+    """And fails with it. Who chooses tests wants these alone."""
+    words = ["make", "--no-print-directory", "-n", "soak", "PYTHON=python3", *arguments]
+    # The tests may run under a make that was given ARGS itself.
+    env = {"PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        words, cwd=ROOT, env=env, check=True, capture_output=True, text=True
+    ).stdout
+    last = said.strip().splitlines()[-1]
+    assert ("-m pytest -m soak" in said, "-m scripts.mutants" in last) == (True, sampled)
+    if sampled:
+        given = last.partition("-m scripts.mutants ")[2].split()
+        assert (given[0], given[2]) == ("--sample", "--seed")
+        assert int(given[1]) >= 50, "of each area, whatever its percentage"
+        assert "--area" not in given
+        assert "||" not in last
+
+
 SOURCE = "def old(age: int) -> bool:\n    return age > 65\n"
 TEST = "from aged import old\ndef test_old() -> None:\n    assert old(66) and not old(1)\n"
 HANGS = SOURCE.replace("return", "while True: pass\n    return")
@@ -190,6 +210,25 @@ def test_a_run_goes_on_where_it_was_ended(small: Path, monkeypatch: pytest.Monke
     (small / "test_aged.py").write_text(TEST + "def test_65() -> None:\n    assert not old(65)\n")
     assert [one.outcome for one in command.run(area, mutants, True)] == ["killed", "killed"]
     assert len(ran) == 2
+
+
+@pytest.mark.parametrize("second", ["survived", "killed", "timeout"])
+def test_what_seems_never_to_end_is_run_once_more_for_longer(
+    small: Path, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    """A machine that is busy with something else must not make a survivor count as noticed."""
+    allowed: list[float] = []
+    said = ["timeout", second]
+
+    def outcome(path: str, source: str, tests: list[str], seconds: float) -> str:
+        allowed.append(seconds)
+        return said.pop(0)
+
+    monkeypatch.setattr(runs, "outcome", outcome)
+    area = Area("small", 80, ("aged.py",), ("test_aged.py",))
+    (found,) = command.run(area, [Mutant("k", "aged.py", 2, 2, 2, (1, 2), 0, 0, "")], False)
+    assert (found.outcome, said) == (second, [])
+    assert allowed[1] == command.LONGER * allowed[0]
 
 
 def test_a_test_that_fails_without_a_mutant_ends_the_run(small: Path) -> None:
