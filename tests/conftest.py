@@ -20,6 +20,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from lab.processes import end_leftovers
+from tests.support import service_files
 from tests.support.leftovers import environment, leftovers
 from tests.support.turns import Turns
 
@@ -31,6 +32,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 CDK_OUT = tempfile.TemporaryDirectory(prefix="lifeline-cdk-out-")
 os.environ["CDK_OUTDIR"] = CDK_OUT.name
 """Where an app writes that is given no folder: else each copies its assets and leaves them, up to 35 MB."""
+
+service_files.read_once()
 
 
 class FileOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
