@@ -66,7 +66,7 @@ HELD: list[contextlib.AbstractContextManager[None]] = []
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """A file marked `alone` has the machine to itself, from its fixtures' start to their end.
+    """A file's tests marked `alone` have the machine to themselves, the fixtures that they start included.
 
     The wait counts in no test's time-out.
     """
