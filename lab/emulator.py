@@ -14,6 +14,7 @@ What differs from its own entry point:
 - Global caches, the second version of MSK's API and an image's replication status are added
   (`emulated_cache`, `emulated_log`, `emulated_images`).
 - A resource whose creation failed is deleted, and one can be made to fail (`emulated_rollback`).
+- `cdk` is told of a stack's end when it ends (`emulated_stack_looks`).
 - What CloudFormation does to each resource is written to a file: its native types are changed inside
   this process, where no proxy sees a call.
 - The garbage collector is tuned: millions of small records make its full passes long.
@@ -117,6 +118,7 @@ def main() -> None:
         responses,
     )
     from ministack.services import (  # type: ignore[import-not-found]
+        cloudformation,
         cloudwatch_logs,
         ecr,
         elasticache,
@@ -144,6 +146,7 @@ def main() -> None:
     from lab.emulated_metrics import keep_metric_lines
     from lab.emulated_pages import keep_pages
     from lab.emulated_rollback import FailedCreates
+    from lab.emulated_stack_looks import answer_when_done
 
     memory = Path(os.environ["STATE_DIR"])
     caches = remembered_caches(memory)
@@ -153,6 +156,7 @@ def main() -> None:
     tell_cloudformation(stacks, elasticache)
     add_second_version(msk)
     add_replication_status(ecr)
+    answer_when_done(cloudformation)
     refuse_new_groups(lambda_svc, cloudwatch_logs, iam_evaluator)
     FailedCreates(Path(os.environ["LAB_PLANTED"])).install(stacks, custom_resource)
     record_changes(stacks, responses, Path(os.environ["LAB_CHANGES"]))

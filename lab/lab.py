@@ -67,10 +67,12 @@ class RegionEndpoints:
 class Lab:
     """Two data regions and the witness on loopback.
 
-    `port_base` is its first port; None takes a block of ports that no other run has. `replicator`: other
-    settings of MirrorMaker than the product's, to break it. `settings`: further context keys of the app.
-    `resets`: it remembers what was deployed, for `reset`.
+    `port_base` is its first port; None takes a block of ports that no other run has. `settings`: further
+    context keys of the app. `resets`: it remembers what was deployed, for `reset`.
     """
+
+    replicator: str | None = None
+    """Other settings of MirrorMaker than the product's, to break it: from the services' next start on."""
 
     def __init__(
         self,
@@ -81,7 +83,6 @@ class Lab:
         port_base: int | None = None,
         say: Callable[[str], None] = print,
         control_plane_only: bool = False,
-        replicator: str | None = None,
         settings: Mapping[str, str] | None = None,
         resets: bool = False,
     ) -> None:
@@ -95,7 +96,6 @@ class Lab:
         )
         self.say = say
         self.control_plane_only = control_plane_only
-        self._replicator = replicator
         self._memory = self.workdir / "memory" if resets else None
         self.processes = Processes(self.workdir)
         self.clients = Clients(self.places)
@@ -261,7 +261,7 @@ class Lab:
         for region in regions:
             self.start_gateway(region)
         mirror_settings = self.workdir / "mirror.properties"
-        mirror_settings.write_text(self._replicator or replicator_settings())
+        mirror_settings.write_text(self.replicator or replicator_settings())
         self._follow(service_commands(mirror_settings), regions)
 
     def deploy_stacks(self) -> DeployReport:

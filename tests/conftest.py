@@ -20,6 +20,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from lab.processes import end_leftovers
+from tests.support import service_files
 from tests.support.leftovers import environment, leftovers
 from tests.support.turns import Turns
 
@@ -31,6 +32,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 CDK_OUT = tempfile.TemporaryDirectory(prefix="lifeline-cdk-out-")
 os.environ["CDK_OUTDIR"] = CDK_OUT.name
 """Where an app writes that is given no folder: else each copies its assets and leaves them, up to 35 MB."""
+
+service_files.read_once()
 
 
 class FileOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
@@ -63,7 +66,7 @@ HELD: list[contextlib.AbstractContextManager[None]] = []
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """A file marked `alone` has the machine to itself, from its fixtures' start to their end.
+    """A file's tests marked `alone` have the machine to themselves, the fixtures that they start included.
 
     The wait counts in no test's time-out.
     """

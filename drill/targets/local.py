@@ -61,8 +61,7 @@ UNTOLD = (
 class LocalTarget:
     """`keep`: wait for Enter before the lab is stopped, so that a person can look around.
 
-    `replicator`: other settings of the replicator than the product's, to see a drill fail. `resets`: it may
-    be drilled again and again; each run after the first begins with a reset."""
+    `resets`: it may be drilled again and again; each run after the first begins with a reset."""
 
     name = "lab"
     profile = "dev"
@@ -90,7 +89,6 @@ class LocalTarget:
         keep: bool = False,
         workdir: Path = WORKDIR,
         port_base: int | None = None,
-        replicator: str | None = None,
         resets: bool = False,
         say: Callable[[str], None] = print,
     ) -> None:
@@ -105,7 +103,6 @@ class LocalTarget:
             suffix=suffix,
             workdir=workdir,
             port_base=port_base,
-            replicator=replicator,
             say=say,
             resets=resets,
         )
@@ -130,6 +127,10 @@ class LocalTarget:
             pass
         finally:
             self._lab.__exit__(kind, error, trace)
+
+    def run_replicator(self, settings: str | None) -> None:
+        """From the next `deploy` on: with these settings, to see a drill fail; None: the product's."""
+        self._lab.replicator = settings
 
     def deploy(self) -> Deployed:
         """The first time; then a reset: what was deployed, as it was right after."""

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from lifeline.lambdas.failover import lease as transitions
 from lifeline.lambdas.failover.decision import Action, DatabaseView, Observation, decide
@@ -30,8 +32,7 @@ OLD = TTL + TRANSACTION + 1
 EPOCH = {"first": 1, "taken": 2}
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One region's database: its authority row, how old its renewal is, and its role."""
 
     epoch: int
@@ -40,8 +41,7 @@ class Row:
     replica: bool
 
 
-@dataclass(frozen=True)
-class Keeper:
+class Keeper(NamedTuple):
     """A keeper between two of its calls; `at` is the next one, or what it decided to do."""
 
     at: str = "look"
@@ -49,8 +49,7 @@ class Keeper:
     view: DatabaseView | None = None
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Everything. `up`: the home region runs; `link`: the regions reach each other."""
 
     leases: tuple[Lease | None, ...]
@@ -79,8 +78,7 @@ def first() -> State:
 
 def activating() -> State:
     """As `first`, but home's plan of epoch 1 is still before its first step."""
-    return replace(
-        first(),
+    return first()._replace(
         rows=(Row(0, NO_HOLDER, OLD, False), Row(0, NO_HOLDER, OLD, True)),
         plans=("acquire", ""),
     )
@@ -109,22 +107,21 @@ def successors(state: State, max_faults: int, without: str) -> Iterator[State]:
             yield from _plan(state, r, without)
     yield from _person(state, without)
     if state.up and state.faults < max_faults:
-        yield replace(state, up=False, faults=state.faults + 1)
+        yield state._replace(up=False, faults=state.faults + 1)
     if not state.up:
         given_up = state.person == "wait-lost" and without != "lost"
-        yield replace(state, up=True, person="gave-up" if given_up else state.person)
+        yield state._replace(up=True, person="gave-up" if given_up else state.person)
     if state.link and state.faults < max_faults:
-        yield replace(state, link=False, faults=state.faults + 1)
+        yield state._replace(link=False, faults=state.faults + 1)
     if not state.link:
-        yield replace(state, link=True)
+        yield state._replace(link=True)
 
 
 def _tick(state: State) -> State:
-    return replace(
-        state,
-        rows=tuple(replace(one, age=min(OLD, one.age + 1)) for one in state.rows),
+    return state._replace(
+        rows=tuple(one._replace(age=min(OLD, one.age + 1)) for one in state.rows),
         keepers=tuple(
-            replace(one, stamp_age=min(OLD, one.stamp_age + 1)) if one.view else one
+            one._replace(stamp_age=min(OLD, one.stamp_age + 1)) if one.view else one
             for one in state.keepers
         ),
         stamps=tuple(min(OLD, one + 1) for one in state.stamps),
@@ -147,9 +144,9 @@ def _keeper(state: State, r: int, without: str) -> Iterator[State]:
         return
 
     def become(**changes: object) -> State:
-        return replace(state, keepers=_put(state.keepers, r, replace(keeper, **changes)))  # type: ignore[arg-type]
+        return state._replace(keepers=_put(state.keepers, r, keeper._replace(**changes)))  # type: ignore[arg-type]
 
-    done = replace(state, keepers=_put(state.keepers, r, Keeper()))
+    done = state._replace(keepers=_put(state.keepers, r, Keeper()))
     if keeper.at == "look":
         # By the server's clock, and no more of it matters than whether it is within ttl.
         lately = 0.0 if row.age < TTL else float(TTL)
@@ -178,11 +175,11 @@ def _keeper(state: State, r: int, without: str) -> Iterator[State]:
         looked = keeper.view
         assert looked is not None
         if keeper.at == Action.RECOVER and not state.plans[r]:
-            done = replace(done, plans=_put(state.plans, r, "acquire"))
+            done = done._replace(plans=_put(state.plans, r, "acquire"))
         mine = row.holder == REGIONS[r] and looked.epoch == row.epoch and not row.replica
         if mine and looked.holder == REGIONS[r] and not looked.in_recovery:
-            fresh = replace(row, age=min(row.age, keeper.stamp_age))
-            yield _followed(replace(done, rows=_put(state.rows, r, fresh)))
+            fresh = row._replace(age=min(row.age, keeper.stamp_age))
+            yield _followed(done._replace(rows=_put(state.rows, r, fresh)))
         else:
             yield done
 
@@ -191,7 +188,7 @@ def _plan(state: State, r: int, without: str) -> Iterator[State]:
     at, lease = state.plans[r], state.leases[r]
     if not at:
         return
-    ended = replace(state, plans=_put(state.plans, r, ""))
+    ended = state._replace(plans=_put(state.plans, r, ""))
     if lease is None or lease.holder != REGIONS[r]:
         yield ended
         return
@@ -205,7 +202,7 @@ def _plan(state: State, r: int, without: str) -> Iterator[State]:
         return promised
 
     def to(step: str, **changes: object) -> State:
-        return replace(state, plans=_put(state.plans, r, step), **changes)  # type: ignore[arg-type]
+        return state._replace(plans=_put(state.plans, r, step), **changes)  # type: ignore[arg-type]
 
     if at in ("acquire", "promote", "stamp"):
         said = agreed() if at != "stamp" else True
@@ -214,7 +211,7 @@ def _plan(state: State, r: int, without: str) -> Iterator[State]:
         elif said and at == "acquire":
             yield to("promote")
         elif said and at == "promote":
-            yield to("stamp", rows=_put(state.rows, r, replace(state.rows[r], replica=False)))
+            yield to("stamp", rows=_put(state.rows, r, state.rows[r]._replace(replica=False)))
         elif said:
             yield to("open-ask", stamps=_put(state.stamps, r, 0))
     elif at == "open-ask":
@@ -227,7 +224,7 @@ def _plan(state: State, r: int, without: str) -> Iterator[State]:
         row = state.rows[r]
         if row.epoch < lease.epoch or (row.epoch == lease.epoch and row.holder == NO_HOLDER):
             row = Row(lease.epoch, REGIONS[r], state.stamps[r], row.replica)
-        yield _followed(replace(ended, rows=_put(state.rows, r, row)))
+        yield _followed(ended._replace(rows=_put(state.rows, r, row)))
 
 
 def _person(state: State, without: str) -> Iterator[State]:
@@ -238,44 +235,63 @@ def _person(state: State, without: str) -> Iterator[State]:
                 bound = transitions.set_out(state.promises[1], epoch=EPOCH["taken"], failsafe=0)
                 assert bound is not None
                 kept = state.promises if without == "bind" else (state.promises[0], bound)
-                yield replace(state, person="revoke", promises=kept)
+                yield state._replace(person="revoke", promises=kept)
         case "revoke":
             if reaches(state):
                 assert state.leases[0] is not None
                 gone = transitions.take(state.leases[0], region=OTHER, seen=state.leases[0], now=0)
                 assert gone is not None
-                yield replace(state, person="wait", leases=(gone, state.leases[1]))
+                yield state._replace(person="wait", leases=(gone, state.leases[1]))
             elif not state.up:
-                yield replace(state, person="wait-lost")
+                yield state._replace(person="wait-lost")
             # Home runs, and cannot be asked: nobody goes on.
         case "gave-up":
             free = transitions.clear_promise(
                 state.promises[1], tries=state.promises[1].tries, lease_epoch=1
             )
             assert free is not None
-            yield replace(state, person="over", promises=(state.promises[0], free))
+            yield state._replace(person="over", promises=(state.promises[0], free))
         case "wait" | "wait-lost":
             if state.waited >= TTL + MARGIN or without == "wait":
                 taken = Lease(holder=OTHER, epoch=EPOCH["taken"], renewals=0, writer=HOME)
-                yield replace(state, person="done", leases=(state.leases[0], taken))
+                yield state._replace(person="done", leases=(state.leases[0], taken))
 
 
 def canonical(state: State) -> State:
     """An age matters only where it lets its own region serve, or can be written so."""
-    rows = tuple(
-        one if one.holder == REGIONS[r] and not one.replica else replace(one, age=0)
-        for r, one in enumerate(state.rows)
+    return state._replace(
+        rows=_rows_of(state.rows),
+        keepers=_keepers_of(state.keepers),
+        stamps=_stamps_of(state.stamps, state.plans),
     )
-    keepers = tuple(
+
+
+# The parts repeat in nearly every state.
+
+
+@cache
+def _rows_of(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(
+        one if one.holder == region and not one.replica else one._replace(age=0)
+        for one, region in zip(rows, REGIONS, strict=True)
+    )
+
+
+@cache
+def _keepers_of(keepers: tuple[Keeper, ...]) -> tuple[Keeper, ...]:
+    return tuple(
         one
-        if one.view is not None and one.view.holder == REGIONS[r] and not one.view.in_recovery
-        else replace(one, stamp_age=0)
-        for r, one in enumerate(state.keepers)
+        if one.view is not None and one.view.holder == region and not one.view.in_recovery
+        else one._replace(stamp_age=0)
+        for one, region in zip(keepers, REGIONS, strict=True)
     )
-    stamps = tuple(
-        one if state.plans[r] in ("open-ask", "open") else 0 for r, one in enumerate(state.stamps)
+
+
+@cache
+def _stamps_of(stamps: tuple[int, ...], plans: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(
+        one if at in ("open-ask", "open") else 0 for one, at in zip(stamps, plans, strict=True)
     )
-    return replace(state, rows=rows, keepers=keepers, stamps=stamps)
 
 
 def _followed(state: State) -> State:
@@ -285,8 +301,8 @@ def _followed(state: State) -> State:
     rows = state.rows
     for r in (0, 1):
         if rows[r].replica and not rows[1 - r].replica:
-            rows = _put(rows, r, replace(rows[1 - r], replica=True))
-    return replace(state, rows=rows)
+            rows = _put(rows, r, rows[1 - r]._replace(replica=True))
+    return state._replace(rows=rows)
 
 
 def _put(values: tuple, index: int, value: object) -> tuple:  # type: ignore[type-arg]

@@ -1,6 +1,6 @@
 """Scenarios that must FAIL (E2): each part of the path lies or loses, in the real lab, and the drill says so.
 
-The replicator that copies no event at all is in `test_replicator_drops.py`. Here what it should copy has been
+The replicator that copies no event at all is in `test_lab_drill.py`. Here what it should copy has been
 purged in one partition; the bridge skips events and does not count them, so that its markers agree; an edge's
 journal leaves out what was sent, and calls safe whatever was accepted.
 """

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from lifeline.cli.__main__ import main
@@ -178,6 +179,7 @@ def test_alarms_that_nobody_can_read_are_no_health(monkeypatch: pytest.MonkeyPat
                 "cloudwatch",
                 region_name=region,
                 endpoint_url="http://127.0.0.1:9",
+                config=Config(retries={"total_max_attempts": 1}),
             ),
         )
 
