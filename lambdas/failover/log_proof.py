@@ -227,6 +227,19 @@ class PlaceProof:
             self._before.append(Hole(NOTHING, 0, first, None, self._open.split(first), NOTHING))
             self._head, self._head_born_ms, self._chained = first, born_ms, True
 
+    def lacks_beginning(self, first: int, born_ms: int, now: float) -> None:
+        """The chain begins behind `first`, as others say, and what the log has of it begins later: a hole."""
+        lacking = [one for one in self._before if one.until > first]
+        if not lacking:
+            return
+        earlier = lacking[0].found.split(first)
+        lacking[0].after, lacking[0].since = first, now
+        for one in lacking:
+            one.after_born_ms = born_ms
+        self._before = [Hole(NOTHING, 0, first, None, earlier, now)]
+        self.holes[:0] = lacking
+        _bound(self.holes)
+
     def ends_at(self, last: int, born_ms: int, now: float) -> None:
         """The chain's last marker, met in another partition, must lie here; else there is a hole."""
         if self._head is not None and self._head < last:
@@ -508,6 +521,8 @@ class _PairProof:
     """Set once the pair is settled: its partitions are kept no more (B24)."""
     genesis: bool = False
     """Whether its first marker was met since the reader began. It is not saved."""
+    _compared: int = 0
+    """Of how many partitions it was looked at whether the chain begins alike. It is not saved."""
 
     def frozen(self) -> bool:
         """Whether its entry stands still, and why is told."""
@@ -524,14 +539,37 @@ class _PairProof:
             self.final = replace(entry or Entry(NOTHING, 0), retired=True)
             self.places, self.declared = {}, []
 
+    def begin(self, now: float, oldest_ms: Callable[[Place], int | None]) -> None:
+        """One chain lies in every partition: one where it begins later lacks its beginning.
+
+        If the log there goes further back than the shard, and had the partition when the chain began.
+        """
+        places = {place for one in self.declared for place in one.places}
+        if len(places) == self._compared:
+            return
+        chains = {place: one.begins for place, one in self.places.items() if place in places}
+        first = self._first()
+        for place, begins in chains.items():
+            later = first is not None and begins is not None and begins > first
+            if first is None or not later or self._last_without(place) is not None:
+                continue
+            born_ms = oldest_ms(place)
+            if born_ms is not None:
+                self.places[place].lacks_beginning(first, born_ms, now)
+        if sum(one is not None for one in chains.values()) == len(places):
+            self._compared = len(places)
+
+    def _first(self) -> int | None:
+        """Where the chain begins, as far as any partition says."""
+        begins = [one.begins for one in self.places.values()]
+        return min((one for one in begins if one is not None), default=None)
+
     def end(self, now: float, oldest_ms: Callable[[Place], int | None]) -> None:
         """No marker comes any more: the last one lies in every partition that it declares.
 
         Also in one that has none at all, if the log there goes further back than the shard.
         """
-        first = min(
-            (one.begins for one in self.places.values() if one.begins is not None), default=None
-        )
+        first = self._first()
         for one in self.declared:
             for place in one.places:
                 proof = self.places.get(place)
@@ -715,10 +753,13 @@ class LogProof:
         return min(births) if every else int(incarnation) * 1_000
 
     def find_lost_ends(self, now: float) -> None:
-        """Of the shards whose last markers lie before their descendants' in every partition: now and then.
+        """Look for chains that begin later in one partition than in another, or end earlier: now and then.
 
-        Elsewhere the next marker tells that one is missing; here there is none (B11).
+        In the middle the next marker tells that one is missing; at the beginning there is none before it, and
+        at the end, which lies before the descendants' markers in every partition, none behind it (B11).
         """
+        for pair, proof in self._pairs.items():
+            proof.begin(now, partial(self._oldest_ms, pair))
         marked = self._marked()
         for stream, lineage in self._lineages.items():
             for shard in lineage.retired(marked[stream]):
