@@ -119,17 +119,16 @@ class Runtime:
                 raise Refused(f"no server at {host}")
             return Session(server)
 
-        return self._database(server, timeout, connect), timeout
+        try:
+            return self.network.call(server.region, "postgresql", timeout, connect), timeout
+        except (NoAnswer, Refused) as error:
+            raise OSError(str(error)) from error
 
     def run(self, session: Session, timeout: float, sql: str, values: Mapping[str, Any]) -> Any:
         """One statement over the network. Raises OSError, ServerError."""
-        return self._database(session.server, timeout, session.run, sql, values)
-
-    def _database(
-        self, server: Server, timeout: float, work: Callable[..., Any], *given: Any
-    ) -> Any:
+        server = session.server.region
         try:
-            return self.network.call(server.region, "postgresql", timeout, work, *given)
+            return self.network.call(server, "postgresql", timeout, session.run, sql, values)
         except (NoAnswer, Refused) as error:
             raise OSError(str(error)) from error
 
@@ -157,9 +156,16 @@ class Runtime:
     def installed(self) -> Iterator[None]:
         """Lead the ports here, and back afterwards."""
         from lifeline.lambdas.probe import cycle as probe_cycle
+        from lifeline.services.archiver import archived_places
         from lifeline.services.query_api import service, stream_client
 
         runtime, scheduler = self, self.scheduler
+
+        def now(_clock: object) -> float:
+            """By the clock of the machine on which the current task runs."""
+            task = scheduler.current
+            assert task is not None
+            return EPOCH_ZERO + scheduler.now + task.machine.clock_offset
 
         class Environment:
             """`os`, as far as contracts look at it."""
@@ -172,7 +178,7 @@ class Runtime:
         with (
             patch.multiple(
                 clock.SystemClock,
-                now=lambda _self: self._now(),
+                now=now,
                 monotonic=lambda _self: scheduler.now,
                 sleep=lambda _self, seconds: scheduler.sleep(seconds),
                 wait=lambda _self, _stopping, seconds: scheduler.sleep(seconds),
@@ -181,6 +187,7 @@ class Runtime:
             patch.object(aws, "boto3", boto3_module),
             patch.object(service, "boto3", boto3_module),
             patch.object(stream_client, "boto3", boto3_module),
+            patch.object(archived_places, "boto3", boto3_module),
             patch.object(service, "connect", self._psycopg),
             patch.object(pg8000.native, "Connection", self._pg8000),
             patch.object(urllib.request, "urlopen", self.urlopen),
@@ -193,12 +200,6 @@ class Runtime:
                 yield
             finally:
                 aws.client.cache_clear()
-
-    def _now(self) -> float:
-        """By the clock of the machine on which the current task runs."""
-        task = self.scheduler.current
-        assert task is not None
-        return EPOCH_ZERO + self.scheduler.now + task.machine.clock_offset
 
     def _environment(self) -> Mapping[str, str]:
         task = self.scheduler.current
