@@ -81,9 +81,11 @@ class Network:
         elif task.dead:
             raise Died
         if self.silent or self.no_way_out or self.cut_links or self.dead_regions:
-            lost = (target, service) in self.silent
-            lost = lost or (source != target and source in self.no_way_out)
-            if lost or not self.reaches(source, target):
+            if (
+                (target, service) in self.silent
+                or (source != target and source in self.no_way_out)
+                or not self.reaches(source, target)
+            ):
                 self._time_out(began, timeout, target, service)
         if self.refusing and (target, service) in self.refusing:
             raise Refused(f"{service} in {target} refuses")
@@ -101,7 +103,7 @@ class Network:
             self._time_out(began, timeout, target, service)
         if back:
             scheduler.sleep(back)
-            if not self.reaches(target, source):
+            if (self.cut_links or self.dead_regions) and not self.reaches(target, source):
                 self._time_out(began, timeout, target, service)
         if scheduler.now - began > timeout:
             self._time_out(began, timeout, target, service)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lifeline.lambdas.failover.protocol import SERVING_SEEN, TAKEOVER_READY
 from lifeline.lambdas.failover.readiness import Readiness
@@ -19,8 +19,7 @@ _encoded = json.JSONEncoder(separators=(",", ":")).encode
 """`json.dumps` would make an encoder anew for each line."""
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """One measured value. `store` is a dimension of lags only; `reason` is told beside it, no dimension."""
 
     name: str

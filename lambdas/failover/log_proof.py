@@ -478,7 +478,7 @@ class _PairProof:
         """Keep the entry alone, if nothing is waited for."""
         entry = self.entry()
         if self.final is None and all(place.settled(now) for place in self.places.values()):
-            self.final = replace(entry or Entry(NOTHING, 0), retired=True)
+            self.final = (entry or Entry(NOTHING, 0))._replace(retired=True)
             self.places, self.declared = {}, []
 
     def end(self, now: float) -> None:
@@ -786,7 +786,7 @@ class LogProof:
         marked = self._marked()
         retired = self._retired(marked)
         found = {
-            pair: replace(entry, retired=True) if pair in retired else entry
+            pair: entry._replace(retired=True) if pair in retired else entry
             for pair, entry in self.entries().items()
         }
         unplaced = self._unplaced(marked) - set(found)

@@ -203,8 +203,7 @@ class Marker:
         )
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """How far one pair is proven to be in a log: a sequence (inclusive) and that marker's birth.
 
     `after` (exclusive): where the proof begins; nothing is said of what lies at or under it (B25).

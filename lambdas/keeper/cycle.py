@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from lifeline.lambdas.failover.decision import (
     Action,
@@ -45,6 +45,8 @@ from lifeline.lambdas.keeper.ports import (
 )
 
 T = TypeVar("T")
+_encoded = json.JSONEncoder(default=str).encode
+"""`json.dumps` would make an encoder anew for each decision."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,7 @@ class Ports:
     pager: PagePort
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one cycle saw; `stamp` is the own database's clock before anything was sent."""
 
     observation: Observation
@@ -242,7 +243,7 @@ class Cycle:
             releases=promise.releases,
             released_seconds_ago=now - promise.released_at if promise.releases else None,
         )
-        return replace(look, observation=observation, memory=memory)
+        return look._replace(observation=observation, memory=memory)
 
     def _look_at_itself(self, look: Look, lease: Lease) -> Look:
         """How this active region's own parts are (A11); after the renewal, which nothing here may delay."""
@@ -274,7 +275,7 @@ class Cycle:
             standby_ready=report.ready if report is not None and fresh else None,
             standby_reason=report.ready_reason if report is not None else "",
         )
-        return replace(look, observation=observation)
+        return look._replace(observation=observation)
 
     def _counted(self, found: Mapping[Part, Health], epoch: int, now: float) -> dict[str, float]:
         """Count the look on top of what this region's keepers counted before; the parts that are ill."""
@@ -460,7 +461,7 @@ class Cycle:
                     "action": str(decision.action),
                     "reason": decision.reason,
                     "epoch": epoch,
-                    "evidence": json.dumps(decision.evidence, default=str),
+                    "evidence": _encoded(decision.evidence),
                 },
                 now,
             ),
