@@ -311,12 +311,19 @@ class RegionStateTable(_Items):
 class ProbeResults(_Items):
     """Where an observer keeps its samples of one region: one cycle, one sample, whoever runs (A7)."""
 
+    def __init__(self, client: Any, table: str) -> None:
+        super().__init__(client, table)
+        self._claimed: dict[str, int] = {}
+        """By region: the newest cycle that is known to be claimed, by this run or by another."""
+
     def samples(self, region: str) -> list[Sample]:
         """The last samples of `region`, oldest first."""
         return samples_from_item(self._get(PROBE_PREFIX + region))
 
     def claim_cycle(self, region: str, cycle: int) -> bool:
         """Overlapping runs share a cycle: the first to claim it probes."""
+        if cycle <= self._claimed.get(region, -1):
+            return False
         claimed = self._update(
             PROBE_PREFIX + region,
             "SET #cycle = :cycle",
@@ -324,6 +331,8 @@ class ProbeResults(_Items):
             {":cycle": _n(cycle)},
             names={"#cycle": "cycle"},
         )
+        # Whatever the answer was: the cycle is somebody's, and the table need not be asked again.
+        self._claimed[region] = cycle
         return claimed is not None
 
     def keep(self, region: str, sample: Sample, window: int) -> None:
