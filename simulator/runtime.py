@@ -17,6 +17,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
+from urllib.request import Request
 
 import orjson
 import pg8000.native
@@ -42,6 +43,22 @@ Route = Callable[[str, str, str], tuple[int, dict[str, Any]]]
 
 _DATES = lru_cache(maxsize=4096)(parsedate_to_datetime)
 """Every run passes through the same seconds, and reading a date is pure."""
+
+
+_REQUESTS = lru_cache(maxsize=256)(Request)
+"""The same few addresses are asked again and again, and `urlopen` here changes no request."""
+
+
+def _request(
+    url: str,
+    data: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    method: str | None = None,
+) -> Request:
+    """`urllib.request.Request`."""
+    if data is None and not headers:
+        return _REQUESTS(url, method=method)
+    return Request(url, data, headers or {}, method=method)
 
 
 class AwsClient:
@@ -132,7 +149,7 @@ class Runtime:
         except (NoAnswer, Refused) as error:
             raise OSError(str(error)) from error
 
-    def urlopen(self, request: urllib.request.Request, timeout: float) -> Any:
+    def urlopen(self, request: Request, timeout: float) -> Any:
         """`urllib.request.urlopen`: hosts are `<service>.<region>`."""
         service, _, region = request.host.partition(".")
         try:
@@ -147,9 +164,10 @@ class Runtime:
             )
         except (NoAnswer, Refused) as error:
             raise urllib.error.URLError(OSError(str(error))) from error
-        raw = io.BytesIO(orjson.dumps(body))
+        raw = orjson.dumps(body)
         if status >= 400:
-            raise urllib.error.HTTPError(request.full_url, status, "", {}, raw)  # type: ignore[arg-type]
+            said = io.BytesIO(raw)
+            raise urllib.error.HTTPError(request.full_url, status, "", {}, said)  # type: ignore[arg-type]
         return _Response(status, raw)
 
     @contextmanager
@@ -191,6 +209,7 @@ class Runtime:
             patch.object(service, "connect", self._psycopg),
             patch.object(pg8000.native, "Connection", self._pg8000),
             patch.object(urllib.request, "urlopen", self.urlopen),
+            patch.object(urllib.request, "Request", _request),
             patch.object(answer_date, "parsedate_to_datetime", _DATES),
             patch.object(contract, "os", Environment()),
             patch.object(probe_cycle, "ThreadPoolExecutor", self._pool),
@@ -222,11 +241,11 @@ class Runtime:
 
 
 class _Response:
-    def __init__(self, status: int, body: io.BytesIO) -> None:
+    def __init__(self, status: int, body: bytes) -> None:
         self.status, self._body = status, body
 
     def read(self, limit: int) -> bytes:
-        return self._body.read(limit)
+        return self._body[:limit]
 
     def __enter__(self) -> _Response:
         return self
