@@ -817,7 +817,9 @@ class LogProof:
 
     def _place(self, pair: Pair, place: Place) -> PlaceProof | None:
         """None for a settled pair: what comes of it now came before."""
-        known = self._pairs.setdefault(pair, _PairProof())
+        known = self._pairs.get(pair)
+        if known is None:
+            known = self._pairs[pair] = _PairProof()
         if known.final is not None:
             return None
         places = known.places
