@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import orjson
 from botocore.exceptions import ClientError
 
 from lifeline.lambdas.adapters.lease_table import LEASE_ID, item_from_lease, lease_from_item
@@ -458,8 +459,9 @@ class AuthorityWorld(Story):
         task = self.scheduler.current
         assert task is not None
         self.told[task.machine.region].append(line)
+        body = orjson.loads(line)
         for one in self.alarms[task.machine.region]:
-            one.line(line)
+            one.line(body)
 
     def _logged(self, message: str, extra: Mapping[str, Any]) -> None:
         """What the shipped code logs, as far as the story needs it."""

@@ -67,8 +67,7 @@ def row_of_stretch(pair: Pair, place: Place, after: int, until: int) -> dict[str
     }
 
 
-@dataclass(frozen=True)
-class StreamMarker:
+class StreamMarker(NamedTuple):
     """What the marker writer puts into one shard. Its position is the stream's sequence number (B4)."""
 
     region: str

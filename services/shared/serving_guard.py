@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 READ_AUTHORITY = """
 SELECT epoch, holder, renewals,
        extract(epoch FROM clock_timestamp() - renewed_from)::float8,
