@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from lifeline.lambdas.failover.decision import (
@@ -180,8 +180,7 @@ class Cycle:
         peer = self._peer_region
         samples = self._call("own probe", lambda: self._ports.local.samples(peer)) or []
         remembered = self._call("memory", self._ports.local.memory) or {}
-        return replace(
-            observation,
+        return observation._replace(
             own_probe=verdict(samples, self._policy, now),
             blind_seconds=Memory.from_json(remembered).unmoved_seconds(now),
         )
@@ -196,8 +195,7 @@ class Cycle:
             return observation
         promised = self._call("ask other", lambda: self._ports.peer.ask_failsafe(epoch=lease.epoch))
         own = self._call("own promise", self._ports.local.promise)
-        return replace(
-            observation,
+        return observation._replace(
             other_promised=promised,
             bound_to_epoch=0 if own is None else own.promoting,
         )
@@ -223,8 +221,7 @@ class Cycle:
             .saw_applied(born, policy, now)
         )
         fresh = bool(own_samples) and now - own_samples[-1].at <= 2 * policy.probe_cycle_seconds
-        observation = replace(
-            look.observation,
+        observation = look.observation._replace(
             unmoved_seconds=memory.unmoved_seconds(now),
             own_probe=own,
             witness_probe=witness,
@@ -269,8 +266,7 @@ class Cycle:
             return look
         report = self._call("other keeper", ports.peer.keeper_report)
         fresh = report is not None and abs(now - report.at) <= policy.expiry_seconds
-        observation = replace(
-            seen,
+        observation = seen._replace(
             ill=ill,
             standby_ready=report.ready if report is not None and fresh else None,
             standby_reason=report.ready_reason if report is not None else "",
