@@ -277,8 +277,11 @@ class RegionStateTable(_Items):
             is not None
         )
 
-    def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
-        """Keep a decision if it differs from the last one kept; overlapping keepers note it once."""
+    def note_decision(self, word: str, decision: Mapping[str, Any], at: float) -> bool:
+        """Keep a decision if it differs from the last one kept; overlapping keepers note it once.
+
+        What is no text is kept as JSON.
+        """
         if (
             self._update(
                 DECISION_ID,
@@ -289,7 +292,10 @@ class RegionStateTable(_Items):
             is None
         ):
             return False
-        body = {key: {"S": value} for key, value in decision.items()}
+        body = {
+            key: {"S": value if isinstance(value, str) else json.dumps(value, default=str)}
+            for key, value in decision.items()
+        }
         expires = {"expires_at": _n(int(at) + DECISION_DAYS * _DAY_SECONDS)}
         self._put(f"{DECISION_PREFIX}{int(at * 1000):013d}", {**body, **expires})
         return True

@@ -7,7 +7,6 @@ is read after the lease (A7).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -45,8 +44,6 @@ from lifeline.lambdas.keeper.ports import (
 )
 
 T = TypeVar("T")
-_encoded = json.JSONEncoder(default=str).encode
-"""`json.dumps` would make an encoder anew for each decision."""
 
 
 @dataclass(frozen=True)
@@ -457,7 +454,7 @@ class Cycle:
                     "action": str(decision.action),
                     "reason": decision.reason,
                     "epoch": epoch,
-                    "evidence": _encoded(decision.evidence),
+                    "evidence": decision.evidence,
                 },
                 now,
             ),
