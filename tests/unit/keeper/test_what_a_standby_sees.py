@@ -59,7 +59,7 @@ class Standby:
         self.took = False
         self.lease: Lease | None = LEASE
         self.log: list[tuple[str, dict[str, Any]]] = []
-        self.noted: dict[str, str] = {}
+        self.noted: dict[str, Any] = {}
         self.report: KeeperReport | None = None
 
     def cycle(self) -> Decision:
