@@ -7,10 +7,9 @@ compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import orjson
+from typing import Any
 
 from lifeline.lambdas.failover.protocol import SERVING_SEEN, TAKEOVER_READY
 
@@ -41,11 +40,8 @@ class PlaceAlarm:
         self._largest: float | None = None
         self._breaching = 0
 
-    def line(self, text: str) -> None:
-        """A log line of a function: embedded metrics are read, anything else is passed over."""
-        if self._rule.metric not in text:
-            return
-        body = orjson.loads(text)
+    def line(self, body: Mapping[str, Any]) -> None:
+        """A metric line of a function; other metrics are passed over."""
         if self._rule.metric in body:
             value = float(body[self._rule.metric])
             self._largest = value if self._largest is None else max(self._largest, value)

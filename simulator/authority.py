@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import orjson
 from botocore.exceptions import ClientError
 
 from lifeline.lambdas.adapters.lease_table import LEASE_ID, item_from_lease, lease_from_item
@@ -79,8 +80,7 @@ class Pause:
     until: float
 
 
-@dataclass(frozen=True)
-class Served:
+class Served(NamedTuple):
     """A region committed, or answered a read, at this epoch."""
 
     at: float
@@ -370,14 +370,15 @@ class AuthorityWorld(Story):
         }
 
     def _dynamodb(self, region: str, operation: str, asked: Mapping[str, Any]) -> Any:
-        change = asked.get("UpdateExpression", "")
         try:
             answer = self.tables[region].answer(operation, asked)
         except ClientError:
-            if change == "ADD failsafe :one":
+            if asked.get("UpdateExpression") == "ADD failsafe :one":
                 self.reach("a promise to wait is refused")
             raise
-        if TAKE in self.interrupted and change.startswith("SET holder = :region"):
+        if TAKE not in self.interrupted:
+            return answer
+        if asked.get("UpdateExpression", "").startswith("SET holder = :region"):
             self.interrupted.discard(TAKE)
             self.reach("the answer to a take is lost")
             raise NoAnswer("the take's answer is lost")
@@ -429,16 +430,18 @@ class AuthorityWorld(Story):
 
     def _serves(self, region: str, epoch: int) -> None:
         """After somebody served at an epoch nobody serves at a lower one, nor another at the same."""
-        now, last = self.scheduler.now, self.served.get(region)
+        now, served = self.scheduler.now, self.served
+        last = served.get(region)
         if last is None or last.epoch != epoch or now - last.at > 20.0:
             self.say(region, f"serves at epoch {epoch}")
-        self.served[region] = Served(now, epoch)
-        other = self.served.get(peer(region))
+        served[region] = Served(now, epoch)
+        other = served.get(peer(region))
         if epoch < self._newest_served:
             self.violate(f"{region} served at epoch {epoch} after epoch {self._newest_served}")
+        else:
+            self._newest_served = epoch
         if other is not None and other.epoch == epoch:
             self.violate(f"both regions served at epoch {epoch}")
-        self._newest_served = max(self._newest_served, epoch)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -456,8 +459,9 @@ class AuthorityWorld(Story):
         task = self.scheduler.current
         assert task is not None
         self.told[task.machine.region].append(line)
+        body = orjson.loads(line)
         for one in self.alarms[task.machine.region]:
-            one.line(line)
+            one.line(body)
 
     def _logged(self, message: str, extra: Mapping[str, Any]) -> None:
         """What the shipped code logs, as far as the story needs it."""

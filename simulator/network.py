@@ -1,9 +1,11 @@
 """Calls between regions: time on the way, cut links, dead regions, services that do not answer, lost
-replies."""
+replies, late requests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from simulator.scheduler import Died, Scheduler
@@ -16,6 +18,8 @@ NEAR_SHARE = 0.25
 effects can happen, for a fourth of the steps."""
 FAR_SECONDS = 0.03
 """One way between two regions; each call draws between half and one and a half of it."""
+LATE_SECONDS = (1.0, 12.0)
+"""After so long a late request has its effect."""
 
 
 class NoAnswer(Exception):
@@ -42,14 +46,15 @@ class Network:
         """(region, service) that answer at once with an error of their own."""
         self.lost_replies = 0.0
         """Share of replies that are lost after the effect."""
-        self.calls = 0
+        self.late_requests = 0.0
+        """Share of requests that arrive after their caller's time-out."""
         self.before_effect: Callable[[str, str], None] | None = None
         """Called with region and service right before a call's effect; may kill the caller."""
 
     @property
     def troubled(self) -> bool:
         """Whether a caller may end, or miss an answer, between two effects."""
-        return bool(self.lost_replies) or self.before_effect is not None
+        return bool(self.lost_replies or self.late_requests) or self.before_effect is not None
 
     def reaches(self, source: str, target: str) -> bool:
         """Whether something sent now from one region arrives in another."""
@@ -69,7 +74,10 @@ class Network:
         task = scheduler.current
         assert task is not None
         source = task.machine.region
-        self.calls += 1
+        if self.late_requests and self._random() < self.late_requests:
+            self._arrives_late(source, target, service, partial(work, *given))
+            scheduler.sleep(timeout)
+            raise NoAnswer(f"{service} in {target} did not answer within {timeout} s")
         drawn = self._random()
         began = scheduler.now
         back = 0.0
@@ -80,11 +88,12 @@ class Network:
             scheduler.sleep(NEAR_SECONDS)
         elif task.dead:
             raise Died
-        if self.silent or self.no_way_out or self.cut_links or self.dead_regions:
-            lost = (target, service) in self.silent
-            lost = lost or (source != target and source in self.no_way_out)
-            if lost or not self.reaches(source, target):
-                self._time_out(began, timeout, target, service)
+        if (self.silent or self.no_way_out or self.cut_links or self.dead_regions) and (
+            (target, service) in self.silent
+            or (source != target and source in self.no_way_out)
+            or not self.reaches(source, target)
+        ):
+            self._time_out(began, timeout, target, service)
         if self.refusing and (target, service) in self.refusing:
             raise Refused(f"{service} in {target} refuses")
         if self.before_effect is not None:
@@ -101,7 +110,7 @@ class Network:
             self._time_out(began, timeout, target, service)
         if back:
             scheduler.sleep(back)
-            if not self.reaches(target, source):
+            if (self.cut_links or self.dead_regions) and not self.reaches(target, source):
                 self._time_out(began, timeout, target, service)
         if scheduler.now - began > timeout:
             self._time_out(began, timeout, target, service)
@@ -111,6 +120,20 @@ class Network:
             finally:
                 del error  # it holds this frame: garbage that only a collection would find
         return answer
+
+    def _arrives_late(
+        self, source: str, target: str, service: str, work: Callable[[], object]
+    ) -> None:
+        """The caller has given up when the request has its effect."""
+
+        def arrive() -> None:
+            place = (target, service)
+            if self.reaches(source, target) and place not in self.silent | self.refusing:
+                with suppress(Exception):  # the refusal reaches nobody
+                    work()
+
+        scheduler = self._scheduler
+        scheduler.at(scheduler.now + scheduler.random.uniform(*LATE_SECONDS), arrive)
 
     def _time_out(self, began: float, timeout: float, target: str, service: str) -> None:
         self._scheduler.sleep(began + timeout - self._scheduler.now)

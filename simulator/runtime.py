@@ -17,6 +17,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
+from urllib.request import Request
 
 import orjson
 import pg8000.native
@@ -42,6 +43,22 @@ Route = Callable[[str, str, str], tuple[int, dict[str, Any]]]
 
 _DATES = lru_cache(maxsize=4096)(parsedate_to_datetime)
 """Every run passes through the same seconds, and reading a date is pure."""
+
+
+_REQUESTS = lru_cache(maxsize=256)(Request)
+"""The same few addresses are asked again and again, and `urlopen` here changes no request."""
+
+
+def _request(
+    url: str,
+    data: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    method: str | None = None,
+) -> Request:
+    """`urllib.request.Request`."""
+    if data is None and not headers:
+        return _REQUESTS(url, method=method)
+    return Request(url, data, headers or {}, method=method)
 
 
 class AwsClient:
@@ -119,21 +136,20 @@ class Runtime:
                 raise Refused(f"no server at {host}")
             return Session(server)
 
-        return self._database(server, timeout, connect), timeout
-
-    def run(self, session: Session, timeout: float, sql: str, values: Mapping[str, Any]) -> Any:
-        """One statement over the network. Raises OSError, ServerError."""
-        return self._database(session.server, timeout, session.run, sql, values)
-
-    def _database(
-        self, server: Server, timeout: float, work: Callable[..., Any], *given: Any
-    ) -> Any:
         try:
-            return self.network.call(server.region, "postgresql", timeout, work, *given)
+            return self.network.call(server.region, "postgresql", timeout, connect), timeout
         except (NoAnswer, Refused) as error:
             raise OSError(str(error)) from error
 
-    def urlopen(self, request: urllib.request.Request, timeout: float) -> Any:
+    def run(self, session: Session, timeout: float, sql: str, values: Mapping[str, Any]) -> Any:
+        """One statement over the network. Raises OSError, ServerError."""
+        server = session.server.region
+        try:
+            return self.network.call(server, "postgresql", timeout, session.run, sql, values)
+        except (NoAnswer, Refused) as error:
+            raise OSError(str(error)) from error
+
+    def urlopen(self, request: Request, timeout: float) -> Any:
         """`urllib.request.urlopen`: hosts are `<service>.<region>`."""
         service, _, region = request.host.partition(".")
         try:
@@ -148,18 +164,26 @@ class Runtime:
             )
         except (NoAnswer, Refused) as error:
             raise urllib.error.URLError(OSError(str(error))) from error
-        raw = io.BytesIO(orjson.dumps(body))
+        raw = orjson.dumps(body)
         if status >= 400:
-            raise urllib.error.HTTPError(request.full_url, status, "", {}, raw)  # type: ignore[arg-type]
+            said = io.BytesIO(raw)
+            raise urllib.error.HTTPError(request.full_url, status, "", {}, said)  # type: ignore[arg-type]
         return _Response(status, raw)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Lead the ports here, and back afterwards."""
         from lifeline.lambdas.probe import cycle as probe_cycle
+        from lifeline.services.archiver import archived_places
         from lifeline.services.query_api import service, stream_client
 
         runtime, scheduler = self, self.scheduler
+
+        def now(_clock: object) -> float:
+            """By the clock of the machine on which the current task runs."""
+            task = scheduler.current
+            assert task is not None
+            return EPOCH_ZERO + scheduler.now + task.machine.clock_offset
 
         class Environment:
             """`os`, as far as contracts look at it."""
@@ -172,7 +196,7 @@ class Runtime:
         with (
             patch.multiple(
                 clock.SystemClock,
-                now=lambda _self: self._now(),
+                now=now,
                 monotonic=lambda _self: scheduler.now,
                 sleep=lambda _self, seconds: scheduler.sleep(seconds),
                 wait=lambda _self, _stopping, seconds: scheduler.sleep(seconds),
@@ -181,9 +205,11 @@ class Runtime:
             patch.object(aws, "boto3", boto3_module),
             patch.object(service, "boto3", boto3_module),
             patch.object(stream_client, "boto3", boto3_module),
+            patch.object(archived_places, "boto3", boto3_module),
             patch.object(service, "connect", self._psycopg),
             patch.object(pg8000.native, "Connection", self._pg8000),
             patch.object(urllib.request, "urlopen", self.urlopen),
+            patch.object(urllib.request, "Request", _request),
             patch.object(answer_date, "parsedate_to_datetime", _DATES),
             patch.object(contract, "os", Environment()),
             patch.object(probe_cycle, "ThreadPoolExecutor", self._pool),
@@ -193,12 +219,6 @@ class Runtime:
                 yield
             finally:
                 aws.client.cache_clear()
-
-    def _now(self) -> float:
-        """By the clock of the machine on which the current task runs."""
-        task = self.scheduler.current
-        assert task is not None
-        return EPOCH_ZERO + self.scheduler.now + task.machine.clock_offset
 
     def _environment(self) -> Mapping[str, str]:
         task = self.scheduler.current
@@ -221,11 +241,11 @@ class Runtime:
 
 
 class _Response:
-    def __init__(self, status: int, body: io.BytesIO) -> None:
+    def __init__(self, status: int, body: bytes) -> None:
         self.status, self._body = status, body
 
     def read(self, limit: int) -> bytes:
-        return self._body.read(limit)
+        return self._body[:limit]
 
     def __enter__(self) -> _Response:
         return self

@@ -136,7 +136,8 @@ class Scheduler:
             try:
                 task.result = work()
             except Died as died:
-                task.dead, task.error = True, died
+                # Without its traceback: that would hold every frame of the task, and all that they hold.
+                task.dead, task.error = True, died.with_traceback(None)
             except Exception as error:
                 task.error = error
             finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -79,10 +79,10 @@ def _replica_serves() -> list[Any]:
     judge = ServingGuard.judge
 
     def blind(self: ServingGuard, row: AuthorityRow | None, asked_at: float) -> Permission:
-        return judge(self, row and replace(row, in_recovery=False), asked_at)
+        return judge(self, row and row._replace(in_recovery=False), asked_at)
 
     def naming(self: RegionDatabase, *, epoch: int) -> int:
-        other = next(one for one in REGIONS if not self._address.host.endswith(one))
+        other = next(one for one in REGIONS if not self._addresses[0].host.endswith(one))
         return self.open_epoch(region=other, epoch=epoch, renewed_from=self.clock())
 
     return [

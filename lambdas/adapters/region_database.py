@@ -35,7 +35,7 @@ class RegionDatabase:
         timeout_seconds: float = CALL_TIMEOUT_SECONDS,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._address = address
+        self._addresses = [replace(address, host=host) for host in address.host.split(",")]
         self._timeout = timeout_seconds
         self._search = WriterSearch(clock.random)
         self._own_clock = clock
@@ -216,13 +216,13 @@ class RegionDatabase:
 
     def _connect(self) -> pg8000.native.Connection:
         """To the first of the address's hosts that answers; raises what the last one raised."""
-        *others, last = self._address.host.split(",")
-        for host in others:
+        *others, last = self._addresses
+        for address in others:
             try:
-                return self._connect_to(replace(self._address, host=host))
+                return self._connect_to(address)
             except Exception:  # not there (yet): the next one says whether anything is
                 continue
-        return self._connect_to(replace(self._address, host=last))
+        return self._connect_to(last)
 
     def _connect_to(self, address: DatabaseAddress) -> pg8000.native.Connection:
         return pg8000.native.Connection(

@@ -277,8 +277,11 @@ class RegionStateTable(_Items):
             is not None
         )
 
-    def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
-        """Keep a decision if it differs from the last one kept; overlapping keepers note it once."""
+    def note_decision(self, word: str, decision: Mapping[str, Any], at: float) -> bool:
+        """Keep a decision if it differs from the last one kept; overlapping keepers note it once.
+
+        What is no text is kept as JSON.
+        """
         if (
             self._update(
                 DECISION_ID,
@@ -289,7 +292,10 @@ class RegionStateTable(_Items):
             is None
         ):
             return False
-        body = {key: {"S": value} for key, value in decision.items()}
+        body = {
+            key: {"S": value if isinstance(value, str) else json.dumps(value, default=str)}
+            for key, value in decision.items()
+        }
         expires = {"expires_at": _n(int(at) + DECISION_DAYS * _DAY_SECONDS)}
         self._put(f"{DECISION_PREFIX}{int(at * 1000):013d}", {**body, **expires})
         return True
@@ -311,12 +317,19 @@ class RegionStateTable(_Items):
 class ProbeResults(_Items):
     """Where an observer keeps its samples of one region: one cycle, one sample, whoever runs (A7)."""
 
+    def __init__(self, client: Any, table: str) -> None:
+        super().__init__(client, table)
+        self._claimed: dict[str, int] = {}
+        """By region: the newest cycle that is known to be claimed, by this run or by another."""
+
     def samples(self, region: str) -> list[Sample]:
         """The last samples of `region`, oldest first."""
         return samples_from_item(self._get(PROBE_PREFIX + region))
 
     def claim_cycle(self, region: str, cycle: int) -> bool:
         """Overlapping runs share a cycle: the first to claim it probes."""
+        if cycle <= self._claimed.get(region, -1):
+            return False
         claimed = self._update(
             PROBE_PREFIX + region,
             "SET #cycle = :cycle",
@@ -324,6 +337,8 @@ class ProbeResults(_Items):
             {":cycle": _n(cycle)},
             names={"#cycle": "cycle"},
         )
+        # Whatever the answer was: the cycle is somebody's, and the table need not be asked again.
+        self._claimed[region] = cycle
         return claimed is not None
 
     def keep(self, region: str, sample: Sample, window: int) -> None:

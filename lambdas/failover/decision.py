@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lease import NO_HOLDER, Lease
@@ -100,8 +102,7 @@ class DatabaseView:
         return at_lease and not self.in_recovery
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(NamedTuple):
     """What one keeper saw in one cycle. None means unknown."""
 
     region: str
@@ -124,7 +125,7 @@ class Observation:
     """How many epochs in a row this region's own plan gave back (A17)."""
     released_seconds_ago: float | None = None
     """How long ago the newest of them was, on this region's own clock; None: none."""
-    ill: Mapping[str, float] = field(default_factory=dict)
+    ill: Mapping[str, float] = MappingProxyType({})
     """The own region's parts that are ill for K looks, and for how long (A11); of a holder only."""
     standby_ready: bool | None = None
     """What the other region's keeper last said of itself (A19); None: not known, or not asked."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """The newest applied marker in the replicated database: read at `at`, born at `born` (seconds)."""
 
     at: float

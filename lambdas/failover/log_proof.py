@@ -536,7 +536,7 @@ class _PairProof:
         """Keep the entry alone, if nothing is waited for."""
         entry = self.entry()
         if self.final is None and all(place.settled(now) for place in self.places.values()):
-            self.final = replace(entry or Entry(NOTHING, 0), retired=True)
+            self.final = (entry or Entry(NOTHING, 0))._replace(retired=True)
             self.places, self.declared = {}, []
 
     def begin(self, now: float, oldest_ms: Callable[[Place], int | None]) -> None:
@@ -926,7 +926,7 @@ class LogProof:
         marked = self._marked()
         retired = self._retired(marked)
         found = {
-            pair: replace(entry, retired=True) if pair in retired else entry
+            pair: entry._replace(retired=True) if pair in retired else entry
             for pair, entry in self.entries().items()
         }
         unplaced = self._unplaced(marked) - set(found)
@@ -957,7 +957,9 @@ class LogProof:
 
     def _place(self, pair: Pair, place: Place) -> PlaceProof | None:
         """None for a settled pair: what comes of it now came before."""
-        known = self._pairs.setdefault(pair, _PairProof())
+        known = self._pairs.get(pair)
+        if known is None:
+            known = self._pairs[pair] = _PairProof()
         if known.final is not None:
             return None
         places = known.places

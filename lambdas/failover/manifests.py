@@ -61,7 +61,7 @@ class Tally:
     def __init__(self) -> None:
         self._exact: dict[int, tuple[int, int]] = {}
         """Sequence to digest and offset."""
-        self._folded = _Folded()
+        self._folded = _NOTHING_FOLDED
 
     def __len__(self) -> int:
         return self._folded.manifest.count + len(self._exact)
@@ -77,10 +77,11 @@ class Tally:
 
     def manifest(self) -> Manifest:
         """Over everything in it."""
-        found = self._folded.manifest
+        folded = self._folded.manifest
+        digests = folded.digest
         for digest, _ in self._exact.values():
-            found = found.and_one(digest)
-        return found
+            digests ^= digest
+        return Manifest(folded.count + len(self._exact), digests)
 
     def few(self, exact: int) -> bool:
         """Whether at most `exact` records are known one by one."""
@@ -127,7 +128,7 @@ class Tally:
             for sequence in taken._exact:
                 del self._exact[sequence]
         if self._folded.first <= until:
-            taken._folded, self._folded = self._folded, _Folded()
+            taken._folded, self._folded = self._folded, _NOTHING_FOLDED
         return taken
 
     def _fold(self, kept: int) -> None:
@@ -151,3 +152,6 @@ class _Folded:
     first: int = -1
     last: int = -1
     offset: int = 0
+
+
+_NOTHING_FOLDED = _Folded()

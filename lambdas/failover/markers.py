@@ -67,8 +67,7 @@ def row_of_stretch(pair: Pair, place: Place, after: int, until: int) -> dict[str
     }
 
 
-@dataclass(frozen=True)
-class StreamMarker:
+class StreamMarker(NamedTuple):
     """What the marker writer puts into one shard. Its position is the stream's sequence number (B4)."""
 
     region: str
@@ -208,8 +207,7 @@ class Marker:
         )
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """How far one pair is proven to be in a log: a sequence (inclusive) and that marker's birth.
 
     `after` (exclusive): where the proof begins; nothing is said of what lies at or under it (B25).

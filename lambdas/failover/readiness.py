@@ -8,7 +8,7 @@ the observation first; what is left, such as an unknown probe or a loss above th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lifeline.lambdas.failover.decision import Action, Observation, Reason, decide
 from lifeline.lambdas.failover.health import Health
@@ -54,8 +54,7 @@ def _if_the_active_died(seen: Observation, policy: Policy) -> Observation:
     """Without what only a living active says. An UNKNOWN stays: it would hold."""
     if seen.lease is None or seen.lease.holder == NO_HOLDER:
         return seen
-    return replace(
-        seen,
+    return seen._replace(
         unmoved_seconds=max(policy.expiry_seconds, seen.unmoved_seconds or 0.0),
         own_probe=_silenced(seen.own_probe),
         witness_probe=_silenced(seen.witness_probe),

@@ -7,8 +7,7 @@ that stopped itself may have lost its keeper, too: one of the three is left to t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifeline.lambdas.failover.decision import DatabaseView, Observation
 from lifeline.lambdas.failover.health import Health
@@ -19,8 +18,7 @@ PROBED = {Health.HEALTHY: True, Health.UNHEALTHY: False}
 """What the probe of the other region says of it. An UNKNOWN says nothing."""
 
 
-@dataclass(frozen=True)
-class RegionAnswer:
+class RegionAnswer(NamedTuple):
     """What a region's `/health` said, or that it did not answer."""
 
     healthy: bool = False

@@ -7,10 +7,9 @@ is read after the lease (A7).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from lifeline.lambdas.failover.decision import (
     Action,
@@ -61,8 +60,7 @@ class Ports:
     pager: PagePort
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one cycle saw; `stamp` is the own database's clock before anything was sent."""
 
     observation: Observation
@@ -179,8 +177,7 @@ class Cycle:
         peer = self._peer_region
         samples = self._call("own probe", lambda: self._ports.local.samples(peer)) or []
         remembered = self._call("memory", self._ports.local.memory) or {}
-        return replace(
-            observation,
+        return observation._replace(
             own_probe=verdict(samples, self._policy, now),
             blind_seconds=Memory.from_json(remembered).unmoved_seconds(now),
         )
@@ -195,8 +192,7 @@ class Cycle:
             return observation
         promised = self._call("ask other", lambda: self._ports.peer.ask_failsafe(epoch=lease.epoch))
         own = self._call("own promise", self._ports.local.promise)
-        return replace(
-            observation,
+        return observation._replace(
             other_promised=promised,
             bound_to_epoch=0 if own is None else own.promoting,
         )
@@ -222,8 +218,7 @@ class Cycle:
             .saw_applied(born, policy, now)
         )
         fresh = bool(own_samples) and now - own_samples[-1].at <= 2 * policy.probe_cycle_seconds
-        observation = replace(
-            look.observation,
+        observation = look.observation._replace(
             unmoved_seconds=memory.unmoved_seconds(now),
             own_probe=own,
             witness_probe=witness,
@@ -242,7 +237,7 @@ class Cycle:
             releases=promise.releases,
             released_seconds_ago=now - promise.released_at if promise.releases else None,
         )
-        return replace(look, observation=observation, memory=memory)
+        return look._replace(observation=observation, memory=memory)
 
     def _look_at_itself(self, look: Look, lease: Lease) -> Look:
         """How this active region's own parts are (A11); after the renewal, which nothing here may delay."""
@@ -268,13 +263,12 @@ class Cycle:
             return look
         report = self._call("other keeper", ports.peer.keeper_report)
         fresh = report is not None and abs(now - report.at) <= policy.expiry_seconds
-        observation = replace(
-            seen,
+        observation = seen._replace(
             ill=ill,
             standby_ready=report.ready if report is not None and fresh else None,
             standby_reason=report.ready_reason if report is not None else "",
         )
-        return replace(look, observation=observation)
+        return look._replace(observation=observation)
 
     def _counted(self, found: Mapping[Part, Health], epoch: int, now: float) -> dict[str, float]:
         """Count the look on top of what this region's keepers counted before; the parts that are ill."""
@@ -460,7 +454,7 @@ class Cycle:
                     "action": str(decision.action),
                     "reason": decision.reason,
                     "epoch": epoch,
-                    "evidence": json.dumps(decision.evidence, default=str),
+                    "evidence": decision.evidence,
                 },
                 now,
             ),

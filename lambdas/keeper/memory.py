@@ -7,8 +7,7 @@ last writer wins; every field is safe then: a stale write can only make `unmoved
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifeline.lambdas.failover.health import Health
 from lifeline.lambdas.failover.lag import Applied
@@ -17,8 +16,7 @@ from lifeline.lambdas.failover.policy import Policy
 from lifeline.lambdas.failover.protocol import OWN_GAP_SECONDS
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """`seen` is (epoch, renewals, attempt, failsafe) as last read; `unmoved_since` when first read so.
 
     `renewed_at` is when epoch or renewals were last seen to change: the active lived then, whatever the
@@ -47,10 +45,10 @@ class Memory:
             moved = self.seen is not None and seen[:2] != self.seen[:2]
             renewed = moved and not given_back
             renewed_at = now if renewed else self.renewed_at
-            return replace(self, seen=seen, unmoved_since=now, renewed_at=renewed_at)
+            return self._replace(seen=seen, unmoved_since=now, renewed_at=renewed_at)
         # From the pause's end, not from the last look at it: this keeper may have slept in between.
         pause_ended = now - (lease.table_now(now) - lease.paused_until)
-        return replace(self, unmoved_since=max(self.unmoved_since, pause_ended))
+        return self._replace(unmoved_since=max(self.unmoved_since, pause_ended))
 
     def saw_health(self, own: Health, witness: Health, now: float) -> Memory:
         """Keep the last moment either observer saw the active HEALTHY, and since when both do not."""
@@ -60,8 +58,7 @@ class Memory:
             since = self.agreed_unhealthy_since if follows else None
             since = now if since is None else since
         healthy = Health.HEALTHY in (own, witness)
-        return replace(
-            self,
+        return self._replace(
             health_at=now,
             last_healthy_at=now if healthy else self.last_healthy_at,
             agreed_unhealthy_since=since,
@@ -72,7 +69,7 @@ class Memory:
         if born is None:
             return self
         kept = tuple(one for one in self.applied if now - one.at <= 2 * policy.veto_window_seconds)
-        return replace(self, applied=(*kept, Applied(now, born)))
+        return self._replace(applied=(*kept, Applied(now, born)))
 
     @property
     def alive_at(self) -> float | None:

@@ -59,8 +59,7 @@ class LogRecord(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-@dataclass(frozen=True)
-class MarkerSeen:
+class MarkerSeen(NamedTuple):
     """A marker, the partition it lies in and its record's time: where a resume may start (B15)."""
 
     marker: Marker

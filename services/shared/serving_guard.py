@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 READ_AUTHORITY = """
 SELECT epoch, holder, renewals,
@@ -12,8 +12,7 @@ FROM authority
 """
 
 
-@dataclass(frozen=True)
-class AuthorityRow:
+class AuthorityRow(NamedTuple):
     """The database's authority row; `age_seconds` by that server's clock since the renewal was sent.
 
     `in_recovery`: the server is a replica, and the row is its writer's (A16).
@@ -26,8 +25,7 @@ class AuthorityRow:
     in_recovery: bool
 
 
-@dataclass(frozen=True)
-class Permission:
+class Permission(NamedTuple):
     """`may_serve` with the reason in words; `new_epoch`: the row is newer than what was served before.
 
     `in_recovery`: refused because the server is a replica; the client looks for the writer again (A16).

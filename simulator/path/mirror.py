@@ -66,24 +66,23 @@ class Mirror:
         mark = (PROVENANCE, source.ident.encode())
         target = (PROVENANCE, own.ident.encode())
         found = {}
-        for place in source.places():
-            partition = source.partition(place)
-            if partition is None or own.partition(place) is None:
+        for place, partition in source.partitions.items():
+            if place not in own.partitions:
                 continue
             at = positions.get(place, 0)
+            if at == partition.high and place in positions:
+                continue
             if not partition.low <= at <= partition.high:
                 at = partition.low
             messages = partition.read(at, PAGE)
-            if not messages and at == positions.get(place):
-                continue
             lines: list[Line] = []
             for one in messages:
-                if target in one.headers():
+                headers = one.headers()
+                if target in headers:
                     continue
                 if self.loses is not None and self.loses(place, one):
                     continue
-                headers = [*one.headers(), mark]
-                lines.append((one.key(), one.value() or b"", headers, one.timestamp()[1]))
+                lines.append((one.key(), one.value() or b"", [*headers, mark], one.timestamp()[1]))
             found[place] = (at + len(messages), lines)
         return found
 

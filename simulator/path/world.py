@@ -33,11 +33,11 @@ from lifeline.services.event_applier import (
 from lifeline.services.query_api import marker_writer, reader_checkpoint, watermark_reader
 from lifeline.services.query_api.stream_client import StreamClient
 from lifeline.services.shared.topics import DEAD_LETTERS, WATERMARK_TOPIC
+from simulator.network import Network
 from simulator.path.edges import Edge
 from simulator.path.holding import Holding
 from simulator.path.mapping import Mapping as SourceMapping
 from simulator.path.mirror import Mirror
-from simulator.path.network import LateNetwork
 from simulator.path.repairing import Repairing
 from simulator.path.truth import Truth
 from simulator.places import HOME, RECOVERY, REGIONS, peer
@@ -127,7 +127,7 @@ class PathWorld(Story):
 
     def __init__(self, seed: int, end: float) -> None:
         super().__init__(seed)
-        self.network = LateNetwork(self.scheduler)
+        self.network = Network(self.scheduler)
         self.harm: list[str] = []
         """What was taken away for good, as a hole that must be seen; empty: no hole may be told."""
         self.disordered = False

@@ -54,7 +54,7 @@ class Year:
         try:
             return [self._day(number) for number in range(1, self._days + 1)]
         finally:
-            self.world.let_go()
+            self.world.end_tasks()
 
     def _day(self, number: int) -> Day:
         world = self.world

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from email.utils import formatdate
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,6 +21,7 @@ Item = dict[str, Any]
 Bound = Mapping[str, Any]
 Condition = Callable[[Item, Bound], bool]
 Change = Callable[[Item, Item, Bound], None]
+_NOTHING: Bound = MappingProxyType({})
 
 _SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -60,7 +62,11 @@ class Tables:
 
     def _get(self, request: Request) -> dict[str, Any]:
         item = self._table(request).get(request["Key"]["id"]["S"])
-        return {} if item is None else {"Item": dict(item), **self._date()}
+        if item is None:
+            return {}
+        if self._clock is None:
+            return {"Item": dict(item)}
+        return {"Item": dict(item), **_dated(int(self._clock()))}
 
     def _put(self, request: Request) -> dict[str, Any]:
         table, item = self._table(request), request["Item"]
@@ -74,20 +80,21 @@ class Tables:
         before = table.get(name, {})
         self._require(before, request)
         after = {**before, "id": {"S": name}}
-        bound = request.get("ExpressionAttributeValues", {})
-        for change in update_of(request["UpdateExpression"], _names(request)):
+        bound = request.get("ExpressionAttributeValues", _NOTHING)
+        names = request.get("ExpressionAttributeNames")
+        known = tuple(names.items()) if names else ()
+        for change in update_of(request["UpdateExpression"], known):
             change(before, after, bound)
         table[name] = after
         if request.get("ReturnValues") != "ALL_NEW":
             return {}
-        return {"Attributes": dict(after), **self._date()}
+        if self._clock is None:
+            return {"Attributes": dict(after)}
+        return {"Attributes": dict(after), **_dated(int(self._clock()))}
 
     def _delete(self, request: Request) -> dict[str, Any]:
         self._table(request).pop(request["Key"]["id"]["S"], None)
         return {}
-
-    def _date(self) -> dict[str, Any]:
-        return {} if self._clock is None else _dated(int(self._clock()))
 
     def _table(self, request: Request) -> dict[str, Item]:
         items, name = self.items, request["TableName"]
@@ -100,8 +107,9 @@ class Tables:
         text = request.get("ConditionExpression")
         if text is None:
             return
-        condition = condition_of(text, _names(request))
-        if not condition(item, request.get("ExpressionAttributeValues", {})):
+        names = request.get("ExpressionAttributeNames")
+        condition = condition_of(text, tuple(names.items()) if names else ())
+        if not condition(item, request.get("ExpressionAttributeValues", _NOTHING)):
             # Most of a run's errors: the words of each are the same, and are not made anew.
             raise copied(_REFUSAL)
 
@@ -135,11 +143,6 @@ def _dated(second: int) -> dict[str, Any]:
     """The header; every run passes through the same seconds."""
     date = formatdate(second, usegmt=True)
     return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
-
-
-def _names(request: Request) -> tuple[tuple[str, str], ...]:
-    names = request.get("ExpressionAttributeNames")
-    return tuple(names.items()) if names else ()
 
 
 def number(value: Any) -> Decimal:
@@ -249,7 +252,8 @@ class _Parser:
                 # An attribute that is not there equals nothing, and so differs from everything.
                 return sign == "<>"
             if "N" in one and "N" in other:
-                return bool(ordered(_decimal(one["N"]), _decimal(other["N"])))
+                found: bool = ordered(_decimal(one["N"]), _decimal(other["N"]))
+                return found
             if sign in ("=", "<>"):
                 return bool(one == other) is (sign == "=")
             if "S" in one and "S" in other:

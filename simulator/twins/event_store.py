@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -32,8 +32,7 @@ EventKey = tuple[str, str]
 """When it occurred, its id: what makes an event one."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A stored event. `apply_no`: its place in the order of storing."""
 
     patient: str
@@ -54,8 +53,7 @@ class Aggregate:
     events: int
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """An applied marker; None for both: declared, not met. `declared_at`: epoch seconds."""
 
     sequence: int | None
@@ -63,8 +61,7 @@ class Mark:
     declared_at: float
 
 
-@dataclass(frozen=True)
-class Authority:
+class Authority(NamedTuple):
     """`renewed_at`: epoch seconds."""
 
     epoch: int = 0
@@ -135,7 +132,7 @@ class Server:
 
     def renew(self) -> None:
         held = self.rows.authority
-        self.set_authority(replace(held, renewals=held.renewals + 1, renewed_at=self.clock()))
+        self.set_authority(held._replace(renewals=held.renewals + 1, renewed_at=self.clock()))
 
 
 class Answer:
@@ -250,6 +247,9 @@ class _Applying:
         self, batch: Batch, positions: Sequence[OwnPosition], epoch: int, now: float
     ) -> None:
         self._batch, self._positions, self._epoch, self._now = batch, positions, epoch, now
+        # The replica makes the same change: what the batch's markers come to is read once.
+        self._declared, self._parents = batch.declared(), batch.parents()
+        self._markers = batch.last_markers()
         self.inserted = self.unexpected = 0
 
     def __call__(self, rows: Rows) -> None:
@@ -294,14 +294,15 @@ class _Applying:
             held.events += 1
 
     def _mark(self, rows: Rows) -> None:
-        for place, pair in self._batch.declared():
-            rows.marks.setdefault((place, pair), Mark(None, None, self._now))
-        for key, seen in self._batch.last_markers().items():
+        for key in self._declared:
+            if key not in rows.marks:
+                rows.marks[key] = Mark(None, None, self._now)
+        for key, seen in self._markers.items():
             held = rows.marks.get(key)
             if held is None or held.sequence is None or held.sequence < seen.marker.sequence:
                 declared = self._now if held is None else held.declared_at
                 rows.marks[key] = Mark(seen.marker.sequence, seen.record_time_ms, declared)
-        for pair, its in self._batch.parents().items():
+        for pair, its in self._parents.items():
             known = rows.parents.get(pair)
             if known is None or len(known[0]) < len(its):
                 rows.parents[pair] = (its, self._now if known is None else known[1])

@@ -76,17 +76,14 @@ class Partition:
         self._records: list[Message] = []
         self._newest: list[int] = []
         """The largest time up to each record: what an index of times finds its way by."""
-        self.low = 0
-
-    @property
-    def high(self) -> int:
-        return self.low + len(self._records)
+        self.low = self.high = 0
 
     def append(self, key: bytes | None, value: bytes, headers: Headers, time_ms: int) -> Message:
         message = Message(self._place, self.high, key, value, headers, time_ms)
+        self.high += 1
         self._records.append(message)
         newest = self._newest[-1] if self._newest else 0
-        self._newest.append(max(newest, time_ms))
+        self._newest.append(time_ms if time_ms > newest else newest)
         return message
 
     def read(self, offset: int, limit: int) -> list[Message]:
@@ -117,7 +114,7 @@ class Log:
     ) -> None:
         self.region, self.ident = region, ident
         self.topic_ids = {topic: f"{ident}-{topic}" for topic in topics}
-        self._partitions = {
+        self.partitions = {
             (topic, number): Partition((topic, number))
             for topic, count in topics.items()
             for number in range(count)
@@ -127,34 +124,35 @@ class Log:
         self.groups: dict[str, Group] = {}
 
     def places(self) -> list[Place]:
-        return list(self._partitions)
+        return list(self.partitions)
 
     def count(self, topic: str) -> int:
         """Of a topic's partitions."""
-        return sum(name == topic for name, _ in self._partitions)
+        return sum(name == topic for name, _ in self.partitions)
 
     def partition(self, place: Place) -> Partition | None:
         """None for one that the topic does not have."""
-        return self._partitions.get(place)
+        return self.partitions.get(place)
 
     def grow(self, topic: str, count: int) -> None:
         """The topic gets partitions up to that many."""
         for number in range(self.count(topic), count):
-            self._partitions[topic, number] = Partition((topic, number))
+            self.partitions[topic, number] = Partition((topic, number))
         for group in self.groups.values():
             group.generation += 1
 
     def append(self, place: Place, lines: Iterable[Line], token: object = None) -> bool:
         """All of a batch, in order; one that has a `token` is taken once. False: no such partition."""
-        partition = self._partitions.get(place)
+        partition = self.partitions.get(place)
         if partition is None:
             return False
         if token is not None:
             if token in self._taken:
                 return True
             self._taken.add(token)
+        appended = self._appended
         for key, value, headers, time_ms in lines:
-            self._appended(self, partition.append(key, value, headers, time_ms))
+            appended(self, partition.append(key, value, headers, time_ms))
         return True
 
 
@@ -329,12 +327,14 @@ class Consumer:
             self._balance()
         self._clients.scheduler.sleep(seconds)
         network, log = self._clients.network, self._log
-        place = (log.region, "kafka")
-        if place in network.silent or place in network.refusing:
-            return []
+        if network.silent or network.refusing:
+            place = (log.region, "kafka")
+            if place in network.silent or place in network.refusing:
+                return []
         found: list[Message] = []
+        partitions = log.partitions
         for where, position in self._positions.items():
-            partition = log.partition(where)
+            partition = partitions.get(where)
             if partition is not None and (position != partition.high or self._eof):
                 found += self._read(partition, where, position, limit - len(found))
         return found

@@ -117,13 +117,14 @@ class Stream:
 
     def put_records(self, *, Records: list[dict[str, Any]], **_asked: Any) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
+        shards = self.open_shards()
         for one in Records:
             if self.refuses():
                 answers.append({"ErrorCode": "ProvisionedThroughputExceededException"})
                 continue
             key = str(one["PartitionKey"])
             place = int(one["ExplicitHashKey"]) if "ExplicitHashKey" in one else _hash_key(key)
-            shard = next(each for each in self.open_shards() if each.first <= place <= each.last)
+            shard = next(each for each in shards if each.first <= place <= each.last)
             self._last += STEP
             record = Record(self._last, key, bytes(one["Data"]), self._clock())
             shard.records.append(record)

@@ -62,7 +62,7 @@ def test_a_persons_times_are_judged_by_the_tables_clock(
     lease: Lease, loss_seconds: float, reason: str
 ) -> None:
     """A20: whatever the own clock says."""
-    seen = replace(LOST, lease=replace(lease, read_at=NOW), estimated_loss_seconds=loss_seconds)
+    seen = LOST._replace(lease=replace(lease, read_at=NOW), estimated_loss_seconds=loss_seconds)
     for wrong in (-3_600.0, 3_600.0):
         assert decide(seen, POLICY, NOW + wrong).reason == reason
 
@@ -95,7 +95,7 @@ def test_a_persons_times_are_judged_by_the_tables_clock(
     ],
 )
 def test_any_single_doubt_holds(change: dict[str, object], reason: str) -> None:
-    decision = decide(replace(LOST, **change), POLICY, NOW)  # type: ignore[arg-type]
+    decision = decide(LOST._replace(**change), POLICY, NOW)  # type: ignore[arg-type]
     assert (decision.action, decision.reason) == (Action.HOLD, reason)
 
 
@@ -130,7 +130,7 @@ def test_any_single_doubt_holds(change: dict[str, object], reason: str) -> None:
 def test_a_hold_pages_only_where_a_person_can_do_something_and_says_what_it_rests_on(
     change: dict[str, object], page: bool, evidence: dict[str, object]
 ) -> None:
-    decision = decide(replace(LOST, **change), POLICY, NOW)  # type: ignore[arg-type]
+    decision = decide(LOST._replace(**change), POLICY, NOW)  # type: ignore[arg-type]
     assert (decision.action, decision.page, decision.evidence) == (Action.HOLD, page, evidence)
 
 
@@ -145,34 +145,34 @@ def test_a_take_says_what_it_rests_on() -> None:
 
 def test_efs_veto_is_not_one() -> None:
     """Named scenario: only the applied marker vetoes; nothing else in the observation can (A6)."""
-    fields = set(Observation.__dataclass_fields__)
+    fields = set(Observation._fields)
     assert not {name for name in fields if "file" in name or "cache" in name or "secret" in name}
 
 
 def test_the_veto_lapses_after_a_minute_of_agreement() -> None:
-    vetoed = replace(LOST, markers_advance=True)
-    assert decide(replace(vetoed, agreed_unhealthy_seconds=59.9), POLICY, NOW).action is Action.HOLD
-    assert decide(replace(vetoed, agreed_unhealthy_seconds=60.0), POLICY, NOW).action is Action.TAKE
+    vetoed = LOST._replace(markers_advance=True)
+    assert decide(vetoed._replace(agreed_unhealthy_seconds=59.9), POLICY, NOW).action is Action.HOLD
+    assert decide(vetoed._replace(agreed_unhealthy_seconds=60.0), POLICY, NOW).action is Action.TAKE
 
 
 def test_loss_gate_waits_for_a_person_and_only_for_this_epoch_and_loss() -> None:
     """Named scenario loss-gate-waits (A5, D9)."""
-    lossy = replace(LOST, estimated_loss_seconds=90.0)
+    lossy = LOST._replace(estimated_loss_seconds=90.0)
     approved = replace(LEASE, approved_epoch=2, approved_loss_seconds=100.0, approval_until=NOW + 1)
-    assert decide(replace(lossy, lease=approved), POLICY, NOW).action is Action.TAKE
+    assert decide(lossy._replace(lease=approved), POLICY, NOW).action is Action.TAKE
     for stale in (
         replace(approved, approved_epoch=1),
         replace(approved, approved_loss_seconds=89.0),
         replace(approved, approval_until=NOW),
     ):
-        assert decide(replace(lossy, lease=stale), POLICY, NOW).reason == "loss-above-rpo"
+        assert decide(lossy._replace(lease=stale), POLICY, NOW).reason == "loss-above-rpo"
 
 
 @pytest.mark.parametrize(("releases", "ago"), [(0, None), (1, 30.0), (9, 300.0), (9, -0.1)])
 def test_the_back_off_ends_and_a_wrong_clock_does_not_prolong_it(
     releases: int, ago: float | None
 ) -> None:
-    seen = replace(LOST, releases=releases, released_seconds_ago=ago)
+    seen = LOST._replace(releases=releases, released_seconds_ago=ago)
     assert decide(seen, POLICY, NOW).action is Action.TAKE
 
 
@@ -194,20 +194,20 @@ class TestHolder:
         ],
     )
     def test_recovers_when_its_database_is_behind(self, row: DatabaseView) -> None:
-        assert decide(replace(self.HELD, database=row), POLICY, NOW).action is Action.RECOVER
+        assert decide(self.HELD._replace(database=row), POLICY, NOW).action is Action.RECOVER
 
     def test_renews_without_its_database_so_that_only_a1_stops_it(self) -> None:
-        decision = decide(replace(self.HELD, database=None), POLICY, NOW)
+        decision = decide(self.HELD._replace(database=None), POLICY, NOW)
         assert (decision.action, decision.page) == (Action.RENEW, True)
 
-    SICK = replace(HELD, ill={"apply": 61.0, "public-path": 70.0}, standby_ready=True)
+    SICK = HELD._replace(ill={"apply": 61.0, "public-path": 70.0}, standby_ready=True)
 
     @pytest.mark.parametrize("database", [DatabaseView(1, HOME, False), None])
     def test_a_sick_region_serves_degraded_and_tells_a_person(
         self, database: DatabaseView | None
     ) -> None:
         """A11: handing over by itself is off while nothing brings the lease back."""
-        decision = decide(replace(self.SICK, database=database), POLICY, NOW)
+        decision = decide(self.SICK._replace(database=database), POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.RENEW, "serves-degraded")
         assert decision.page
         assert decision.evidence == {
@@ -220,7 +220,7 @@ class TestHolder:
         automatic = replace(POLICY, automatic_hand_over=True)
         decision = decide(self.SICK, automatic, NOW)
         assert (decision.action, decision.reason) == (Action.HAND_OVER, "sick-and-standby-ready")
-        assert decide(replace(self.SICK, ill={}), automatic, NOW).reason == "holder"
+        assert decide(self.SICK._replace(ill={}), automatic, NOW).reason == "holder"
 
     @pytest.mark.parametrize(
         "doubt",
@@ -234,14 +234,14 @@ class TestHolder:
     )
     def test_it_hands_over_to_nobody_who_might_not_take(self, doubt: dict[str, object]) -> None:
         automatic = replace(POLICY, automatic_hand_over=True)
-        decision = decide(replace(self.SICK, **doubt), automatic, NOW)  # type: ignore[arg-type]
+        decision = decide(self.SICK._replace(**doubt), automatic, NOW)  # type: ignore[arg-type]
         assert (decision.action, decision.reason) == (Action.RENEW, "serves-degraded")
 
     ASKED = replace(LEASE, hand_over_epoch=1, hand_over_until=NOW + 1)
 
     def test_a_person_s_word_hands_over_a_region_that_is_well_or_without_its_database(self) -> None:
         for database in (DatabaseView(1, HOME, False), None):
-            decision = decide(replace(self.HELD, lease=self.ASKED, database=database), POLICY, NOW)
+            decision = decide(self.HELD._replace(lease=self.ASKED, database=database), POLICY, NOW)
             assert (decision.action, decision.reason) == (Action.HAND_OVER, "asked-to-hand-over")
             assert decision.evidence["asked_until"] == "1970-01-01T02:46:41Z"
 
@@ -250,13 +250,13 @@ class TestHolder:
         for ends, hands_over in ((NOW, False), (NOW + 1, True)):
             asked = replace(self.ASKED, hand_over_until=ends, read_at=NOW)
             for wrong in (-3_600.0, 3_600.0):
-                decision = decide(replace(self.HELD, lease=asked), POLICY, NOW + wrong)
+                decision = decide(self.HELD._replace(lease=asked), POLICY, NOW + wrong)
                 assert (decision.action is Action.HAND_OVER) is hands_over
-        assert decide(replace(self.HELD, lease=self.ASKED), POLICY, NOW + 1).reason == "holder"
+        assert decide(self.HELD._replace(lease=self.ASKED), POLICY, NOW + 1).reason == "holder"
 
     def test_a_word_without_an_end_is_of_the_release_before_and_counts(self) -> None:
         asked = replace(self.ASKED, hand_over_until=None)
-        decision = decide(replace(self.HELD, lease=asked), POLICY, NOW)
+        decision = decide(self.HELD._replace(lease=asked), POLICY, NOW)
         assert (decision.action, decision.evidence["asked_until"]) == (Action.HAND_OVER, "no end")
 
     @pytest.mark.parametrize(
@@ -271,19 +271,19 @@ class TestHolder:
         self, lease: Lease
     ) -> None:
         row = DatabaseView(lease.epoch, HOME, False)
-        seen = replace(self.HELD, lease=lease, database=row)
+        seen = self.HELD._replace(lease=lease, database=row)
         assert decide(seen, POLICY, NOW).reason == "holder"
 
     def test_holds_when_the_lease_was_rolled_back(self) -> None:
         """Named scenario forced-then-witness-back (A10)."""
         row = DatabaseView(3, HOME, False)
-        decision = decide(replace(self.HELD, database=row), POLICY, NOW)
+        decision = decide(self.HELD._replace(database=row), POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.HOLD, "database-newer-than-lease")
         assert decision.page
         assert decision.evidence == {"database_epoch": 3, "lease_epoch": 1}
 
     def test_its_plan_repairs_a_database_that_is_gone_before_the_promotion(self) -> None:
-        seen = replace(self.HELD, lease=replace(LEASE, writer=RECOVERY), database=None)
+        seen = self.HELD._replace(lease=replace(LEASE, writer=RECOVERY), database=None)
         decision = decide(seen, POLICY, NOW)
         assert (decision.action, decision.reason) == (
             Action.RECOVER,
@@ -292,7 +292,7 @@ class TestHolder:
         assert not decision.page
 
     def test_behind_its_lease_it_says_how_far(self) -> None:
-        decision = decide(replace(self.HELD, database=DatabaseView(0, "", False)), POLICY, NOW)
+        decision = decide(self.HELD._replace(database=DatabaseView(0, "", False)), POLICY, NOW)
         assert (decision.reason, decision.evidence, decision.page) == (
             "database-behind-lease",
             {"database_epoch": 0},
@@ -305,11 +305,11 @@ class TestHolder:
     def test_who_is_told_of_an_ill_region_reads_whether_the_other_could_take(
         self, ready: bool | None, word: str
     ) -> None:
-        seen = replace(self.SICK, standby_ready=ready, standby_reason="own-probe-unknown")
+        seen = self.SICK._replace(standby_ready=ready, standby_reason="own-probe-unknown")
         assert decide(seen, POLICY, NOW).evidence["standby"] == word
 
     def test_a_region_that_lets_go_tells_a_person_why(self) -> None:
-        asked = replace(self.SICK, lease=self.ASKED)
+        asked = self.SICK._replace(lease=self.ASKED)
         automatic = replace(POLICY, automatic_hand_over=True)
         for seen, policy in ((asked, POLICY), (self.SICK, automatic)):
             decision = decide(seen, policy, NOW)
@@ -320,7 +320,7 @@ class TestHolder:
     def test_an_ill_region_rests_for_the_cool_down_before_it_lets_go(self) -> None:
         automatic = replace(POLICY, automatic_hand_over=True)
         moved = replace(LEASE, moved_at=NOW - POLICY.cool_down_seconds)
-        assert decide(replace(self.SICK, lease=moved), automatic, NOW).action is Action.HAND_OVER
+        assert decide(self.SICK._replace(lease=moved), automatic, NOW).action is Action.HAND_OVER
 
 
 class TestWithoutWitness:
@@ -334,13 +334,13 @@ class TestWithoutWitness:
         assert decision.evidence == {"epoch": 1}
 
     def test_serves_on_under_a_pause_read_within_ttl(self) -> None:
-        paused = replace(self.ALONE, pause_read_seconds_ago=19.9)
+        paused = self.ALONE._replace(pause_read_seconds_ago=19.9)
         assert decide(paused, POLICY, NOW).action is Action.SERVE_PAUSED
-        old = replace(self.ALONE, pause_read_seconds_ago=20.0)
+        old = self.ALONE._replace(pause_read_seconds_ago=20.0)
         assert decide(old, POLICY, NOW).action is Action.ASK_FAILSAFE
 
     def test_a_standby_waits(self) -> None:
-        standby = replace(self.ALONE, region=RECOVERY, database=REPLICA)
+        standby = self.ALONE._replace(region=RECOVERY, database=REPLICA)
         assert decide(standby, POLICY, NOW).action is Action.HOLD
 
     @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ class TestWithoutWitness:
     def test_who_does_not_serve_by_its_own_row_asks_for_none(
         self, row: DatabaseView | None
     ) -> None:
-        decision = decide(replace(self.ALONE, database=row), POLICY, NOW)
+        decision = decide(self.ALONE._replace(database=row), POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.HOLD, "witness-unreachable")
 
 
@@ -362,7 +362,7 @@ class TestNoWitness:
     def test_it_goes_on_by_itself_while_it_serves(self) -> None:
         assert decide(self.SERVES, POLICY, NOW).action is Action.RENEW
         last = replace(self.ROW, renewed_seconds_ago=POLICY.ttl_seconds - 0.001)
-        assert decide(replace(self.SERVES, database=last), POLICY, NOW).action is Action.RENEW
+        assert decide(self.SERVES._replace(database=last), POLICY, NOW).action is Action.RENEW
 
     @pytest.mark.parametrize(
         "row",
@@ -376,27 +376,27 @@ class TestNoWitness:
     def test_one_that_stood_still_starts_only_by_the_other_regions_or_a_persons_word(
         self, row: DatabaseView | None
     ) -> None:
-        stood = replace(self.SERVES, database=row)
+        stood = self.SERVES._replace(database=row)
         decision = decide(stood, POLICY, NOW)
         assert (decision.action, decision.reason) == (
             Action.HOLD,
             "stopped-without-the-other-region",
         )
         assert (decision.page, decision.evidence) == (True, {"epoch": 1})
-        assert decide(replace(stood, other_promised=True), POLICY, NOW).action is not Action.HOLD
-        assert decide(replace(stood, bound_to_epoch=1), POLICY, NOW).action is not Action.HOLD
-        assert decide(replace(stood, bound_to_epoch=2), POLICY, NOW).action is Action.HOLD
+        assert decide(stood._replace(other_promised=True), POLICY, NOW).action is not Action.HOLD
+        assert decide(stood._replace(bound_to_epoch=1), POLICY, NOW).action is not Action.HOLD
+        assert decide(stood._replace(bound_to_epoch=2), POLICY, NOW).action is Action.HOLD
 
     def test_it_stops_when_the_other_region_was_made_active(self) -> None:
-        replaced = replace(self.SERVES, other_promised=False, bound_to_epoch=1)
+        replaced = self.SERVES._replace(other_promised=False, bound_to_epoch=1)
         decision = decide(replaced, POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.HOLD, "other-region-was-made-active")
         assert (decision.page, decision.evidence) == (True, {"epoch": 1})
 
     def test_the_other_region_waits_for_a_person(self) -> None:
         for seen in (
-            replace(LOST, alone=True),
-            replace(LOST, alone=True, lease=None, lease_missing=True),
+            LOST._replace(alone=True),
+            LOST._replace(alone=True, lease=None, lease_missing=True),
         ):
             decision = decide(seen, POLICY, NOW)
             assert (decision.action, decision.reason) == (Action.HOLD, "takeover-is-a-persons")
@@ -404,12 +404,12 @@ class TestNoWitness:
 
     @pytest.mark.parametrize("row", [None, ROW])
     def test_a_lost_lease_item_of_its_own_pages(self, row: DatabaseView | None) -> None:
-        seen = replace(self.SERVES, lease=None, lease_missing=True, database=row)
+        seen = self.SERVES._replace(lease=None, lease_missing=True, database=row)
         decision = decide(seen, POLICY, NOW)
         assert (decision.reason, decision.page) == ("lease-item-missing", True)
 
     def test_it_lets_nobody_take_what_only_a_person_gives(self) -> None:
-        asked = replace(self.SERVES, lease=replace(LEASE, hand_over_epoch=1))
+        asked = self.SERVES._replace(lease=replace(LEASE, hand_over_epoch=1))
         assert decide(asked, POLICY, NOW).action is Action.RENEW
 
 
@@ -431,7 +431,7 @@ class TestReleased:
         assert decision.page
 
     def test_the_other_waits_like_for_a_lost_active(self) -> None:
-        seen = replace(LOST, lease=self.FREE, own_probe=Health.HEALTHY)
+        seen = LOST._replace(lease=self.FREE, own_probe=Health.HEALTHY)
         assert decide(seen, POLICY, NOW).reason == "own-probe-healthy"
 
 
@@ -439,8 +439,7 @@ class TestHandedOver:
     """The active region let go of the lease for the other one to take (A11)."""
 
     LEFT = replace(LEASE, holder=NO_HOLDER, hand_over_epoch=1, renewals=8)
-    ALIVE = replace(
-        LOST,
+    ALIVE = LOST._replace(
         lease=LEFT,
         own_probe=Health.HEALTHY,
         witness_probe=Health.HEALTHY,
@@ -468,18 +467,18 @@ class TestHandedOver:
     def test_what_else_holds_a_take_holds_this_one(
         self, change: dict[str, object], reason: str
     ) -> None:
-        decision = decide(replace(self.ALIVE, **change), POLICY, NOW)  # type: ignore[arg-type]
+        decision = decide(self.ALIVE._replace(**change), POLICY, NOW)  # type: ignore[arg-type]
         assert (decision.action, decision.reason) == (Action.HOLD, reason)
 
     def test_who_let_go_takes_it_back_when_nobody_took_it(self) -> None:
         row = DatabaseView(1, HOME, False)
-        old = replace(self.ALIVE, region=HOME, database=row, unmoved_seconds=119.9)
+        old = self.ALIVE._replace(region=HOME, database=row, unmoved_seconds=119.9)
         held = decide(old, POLICY, NOW)
         assert (held.reason, held.page) == ("waits-after-hand-over", False)
         assert held.evidence == {"waited_seconds": 119.9}
-        unseen = replace(old, unmoved_seconds=None)
+        unseen = old._replace(unmoved_seconds=None)
         assert decide(unseen, POLICY, NOW).reason == "waits-after-hand-over"
-        late = replace(old, unmoved_seconds=POLICY.hand_over_seconds)
+        late = old._replace(unmoved_seconds=POLICY.hand_over_seconds)
         decision = decide(late, POLICY, NOW)
         assert (decision.action, decision.reason) == (Action.TAKE, "released-to-writer")
 
@@ -492,15 +491,15 @@ def test_a_hold_of_any_word_pages_when_it_outlives_the_expiry_by_90_seconds(reas
     """A19: and again every quarter of an hour."""
     held = Decision(Action.HOLD, reason)
     for seconds, pages in ((89.9, 0), (90.0, 1), (989.9, 1), (990.0, 2), (2_790.0, 4)):
-        seen = replace(LOST, unmoved_seconds=EXPIRY + seconds)
+        seen = LOST._replace(unmoved_seconds=EXPIRY + seconds)
         assert outlasts(seen, held, POLICY) == pages
-        blind = replace(LOST, lease=None, blind_seconds=EXPIRY + seconds)
+        blind = LOST._replace(lease=None, blind_seconds=EXPIRY + seconds)
         assert outlasts(blind, held, POLICY) == pages
 
 
 def test_who_does_not_hold_or_does_not_know_since_when_pages_by_its_word_only() -> None:
-    late = replace(LOST, unmoved_seconds=10 * EXPIRY)
+    late = LOST._replace(unmoved_seconds=10 * EXPIRY)
     assert outlasts(late, Decision(Action.TAKE, Reason.ACTIVE_LOST), POLICY) == 0
     held = Decision(Action.HOLD, Reason.OWN_PROBE_HEALTHY)
-    assert outlasts(replace(LOST, unmoved_seconds=None), held, POLICY) == 0
-    assert outlasts(replace(LOST, lease=None), held, POLICY) == 0
+    assert outlasts(LOST._replace(unmoved_seconds=None), held, POLICY) == 0
+    assert outlasts(LOST._replace(lease=None), held, POLICY) == 0

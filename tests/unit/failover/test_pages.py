@@ -32,7 +32,7 @@ def test_every_word_of_a_decision_has_a_meaning() -> None:
 
 
 def test_a_loss_above_the_rpo_is_paged_with_everything_to_decide_by() -> None:
-    lossy = replace(LOST, lease=LEASE, estimated_loss_seconds=94.2)
+    lossy = LOST._replace(lease=LEASE, estimated_loss_seconds=94.2)
     page = SENDER.of_decision(lossy, decide(lossy, POLICY, 1e4), POLICY, serving=False)
     assert page.subject == "Lifeline dev ca-west-1: loss-above-rpo"
     assert page.text.splitlines() == [
@@ -55,7 +55,7 @@ def test_what_is_not_known_is_not_zero() -> None:
     assert loss_line(None, 60) == (
         "At risk in a takeover: unknown, but for what edges send again; allowed is 60 s."
     )
-    blind = replace(LOST, lease=None, estimated_loss_seconds=None)
+    blind = LOST._replace(lease=None, estimated_loss_seconds=None)
     page = SENDER.of_decision(blind, decide(blind, POLICY, 1e4), POLICY, serving=None)
     assert "Does anybody serve? This region cannot tell" in page.text
     assert "Lease: not readable, or there is none." in page.text

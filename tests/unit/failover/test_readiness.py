@@ -61,24 +61,24 @@ def test_what_a_healthy_active_does_not_hold_makes_it_unready(
     change: dict[str, object], reason: str
 ) -> None:
     """R4: several of these hold in silence while the active lives, and would hold when it died."""
-    said = readiness(replace(STANDBY, **change), POLICY, NOW)  # type: ignore[arg-type]
+    said = readiness(STANDBY._replace(**change), POLICY, NOW)  # type: ignore[arg-type]
     assert (said.ready, said.reason) == (False, reason)
 
 
 def test_an_active_is_ready_when_it_renews_and_its_database_serves() -> None:
     assert readiness(ACTIVE, POLICY, NOW).ready
-    without = readiness(replace(ACTIVE, database=None), POLICY, NOW)
+    without = readiness(ACTIVE._replace(database=None), POLICY, NOW)
     assert (without.ready, without.reason) == (False, "database-unreachable")
-    alone = readiness(replace(ACTIVE, lease=None), POLICY, NOW)
+    alone = readiness(ACTIVE._replace(lease=None), POLICY, NOW)
     assert (alone.ready, alone.reason) == (False, "witness-unreachable")
 
 
 def test_the_writer_of_a_released_lease_is_ready_and_the_other_region_is_judged_as_it_is() -> None:
     released = replace(LEASE, holder=NO_HOLDER)
-    writer = replace(ACTIVE, lease=released, control_answered=True, query_api_answered=True)
+    writer = ACTIVE._replace(lease=released, control_answered=True, query_api_answered=True)
     assert readiness(writer, POLICY, NOW).ready
     # Nobody lives: what the probes see is not taken away.
-    assert not readiness(replace(STANDBY, lease=released), POLICY, NOW).ready
+    assert not readiness(STANDBY._replace(lease=released), POLICY, NOW).ready
 
 
 def test_the_witness_is_ready_when_it_has_an_opinion_of_each_region() -> None:

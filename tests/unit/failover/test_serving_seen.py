@@ -27,8 +27,8 @@ STANDBY = Observation(
     unmoved_seconds=2.0,
     database=DatabaseView(epoch=1, holder=HOME, in_recovery=True),
 )
-BLIND_STANDBY = replace(STANDBY, lease=None, unmoved_seconds=None)
-ALONE = replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds, own_probe=Health.UNHEALTHY)
+BLIND_STANDBY = STANDBY._replace(lease=None, unmoved_seconds=None)
+ALONE = STANDBY._replace(unmoved_seconds=POLICY.expiry_seconds, own_probe=Health.UNHEALTHY)
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,25 @@ ALONE = replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds, own_probe=Health
     [
         (ACTIVE, True, True),
         (ACTIVE, False, False),
-        (replace(ACTIVE, lease=None), True, True),
-        (replace(ACTIVE, lease=None), False, False),
-        (replace(ACTIVE, database=None), False, False),
-        (replace(ACTIVE, lease=replace(LEASE, holder=NO_HOLDER)), False, False),
+        (ACTIVE._replace(lease=None), True, True),
+        (ACTIVE._replace(lease=None), False, False),
+        (ACTIVE._replace(database=None), False, False),
+        (ACTIVE._replace(lease=replace(LEASE, holder=NO_HOLDER)), False, False),
         (STANDBY, False, True),
-        (replace(STANDBY, unmoved_seconds=None), False, None),
-        (replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds - 0.001), False, True),
-        (replace(STANDBY, unmoved_seconds=POLICY.expiry_seconds), False, False),
+        (STANDBY._replace(unmoved_seconds=None), False, None),
+        (STANDBY._replace(unmoved_seconds=POLICY.expiry_seconds - 0.001), False, True),
+        (STANDBY._replace(unmoved_seconds=POLICY.expiry_seconds), False, False),
         (ALONE, False, False),
-        (replace(ALONE, witness_probe=Health.HEALTHY), False, True),
-        (replace(STANDBY, unmoved_seconds=99.0, own_probe=Health.HEALTHY), False, True),
+        (ALONE._replace(witness_probe=Health.HEALTHY), False, True),
+        (STANDBY._replace(unmoved_seconds=99.0, own_probe=Health.HEALTHY), False, True),
         (BLIND_STANDBY, False, None),
-        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY), False, True),
-        (replace(BLIND_STANDBY, own_probe=Health.UNHEALTHY), False, False),
+        (BLIND_STANDBY._replace(own_probe=Health.HEALTHY), False, True),
+        (BLIND_STANDBY._replace(own_probe=Health.UNHEALTHY), False, False),
         # A standby that is well answers 200, too: without a row nobody says which of the two it is.
-        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY, database=None), False, None),
-        (replace(BLIND_STANDBY, own_probe=Health.HEALTHY, region=HOME), False, None),
+        (BLIND_STANDBY._replace(own_probe=Health.HEALTHY, database=None), False, None),
+        (BLIND_STANDBY._replace(own_probe=Health.HEALTHY, region=HOME), False, None),
         # Its own copy names itself, and is a replica: it lost the lease, and is rebuilt.
-        (replace(BLIND_STANDBY, region=HOME), False, None),
+        (BLIND_STANDBY._replace(region=HOME), False, None),
     ],
 )
 def test_a_keeper_says_what_it_knows(seen: Observation, renewed: bool, serves: bool | None) -> None:

@@ -500,7 +500,7 @@ class LocalTwin:
     def samples(self, region: str) -> list[Sample]:
         return self._call(lambda: unhealthy(self._simulation, self._source))
 
-    def note_decision(self, word: str, decision: Mapping[str, str], at: float) -> bool:
+    def note_decision(self, word: str, decision: Mapping[str, Any], at: float) -> bool:
         def effect() -> bool:
             changed = self._simulation.words.get(self._owner) != word
             self._simulation.words[self._owner] = word

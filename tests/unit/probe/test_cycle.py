@@ -24,14 +24,19 @@ NOW = 1_700_000_002.5
 NEXT_CYCLE = NOW + Policy().probe_cycle_seconds
 
 
-@pytest.fixture(name="results")
-def _results(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProbeResults]:
+@pytest.fixture(name="client")
+def _client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     aws.client.cache_clear()
     with mock_aws():
-        yield ProbeResults(made_table(WITNESS, "probes"), "probes")
+        yield made_table(WITNESS, "probes")
     aws.client.cache_clear()
+
+
+@pytest.fixture(name="results")
+def _results(client: Any) -> ProbeResults:
+    return ProbeResults(client, "probes")
 
 
 def probed(
@@ -125,18 +130,46 @@ def test_targets_and_control_are_asked_at_the_same_time(results: ProbeResults) -
     assert seen == {HOME: Health.HEALTHY, RECOVERY: Health.HEALTHY}
 
 
-def test_a_cycle_that_another_run_claimed_is_left_to_it(results: ProbeResults) -> None:
+def test_a_cycle_that_another_run_claimed_is_left_to_it(client: Any, results: ProbeResults) -> None:
     """Overlapping runs keep one sample a cycle (A7): one observer's moment must not count twice."""
     with http_server(saying({"/health": 200, "/control": 200})) as at:
         targets = {HOME: at.url, RECOVERY: at.url}
-        assert results.claim_cycle(HOME, int(NOW // Policy().probe_cycle_seconds))
+        another = ProbeResults(client, "probes")
+        assert another.claim_cycle(HOME, int(NOW // Policy().probe_cycle_seconds))
         assert probed(results, targets, f"{at.url}/control") == {RECOVERY: Health.HEALTHY}
         asked = len(at.seen)
-        assert probed(results, targets, f"{at.url}/control", NOW + 0.1) == {}
+        for run in (results, another, ProbeResults(client, "probes")):
+            assert probed(run, targets, f"{at.url}/control", NOW + 0.1) == {}
         assert len(at.seen) == asked, "an unclaimed cycle asks nobody"
         assert results.samples(HOME) == []
         assert len(results.samples(RECOVERY)) == 1
         assert set(probed(results, targets, f"{at.url}/control", NEXT_CYCLE)) == set(targets)
+
+
+class Table:
+    """Counts the claims; the first is answered by nobody."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self.asked = client, 0
+
+    def update_item(self, **request: Any) -> Any:
+        self.asked += 1
+        if self.asked == 1:
+            raise TimeoutError
+        return self._client.update_item(**request)
+
+
+def test_a_run_asks_for_a_cycle_until_it_has_an_answer(client: Any) -> None:
+    """A run looks twice a cycle: what was claimed once, by whomever, need not be asked again."""
+    table = Table(client)
+    results = ProbeResults(table, "probes")
+    with pytest.raises(TimeoutError):
+        results.claim_cycle(HOME, 7)
+    assert [results.claim_cycle(HOME, 7) for _ in range(3)] == [True, False, False]
+    assert table.asked == 2
+    assert not results.claim_cycle(HOME, 6), "its clock was set back"
+    assert results.claim_cycle(RECOVERY, 7)
+    assert results.claim_cycle(HOME, 8)
 
 
 def test_a_region_nobody_told_of_is_unknown_and_hides_no_other(results: ProbeResults) -> None:
