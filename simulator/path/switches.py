@@ -224,10 +224,10 @@ PATH_SWITCHES: dict[str, Switch] = {
     "B8": Switch("a marker proves its stretch whatever was counted", _believes_every_manifest, 31),
     "B9": Switch("a partition that is new may begin anywhere", _needs_no_genesis, 36),
     "B10": Switch("a declared shard without a marker does not count", _forgets_declared_shards, 24),
-    "B10-close": Switch("a closed shard gets no last marker", _leaves_parents_open, 2),
+    "B10-close": Switch("a closed shard gets no last marker", _leaves_parents_open, 39),
     "B11": Switch("a marker follows any other", _follows_any_marker, 6),
     "B11-first": Switch(
-        "nobody is held to what a shard's first marker counts", _believes_first_markers, 0
+        "nobody is held to what a shard's first marker counts", _believes_first_markers, 7013
     ),
     "B11-end": Switch("nobody misses a closed shard's last marker", _misses_no_last_marker, 5135),
     "B12": Switch("only the active region's stream gets markers", _marks_one_region, 0),
@@ -243,13 +243,13 @@ PATH_SWITCHES: dict[str, Switch] = {
         _closes_with_the_childs_birth,
         5035,
     ),
-    "B25": Switch("an entry claims all before its first marker, too", _has_no_base, 751),
+    "B25": Switch("an entry claims all before its first marker, too", _has_no_base, 75),
     "B26": Switch("a position of another epoch or log counts", _any_position_is_own, 3337),
     "B27": Switch(
         "the brokers say how many partitions there are", _asks_the_brokers_for_partitions, 7
     ),
     "B27-again": Switch(
-        "a batch that comes again is placed by the newest list", _places_by_the_newest_list, 0
+        "a batch that comes again is placed by the newest list", _places_by_the_newest_list, 1531
     ),
 }
 
