@@ -19,6 +19,7 @@ from lifeline.lambdas.failover.keeper_report import KeeperReport
 from lifeline.lambdas.failover.lag_report import LagReport
 from lifeline.lambdas.failover.lease import Promise
 from lifeline.lambdas.failover.plan_runs import Moment, PlanRuns
+from lifeline.lambdas.failover.wire import encoded
 
 PROMISE_ID = "failsafe"
 TRAFFIC_ID = "traffic"
@@ -36,7 +37,6 @@ PLAN_DAYS = 400
 """How long the runs of an epoch are kept that never completed: its executions' names are free again after
 90 days, and no run lives for more than a year (Step Functions, quotas)."""
 _DAY_SECONDS = 86_400
-_strictly = json.JSONEncoder(separators=(",", ":")).encode
 _json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 """`json.dumps` would make an encoder anew for each item."""
 
@@ -166,7 +166,7 @@ class RegionStateTable(_Items):
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Replace the memory."""
-        self._put(MEMORY_ID, {"body": {"S": _strictly(memory)}})
+        self._put(MEMORY_ID, {"body": {"S": encoded(memory)}})
 
     def own_health(self) -> dict[str, Any]:
         """What the keepers of this region counted of its own parts (A11); empty at first."""

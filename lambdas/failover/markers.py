@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lifeline.lambdas.failover.manifests import DIGEST_BYTES, Manifest
-from lifeline.lambdas.failover.wire import Wire
+from lifeline.lambdas.failover.wire import Wire, encoded
 
 STREAM_MARKER_PREFIX = "m:"
 EVENT_PREFIX = "e:"
@@ -31,10 +31,6 @@ VECTOR = Wire("watermark vector", current=2, unstamped=1)
 """Format 1 carried no number; 2 has the same fields and says so."""
 MAX_MARKER_PAIRS_PER_SECOND = 500
 """Source: rule B17. Marker load is shards x partitions; the interval grows with it."""
-
-
-_encoded = json.JSONEncoder(separators=(",", ":")).encode
-"""`json.dumps` would make an encoder anew for each marker."""
 Place = tuple[str, int]
 """(topic, partition)"""
 Parents = Mapping[str, tuple[str, ...]]
@@ -89,7 +85,7 @@ class StreamMarker(NamedTuple):
         }
         if self.parents is not None:
             body["parents"] = {shard: list(of) for shard, of in self.parents.items()}
-        return _encoded(MARKER.stamp(body)).encode()
+        return encoded(MARKER.stamp(body)).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> StreamMarker:
@@ -182,7 +178,7 @@ class Marker:
             body["given_up"] = self.given_up.to_json()
         if self.genesis:
             body["genesis"] = True
-        return _encoded(MARKER.stamp(body)).encode()
+        return encoded(MARKER.stamp(body)).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Marker:

@@ -6,9 +6,13 @@ this format and the one before; a writer starts a new format one release after i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+encoded = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON without spaces. `json.dumps` would make an encoder anew for each text."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from lifeline.lambdas.failover.clock import SYSTEM_CLOCK, Clock
 from lifeline.lambdas.failover.manifests import Manifest
 from lifeline.lambdas.failover.markers import Marker, Pair, Place
+from lifeline.lambdas.failover.wire import encoded
 from lifeline.lambdas.stream_bridge.shard_count import (
     CountedMarker,
     Earlier,
@@ -75,15 +76,15 @@ class CountTable:
             # A sequence has more digits than a number of the table may have.
             "acknowledged": {"S": str(count.acknowledged)},
             "previous": {"S": str(count.previous)},
-            "places": {"S": _encoded(places)},
+            "places": {"S": encoded(places)},
             "running": {"B": _packed(count.running[place] for place in places)},
             "expires_at": {"N": str(int(self._clock.now()) + KEPT_SECONDS)},
         }
         if count.placing.partitions:
-            item["placing"] = {"S": _encoded(count.placing.partitions)}
+            item["placing"] = {"S": encoded(count.placing.partitions)}
         if count.placing.earlier is not None:
             until, listed = count.placing.earlier
-            item["placed_earlier"] = {"S": _encoded([str(until), listed])}
+            item["placed_earlier"] = {"S": encoded([str(until), listed])}
         if count.last is not None:
             item["marker"] = {"S": count.last.marker.to_bytes().decode()}
             item["manifests"] = {"B": _packed(count.last.manifests)}
@@ -100,10 +101,6 @@ class CountTable:
                 raise Conflict from error
             raise
         return Stored(over + 1, count)
-
-
-_encoded = json.JSONEncoder(separators=(",", ":")).encode
-"""`json.dumps` would make an encoder anew for each item."""
 
 
 def _count_of(item: dict[str, Any]) -> ShardCount:

@@ -39,6 +39,7 @@ from lifeline.lambdas.failover.markers import (
     rows_of_vector,
     vector_to_json,
 )
+from lifeline.lambdas.failover.wire import encoded
 from lifeline.services.query_api.reader_checkpoint import (
     ReaderCheckpoint,
     Resumed,
@@ -65,9 +66,6 @@ RECENT_VECTORS = 200
 LOOKUP_SECONDS = 5.0
 READ_RECORDS = 5_000
 READ_SECONDS = 0.2
-
-_encoded = json.JSONEncoder(separators=(",", ":")).encode
-"""`json.dumps` would make an encoder anew for each vector."""
 _HolePlace = tuple[Pair, str, int, int]
 """A hole by where it begins: its end moves while it is repaired."""
 
@@ -381,7 +379,7 @@ class WatermarkReader:
         self._published.set_own(rows, [_told(one) for one in holes[:SHOWN_HOLES]])
         self._tell(holes)
         region = self._region.region
-        body = _encoded(vector_to_json(region, rows)).encode()
+        body = encoded(vector_to_json(region, rows)).encode()
         try:
             producer.produce(WATERMARK_TOPIC, body, key=region.encode(), partition=0)
         except BufferError:

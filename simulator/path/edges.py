@@ -5,7 +5,6 @@ A model of what integrators are asked to do; `drill/publisher.py` does it for th
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lifeline.lambdas.failover.wire import encoded
 from simulator.network import NoAnswer, Refused
 from simulator.places import REGIONS, peer
 from simulator.runtime import EPOCH_ZERO, AwsClient
@@ -151,9 +151,6 @@ class Edge:
             self.kept = [one for one in self.kept if not _safe(one, entries)]
 
 
-_encoded = json.JSONEncoder(separators=(",", ":")).encode
-
-
 def _safe(one: Kept, entries: dict[Any, tuple[int, int]]) -> bool:
     if one.receipt is None:
         return False
@@ -181,4 +178,4 @@ def _event(patient: str, sequence: int, now: float, ident: UUID) -> bytes:
         },
         "metadata": {"correlationId": "simulated"},
     }
-    return _encoded(body).encode()
+    return encoded(body).encode()

@@ -189,3 +189,57 @@ def test_a_shard_whose_only_marker_is_missing_in_a_partition_has_a_hole_there(kn
         feed(proof, mark(CHILD, 9, 20, 13), (CHILD, 13), place=Q, run="run-1")
         assert holes(proof) == []
         assert proof.vector()[CHILD].retired
+
+
+def skipped(lost_in: Place | None, *, known: bool = True) -> LogProof:
+    """A shard's first two markers; a replicator skipped the stretch with the first one in a partition."""
+    proof, both = LogProof(), (P, Q)
+    first = mark(CHILD, 9, 20, 11, open_shards=(CHILD, OTHER), lineage=LINEAGE, places=both)
+    second = mark(CHILD, 20, 30, 21, open_shards=(CHILD, OTHER), places=both)
+    for place in both:
+        if known:
+            feed(proof, replace(OPEN_PARENT, partitions=both, manifest=Manifest()), place=place)
+        if place != lost_in:
+            feed(proof, (CHILD, 11), first, place=place)
+        feed(proof, (CHILD, 21), second, place=place)
+    proof.find_lost_ends(1.0)
+    return proof
+
+
+@pytest.mark.parametrize("lost_in", [P, Q])
+def test_a_chain_that_begins_later_in_one_partition_lacks_its_beginning_there(
+    lost_in: Place,
+) -> None:
+    """Found by seed 8234 of the path world: the skipped stretch held a shard's first markers."""
+    proof = skipped(lost_in)
+    assert holes(proof) == [(CHILD.shard, 9, 20, Why.CHAIN)]
+    assert proof.vector()[CHILD] == Entry(9, OPEN_PARENT.born_ms, 9)
+    proof.find_lost_ends(2.0)
+    assert len(holes(proof)) == 1
+    feed(proof, (CHILD, 11), mark(CHILD, 9, 20, 11), place=lost_in, run="run-1")
+    assert holes(proof) == []
+    assert proof.vector()[CHILD] == Entry(30, CREATED_MS + 30_000, 9)
+
+
+def test_where_the_log_may_begin_later_its_chain_may_too() -> None:
+    """Retention cuts each partition where its segments end (B25)."""
+    proof = skipped(Q, known=False)
+    assert holes(proof) == []
+    assert proof.vector()[CHILD].after == 20
+
+
+def test_a_chain_that_begins_alike_has_no_hole() -> None:
+    proof = skipped(None)
+    assert holes(proof) == []
+    assert proof.vector()[CHILD].after == 9
+
+
+def test_what_was_added_later_begins_later_and_lacks_nothing() -> None:
+    """A partition that was declared since begins at the last marker without it (B9)."""
+    proof = proven(replace(OPEN_PARENT, manifest=Manifest()), mark(PARENT, 3, 6))
+    proof.is_whole(Q)
+    for place in (P, Q):
+        feed(proof, mark(PARENT, 6, 9, places=(P, Q)), place=place)
+    proof.find_lost_ends(1.0)
+    assert holes(proof) == []
+    assert proof.vector()[PARENT].sequence == 9
