@@ -236,8 +236,9 @@ def test_a_chain_that_begins_alike_has_no_hole() -> None:
 
 def test_what_was_added_later_begins_later_and_lacks_nothing() -> None:
     """A partition that was declared since begins at the last marker without it (B9)."""
-    proof = proven(replace(OPEN_PARENT, manifest=Manifest()), mark(PARENT, 3, 6))
+    proof = LogProof()
     proof.is_whole(Q)
+    feed(proof, replace(OPEN_PARENT, manifest=Manifest(), genesis=True), mark(PARENT, 3, 6))
     for place in (P, Q):
         feed(proof, mark(PARENT, 6, 9, places=(P, Q)), place=place)
     proof.find_lost_ends(1.0)
