@@ -11,7 +11,7 @@ lacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -180,6 +180,11 @@ class PlaceProof:
         what a newer stream took, lies behind it in the log."""
         self.whole = False
         """Whether the partition was read from its offset 0."""
+        self.oldest_ms: int | None = None
+        """The log goes further back than the shard, which took nothing before this birth. None: it may begin
+        within the shard."""
+        self.came_before: frozenset[Pair] = frozenset()
+        """Pairs of which a marker was met, as `met_open` says, before this one's first; not saved."""
         self._open = Tally()
         self._met_at = 0.0
 
@@ -226,16 +231,17 @@ class PlaceProof:
         if self._head is None:
             self._before.append(Hole(NOTHING, 0, first, None, self._open.split(first), NOTHING))
             self._head, self._head_born_ms, self._chained = first, born_ms, True
+            self.oldest_ms = born_ms
 
-    def lacks_beginning(self, first: int, born_ms: int, now: float) -> None:
-        """The chain begins behind `first`, as others say, and what the log has of it begins later: a hole."""
+    def lacks_beginning(self, first: int, now: float) -> None:
+        """The chain begins behind `first`, as others say; what the log has of it may begin later: a hole."""
         lacking = [one for one in self._before if one.until > first]
-        if not lacking:
+        if not lacking or self.oldest_ms is None:
             return
         earlier = lacking[0].found.split(first)
         lacking[0].after, lacking[0].since = first, now
         for one in lacking:
-            one.after_born_ms = born_ms
+            one.after_born_ms = self.oldest_ms
         self._before = [Hole(NOTHING, 0, first, None, earlier, now)]
         self.holes[:0] = lacking
         _bound(self.holes)
@@ -275,6 +281,7 @@ class PlaceProof:
             "given_up": len(self._given_up),
             "met_open": self.met_open,
             "whole": self.whole,
+            "oldest_ms": self.oldest_ms,
             "holes": [hole.saved(now, few) for hole, few in self._saved_holes(exact)],
         }
 
@@ -291,6 +298,8 @@ class PlaceProof:
         made._before, made._given_up = before[:first], before[first:]
         made.holes = [Hole.restored(one, now, read_again=True) for one in body["holes"]]
         made.met_open, made.whole = bool(body.get("met_open")), bool(body.get("whole"))
+        oldest_ms = body.get("oldest_ms")
+        made.oldest_ms = None if oldest_ms is None else int(oldest_ms)
         made._met_at = now
         return made
 
@@ -332,23 +341,19 @@ class PlaceProof:
         now: float = 0.0,
         run: str = "",
         again: bool = False,
-        oldest_ms: int | None = None,
     ) -> None:
-        """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time.
-
-        `oldest_ms`: the log goes further back than the shard, which took nothing before this birth. None: the
-        log may begin within it.
-        """
+        """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time."""
         self._met_at = now
         if self._head is None:
             self._begins_with_a_copy = again
-        self.met_open |= marker.pair.shard in marker.shards and not again
+        # What a repair wrote lies behind everything.
+        self.met_open |= marker.pair.shard in marker.shards and not again and not run
         if self._head is not None and marker.sequence <= self._head:
             self._late_marker(marker, run)
         elif marker.previous is None or marker.manifest is None:
             self._barrier(marker)
         elif not self._chained:
-            self._first_link(marker, marker.previous, marker.manifest, now, oldest_ms)
+            self._first_link(marker, marker.previous, marker.manifest, now)
         else:
             self._next_link(marker, marker.previous, marker.manifest, now)
 
@@ -358,15 +363,13 @@ class PlaceProof:
             self._open.split(marker.sequence)
             self._move(marker)
 
-    def _first_link(
-        self, marker: Marker, previous: int, manifest: Manifest, now: float, oldest_ms: int | None
-    ) -> None:
+    def _first_link(self, marker: Marker, previous: int, manifest: Manifest, now: float) -> None:
         earlier = self._open.split(previous)
         if self._head is None:
             self._before.append(Hole(NOTHING, 0, previous, None, earlier, now))
             holes = self._before
-            if oldest_ms is not None:
-                holes, self._head_born_ms = self.holes, oldest_ms
+            if self.oldest_ms is not None:
+                holes, self._head_born_ms = self.holes, self.oldest_ms
             # Else a log that begins here may lack what lay before: nothing is claimed of it (B25).
             self._interval(holes, previous, marker, manifest, now)
         else:
@@ -519,10 +522,8 @@ class _PairProof:
     """All its descendants had markers once. A hole may keep it counting until long after (B24)."""
     final: Entry | None = None
     """Set once the pair is settled: its partitions are kept no more (B24)."""
-    genesis: bool = False
-    """Whether its first marker was met since the reader began. It is not saved."""
     _compared: int = 0
-    """Of how many partitions it was looked at whether the chain begins alike. It is not saved."""
+    """Of how many partitions it was looked at whether the chain begins alike; not saved."""
 
     def frozen(self) -> bool:
         """Whether its entry stands still, and why is told."""
@@ -539,24 +540,22 @@ class _PairProof:
             self.final = (entry or Entry(NOTHING, 0))._replace(retired=True)
             self.places, self.declared = {}, []
 
-    def begin(self, now: float, oldest_ms: Callable[[Place], int | None]) -> None:
+    def begin(self, now: float, oldest_ms: Callable[[Place, Set[Pair]], int | None]) -> None:
         """One chain lies in every partition: one where it begins later lacks its beginning.
 
-        If the log there goes further back than the shard, and had the partition when the chain began.
+        If it had the partition when the chain began. Another partition may tell the shard's lineage.
         """
         places = {place for one in self.declared for place in one.places}
-        if len(places) == self._compared:
-            return
-        chains = {place: one.begins for place, one in self.places.items() if place in places}
         first = self._first()
-        for place, begins in chains.items():
-            later = first is not None and begins is not None and begins > first
-            if first is None or not later or self._last_without(place) is not None:
-                continue
-            born_ms = oldest_ms(place)
-            if born_ms is not None:
-                self.places[place].lacks_beginning(first, born_ms, now)
-        if sum(one is not None for one in chains.values()) == len(places):
+        if first is None or len(places) == self._compared:
+            return
+        met = {place: self.places[place] for place in places if place in self.places}
+        for place, proof in met.items():
+            if proof.oldest_ms is None and proof.came_before:
+                proof.oldest_ms = oldest_ms(place, proof.came_before)
+            if self._last_without(place) is None:
+                proof.lacks_beginning(first, now)
+        if sum(one.begins is not None for one in met.values()) == len(places):
             self._compared = len(places)
 
     def _first(self) -> int | None:
@@ -564,7 +563,12 @@ class _PairProof:
         begins = [one.begins for one in self.places.values()]
         return min((one for one in begins if one is not None), default=None)
 
-    def end(self, now: float, oldest_ms: Callable[[Place], int | None]) -> None:
+    def end(
+        self,
+        now: float,
+        oldest_ms: Callable[[Place, Set[Pair]], int | None],
+        came_before: Callable[[Place], Set[Pair]],
+    ) -> None:
         """No marker comes any more: the last one lies in every partition that it declares.
 
         Also in one that has none at all, if the log there goes further back than the shard.
@@ -574,7 +578,7 @@ class _PairProof:
             for place in one.places:
                 proof = self.places.get(place)
                 if first is not None and (proof is None or proof.born_ms is None):
-                    born_ms = oldest_ms(place)
+                    born_ms = oldest_ms(place, came_before(place))
                     if born_ms is not None:
                         proof = self.places.setdefault(place, PlaceProof())
                         proof.begins_at(first, born_ms)
@@ -628,8 +632,9 @@ class _PairProof:
         sequence, born_ms = min(reached)
         if sequence > after:
             return Entry(sequence, born_ms, after)
-        # What has a hole at its beginning claims nothing, and counts with its age (B24).
-        return Entry(sequence, born_ms, sequence) if self.frozen() else None
+        # What has a hole at its beginning, or had one that was given up, claims nothing and counts (B24).
+        counts = self.frozen() or any(one.lost_until != NOTHING for one in self.places.values())
+        return Entry(sequence, born_ms, sequence) if counts else None
 
     def late_start(self, place: Place) -> tuple[tuple[int, int], int] | None:
         """For a partition that was declared later (B9): the last marker without it, and its own first one.
@@ -717,40 +722,52 @@ class LogProof:
             self._pairs[marker.pair].declare(marker, now)
         stream = (marker.pair.origin, marker.pair.incarnation)
         self._lineages.setdefault(stream, Lineage()).declare(marker.shards, marker.parents)
-        self._pairs[marker.pair].genesis |= marker.genesis
-        oldest_ms = self._oldest_ms(marker.pair, place) if proof.born_ms is None else None
-        proof.marker(marker, now=now, run=run, again=again, oldest_ms=oldest_ms)
+        if proof.born_ms is None and not run:
+            proof.came_before = self._met_open(marker.pair, place)
+            whole = marker.genesis and place in self._whole
+            proof.oldest_ms = self._oldest_ms(marker.pair, place, proof.came_before, whole=whole)
+        proof.marker(marker, now=now, run=run, again=again)
 
-    def _oldest_ms(self, pair: Pair, place: Place) -> int | None:
+    def _met_open(self, pair: Pair, place: Place) -> frozenset[Pair]:
+        """The other pairs of the origin of which a marker was met that was written while they were open."""
+        return frozenset(
+            one
+            for one, proof in self._pairs.items()
+            if one.origin == pair.origin and one != pair
+            if place in proof.places and proof.places[place].met_open
+        )
+
+    def _oldest_ms(
+        self, pair: Pair, place: Place, came_before: Set[Pair], *, whole: bool = False
+    ) -> int | None:
         """The birth before which a pair took nothing, if the log of `place` goes further back; else None.
 
-        It does if it was read from its offset 0 and has the pair's first marker, or where a marker of an
-        ancestor or of an older stream was met: the bridge reads those to their ends first. So what the pair's
-        first marker counts must be there, too (B9, B11).
+        It does where an ancestor or an older stream `came_before`: the bridge reads those to their ends
+        first. Or if it is `whole`: read from its offset 0, with the pair's first marker. So what that marker
+        counts must be there, too (B9, B11).
         """
         origin, incarnation, shard = pair
         lineage = self._lineages.get((origin, incarnation), Lineage())
         ancestors = lineage.ancestors(shard)
 
-        def came_before(one: Pair) -> bool:
-            if one.incarnation == incarnation:
-                return one.shard in ancestors
-            return int(one.incarnation) < int(incarnation)
+        def born_ms(shard: str, below: frozenset[str]) -> int:
+            """Of its parents' newest markers here; of theirs, for a parent that has none (B24)."""
+            births = [int(incarnation) * 1_000]
+            for name in set(lineage.parents(shard)) - below:
+                known = self._pairs.get(Pair(origin, incarnation, name))
+                proof = None if known is None else known.places.get(place)
+                born = None if proof is None else proof.born_ms
+                births.append(born_ms(name, below | {name}) if born is None else born)
+            return min(births[1:], default=births[0])
 
-        if not (self._pairs[pair].genesis and place in self._whole) and not any(
-            one.origin == origin and place in proof.places and proof.places[place].met_open
-            for one, proof in self._pairs.items()
-            if came_before(one)
+        if whole or any(
+            one.shard in ancestors
+            if one.incarnation == incarnation
+            else int(one.incarnation) < int(incarnation)
+            for one in came_before
         ):
-            return None
-        parents = [
-            self._pairs[one].places[place].born_ms
-            for one in (Pair(origin, incarnation, name) for name in lineage.parents(shard))
-            if one in self._pairs and place in self._pairs[one].places
-        ]
-        births = [one for one in parents if one is not None]
-        every = births and len(births) == len(lineage.parents(shard))
-        return min(births) if every else int(incarnation) * 1_000
+            return born_ms(shard, frozenset({shard}))
+        return None
 
     def find_lost_ends(self, now: float) -> None:
         """Look for chains that begin later in one partition than in another, or end earlier: now and then.
@@ -766,7 +783,7 @@ class LogProof:
                 pair = Pair(*stream, shard)
                 known = self._pairs.get(pair)
                 if known is not None:
-                    known.end(now, partial(self._oldest_ms, pair))
+                    known.end(now, partial(self._oldest_ms, pair), partial(self._met_open, pair))
 
     def settle(self, now: float) -> None:
         """Keep of what retired its final entry alone, and of those the youngest (B24): now and then."""

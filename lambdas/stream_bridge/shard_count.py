@@ -111,6 +111,11 @@ class ShardCount:
         """Nothing was counted at or under `after`: the chain of markers begins there (B11)."""
         return cls(after, after, {}, placing=Placing(listed))
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was acknowledged since counting began."""
+        return self.last is None and not self.running and self.acknowledged == self.previous
+
     def after(
         self,
         records: Iterable[Counted],

@@ -29,6 +29,8 @@ class ShardCounts:
     def __init__(self, table: CountTable) -> None:
         self._table = table
         self._known: dict[Pair, Stored] = {}
+        self._placed: set[Pair] = set()
+        """Those with a batch that was placed and is not settled: it failed in between."""
         self._unwritten: set[Pair] = set()
         """Those of them whose marker was read, not written, by this process."""
         self._closed: dict[Pair, int] = {}
@@ -40,10 +42,18 @@ class ShardCounts:
         For a shard that was never counted, or not by this release, it is kept before anything is written.
         Raises as `settle`.
         """
+        if pair in self._placed:
+            self._forget(
+                pair
+            )  # another process may have settled that batch, and placed others since
+        self._placed.add(pair)
         for attempt in range(TRIES):
             stored = self._read(pair, first)
             count = stored.count
             assert count is not None
+            if count.untouched and first - 1 > count.acknowledged:
+                # The stream lost the records for which the item was made: nothing is claimed of them.
+                count = ShardCount.begun(first - 1)
             if count.placing.partitions:
                 return count.placing.within(listed)
             count = replace(count, placing=Placing(listed))
@@ -77,7 +87,9 @@ class ShardCounts:
         counted = list(records)
         for attempt in range(TRIES):
             try:
-                return self._settle(pair, counted, first, acknowledged, marker, write, listed)
+                written = self._settle(pair, counted, first, acknowledged, marker, write, listed)
+                self._placed.discard(pair)
+                return written
             except Conflict:
                 self._forget(pair)
                 if attempt == TRIES - 1:

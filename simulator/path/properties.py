@@ -24,7 +24,7 @@ def judge(world: PathWorld) -> list[str]:
     stuck = [
         f"events of {region} are in both logs and never called safe"
         for region in REGIONS
-        if world.truth.unclaimed(region, world.streams[region], world.logs[peer(region)])
+        if _unclaimed(world, region)
     ]
     for edge in world.edges:
         if edge.kept:
@@ -38,6 +38,13 @@ def judge(world: PathWorld) -> list[str]:
             stuck.append(said)
             world.say("STUCK", f"{said}: {lag} s")
     return stuck
+
+
+def _unclaimed(world: PathWorld, region: str) -> int:
+    other = peer(region)
+    return world.truth.unclaimed(
+        region, world.streams[region], world.logs[other], world.answers[other]
+    )
 
 
 def _stored(world: PathWorld) -> None:

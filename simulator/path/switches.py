@@ -101,7 +101,7 @@ def _closes_with_the_childs_birth() -> list[Any]:
 
 
 def _believes_first_markers() -> list[Any]:
-    return [patch.object(LogProof, "_oldest_ms", lambda _proof, _pair, _place: None)]
+    return [patch.object(LogProof, "_oldest_ms", lambda *_, **__: None)]
 
 
 def _places_by_the_newest_list() -> list[Any]:

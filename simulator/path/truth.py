@@ -38,7 +38,9 @@ class Truth:
         self._landed: dict[str, dict[Shard, set[int]]] = {}
         """By a log's incarnation: which events it ever had, byte for byte."""
         self._checked: dict[tuple[str, Shard], int] = {}
-        """How many of a shard's events were found where a vector claims them."""
+        """How many of a shard's events a vector passed."""
+        self._skipped: dict[tuple[str, Shard], list[int]] = {}
+        """Those of them that lay at or under the base of each vector so far."""
         self._old: dict[tuple[str, str, str], int] = {}
         self._purged: dict[tuple[Shard, int], set[str]] = {}
         """Which logs there were when retention took an event."""
@@ -88,14 +90,17 @@ class Truth:
             at = self._checked.get(key, 0)
             after, until = int(row["after"]), int(row["sequence"])
             landed = self._landed.get(log.ident, {}).get(shard, set())
+            skipped = self._skipped.setdefault(key, [])
             while at < len(events) and events[at].sequence <= until:
-                if events[at].sequence > after and events[at].sequence not in landed:
+                skipped.append(events[at].sequence)
+                at += 1
+            self._checked[key] = at
+            while skipped and skipped[-1] > after:  # the base of a proof may fall
+                if skipped.pop() not in landed:
                     self._violate(
                         f"the vector of {log.region} passes an event of {shard[0]} {shard[2]} that "
                         "its log lacks"
                     )
-                at += 1
-            self._checked[key] = at
 
     def loss_told(
         self,
@@ -151,16 +156,29 @@ class Truth:
                         )
         return sorted(set(found))
 
-    def unclaimed(self, region: str, stream: Stream, log: Log) -> int:
-        """How many events of the stream that is no vector of the log ever passed.
+    def unclaimed(
+        self, region: str, stream: Stream, log: Log, rows: Iterable[Mapping[str, Any]]
+    ) -> int:
+        """How many events of the stream that is lie beyond what the vector says of them.
 
-        A log whose beginning was taken away names a closed shard no more (B25).
+        Of a closed shard, beyond what any vector of the log said: one whose beginning was taken away names it
+        no more (B25).
         """
-        return sum(
-            len(events) - self._checked.get((log.ident, shard), 0)
-            for shard, events in self._shards.items()
-            if shard[:2] == (region, stream.incarnation)
-        )
+        until = {
+            str(row["shard"]): int(row["sequence"])
+            for row in rows
+            if (row["region"], row["incarnation"]) == (region, stream.incarnation)
+        }
+        closed = {one.name for one in stream.shards.values() if not one.open}
+        found = 0
+        for shard, events in self._shards.items():
+            if shard[:2] != (region, stream.incarnation):
+                continue
+            if shard[2] in closed or shard[2] not in stream.shards:
+                found += len(events) - self._checked.get((log.ident, shard), 0)
+            else:
+                found += sum(one.sequence > until.get(shard[2], -1) for one in events)
+        return found
 
     def disorder(self, log: Log, server: Server, sent_again: set[bytes]) -> list[str]:
         """Patients whose events were stored in another order than their shard took them (C5).

@@ -15,7 +15,15 @@ import pytest
 
 from lifeline.lambdas.failover.log_proof import LogProof, Why
 from lifeline.lambdas.failover.manifests import Manifest
-from lifeline.lambdas.failover.markers import Entry, Marker, Pair, Place, is_safe, oldest_born_ms
+from lifeline.lambdas.failover.markers import (
+    Entry,
+    GivenUp,
+    Marker,
+    Pair,
+    Place,
+    is_safe,
+    oldest_born_ms,
+)
 
 P, Q = ("clinical.observation.recorded", 0), ("clinical.observation.recorded", 1)
 CREATED_MS = 1_700_000_000_000
@@ -244,3 +252,59 @@ def test_what_was_added_later_begins_later_and_lacks_nothing() -> None:
     proof.find_lost_ends(1.0)
     assert holes(proof) == []
     assert proof.vector()[PARENT].sequence == 9
+
+
+def test_partitions_that_retention_cut_at_different_places_have_no_hole() -> None:
+    """A region that was rebuilt: each partition has an offset 0, whatever the other log had lost before."""
+    proof, both = LogProof(), (P, Q)
+    second = mark(PARENT, 20, 30, 21, places=both)
+    for place in both:
+        proof.is_whole(place)
+    feed(proof, (PARENT, 11), mark(PARENT, 9, 20, 11, places=both, genesis=True))
+    for place in both:
+        feed(proof, (PARENT, 21), second, place=place)
+    proof.find_lost_ends(1.0)
+    assert holes(proof) == []
+    assert proof.vector()[PARENT] == Entry(30, second.born_ms, 20)
+
+
+def test_what_a_repair_wrote_says_nothing_of_what_lies_behind_it() -> None:
+    """A repair writes an ancestor's markers again, behind its children's records, and a reader starts."""
+    proof, both = LogProof(), (P, Q)
+    second = mark(CHILD, 20, 30, 21, open_shards=(CHILD, OTHER), lineage=LINEAGE, places=both)
+    feed(proof, (CHILD, 11), replace(FIRST_OF_CHILD, manifest=Manifest(), partitions=both))
+    for place in both:
+        feed(proof, (CHILD, 21), second, place=place)
+    for place in both:
+        feed(proof, replace(OPEN_PARENT, manifest=Manifest()), place=place, run="run-1")
+        feed(proof, mark(PARENT, 3, 4), place=place)
+    for again in (proof, started_again(proof)):
+        again.find_lost_ends(1.0)
+        assert holes(again) == []
+
+
+def started_again(proof: LogProof) -> LogProof:
+    rows = {place: json.loads(json.dumps(proof.saved(place, 0.0))) for place in (P, Q)}
+    return LogProof.restored(proof.saved_declarations(), proof.saved_lineages(), rows, 0.0)
+
+
+def test_a_parent_that_never_had_a_marker_leaves_the_age_to_its_own_parent() -> None:
+    """Of several reshards in a row some shards live for less than a second (B24)."""
+    lineage = {PARENT.shard: (), OTHER.shard: (PARENT.shard,), CHILD.shard: (OTHER.shard,)}
+    first = mark(CHILD, 9, 20, 11, 12, lineage=lineage)
+    proof = proven((PARENT, 2), OPEN_PARENT, (CHILD, 11), first)
+    assert holes(proof) == [HOLE]
+    assert proof.vector()[CHILD].born_ms == OPEN_PARENT.born_ms
+
+
+def test_what_was_given_up_to_the_newest_marker_still_counts(found: LogProof) -> None:
+    """Else nobody stands for the shard, and the loss is told too small just then (B24)."""
+    feed(found, mark(OTHER, 8, 30, open_shards=(CHILD, OTHER), lineage=LINEAGE))
+    found.settle(0.0)
+    given = GivenUp(20, "somebody", "the region is gone", 1)
+    found.marker(replace(FIRST_OF_CHILD, sequence=9, given_up=given), P)
+    assert holes(found) == []
+    assert found.vector()[CHILD] == Entry(20, FIRST_OF_CHILD.born_ms, 20), "it claims nothing"
+    assert oldest_born_ms(found.vector()) == FIRST_OF_CHILD.born_ms
+    feed(found, mark(CHILD, 20, 40, open_shards=(CHILD, OTHER)))
+    assert found.vector()[CHILD] == Entry(40, CREATED_MS + 40_000, 20)

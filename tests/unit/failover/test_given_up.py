@@ -110,7 +110,7 @@ def test_a_partition_that_was_added_later_has_not_begun_late() -> None:
     feed(proof, [link(3, 6, places=both), link(6, 8, 7, places=both)], place=Q)
     assert reached(proof) == (0, 6)
     feed(proof, [given_up(6, 8)], place=Q)
-    assert (reached(proof), whys(proof)) == (None, [])
+    assert (reached(proof), whys(proof)) == ((8, 8), [])
     feed(proof, [link(8, 9, places=both)])
     feed(proof, [link(8, 9, places=both)], place=Q)
     assert (reached(proof), whys(proof)) == ((8, 9), [])
