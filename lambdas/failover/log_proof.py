@@ -173,8 +173,8 @@ class PlaceProof:
         self._head: int | None = None
         self._head_born_ms = 0
         self._chained = False
-        self._begins_with_a_copy = False
-        """Whether the first marker that was met is one that the bridge wrote again. It is not saved."""
+        self._copy: int | None = None
+        """The first marker that was met, if it is one that the bridge wrote again. It is not saved."""
         self.met_open = False
         """Whether a marker was met that was written while its shard was open: what its children took, and
         what a newer stream took, lies behind it in the log."""
@@ -344,8 +344,8 @@ class PlaceProof:
     ) -> None:
         """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time."""
         self._met_at = now
-        if self._head is None:
-            self._begins_with_a_copy = again
+        if self._head is None and again:
+            self._copy = marker.sequence
         # What a repair wrote lies behind everything.
         self.met_open |= marker.pair.shard in marker.shards and not again and not run
         if self._head is not None and marker.sequence <= self._head:
@@ -398,7 +398,7 @@ class PlaceProof:
         repair what is gone. So that stretch lies before the log's beginning, too: nothing of it was claimed
         (B25).
         """
-        at_beginning = self._begins_with_a_copy and self.base == self._head and not self.holes
+        at_beginning = self._copy == self._head and self.oldest_ms is None and not self.holes
         return self._before if at_beginning and len(self._before) <= 2 else self.holes
 
     def _gap(self, until: int, now: float) -> Hole:

@@ -5,6 +5,7 @@ It shares nothing with the code that it checks: no manifest, no marker, no posit
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,12 +96,14 @@ class Truth:
                 skipped.append(events[at].sequence)
                 at += 1
             self._checked[key] = at
-            while skipped and skipped[-1] > after:  # the base of a proof may fall
-                if skipped.pop() not in landed:
-                    self._violate(
-                        f"the vector of {log.region} passes an event of {shard[0]} {shard[2]} that "
-                        "its log lacks"
-                    )
+            # The base of a proof may fall: what it covers then must be there, too.
+            covered = slice(bisect_right(skipped, after), bisect_right(skipped, until))
+            if any(one not in landed for one in skipped[covered]):
+                self._violate(
+                    f"the vector of {log.region} passes an event of {shard[0]} {shard[2]} that "
+                    "its log lacks"
+                )
+            del skipped[covered]
 
     def loss_told(
         self,

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.path.faults import add_partition
-from simulator.path.world import PathWorld
+from simulator.path.world import PARTITIONS, PathWorld
 from simulator.places import HOME, RECOVERY, REGIONS, peer
 from simulator.runtime import EPOCH_ZERO
 from simulator.twins.event_store import DAYS_AHEAD
+from simulator.twins.kafka import Place
 
 DAY_SECONDS = 86_400.0
 AWAKE_SECONDS = 6.0
@@ -48,6 +49,8 @@ class Year:
         self.world = PathWorld(seed, days * DAY_SECONDS * 2)
         self.world.repairing.on = False
         self._days = days
+        self._segment_days: dict[Place, float] = {}
+        """How much longer than retention each partition keeps its oldest records."""
 
     def run(self) -> list[Day]:
         """Every day's end."""
@@ -106,7 +109,12 @@ class Year:
             stream.split(shards[0].name)
 
     def _retain(self) -> None:
-        """A week of streams and logs, the hot days of the database."""
+        """A week of streams and logs, the hot days of the database.
+
+        A log is cut where a segment ends, which each partition has elsewhere: a quiet one keeps up to twice
+        as much (Kafka's `log.roll.hours` is a week). Not so one that was added: a region that is rebuilt days
+        later, from others that were cut later, has a beginning that nobody can prove (B9).
+        """
         world, now = self.world, self.world.now()
         for region in REGIONS:
             world.streams[region].trim(now - KEPT_DAYS * DAY_SECONDS)
@@ -114,7 +122,12 @@ class Year:
             for place in log.places():
                 partition = log.partition(place)
                 assert partition is not None
-                low = partition.offset_for(int((now - KEPT_DAYS * DAY_SECONDS) * 1_000))
+                if place not in self._segment_days:
+                    added = place[1] >= PARTITIONS.get(place[0], 1)
+                    longer = KEPT_DAYS if added else world.scheduler.random.uniform(0.0, KEPT_DAYS)
+                    self._segment_days[place] = longer
+                kept_days = KEPT_DAYS + self._segment_days[place]
+                low = partition.offset_for(int((now - kept_days * DAY_SECONDS) * 1_000))
                 for message in partition.read(partition.low, max(0, low - partition.low)):
                     if place[0] in world.listed[region]:
                         world.truth.purged(message, world.logs.values())

@@ -180,6 +180,10 @@ def test_a_log_that_begins_with_a_marker_that_was_written_again_claims_from_the_
     found = proven(Again(M6), M8, Record(9), Record(11), link(8, 12, 9, 11))  # R5 lay before
     assert whys(found) == []
     assert reached(found) == (8, 12)
+    nothing = link(3, 6)  # its own stretch had no record here, so it agrees
+    found = proven(Again(nothing), M8, Record(9), Record(11), link(8, 12, 9, 11))
+    assert whys(found) == []
+    assert reached(found) == (8, 12)
 
 
 def test_what_is_missing_after_that_is_a_hole_though_nothing_was_proven_yet() -> None:

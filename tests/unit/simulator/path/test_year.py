@@ -21,8 +21,9 @@ def broken(day: Day) -> list[str]:
         "entries": day.entries > MOST_ENTRIES,
         "checkpoint": day.checkpoint_bytes > MOST_BYTES,
         "partitions": day.partitions > MOST_PARTITIONS,
-        # On a day on which a log was made anew the figures are of two logs.
-        "read": day.number % REGION_DAYS and day.read > READ_OF_APPENDED * day.appended,
+        # On a day on which a log was made anew the figures are of two logs; who starts again the next morning
+        # has not been awake long enough for a checkpoint.
+        "read": day.number % REGION_DAYS > 1 and day.read > READ_OF_APPENDED * day.appended,
         "lag": any(lag is None or lag > LAG_SECONDS for lag in day.lag),
     }
     return [f"{name} on {day}" for name, wrong in found.items() if wrong]
