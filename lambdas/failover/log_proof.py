@@ -184,7 +184,8 @@ class PlaceProof:
         """The log goes further back than the shard, which took nothing before this birth. None: it may begin
         within the shard."""
         self.came_before: frozenset[Pair] = frozenset()
-        """Pairs of which a marker was met, as `met_open` says, before this one's first; not saved."""
+        """Pairs of which a marker was met, as `met_open` says, before this one's first: until `oldest_ms` is
+        decided; not saved."""
         self._open = Tally()
         self._met_at = 0.0
 
@@ -335,12 +336,7 @@ class PlaceProof:
             holes.remove(hole)
 
     def marker(
-        self,
-        marker: Marker,
-        *,
-        now: float = 0.0,
-        run: str = "",
-        again: bool = False,
+        self, marker: Marker, *, now: float = 0.0, run: str = "", again: bool = False
     ) -> None:
         """A marker of the pair, `now` seconds of the reader's clock; `again`: written a second time."""
         self._met_at = now
@@ -546,8 +542,10 @@ class _PairProof:
         If it had the partition when the chain began. Another partition may tell the shard's lineage.
         """
         places = {place for one in self.declared for place in one.places}
+        if len(places) == self._compared:
+            return
         first = self._first()
-        if first is None or len(places) == self._compared:
+        if first is None:
             return
         met = {place: self.places[place] for place in places if place in self.places}
         for place, proof in met.items():
@@ -557,6 +555,8 @@ class _PairProof:
                 proof.lacks_beginning(first, now)
         if sum(one.begins is not None for one in met.values()) == len(places):
             self._compared = len(places)
+            for proof in met.values():
+                proof.came_before = frozenset()
 
     def _first(self) -> int | None:
         """Where the chain begins, as far as any partition says."""
@@ -681,7 +681,7 @@ class LogProof:
         self.lost: list[Lost] = []
         """What was given up since the reader began; who keeps it for good takes it from here."""
 
-    def is_whole(self, place: Place) -> None:
+    def note_whole(self, place: Place) -> None:
         """Whoever feeds it reads the partition from its offset 0: retention took nothing of it yet."""
         self._whole.add(place)
 
@@ -769,14 +769,19 @@ class LogProof:
             return born_ms(shard, frozenset({shard}))
         return None
 
-    def find_lost_ends(self, now: float) -> None:
-        """Look for chains that begin later in one partition than in another, or end earlier: now and then.
+    def find_lost_beginnings(self, now: float) -> None:
+        """Of the chains that begin later in one partition than in another: now and then.
 
-        In the middle the next marker tells that one is missing; at the beginning there is none before it, and
-        at the end, which lies before the descendants' markers in every partition, none behind it (B11).
+        Elsewhere a marker names the one before it; here the first one that came may not be the first (B11).
         """
         for pair, proof in self._pairs.items():
             proof.begin(now, partial(self._oldest_ms, pair))
+
+    def find_lost_ends(self, now: float) -> None:
+        """Of the shards whose last markers lie before their descendants' in every partition: now and then.
+
+        Elsewhere the next marker tells that one is missing; here there is none (B11).
+        """
         marked = self._marked()
         for stream, lineage in self._lineages.items():
             for shard in lineage.retired(marked[stream]):

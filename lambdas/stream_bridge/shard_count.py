@@ -107,9 +107,9 @@ class ShardCount:
     placing: Placing = Placing(())
 
     @classmethod
-    def begun(cls, after: int, listed: Partitions = ()) -> ShardCount:
+    def begun(cls, after: int) -> ShardCount:
         """Nothing was counted at or under `after`: the chain of markers begins there (B11)."""
-        return cls(after, after, {}, placing=Placing(listed))
+        return cls(after, after, {})
 
     @property
     def untouched(self) -> bool:

@@ -29,10 +29,10 @@ class ShardCounts:
     def __init__(self, table: CountTable) -> None:
         self._table = table
         self._known: dict[Pair, Stored] = {}
-        self._placed: set[Pair] = set()
-        """Those with a batch that was placed and is not settled: it failed in between."""
         self._unwritten: set[Pair] = set()
         """Those of them whose marker was read, not written, by this process."""
+        self._placed: set[Pair] = set()
+        """Shards with a batch that was placed and is not settled: in between it may have failed."""
         self._closed: dict[Pair, int] = {}
         """With the births of their last markers, epoch milliseconds."""
 
@@ -43,9 +43,8 @@ class ShardCounts:
         Raises as `settle`.
         """
         if pair in self._placed:
-            self._forget(
-                pair
-            )  # another process may have settled that batch, and placed others since
+            # That batch failed: another process may have settled it, and placed others since.
+            self._forget(pair)
         self._placed.add(pair)
         for attempt in range(TRIES):
             stored = self._read(pair, first)
@@ -59,10 +58,12 @@ class ShardCounts:
             count = replace(count, placing=Placing(listed))
             try:
                 self._known[pair] = self._table.save(pair, count, stored.version)
-            except BaseException as error:
+            except Conflict:
                 self._forget(pair)
-                if not isinstance(error, Conflict) or attempt == TRIES - 1:
+                if attempt == TRIES - 1:
                     raise
+            else:
+                break
         return Placing(listed)
 
     def settle(

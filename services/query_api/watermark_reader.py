@@ -187,7 +187,7 @@ class WatermarkReader:
             raise LogMadeAnew(f"{topic}/{partition}: offset {offset} again")
         self._last[place] = offset
         if offset == 0:
-            self._proof.is_whole(place)
+            self._proof.note_whole(place)
         told = dict(headers)
         kind, now = told.get("kind"), self._clock.monotonic()
         origin = told.get("origin", b"")
@@ -373,7 +373,9 @@ class WatermarkReader:
             )
 
     def _publish(self, producer: Producer) -> None:
-        self._proof.find_lost_ends(self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._proof.find_lost_beginnings(now)
+        self._proof.find_lost_ends(now)
         rows, holes = self.rows(), self.holes()
         self._meet_lost()
         self._published.set_own(rows, [_told(one) for one in holes[:SHOWN_HOLES]])

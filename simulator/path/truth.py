@@ -172,15 +172,15 @@ class Truth:
             for row in rows
             if (row["region"], row["incarnation"]) == (region, stream.incarnation)
         }
-        closed = {one.name for one in stream.shards.values() if not one.open}
+        still_open = {one.name for one in stream.open_shards()}
         found = 0
         for shard, events in self._shards.items():
             if shard[:2] != (region, stream.incarnation):
                 continue
-            if shard[2] in closed or shard[2] not in stream.shards:
-                found += len(events) - self._checked.get((log.ident, shard), 0)
-            else:
+            if shard[2] in still_open:
                 found += sum(one.sequence > until.get(shard[2], -1) for one in events)
+            else:
+                found += len(events) - self._checked.get((log.ident, shard), 0)
         return found
 
     def disorder(self, log: Log, server: Server, sent_again: set[bytes]) -> list[str]:

@@ -157,14 +157,14 @@ def test_a_partition_that_is_read_from_its_offset_0_has_what_a_first_marker_coun
     """A new environment, or a partition that was added: nobody came before."""
     proof = LogProof()
     if whole:
-        proof.is_whole(P)
+        proof.note_whole(P)
     feed(proof, (PARENT, 2), mark(PARENT, 0, 3, 1, 2, genesis=genesis))
     assert holes(proof) == ([(PARENT.shard, 0, 3, Why.MISSING)] if genesis and whole else [])
 
 
 def test_it_is_known_after_a_start(found: LogProof) -> None:
     saved = LogProof()
-    saved.is_whole(Q)
+    saved.note_whole(Q)
     feed(saved, OPEN_PARENT)
     feed(saved, OPEN_PARENT, place=Q)
     rows = {place: json.loads(json.dumps(saved.saved(place, 0.0))) for place in (P, Q)}
@@ -190,6 +190,7 @@ def test_a_shard_whose_only_marker_is_missing_in_a_partition_has_a_hole_there(kn
     after = mark(GRANDCHILD, 40, 50, open_shards=(GRANDCHILD,), lineage=MERGED, places=both)
     for place in both:
         feed(proof, other, after, place=place)
+    proof.find_lost_beginnings(0.0)
     proof.find_lost_ends(0.0)
     assert holes(proof) == ([(CHILD.shard, 9, 20, Why.CHAIN)] if known else [])
     if known:
@@ -210,6 +211,7 @@ def skipped(lost_in: Place | None, *, known: bool = True) -> LogProof:
         if place != lost_in:
             feed(proof, (CHILD, 11), first, place=place)
         feed(proof, (CHILD, 21), second, place=place)
+    proof.find_lost_beginnings(1.0)
     proof.find_lost_ends(1.0)
     return proof
 
@@ -222,6 +224,7 @@ def test_a_chain_that_begins_later_in_one_partition_lacks_its_beginning_there(
     proof = skipped(lost_in)
     assert holes(proof) == [(CHILD.shard, 9, 20, Why.CHAIN)]
     assert proof.vector()[CHILD] == Entry(9, OPEN_PARENT.born_ms, 9)
+    proof.find_lost_beginnings(2.0)
     proof.find_lost_ends(2.0)
     assert len(holes(proof)) == 1
     feed(proof, (CHILD, 11), mark(CHILD, 9, 20, 11), place=lost_in, run="run-1")
@@ -245,10 +248,11 @@ def test_a_chain_that_begins_alike_has_no_hole() -> None:
 def test_what_was_added_later_begins_later_and_lacks_nothing() -> None:
     """A partition that was declared since begins at the last marker without it (B9)."""
     proof = LogProof()
-    proof.is_whole(Q)
+    proof.note_whole(Q)
     feed(proof, replace(OPEN_PARENT, manifest=Manifest(), genesis=True), mark(PARENT, 3, 6))
     for place in (P, Q):
         feed(proof, mark(PARENT, 6, 9, places=(P, Q)), place=place)
+    proof.find_lost_beginnings(1.0)
     proof.find_lost_ends(1.0)
     assert holes(proof) == []
     assert proof.vector()[PARENT].sequence == 9
@@ -259,10 +263,11 @@ def test_partitions_that_retention_cut_at_different_places_have_no_hole() -> Non
     proof, both = LogProof(), (P, Q)
     second = mark(PARENT, 20, 30, 21, places=both)
     for place in both:
-        proof.is_whole(place)
+        proof.note_whole(place)
     feed(proof, (PARENT, 11), mark(PARENT, 9, 20, 11, places=both, genesis=True))
     for place in both:
         feed(proof, (PARENT, 21), second, place=place)
+    proof.find_lost_beginnings(1.0)
     proof.find_lost_ends(1.0)
     assert holes(proof) == []
     assert proof.vector()[PARENT] == Entry(30, second.born_ms, 20)
@@ -279,8 +284,28 @@ def test_what_a_repair_wrote_says_nothing_of_what_lies_behind_it() -> None:
         feed(proof, replace(OPEN_PARENT, manifest=Manifest()), place=place, run="run-1")
         feed(proof, mark(PARENT, 3, 4), place=place)
     for again in (proof, started_again(proof)):
+        again.find_lost_beginnings(1.0)
         again.find_lost_ends(1.0)
         assert holes(again) == []
+
+
+def test_a_sister_that_comes_later_is_not_held_to_what_a_repair_wrote() -> None:
+    """The log may begin within the sister: the parent's marker lies behind her records, too."""
+    proof = LogProof()
+    feed(proof, (OTHER, 25))
+    feed(proof, replace(OPEN_PARENT, manifest=Manifest()), run="run-1")
+    feed(proof, mark(OTHER, 20, 30, 25, 27, lineage=LINEAGE))
+    assert holes(proof) == []
+
+
+def test_a_first_marker_that_was_written_again_excuses_nothing_in_a_log_that_goes_further_back() -> (
+    None
+):
+    """Nothing of the next stretch can lie before the log's beginning."""
+    proof = proven((PARENT, 2), OPEN_PARENT)
+    feed(proof, replace(FIRST_OF_CHILD, manifest=Manifest()), again=True)
+    feed(proof, mark(CHILD, 20, 30, 21))
+    assert holes(proof) == [(CHILD.shard, 20, 30, Why.MISSING)]
 
 
 def started_again(proof: LogProof) -> LogProof:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lifeline.lambdas.failover.markers import Marker, Pair
@@ -48,6 +50,15 @@ def test_another_list_counts_behind_the_batch_that_is_acknowledged_next() -> Non
     assert bridged(counts, 20, 29, THREE)[0] == Placing(THREE, Earlier(19, TWO))
 
 
+def test_a_part_of_a_batch_that_comes_again_turns_no_list() -> None:
+    """What lies behind the part was acknowledged already, by the list before."""
+    counts = ShardCounts(CountsInMemory())
+    bridged(counts, 1, 9, TWO)
+    assert bridged(counts, 1, 5, THREE)[0] == Placing(TWO)
+    assert bridged(counts, 6, 14, THREE)[0] == Placing(TWO)
+    assert bridged(counts, 15, 19, THREE)[0] == Placing(THREE, Earlier(14, TWO))
+
+
 def test_a_process_whose_batch_failed_asks_again_how_the_next_one_is_placed() -> None:
     """Another one may have settled that batch, and placed others by the list that grew."""
     table = CountsInMemory()
@@ -82,7 +93,7 @@ def test_two_processes_that_meet_a_new_shard_agree(conflicts: int) -> None:
             if self.left:
                 self.left -= 1
                 if self.left == 0:
-                    super().save(pair, ShardCount.begun(0, TWO), 0)
+                    super().save(pair, replace(ShardCount.begun(0), placing=Placing(TWO)), 0)
                 raise Conflict
             return super().save(pair, count, over)
 
